@@ -1,0 +1,280 @@
+//! What a model is asked and what it answers. Must hold: a prompt names special tokens by id, and text pieces are
+//! never parsed for them, so that a file which contains `<|endoftext|>` cannot end or steer a prompt.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use crate::CancelToken;
+use crate::fim::FimTemplate;
+
+/// Index of a token in the model's vocabulary.
+pub type TokenId = u32;
+
+/// One piece of a [`Prompt`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A special token, by id.
+    Token(TokenId),
+    /// Text, tokenised on its own with special-token parsing off.
+    Text(String),
+}
+
+/// A prompt, before tokenisation: stable pieces first, so that consecutive prompts share a long prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// The pieces in order.
+    pub pieces: Vec<Piece>,
+    /// Token healing: when true, the last token of the last text piece is taken back and the generation is constrained
+    /// to begin with its text (which is not returned). It mends prompts that end inside a token.
+    pub heal: bool,
+}
+
+impl Prompt {
+    /// Appends a special token.
+    pub fn push_token(&mut self, id: TokenId) {
+        self.pieces.push(Piece::Token(id));
+    }
+
+    /// Appends text; empty text adds nothing, and text after text extends the last piece, so that equal prompts are
+    /// equal piece by piece.
+    pub fn push_text(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if let Some(Piece::Text(last)) = self.pieces.last_mut() {
+            last.push_str(text);
+        } else {
+            self.pieces.push(Piece::Text(text.to_owned()));
+        }
+    }
+}
+
+/// How the next token is chosen from the model's distribution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sampling {
+    /// The most likely token; ties go to the lower id.
+    Greedy,
+    /// A random token. Filters apply in the order temperature, `top_k`, `top_p`.
+    Random {
+        /// Divides the logits; above 0.
+        temperature: f32,
+        /// Keep only the `k` most likely tokens.
+        top_k: Option<usize>,
+        /// Keep the smallest set of most likely tokens whose probabilities add up to this, in (0, 1].
+        top_p: Option<f32>,
+        /// Seed of the generator: equal requests with equal seeds give equal tokens.
+        seed: u64,
+    },
+}
+
+/// Limits and rules of one generation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GenerateOptions {
+    /// At most this many new tokens; 0 only fills the cache (warm-up).
+    pub max_new_tokens: usize,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Tokens that end the generation, besides the model's own end tokens. None of them appears in the text.
+    pub stop_tokens: Vec<TokenId>,
+    /// Texts that end the generation. The text ends before the stop string.
+    pub stop_strings: Vec<String>,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        Self {
+            max_new_tokens: 64,
+            sampling: Sampling::Greedy,
+            stop_tokens: Vec::new(),
+            stop_strings: Vec::new(),
+        }
+    }
+}
+
+/// Who waits for a request. A higher priority makes lower work yield.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Priority {
+    /// Nobody waits: warm-up and look-ahead.
+    Idle,
+    /// Somebody looks at the cursor.
+    #[default]
+    Interactive,
+}
+
+/// One request to a [`Model`].
+#[derive(Clone, Debug)]
+pub struct GenerateRequest {
+    /// What the model reads.
+    pub prompt: Prompt,
+    /// How it answers.
+    pub options: GenerateOptions,
+    /// Who waits for it.
+    pub priority: Priority,
+}
+
+/// Sees each new piece of text as soon as it is complete UTF-8, and may end the generation. It runs on the model's
+/// thread: it must be quick and must not block.
+pub type Observer = Box<dyn FnMut(&str) -> ControlFlow<()> + Send>;
+
+/// Why a generation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The model produced this end token.
+    EndToken(TokenId),
+    /// This stop string appeared.
+    StopString(String),
+    /// The [`Observer`] ended it.
+    Observer,
+    /// `max_new_tokens` were produced.
+    MaxTokens,
+    /// The model's context is full.
+    ContextFull,
+    /// The [`CancelToken`] was cancelled. The text so far is returned.
+    Cancelled,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EndToken(id) => write!(f, "end token {id}"),
+            Self::StopString(text) => write!(f, "stop string {text:?}"),
+            Self::Observer => f.write_str("stop rule"),
+            Self::MaxTokens => f.write_str("token limit"),
+            Self::ContextFull => f.write_str("context full"),
+            Self::Cancelled => f.write_str("cancelled"),
+        }
+    }
+}
+
+/// One generated token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GeneratedToken {
+    /// Its id.
+    pub id: TokenId,
+    /// Natural logarithm of the probability that the model gave it, before temperature and filters. At most 0.
+    pub logprob: f32,
+    /// Length of [`Generation::text`] in bytes once this token was added. A token that ends inside a character counts
+    /// up to the last whole one.
+    pub text_end: usize,
+}
+
+/// What one generation cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Of them, taken from the prefix cache.
+    pub reused_tokens: usize,
+    /// Of them, evaluated now.
+    pub prefilled_tokens: usize,
+    /// Tokens produced (an end token included).
+    pub decoded_tokens: usize,
+    /// Waiting for the model to be free.
+    pub queue: Duration,
+    /// Turning the prompt into tokens.
+    pub tokenize: Duration,
+    /// Evaluating the prompt.
+    pub prefill: Duration,
+    /// Producing tokens.
+    pub decode: Duration,
+}
+
+/// What a model answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generation {
+    /// The new text, without healed text, stop strings and end tokens. Always whole characters.
+    pub text: String,
+    /// The tokens of [`Generation::text`] in order, without an end token.
+    pub tokens: Vec<GeneratedToken>,
+    /// Why it ended.
+    pub stop: StopReason,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// What a model is; fixed once it is loaded.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
+    /// Its name: "bundled", a folder's name, or a server's model name.
+    pub name: String,
+    /// What computes it, for people: "CPU, 2 threads".
+    pub provider: String,
+    /// Longest sequence of prompt and new tokens.
+    pub context_length: usize,
+    /// Number of entries of the vocabulary.
+    pub vocabulary: usize,
+    /// Its fill-in-the-middle template, or why none was recognised (then completion is plain left to right).
+    pub fim: Result<FimTemplate, String>,
+    /// Token to put first, if the tokenizer adds one.
+    pub bos: Option<TokenId>,
+    /// Memory of the weights in bytes, as far as known.
+    pub weight_bytes: u64,
+    /// How long loading took.
+    pub load_time: Duration,
+}
+
+/// A loaded model. One generation runs at a time; concurrent calls wait their turn, a higher [`Priority`] first.
+pub trait Model: Send + Sync {
+    /// What it is.
+    fn info(&self) -> &ModelInfo;
+
+    /// Number of tokens of a text, special tokens in it not recognised.
+    fn count_tokens(&self, text: &str) -> usize;
+
+    /// Generates. Blocks until done; `cancel` is asked between chunks of the prompt and between tokens, and what was
+    /// evaluated until then stays cached. A cancelled request is no error: it returns what it has.
+    ///
+    /// # Errors
+    /// The prompt does not fit the context, or the engine failed; the model stays usable.
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError>;
+}
+
+/// Why a generation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelError {
+    /// The prompt has more tokens than the context holds.
+    PromptTooLong {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// Tokens that fit.
+        limit: usize,
+    },
+    /// The engine failed; the text is for people.
+    Engine(String),
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PromptTooLong { tokens, limit } => {
+                write!(f, "the prompt has {tokens} tokens, the model reads {limit}")
+            }
+            Self::Engine(reason) => write!(f, "the model failed: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for ModelError {}
+
+/// Why a model could not be loaded: the cause, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    /// What is wrong, naming the file.
+    pub cause: String,
+    /// What the user can do.
+    pub remedy: String,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. {}", self.cause, self.remedy)
+    }
+}
+
+impl std::error::Error for LoadError {}

@@ -1,0 +1,15 @@
+//! The seam between what wants a completion and what computes one.
+//!
+//! Lives here: the [`Model`] trait, what goes in ([`Prompt`], [`GenerateOptions`]), what comes out ([`Generation`]),
+//! cancellation, and the registry of fill-in-the-middle templates. Must hold: this crate imports nothing of ours and
+//! does no I/O, so that every engine and every user of one can depend on it.
+
+mod cancel;
+pub mod fim;
+mod generate;
+
+pub use cancel::CancelToken;
+pub use generate::{
+    GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
+    Observer, Piece, Priority, Prompt, Sampling, StopReason, TokenId, Usage,
+};
