@@ -1,0 +1,2 @@
+((command name: (command_name) @name) @import
+  (#any-of? @name "source" "."))

@@ -1,0 +1,12 @@
+[(identifier) (type_identifier) (field_identifier)] @identifier
+
+(function_declarator declarator: (identifier) @definition)
+(struct_specifier name: (_) @definition body: (_))
+(enum_specifier name: (_) @definition body: (_))
+(enumerator name: (_) @definition)
+(type_definition declarator: (type_identifier) @definition)
+(field_declaration declarator: (field_identifier) @definition)
+(parameter_declaration declarator: (identifier) @definition)
+(init_declarator declarator: (identifier) @definition)
+(preproc_def name: (_) @definition)
+(preproc_function_def name: (_) @definition)

@@ -1,0 +1,15 @@
+(identifier) @identifier
+
+(namespace_declaration name: (identifier) @definition)
+(class_declaration name: (_) @definition)
+(struct_declaration name: (_) @definition)
+(record_declaration name: (_) @definition)
+(interface_declaration name: (_) @definition)
+(enum_declaration name: (_) @definition)
+(enum_member_declaration name: (_) @definition)
+(method_declaration name: (_) @definition)
+(constructor_declaration name: (_) @definition)
+(property_declaration name: (_) @definition)
+(local_function_statement name: (_) @definition)
+(parameter name: (_) @definition)
+(variable_declarator name: (identifier) @definition)

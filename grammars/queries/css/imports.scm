@@ -1,0 +1,1 @@
+[(import_statement) (charset_statement) (namespace_statement)] @import

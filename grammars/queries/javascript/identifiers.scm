@@ -1,0 +1,9 @@
+[(identifier) (property_identifier) (private_property_identifier) (shorthand_property_identifier) (shorthand_property_identifier_pattern)] @identifier
+
+(function_declaration name: (_) @definition)
+(generator_function_declaration name: (_) @definition)
+(class_declaration name: (_) @definition)
+(method_definition name: (_) @definition)
+(field_definition property: (_) @definition)
+(variable_declarator name: (identifier) @definition)
+(formal_parameters (identifier) @definition)

@@ -1,0 +1,7 @@
+; `require` counts at the outer level, where modules of the older kind have it.
+(import_statement) @import
+(export_statement source: (_)) @import
+((lexical_declaration (variable_declarator value: (call_expression function: (identifier) @function))) @import
+  (#eq? @function "require"))
+((variable_declaration (variable_declarator value: (call_expression function: (identifier) @function))) @import
+  (#eq? @function "require"))

@@ -1,0 +1,1 @@
+; Markdown brings nothing in.

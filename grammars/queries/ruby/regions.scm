@@ -1,0 +1,3 @@
+(comment) @comment
+[(string) (subshell) (regex) (heredoc_body) (string_array) (symbol_array) (character)] @string
+(interpolation) @code

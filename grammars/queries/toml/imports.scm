@@ -1,0 +1,1 @@
+; TOML brings nothing in.

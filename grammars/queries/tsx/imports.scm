@@ -1,0 +1,5 @@
+; The same as in TypeScript: the grammars differ in elements only.
+(import_statement) @import
+(export_statement source: (_)) @import
+((lexical_declaration (variable_declarator value: (call_expression function: (identifier) @function))) @import
+  (#eq? @function "require"))

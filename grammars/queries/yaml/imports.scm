@@ -1,0 +1,1 @@
+; YAML brings nothing in.

@@ -1,0 +1,74 @@
+//! Which grammar and which queries belong to a language: the only list that names the grammar crates. Must hold: one entry
+//! for each feature, and each entry's name occurs in `languages.toml`.
+
+/// The queries that each language has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QueryKind {
+    /// Nodes that enclose: `@scope` with `@scope.body` and `@scope.name`; `@item` where something self-contained starts.
+    Scopes,
+    /// Statements that bring names in: `@import`.
+    Imports,
+    /// Names: `@identifier`, and `@definition` where the name is introduced.
+    Identifiers,
+    /// Where no code stands: `@comment` and `@string`; `@code` for code inside a string.
+    Regions,
+}
+
+impl QueryKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Scopes, Self::Imports, Self::Identifiers, Self::Regions];
+}
+
+/// A grammar as compiled in, with the sources of its queries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grammar {
+    pub(crate) tree_sitter: fn() -> tree_sitter::Language,
+    /// Query sources in the order of [`QueryKind::ALL`].
+    pub(crate) queries: [&'static str; 4],
+}
+
+macro_rules! grammars {
+    ($($name:literal => $language:expr;)*) => {
+        /// The grammar of the language with this name; none when its feature is off.
+        pub(crate) fn grammar(name: &str) -> Option<Grammar> {
+            match name {
+                $(
+                    #[cfg(feature = $name)]
+                    $name => Some(Grammar {
+                        tree_sitter: || $language.into(),
+                        queries: [
+                            include_str!(concat!("../queries/", $name, "/scopes.scm")),
+                            include_str!(concat!("../queries/", $name, "/imports.scm")),
+                            include_str!(concat!("../queries/", $name, "/identifiers.scm")),
+                            include_str!(concat!("../queries/", $name, "/regions.scm")),
+                        ],
+                    }),
+                )*
+                _ => None,
+            }
+        }
+    };
+}
+
+grammars! {
+    "bash" => tree_sitter_bash::LANGUAGE;
+    "c" => tree_sitter_c::LANGUAGE;
+    "cpp" => tree_sitter_cpp::LANGUAGE;
+    "csharp" => tree_sitter_c_sharp::LANGUAGE;
+    "css" => tree_sitter_css::LANGUAGE;
+    "go" => tree_sitter_go::LANGUAGE;
+    "html" => tree_sitter_html::LANGUAGE;
+    "java" => tree_sitter_java::LANGUAGE;
+    "javascript" => tree_sitter_javascript::LANGUAGE;
+    "json" => tree_sitter_json::LANGUAGE;
+    "lua" => tree_sitter_lua::LANGUAGE;
+    "markdown" => tree_sitter_md::LANGUAGE;
+    "php" => tree_sitter_php::LANGUAGE_PHP;
+    "python" => tree_sitter_python::LANGUAGE;
+    "ruby" => tree_sitter_ruby::LANGUAGE;
+    "rust" => tree_sitter_rust::LANGUAGE;
+    "toml" => tree_sitter_toml_ng::LANGUAGE;
+    "tsx" => tree_sitter_typescript::LANGUAGE_TSX;
+    "typescript" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT;
+    "yaml" => tree_sitter_yaml::LANGUAGE;
+}

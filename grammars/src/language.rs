@@ -1,0 +1,171 @@
+//! One language. Must hold: a `Language` lives as long as the process, there is one of each, and its grammar and queries
+//! are built once, when they are first asked for.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use tree_sitter::Query;
+
+use crate::QueryKind;
+use crate::grammar::Grammar;
+
+/// What a body looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlockStyle {
+    /// Between brackets.
+    Braces,
+    /// Lines that are indented further than the header.
+    Indentation,
+    /// From a header to a closing word such as `end`.
+    Keywords,
+    /// Between an opening and a closing tag.
+    Tags,
+    /// From a heading to the next one.
+    Headings,
+}
+
+/// One table of `languages.toml`; the head of that file says what the keys mean.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Description {
+    pub(crate) name: String,
+    display_name: String,
+    pub(crate) language_ids: Vec<String>,
+    pub(crate) extensions: Vec<String>,
+    #[serde(default)]
+    pub(crate) file_names: Vec<String>,
+    #[serde(default)]
+    pub(crate) shebangs: Vec<String>,
+    line_comment: Option<String>,
+    block_comment: Option<(String, String)>,
+    quotes: String,
+    block_style: BlockStyle,
+    #[serde(default)]
+    block_openers: Vec<String>,
+    #[serde(default)]
+    block_keywords: Vec<String>,
+    #[serde(default)]
+    block_closers: Vec<String>,
+}
+
+/// A language with its grammar. Compared by name; only ever seen as `&'static Language`.
+pub struct Language {
+    pub(crate) description: Description,
+    grammar: Grammar,
+    tree_sitter: OnceLock<tree_sitter::Language>,
+    queries: [OnceLock<Query>; 4],
+}
+
+impl Language {
+    pub(crate) fn new(description: Description, grammar: Grammar) -> Self {
+        Self {
+            description,
+            grammar,
+            tree_sitter: OnceLock::new(),
+            queries: [const { OnceLock::new() }; QueryKind::ALL.len()],
+        }
+    }
+
+    /// Name of the language and of its feature, in lower case: "csharp".
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.description.name
+    }
+
+    /// Name for people: "C#".
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        &self.description.display_name
+    }
+
+    /// What clients send as `languageId`; never empty, the usual one first.
+    #[must_use]
+    pub fn language_ids(&self) -> &[String] {
+        &self.description.language_ids
+    }
+
+    /// Extensions of its files, in lower case and without the dot.
+    #[must_use]
+    pub fn extensions(&self) -> &[String] {
+        &self.description.extensions
+    }
+
+    /// What starts a comment that ends with its line.
+    #[must_use]
+    pub fn line_comment(&self) -> Option<&str> {
+        self.description.line_comment.as_deref()
+    }
+
+    /// Start and end of a comment that has two ends.
+    #[must_use]
+    pub fn block_comment(&self) -> Option<(&str, &str)> {
+        self.description.block_comment.as_ref().map(|(start, end)| (start.as_str(), end.as_str()))
+    }
+
+    /// Characters that delimit strings. A guess for lines that have no tree; the tree knows better.
+    #[must_use]
+    pub fn quotes(&self) -> &str {
+        &self.description.quotes
+    }
+
+    /// What a body looks like.
+    #[must_use]
+    pub fn block_style(&self) -> BlockStyle {
+        self.description.block_style
+    }
+
+    /// Whether bodies stand between brackets.
+    #[must_use]
+    pub fn uses_braces(&self) -> bool {
+        self.block_style() == BlockStyle::Braces
+    }
+
+    /// What a line that opens a body ends with.
+    #[must_use]
+    pub fn block_openers(&self) -> &[String] {
+        &self.description.block_openers
+    }
+
+    /// What a line that opens a body begins with.
+    #[must_use]
+    pub fn block_keywords(&self) -> &[String] {
+        &self.description.block_keywords
+    }
+
+    /// What a line that closes a body begins with.
+    #[must_use]
+    pub fn block_closers(&self) -> &[String] {
+        &self.description.block_closers
+    }
+
+    /// The grammar.
+    pub fn tree_sitter(&self) -> &tree_sitter::Language {
+        self.tree_sitter.get_or_init(self.grammar.tree_sitter)
+    }
+
+    /// One of its queries; compiled by the first call, which may take some milliseconds. A query without patterns (JSON
+    /// has no imports) matches nothing.
+    pub fn query(&self, kind: QueryKind) -> &Query {
+        let index = kind as usize;
+        self.queries[index].get_or_init(|| {
+            Query::new(self.tree_sitter(), self.grammar.queries[index])
+                .expect("the queries are compiled in, and a test compiles each of them")
+        })
+    }
+}
+
+impl PartialEq for Language {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Language {}
+
+impl fmt::Debug for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Language({})", self.name())
+    }
+}

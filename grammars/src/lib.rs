@@ -1,0 +1,14 @@
+//! The languages fimble knows.
+//!
+//! Lives here: the registry read from `languages.toml` ([`Language`], [`detect`]), the grammars behind one Cargo feature
+//! each, and our queries under `queries/<language>/` ([`QueryKind`]). Must hold: nothing is read or compiled before it is
+//! first asked for; a language whose feature is off does not exist, so that its files are plain text; every query
+//! compiles (a test goes through all of them).
+
+mod grammar;
+mod language;
+mod registry;
+
+pub use grammar::QueryKind;
+pub use language::{BlockStyle, Language};
+pub use registry::{all, by_language_id, by_path, by_shebang, detect};
