@@ -1,0 +1,149 @@
+//! Files out of wheels, zip files and gzipped tar files. Must hold: an archive never chooses where anything is written;
+//! the caller names the members and their targets.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+
+use crate::digest::{self, Fingerprint};
+use crate::{Progress, StoreError};
+
+/// How an archive is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Zip,
+    TarGz,
+}
+
+impl Format {
+    /// The format of an archive, by its name.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let ends_with = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+        if ends_with(&[".whl", ".zip", ".nupkg"]) {
+            Some(Self::Zip)
+        } else if ends_with(&[".tgz", ".tar.gz"]) {
+            Some(Self::TarGz)
+        } else {
+            None
+        }
+    }
+}
+
+/// A member to take out, and where it goes.
+pub(crate) struct Wanted {
+    pub member: String,
+    pub target: PathBuf,
+}
+
+/// The names of the plain files in an archive; links and folders are left out.
+pub(crate) fn list(path: &Path, format: Format) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    match format {
+        Format::Zip => {
+            let mut zip = open_zip(path)?;
+            for index in 0..zip.len() {
+                let member = zip.by_index_raw(index).map_err(bad(path))?;
+                if member.is_file() {
+                    names.push(member.name().map_err(bad(path))?.into_owned());
+                }
+            }
+        }
+        Format::TarGz => each_tar_member(path, &mut |name, _, _| {
+            names.push(name.to_owned());
+            Ok(true)
+        })?,
+    }
+    Ok(names)
+}
+
+/// Writes the wanted members to their targets and returns what each was, in the order of `wanted`.
+pub(crate) fn extract(
+    path: &Path,
+    format: Format,
+    wanted: &[Wanted],
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Fingerprint>, StoreError> {
+    let mut found: Vec<Option<Fingerprint>> = vec![None; wanted.len()];
+    match format {
+        Format::Zip => {
+            let mut zip = open_zip(path)?;
+            for (slot, wanted) in found.iter_mut().zip(wanted) {
+                let mut member = zip.by_name(&wanted.member).map_err(bad(path))?;
+                let size = member.size();
+                *slot = Some(write_member(path, &mut member, size, &wanted.target, progress)?);
+            }
+        }
+        Format::TarGz => each_tar_member(path, &mut |name, size, reader| {
+            if let Some(index) = wanted.iter().position(|wanted| wanted.member == name) {
+                found[index] = Some(write_member(path, reader, size, &wanted[index].target, progress)?);
+            }
+            Ok(found.iter().any(Option::is_none))
+        })?,
+    }
+    let missing = |index: usize| bad(path)(format!("it holds no {}", wanted[index].member));
+    found.into_iter().enumerate().map(|(index, slot)| slot.ok_or_else(|| missing(index))).collect()
+}
+
+/// Tells a damaged archive from a disk that cannot be written.
+fn write_member(
+    archive: &Path,
+    reader: &mut dyn Read,
+    size: u64,
+    target: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Fingerprint, StoreError> {
+    let mut broken = None;
+    let mut source = NotingReader { inner: reader, broken: &mut broken };
+    let mut file = File::create(target).map_err(StoreError::io("write", target))?;
+    let copied = digest::copy(&mut source, &mut file, &mut |done| progress(Progress::bytes(done, size)));
+    match (copied, broken) {
+        (_, Some(reason)) => Err(bad(archive)(reason)),
+        (Err(error), None) => Err(StoreError::io("write", target)(error)),
+        (Ok(fingerprint), None) if fingerprint.size != size => Err(bad(archive)("it is cut short")),
+        (Ok(fingerprint), None) => Ok(fingerprint),
+    }
+}
+
+/// Remembers that reading failed, so that the error is not taken for one of writing.
+struct NotingReader<'a> {
+    inner: &'a mut dyn Read,
+    broken: &'a mut Option<String>,
+}
+
+impl Read for NotingReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.inner.read(buffer).inspect_err(|error| *self.broken = Some(error.to_string()))
+    }
+}
+
+fn open_zip(path: &Path) -> Result<zip::ZipArchive<BufReader<File>>, StoreError> {
+    let file = File::open(path).map_err(StoreError::io("open", path))?;
+    zip::ZipArchive::new(BufReader::new(file)).map_err(bad(path))
+}
+
+/// What happens with a member: its name, its size and its content; false ends the walk.
+type OnMember<'a> = dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, StoreError> + 'a;
+
+fn each_tar_member(path: &Path, on_member: &mut OnMember<'_>) -> Result<(), StoreError> {
+    let file = File::open(path).map_err(StoreError::io("open", path))?;
+    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(file)));
+    for entry in tar.entries().map_err(bad(path))? {
+        let mut entry = entry.map_err(bad(path))?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+        let size = entry.size();
+        if !on_member(&name, size, &mut entry)? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn bad<E: ToString>(path: &Path) -> impl Fn(E) -> StoreError {
+    move |error| StoreError::BadArchive { path: path.to_owned(), reason: error.to_string() }
+}

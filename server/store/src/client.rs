@@ -1,0 +1,242 @@
+//! Runs the user's own package client to fetch a pinned archive. Must hold: Fimble itself opens no socket; the client works
+//! inside our staging folder only, and its progress is read off the bytes that appear there, so that every version of it
+//! shows a true bar.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::pins::{Client, Pin};
+use crate::{Progress, StoreError};
+
+/// How often the bytes are counted.
+const POLL: Duration = Duration::from_millis(100);
+/// How much of a failed client's output is shown.
+const N_LAST_LINES: usize = 8;
+
+/// Why an archive was not fetched.
+pub(crate) enum FetchFailure {
+    /// No such client here; why, for each name tried.
+    Absent(String),
+    /// It ran and failed; its last lines.
+    Failed(String),
+    /// The fault is ours or the disk's.
+    Store(StoreError),
+}
+
+/// Gets pinned archives.
+pub(crate) trait Fetch: Send + Sync {
+    /// Puts the archive of a pin into a folder and returns its path.
+    fn fetch(
+        &self,
+        pin: &Pin,
+        folder: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<PathBuf, FetchFailure>;
+}
+
+/// Gets them with pip and npm.
+pub(crate) struct PackageClients;
+
+impl Fetch for PackageClients {
+    fn fetch(
+        &self,
+        pin: &Pin,
+        folder: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<PathBuf, FetchFailure> {
+        let programs: &[&str] = match pin.client {
+            Client::Pip { .. } if cfg!(windows) => &["py", "python", "python3"],
+            Client::Pip { .. } => &["python3", "python"],
+            Client::Npm if cfg!(windows) => &["npm.cmd"],
+            Client::Npm => &["npm"],
+        };
+        let mut absent = Vec::new();
+        for program in programs {
+            match fetch_with(program, pin, folder, progress) {
+                Err(FetchFailure::Absent(reason)) => absent.push(format!("{program}: {reason}")),
+                outcome => return outcome,
+            }
+        }
+        Err(FetchFailure::Absent(absent.join(", ")))
+    }
+}
+
+fn fetch_with(
+    program: &str,
+    pin: &Pin,
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<PathBuf, FetchFailure> {
+    let work = folder.join("client");
+    let downloads = work.join("downloads");
+    // A client that came before may have left a part.
+    if work.exists() {
+        fs::remove_dir_all(&work).map_err(StoreError::io("clear", &work)).map_err(FetchFailure::Store)?;
+    }
+    fs::create_dir_all(&downloads)
+        .map_err(StoreError::io("create", &downloads))
+        .map_err(FetchFailure::Store)?;
+
+    let mut command = Command::new(program);
+    match pin.client {
+        Client::Pip { platform_tags } => {
+            command.args(["-m", "pip", "download", "--no-input", "--disable-pip-version-check"]);
+            command.args(["--progress-bar", "off", "--no-deps", "--only-binary=:all:"]);
+            command.args(["--python-version", "3.12", "--implementation", "cp"]);
+            command.args(platform_tags.iter().flat_map(|tag| ["--platform", tag]));
+            command.arg("-d").arg(&downloads).arg(format!("onnxruntime=={}", pin.version));
+            // A rule for installing into environments; nothing is installed here.
+            command.env("PIP_REQUIRE_VIRTUALENV", "0");
+        }
+        Client::Npm => {
+            command.args(["pack", "--ignore-scripts", "--loglevel=error"]);
+            command.arg("--pack-destination").arg(&downloads).arg("--cache").arg(work.join("cache"));
+            command.arg(format!("onnxruntime-node@{}", pin.version));
+        }
+    }
+    command.current_dir(&work).envs(["TMPDIR", "TMP", "TEMP"].map(|name| (name, &work)));
+    let output = run(command, &work, pin, progress)?;
+    if let Some(archive) = largest_file(&downloads).filter(|(_, size)| *size > 0) {
+        return Ok(archive.0);
+    }
+    Err(FetchFailure::Failed(format!("{program} ended well, but wrote no archive. {output}")))
+}
+
+/// Runs a client to its end and returns the end of what it printed.
+fn run(
+    mut command: Command,
+    work: &Path,
+    pin: &Pin,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<String, FetchFailure> {
+    // Into a file: a pipe that nobody empties would stop the client.
+    let log_path = work.join("log.txt");
+    let open_log = || File::options().create(true).append(true).open(&log_path);
+    let (log, log_too) = open_log()
+        .and_then(|log| Ok((log, open_log()?)))
+        .map_err(StoreError::io("write", &log_path))
+        .map_err(FetchFailure::Store)?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = match command.stdin(Stdio::null()).stdout(log).stderr(log_too).spawn() {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(FetchFailure::Absent("not found".to_owned()));
+        }
+        Err(error) => return Err(FetchFailure::Absent(error.to_string())),
+    };
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) => {}
+            Err(error) => {
+                // It can no longer be watched, so it must not go on writing into a folder that is about to go away.
+                let _ = child.kill();
+                return Err(FetchFailure::Failed(format!("{program}: {error}")));
+            }
+        }
+        // The archive may lie there twice for a moment, as a download and as a copy: the largest file counts.
+        let done = largest_file(work).map_or(0, |(_, size)| size);
+        progress(Progress::bytes(done, pin.archive_size));
+        thread::sleep(POLL);
+    };
+    let output = last_lines(&log_path);
+    if status.success() {
+        progress(Progress::bytes(pin.archive_size, pin.archive_size));
+        return Ok(output);
+    }
+    let no_pip = output.contains("No module named pip") || output.contains("No module named 'pip'");
+    // The second is Windows' stand-in for a Python that is not installed.
+    if no_pip || output.contains("Python was not found") {
+        return Err(FetchFailure::Absent(if no_pip { "no pip" } else { "not installed" }.to_owned()));
+    }
+    Err(FetchFailure::Failed(format!("{program} ended with {status}:\n{output}")))
+}
+
+/// The largest file in a folder and below.
+fn largest_file(folder: &Path) -> Option<(PathBuf, u64)> {
+    let mut largest: Option<(PathBuf, u64)> = None;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        // Files come and go while the client works; what cannot be read does not count.
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(data) if data.is_dir() => folders.push(entry.path()),
+                Ok(data) if largest.as_ref().is_none_or(|(_, size)| data.len() > *size) => {
+                    largest = Some((entry.path(), data.len()));
+                }
+                _ => {}
+            }
+        }
+    }
+    largest
+}
+
+fn last_lines(log: &Path) -> String {
+    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(N_LAST_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pins::PINS;
+
+    fn run_script(script: &str) -> (Result<String, FetchFailure>, Vec<Progress>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).current_dir(folder.path());
+        let mut reports = Vec::new();
+        let outcome = run(command, folder.path(), &PINS[0], &mut |report| reports.push(report));
+        (outcome, reports)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_failed_client_is_quoted_with_its_last_lines() {
+        let (outcome, _) =
+            run_script("for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; done; echo broken >&2; exit 3");
+        let Err(FetchFailure::Failed(details)) = outcome else { panic!("it failed") };
+        assert!(
+            details.contains("broken") && details.contains("line 10") && details.contains('3'),
+            "{details}"
+        );
+        assert!(!details.contains("line 2\n"), "{details}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn python_without_pip_counts_as_absent() {
+        let (outcome, _) = run_script("echo '/usr/bin/python3: No module named pip' >&2; exit 1");
+        assert!(matches!(outcome, Err(FetchFailure::Absent(reason)) if reason == "no pip"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_bytes_end_at_the_pinned_size() {
+        let (outcome, reports) = run_script("echo done");
+        assert!(outcome.is_ok_and(|output| output == "done"));
+        let total = PINS[0].archive_size;
+        assert_eq!(reports.last(), Some(&Progress::Bytes { done: total, total }));
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_counts_as_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = fetch_with("fimble-no-such-program", &PINS[0], folder.path(), &mut |_| {});
+        assert!(matches!(outcome, Err(FetchFailure::Absent(reason)) if reason == "not found"));
+    }
+
+    #[test]
+    fn the_largest_file_of_a_tree_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        fs::write(folder.path().join("small"), "1").unwrap();
+        fs::write(folder.path().join("a/b/large"), "123").unwrap();
+        assert_eq!(largest_file(folder.path()), Some((folder.path().join("a/b/large"), 3)));
+    }
+}

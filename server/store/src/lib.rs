@@ -1,0 +1,26 @@
+//! What lies on disk: the ONNX Runtime library, and folders of models. Must hold: whatever appears under its final
+//! name is whole (it is prepared in a staging folder and renamed into place), and nothing here opens a socket; what has
+//! to be fetched is fetched by the user's own package client, with the user's index, proxy and certificates.
+
+mod archive;
+mod bundled;
+mod client;
+mod digest;
+mod error;
+mod manifest;
+mod model_folder;
+pub mod models;
+mod paths;
+mod pins;
+mod platform;
+mod progress;
+pub mod runtime;
+mod source;
+mod staging;
+
+pub use bundled::{BUNDLED_MODEL_NAME, BundledModel, bundled_model};
+pub use error::StoreError;
+pub use models::{ActiveModel, ModelEntry, ModelStore, Verification};
+pub use paths::Home;
+pub use progress::Progress;
+pub use runtime::{FoundRuntime, InstalledRuntime, Origin, RuntimeStore};

@@ -1,0 +1,327 @@
+//! Folders of models. Must hold: a model that is listed was added as a whole, no model replaces another, and the folder a
+//! model was added from is never changed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{MANIFEST_FILE, Manifest, ManifestFile};
+use crate::model_folder::{self, ModelFile};
+use crate::staging::{self, Staging};
+use crate::{BUNDLED_MODEL_NAME, Home, Progress, StoreError, bundled_model, digest};
+
+/// The model in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActiveModel {
+    /// The one in the program.
+    Bundled,
+    /// One that was added.
+    Folder {
+        /// Its name.
+        name: String,
+        /// Its folder.
+        path: PathBuf,
+    },
+}
+
+/// One model of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelEntry {
+    /// Its name.
+    pub name: String,
+    /// Its folder; `None` for the one in the program.
+    pub path: Option<PathBuf>,
+    /// Bytes of its files; `None` if it has no readable list of checksums.
+    pub n_bytes: Option<u64>,
+    /// The folder it was added from, as far as known.
+    pub source: Option<String>,
+    /// Whether it is the model in use.
+    pub active: bool,
+}
+
+/// What [`ModelStore::verify`] read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// Number of files.
+    pub n_files: usize,
+    /// Their bytes.
+    pub n_bytes: u64,
+}
+
+/// The content of the file that names the active model.
+#[derive(Serialize, Deserialize)]
+struct ActiveFile {
+    model: String,
+}
+
+/// The model folder of a [`Home`].
+#[derive(Clone, Debug)]
+pub struct ModelStore {
+    home: Home,
+}
+
+impl ModelStore {
+    /// The store of a home.
+    pub fn at(home: &Home) -> Self {
+        Self { home: home.clone() }
+    }
+
+    /// The store of the user's home.
+    ///
+    /// # Errors
+    /// [`StoreError::NoHome`].
+    pub fn from_env() -> Result<Self, StoreError> {
+        Ok(Self::at(&Home::from_env()?))
+    }
+
+    /// All models, the one in the program first, the others by name.
+    ///
+    /// # Errors
+    /// The folder exists and cannot be read. A broken setting of the active model is no error here: then none is marked.
+    pub fn list(&self) -> Result<Vec<ModelEntry>, StoreError> {
+        let active = self.active_name().ok();
+        let is_active = |name: &str| active.as_deref() == Some(name);
+        let bundled = bundled_model().map(|model| ModelEntry {
+            name: model.name.to_owned(),
+            path: None,
+            n_bytes: Some(model.files.iter().map(|(_, content)| content.len() as u64).sum()),
+            source: None,
+            active: is_active(model.name),
+        });
+        let added = self.names()?.into_iter().map(|name| {
+            let path = self.folder_of(&name);
+            let manifest = Manifest::read(&path).ok();
+            ModelEntry {
+                n_bytes: manifest.as_ref().map(Manifest::n_bytes),
+                source: manifest.map(|manifest| manifest.source),
+                active: is_active(&name),
+                path: Some(path),
+                name,
+            }
+        });
+        Ok(bundled.into_iter().chain(added).collect())
+    }
+
+    /// Adds a model folder under a name (by default the folder's own). Its files are linked where the file system can, else
+    /// copied; files that Fimble has no use for (weights of other formats) stay out.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAModel`], [`StoreError::BadName`], [`StoreError::NameTaken`], or the disk refused. Nothing is
+    /// changed then.
+    pub fn add(
+        &self,
+        folder: &Path,
+        name: Option<&str>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ModelEntry, StoreError> {
+        let folder = fs::canonicalize(folder).map_err(StoreError::io("open", folder))?;
+        let files = model_folder::files(&folder)?;
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => model_folder::default_name(&folder),
+        };
+        model_folder::check_name(&name)?;
+        let staging = Staging::open(&self.home.models_dir(), progress)?;
+        if let Some(name) = self.names()?.into_iter().find(|other| other.eq_ignore_ascii_case(&name)) {
+            return Err(StoreError::NameTaken { name });
+        }
+        progress(Progress::step(format!("adding {name}")));
+        let prepared = staging.path().join("model");
+        let manifest = Manifest::new(&folder, prepare(&files, &prepared, progress)?);
+        let manifest_path = prepared.join(MANIFEST_FILE);
+        fs::write(&manifest_path, manifest.to_bytes()).map_err(StoreError::io("write", &manifest_path))?;
+        let path = self.folder_of(&name);
+        staging::put_in_place(&prepared, &path)?;
+        Ok(ModelEntry {
+            active: self.active_name().is_ok_and(|active| active == name),
+            n_bytes: Some(manifest.n_bytes()),
+            source: Some(manifest.source),
+            path: Some(path),
+            name,
+        })
+    }
+
+    /// Makes a model the one in use, from the next start of a server on.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownModel`], or the setting cannot be written.
+    pub fn use_model(&self, name: &str) -> Result<ActiveModel, StoreError> {
+        let model = self.resolve(name)?;
+        let staging = Staging::open(&self.home.models_dir(), &mut |_| {})?;
+        let text = serde_json::to_vec_pretty(&ActiveFile { model: name.to_owned() }).expect("a name is JSON");
+        staging::write_whole(&staging, &self.home.active_file(), &text)?;
+        Ok(model)
+    }
+
+    /// The model in use; the one in the program unless another was chosen.
+    ///
+    /// # Errors
+    /// [`StoreError::BadActiveFile`], or [`StoreError::UnknownModel`] when the chosen one is gone.
+    pub fn active(&self) -> Result<ActiveModel, StoreError> {
+        self.resolve(&self.active_name()?)
+    }
+
+    /// Reads all files of a model again and compares their checksums with those they had when they were added.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedModel`] with every file that differs, [`StoreError::BadManifest`], [`StoreError::UnknownModel`].
+    pub fn verify(&self, name: &str, progress: &mut dyn FnMut(Progress)) -> Result<Verification, StoreError> {
+        let ActiveModel::Folder { path, .. } = self.resolve(name)? else {
+            // Part of the program, as whole as the program is.
+            let files = bundled_model().map(|model| model.files).unwrap_or_default();
+            let n_bytes = files.iter().map(|(_, content)| content.len() as u64).sum();
+            return Ok(Verification { n_files: files.len(), n_bytes });
+        };
+        let manifest = Manifest::read(&path).map_err(|reason| StoreError::BadManifest {
+            name: name.to_owned(),
+            path: path.clone(),
+            reason,
+        })?;
+        progress(Progress::step(format!("verifying {name}")));
+        let total = manifest.n_bytes();
+        let mut before = 0;
+        let mut faults = Vec::new();
+        for file in &manifest.files {
+            if let Some(fault) =
+                fault(file, &path, &mut |done| progress(Progress::bytes(before + done, total)))?
+            {
+                faults.push(format!("{} {fault}", file.path));
+            }
+            before += file.size;
+        }
+        if faults.is_empty() {
+            return Ok(Verification { n_files: manifest.files.len(), n_bytes: total });
+        }
+        Err(StoreError::DamagedModel { name: name.to_owned(), faults: faults.join(", ") })
+    }
+
+    /// Removes a model from the store; the folder it was added from stays.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelInUse`], [`StoreError::BundledModelStays`], [`StoreError::UnknownModel`].
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let ActiveModel::Folder { path, .. } = self.resolve(name)? else {
+            return Err(StoreError::BundledModelStays);
+        };
+        if self.active_name().is_ok_and(|active| active == name) {
+            return Err(StoreError::ModelInUse { name: name.to_owned() });
+        }
+        // Out of sight in one step; the staging folder takes it away.
+        let staging = Staging::open(&self.home.models_dir(), &mut |_| {})?;
+        let removed = staging.path().join("removed");
+        fs::rename(&path, &removed).map_err(StoreError::io("remove", &path))
+    }
+
+    fn folder_of(&self, name: &str) -> PathBuf {
+        self.home.models_dir().join(name)
+    }
+
+    /// The names of the models on disk, sorted.
+    fn names(&self) -> Result<Vec<String>, StoreError> {
+        let folder = self.home.models_dir();
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(StoreError::io("read", &folder))?,
+        };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| model_folder::check_name(name).is_ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// A name's model, if there is one.
+    fn resolve(&self, name: &str) -> Result<ActiveModel, StoreError> {
+        if name == BUNDLED_MODEL_NAME {
+            return Ok(ActiveModel::Bundled);
+        }
+        let names = self.names()?;
+        if names.iter().any(|other| other == name) {
+            return Ok(ActiveModel::Folder { name: name.to_owned(), path: self.folder_of(name) });
+        }
+        let known: Vec<&str> = bundled_model()
+            .map(|model| model.name)
+            .into_iter()
+            .chain(names.iter().map(String::as_str))
+            .collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(StoreError::UnknownModel { name: name.to_owned(), known })
+    }
+
+    /// What the setting says.
+    fn active_name(&self) -> Result<String, StoreError> {
+        let path = self.home.active_file();
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BUNDLED_MODEL_NAME.to_owned()),
+            text => text.map_err(StoreError::io("read", &path))?,
+        };
+        serde_json::from_slice::<ActiveFile>(&text)
+            .map(|setting| setting.model)
+            .map_err(|error| StoreError::BadActiveFile { path, reason: error.to_string() })
+    }
+}
+
+/// The model in use in the user's home: [`ModelStore::active`] of [`ModelStore::from_env`].
+///
+/// # Errors
+/// As there.
+pub fn active() -> Result<ActiveModel, StoreError> {
+    ModelStore::from_env()?.active()
+}
+
+/// Links or copies the files of a model into a new folder.
+fn prepare(
+    files: &[ModelFile],
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<ManifestFile>, StoreError> {
+    let total = files.iter().map(|file| file.size).sum();
+    let mut before = 0;
+    let mut listed = Vec::new();
+    for file in files {
+        let target = file.relative.split('/').fold(folder.to_owned(), |path, part| path.join(part));
+        let parent = target.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(StoreError::io("create", parent))?;
+        let mut on_bytes = |done| progress(Progress::bytes(before + done, total));
+        let fingerprint = if fs::hard_link(&file.path, &target).is_ok() {
+            digest::of_file(&target, &mut on_bytes)?
+        } else {
+            // Another disk, or a file system without links.
+            let mut reader = fs::File::open(&file.path).map_err(StoreError::io("open", &file.path))?;
+            let mut writer = fs::File::create(&target).map_err(StoreError::io("write", &target))?;
+            digest::copy(&mut reader, &mut writer, &mut on_bytes)
+                .and_then(|fingerprint| writer.sync_all().map(|()| fingerprint))
+                .map_err(StoreError::io("copy to", &target))?
+        };
+        before += fingerprint.size;
+        listed.push(ManifestFile {
+            path: file.relative.clone(),
+            size: fingerprint.size,
+            sha256: fingerprint.sha256,
+        });
+    }
+    Ok(listed)
+}
+
+/// What is wrong with a file of a model.
+fn fault(
+    file: &ManifestFile,
+    folder: &Path,
+    on_bytes: &mut dyn FnMut(u64),
+) -> Result<Option<String>, StoreError> {
+    let Some(path) = file.under(folder) else { return Ok(Some("leads out of the folder".to_owned())) };
+    let size = match fs::metadata(&path) {
+        Ok(data) => data.len(),
+        Err(_) => return Ok(Some("is missing".to_owned())),
+    };
+    if size != file.size {
+        return Ok(Some(format!("has {size} bytes instead of {}", file.size)));
+    }
+    let found = digest::of_file(&path, on_bytes)?;
+    Ok((found.sha256 != file.sha256).then(|| "has another checksum".to_owned()))
+}
