@@ -1,0 +1,20 @@
+//! Syntax trees of open buffers.
+//!
+//! Lives here: incremental parsing with a budget ([`SyntaxTree`]), what a tree says about a cursor (enclosing scopes,
+//! imports, regions), and the check of a suggestion against it. Must hold: tree-sitter appears in no signature; offsets
+//! are bytes, and are clamped to the text; nothing here blocks longer than its budget; every answer is of use while the
+//! code is being typed, that is, while the tree has errors.
+
+mod blocks;
+mod items;
+mod parse;
+mod region;
+mod scopes;
+mod splice;
+mod walk;
+
+pub use fimble_grammars::{BlockStyle, Language, all, by_language_id, by_path, detect};
+pub use parse::{ParseBudget, ParseStopped, SyntaxTree};
+pub use region::Region;
+pub use scopes::Scope;
+pub use splice::SpliceCheck;

@@ -1,0 +1,199 @@
+//! What encloses the cursor. Must hold: a body that is still being written encloses, too: in languages without closing
+//! brackets a blank line belongs to the block it is indented for, and where the tree is broken the headers above are
+//! found by their indentation.
+
+use std::ops::Range;
+
+use fimble_document::Text;
+use fimble_grammars::{BlockStyle, QueryKind};
+use tree_sitter::Node;
+
+use crate::SyntaxTree;
+use crate::blocks::opens_block;
+use crate::region::last_leaf;
+use crate::walk::{QueryScope, ancestors, indentation, line_after, next_non_blank, previous_non_blank};
+
+/// Something that encloses the cursor: a function, a class, a section, the value of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// All of it, in bytes.
+    pub range: Range<usize>,
+    /// From the start of its first line to the end of what introduces it; an opening bracket belongs to it.
+    pub header: Range<usize>,
+    /// What it encloses, without brackets; none where nothing has been written yet.
+    pub body: Option<Range<usize>>,
+    /// Its name.
+    pub name: Option<Range<usize>>,
+}
+
+/// How many scopes are returned; of more, the innermost.
+const MAX_SCOPES: usize = 64;
+
+/// How many lines above the cursor are looked at where the tree is broken.
+const MAX_LINES_ABOVE: usize = 400;
+
+/// The nodes of one scope, as the matches of several patterns name them.
+struct Found<'tree> {
+    scope: Node<'tree>,
+    body: Option<Node<'tree>>,
+    name: Option<Node<'tree>>,
+    header: Option<Node<'tree>>,
+}
+
+impl SyntaxTree {
+    /// The scopes around a cursor, the outermost first.
+    #[must_use]
+    pub fn enclosing_scopes(&self, text: &Text, offset: usize) -> Vec<Scope> {
+        let offset = text.floor_char_boundary(offset);
+        let anchor = previous_non_blank(text, offset).unwrap_or(offset);
+        let mut found = self.scopes_touching(text, anchor.saturating_sub(1)..offset + 1);
+        found.retain(|found| self.encloses(text, found, anchor, offset));
+        let mut scopes: Vec<Scope> = found.iter().map(|found| scope(text, found)).collect();
+        if self.has_errors() {
+            self.add_broken_scopes(text, offset, &mut scopes);
+        }
+        scopes.sort_by_key(|scope| (scope.range.start, usize::MAX - scope.range.end));
+        // `const f = () => {}` is a scope as a whole and another one behind its `=`.
+        scopes.dedup_by(|inner, outer| inner.body.is_some() && inner.body == outer.body);
+        scopes.drain(..scopes.len().saturating_sub(MAX_SCOPES));
+        scopes
+    }
+
+    fn scopes_touching<'tree>(&'tree self, text: &Text, range: Range<usize>) -> Vec<Found<'tree>> {
+        let mut found: Vec<Found<'tree>> = Vec::new();
+        let query_scope = QueryScope { node: self.tree().root_node(), range: range.clone(), max_depth: None };
+        self.for_each_match(QueryKind::Scopes, text, query_scope, |captures| {
+            let capture =
+                |wanted: &str| captures.iter().find(|(name, _)| *name == wanted).map(|(_, node)| *node);
+            let Some(scope) = capture("scope") else { return true };
+            if scope.end_byte() < range.start || scope.start_byte() >= range.end {
+                return true;
+            }
+            let known = found.iter().position(|known| known.scope.id() == scope.id());
+            let index = known.unwrap_or_else(|| {
+                found.push(Found { scope, body: None, name: None, header: None });
+                found.len() - 1
+            });
+            let entry = &mut found[index];
+            entry.body = entry.body.or_else(|| capture("scope.body"));
+            entry.name = entry.name.or_else(|| capture("scope.name"));
+            entry.header = entry.header.or_else(|| capture("scope.header"));
+            true
+        });
+        found
+    }
+
+    /// Whether what is typed at `offset` goes into the scope. `anchor` is the end of the last thing before it.
+    fn encloses(&self, text: &Text, found: &Found<'_>, anchor: usize, offset: usize) -> bool {
+        let scope = found.scope;
+        if scope.start_byte() >= offset {
+            return false;
+        }
+        let style = self.language().block_style();
+        if offset < scope.end_byte() && style != BlockStyle::Indentation {
+            return true;
+        }
+        // Grammars differ in whether the blanks after the last statement are part of it.
+        let ends_before = scope.end_byte() <= offset && scope.end_byte() < anchor;
+        if ends_before {
+            return false;
+        }
+        match style {
+            BlockStyle::Headings => true,
+            BlockStyle::Indentation => {
+                let line = text.line_of(offset);
+                let on_blank_line = anchor < text.line_start(line);
+                let written_on = offset < scope.end_byte()
+                    && next_non_blank(text, offset).is_some_and(|next| next < scope.end_byte());
+                let header_line = text.line_of(scope.start_byte());
+                written_on
+                    || !on_blank_line
+                    || indentation(text, line, offset) > indentation(text, header_line, usize::MAX)
+            }
+            BlockStyle::Braces | BlockStyle::Keywords | BlockStyle::Tags => {
+                // Still open: the closing bracket or word is one that the parser made up, or is not there.
+                let last = last_leaf(scope);
+                let end = text.slice(last.byte_range());
+                found.body.is_some()
+                    && (last.is_missing()
+                        || !self
+                            .language()
+                            .block_closers()
+                            .iter()
+                            .any(|closer| end.ends_with(closer.as_str())))
+                    && style != BlockStyle::Tags
+            }
+        }
+    }
+
+    /// Adds headers above the cursor that stand in a broken part of the tree, where no scope was recognised.
+    fn add_broken_scopes(&self, text: &Text, offset: usize, scopes: &mut Vec<Scope>) {
+        let cursor_line = text.line_of(offset);
+        let root = self.tree().root_node();
+        let blank = next_non_blank(text, text.line_start(cursor_line))
+            .is_none_or(|start| start >= text.line_end(cursor_line));
+        let limit = if blank { offset } else { usize::MAX };
+        let mut width = indentation(text, cursor_line, limit);
+        for line in (cursor_line.saturating_sub(MAX_LINES_ABOVE)..cursor_line).rev() {
+            if width == 0 {
+                return;
+            }
+            let start = text.line_start(line);
+            let content = line_after(text, start);
+            let header_end = start + content.trim_end().len();
+            let line_width = indentation(text, line, usize::MAX);
+            if content.trim().is_empty() || line_width >= width {
+                continue;
+            }
+            width = line_width;
+            let known = scopes.iter().any(|scope| scope.header.start <= start && start < scope.header.end);
+            if known || !opens_block(self.language(), &content) {
+                continue;
+            }
+            let node = root.descendant_for_byte_range(header_end.saturating_sub(1), header_end);
+            if node.is_some_and(|node| ancestors(node).any(|node| node.is_error())) {
+                scopes.push(Scope {
+                    range: start..offset,
+                    header: start..header_end,
+                    body: Some(header_end..offset),
+                    name: None,
+                });
+            }
+        }
+    }
+}
+
+fn scope(text: &Text, found: &Found<'_>) -> Scope {
+    let range = found.scope.byte_range();
+    let start = text.line_start(text.line_of(range.start));
+    let body = found.body.map(|body| inside_brackets(text, body));
+    let (header_end, body) = match (found.header, body) {
+        (Some(header), _) => {
+            let end = previous_non_blank(text, header.end_byte()).unwrap_or(header.end_byte());
+            (end, (end < range.end).then_some(end..range.end))
+        }
+        (None, Some(body)) => {
+            (previous_non_blank(text, body.start).unwrap_or(body.start).max(start), Some(body))
+        }
+        // Nothing marks the header (`[table]`, `def name`): it is the first line.
+        (None, None) => {
+            let end = text.line_end(text.line_of(range.start)).min(range.end);
+            (end, (end < range.end).then_some(end..range.end))
+        }
+    };
+    Scope { header: start..header_end, body, name: found.name.map(|name| name.byte_range()), range }
+}
+
+/// The range of a body without the brackets it begins and ends with.
+fn inside_brackets(text: &Text, body: Node<'_>) -> Range<usize> {
+    let mut range = body.byte_range();
+    let Some(opener) = text.chars_from(range.start).next().filter(|c| matches!(c, '{' | '[')) else {
+        return range;
+    };
+    let closer = if opener == '{' { '}' } else { ']' };
+    range.start += 1;
+    if !range.is_empty() && text.chars_before(range.end).next() == Some(closer) {
+        range.end -= 1;
+    }
+    range
+}

@@ -1,0 +1,144 @@
+//! Steps over trees and texts that several files need. Must hold: no recursion, for trees may be as deep as the text is
+//! long; nothing visits the whole of a large text.
+
+use std::ops::Range;
+
+use fimble_document::Text;
+use fimble_grammars::QueryKind;
+use tree_sitter::{Node, QueryCursor, StreamingIterator, TextProvider, Tree};
+
+use crate::SyntaxTree;
+
+/// Spaces and empty lines that are looked over at most, in characters: a guard against files of nothing else.
+const MAX_BLANKS: usize = 8 * 1024;
+
+/// Number of ERROR and MISSING nodes. Subtrees without any are not entered.
+pub(crate) fn count_errors(tree: &Tree) -> usize {
+    let mut cursor = tree.walk();
+    let mut n_errors = 0;
+    loop {
+        let node = cursor.node();
+        if node.is_error() || node.is_missing() {
+            n_errors += 1;
+        }
+        if node.has_error() && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return n_errors;
+            }
+        }
+    }
+}
+
+/// The node and its ancestors, innermost first.
+pub(crate) fn ancestors(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+    std::iter::successors(Some(node), Node::parent)
+}
+
+/// What a query runs over.
+pub(crate) struct QueryScope<'tree> {
+    /// Where it starts.
+    pub(crate) node: Node<'tree>,
+    /// Bytes that a match has to touch.
+    pub(crate) range: Range<usize>,
+    /// How far below `node` a match may start; none is any depth.
+    pub(crate) max_depth: Option<u32>,
+}
+
+impl SyntaxTree {
+    /// Runs a query and hands over the captures of each match as (name, node). `visit` returns false to end it.
+    pub(crate) fn for_each_match<'tree>(
+        &self,
+        kind: QueryKind,
+        text: &Text,
+        scope: QueryScope<'tree>,
+        mut visit: impl FnMut(&[(&str, Node<'tree>)]) -> bool,
+    ) {
+        let query = self.language().query(kind);
+        let names = query.capture_names();
+        let mut cursor = QueryCursor::new();
+        cursor.set_byte_range(scope.range).set_max_start_depth(scope.max_depth);
+        let mut matches = cursor.matches(query, scope.node, NodeText(text));
+        let mut captures = Vec::new();
+        while let Some(found) = matches.next() {
+            captures.clear();
+            captures
+                .extend(found.captures.iter().map(|capture| (names[capture.index as usize], capture.node)));
+            if !visit(&captures) {
+                return;
+            }
+        }
+    }
+}
+
+/// The text of nodes, for the predicates of queries.
+pub(crate) struct NodeText<'a>(pub(crate) &'a Text);
+
+impl TextProvider<Vec<u8>> for NodeText<'_> {
+    type I = std::iter::Once<Vec<u8>>;
+
+    fn text(&mut self, node: Node<'_>) -> Self::I {
+        std::iter::once(self.0.slice(node.byte_range()).into_owned().into_bytes())
+    }
+}
+
+/// End of the last character before `offset` that is not blank.
+pub(crate) fn previous_non_blank(text: &Text, offset: usize) -> Option<usize> {
+    let offset = text.floor_char_boundary(offset);
+    let mut end = offset;
+    for character in text.chars_before(offset).take(MAX_BLANKS) {
+        if !character.is_whitespace() {
+            return Some(end);
+        }
+        end -= character.len_utf8();
+    }
+    None
+}
+
+/// Start of the first character from `offset` on that is not blank.
+pub(crate) fn next_non_blank(text: &Text, offset: usize) -> Option<usize> {
+    let mut start = text.floor_char_boundary(offset);
+    for character in text.chars_from(start).take(MAX_BLANKS) {
+        if !character.is_whitespace() {
+            return Some(start);
+        }
+        start += character.len_utf8();
+    }
+    None
+}
+
+/// Longest indentation that is measured, in characters.
+const MAX_INDENTATION: usize = 1024;
+
+/// Width of the blanks that a line begins with, up to `limit` (a byte offset). A tab counts as four: what matters is only
+/// which of two lines stands further right, in files that mix both as little as in others.
+pub(crate) fn indentation(text: &Text, line: usize, limit: usize) -> usize {
+    let start = text.line_start(line);
+    // Blanks are one byte each, so that offsets can be counted along.
+    (start..limit)
+        .zip(text.chars_from(start).take(MAX_INDENTATION))
+        .map_while(|(_, character)| match character {
+            ' ' => Some(1),
+            '\t' => Some(4),
+            _ => None,
+        })
+        .sum()
+}
+
+/// Longest part of a line that is read, in bytes: lines of generated files can be as long as the file.
+const MAX_LINE_BYTES: usize = 2 * 1024;
+
+/// The last bytes of a line before `end`, at most [`MAX_LINE_BYTES`].
+pub(crate) fn line_before(text: &Text, end: usize) -> String {
+    let start = text.line_start(text.line_of(end));
+    let end = text.floor_char_boundary(end);
+    text.slice(start.max(end.saturating_sub(MAX_LINE_BYTES))..end).into_owned()
+}
+
+/// The first bytes of a line from `start` on, at most [`MAX_LINE_BYTES`], without the line break.
+pub(crate) fn line_after(text: &Text, start: usize) -> String {
+    let end = text.line_end(text.line_of(start));
+    text.slice(start..end.min(start.saturating_add(MAX_LINE_BYTES))).into_owned()
+}
