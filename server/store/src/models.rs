@@ -148,7 +148,7 @@ impl ModelStore {
     /// # Errors
     /// [`StoreError::UnknownModel`], or the setting cannot be written.
     pub fn use_model(&self, name: &str) -> Result<ActiveModel, StoreError> {
-        let model = self.resolve(name)?;
+        let model = self.model(name)?;
         let staging = Staging::open(&self.home.models_dir(), &mut |_| {})?;
         let text = serde_json::to_vec_pretty(&ActiveFile { model: name.to_owned() }).expect("a name is JSON");
         staging::write_whole(&staging, &self.home.active_file(), &text)?;
@@ -160,7 +160,7 @@ impl ModelStore {
     /// # Errors
     /// [`StoreError::BadActiveFile`], or [`StoreError::UnknownModel`] when the chosen one is gone.
     pub fn active(&self) -> Result<ActiveModel, StoreError> {
-        self.resolve(&self.active_name()?)
+        self.model(&self.active_name()?)
     }
 
     /// Reads all files of a model again and compares their checksums with those they had when they were added.
@@ -168,7 +168,7 @@ impl ModelStore {
     /// # Errors
     /// [`StoreError::DamagedModel`] with every file that differs, [`StoreError::BadManifest`], [`StoreError::UnknownModel`].
     pub fn verify(&self, name: &str, progress: &mut dyn FnMut(Progress)) -> Result<Verification, StoreError> {
-        let ActiveModel::Folder { path, .. } = self.resolve(name)? else {
+        let ActiveModel::Folder { path, .. } = self.model(name)? else {
             // Part of the program, as whole as the program is.
             let files = bundled_model().map(|model| model.files).unwrap_or_default();
             let n_bytes = files.iter().map(|(_, content)| content.len() as u64).sum();
@@ -202,7 +202,7 @@ impl ModelStore {
     /// # Errors
     /// [`StoreError::ModelInUse`], [`StoreError::BundledModelStays`], [`StoreError::UnknownModel`].
     pub fn remove(&self, name: &str) -> Result<(), StoreError> {
-        let ActiveModel::Folder { path, .. } = self.resolve(name)? else {
+        let ActiveModel::Folder { path, .. } = self.model(name)? else {
             return Err(StoreError::BundledModelStays);
         };
         if self.active_name().is_ok_and(|active| active == name) {
@@ -235,8 +235,11 @@ impl ModelStore {
         Ok(names)
     }
 
-    /// A name's model, if there is one.
-    fn resolve(&self, name: &str) -> Result<ActiveModel, StoreError> {
+    /// The model of a name.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownModel`] with the names there are.
+    pub fn model(&self, name: &str) -> Result<ActiveModel, StoreError> {
         if name == BUNDLED_MODEL_NAME {
             return Ok(ActiveModel::Bundled);
         }

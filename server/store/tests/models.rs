@@ -155,13 +155,15 @@ fn links_of_a_download_cache_are_followed() {
 #[test]
 fn a_folder_that_is_no_model_is_refused_with_what_is_missing() {
     let world = World::new();
-    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n";
-    let cases: [(&str, &[(&str, &str)], &str); 6] = [
+    const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n";
+    // The folder, its files with their content, the reason.
+    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    let cases: [Case; 6] = [
         ("empty", &[], "no .onnx file"),
         ("other", &[("model.gguf", "x"), ("tokenizer.json", "{}")], "another format than ONNX"),
         ("untokenized", &[("model.onnx", "x")], "no tokenizer.json"),
         ("too-deep", &[("a/b/model.onnx", "x"), ("tokenizer.json", "{}")], "no .onnx file"),
-        ("pointer", &[("model.onnx", pointer), ("tokenizer.json", "{}")], "git lfs pull"),
+        ("pointer", &[("model.onnx", POINTER), ("tokenizer.json", "{}")], "git lfs pull"),
         ("hollow", &[("model.onnx", ""), ("tokenizer.json", "{}")], "model.onnx is empty"),
     ];
     for (name, files, reason) in cases {
