@@ -15,7 +15,7 @@ use crate::{Progress, StoreError};
 /// How often the bytes are counted.
 const POLL: Duration = Duration::from_millis(100);
 /// How much of a failed client's output is shown.
-const N_LAST_LINES: usize = 8;
+const N_LAST_LINES: usize = 12;
 
 /// Why an archive was not fetched.
 pub(crate) enum FetchFailure {
@@ -93,7 +93,7 @@ fn fetch_with(
             command.env("PIP_REQUIRE_VIRTUALENV", "0");
         }
         Client::Npm => {
-            command.args(["pack", "--ignore-scripts", "--loglevel=error"]);
+            command.args(["pack", "--ignore-scripts", "--loglevel=error", "--logs-max=0"]);
             command.arg("--pack-destination").arg(&downloads).arg("--cache").arg(work.join("cache"));
             command.arg(format!("onnxruntime-node@{}", pin.version));
         }
@@ -198,11 +198,12 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_failed_client_is_quoted_with_its_last_lines() {
-        let (outcome, _) =
-            run_script("for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; done; echo broken >&2; exit 3");
+        let (outcome, _) = run_script(
+            "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do echo line $i; done; echo broken >&2; exit 3",
+        );
         let Err(FetchFailure::Failed(details)) = outcome else { panic!("it failed") };
         assert!(
-            details.contains("broken") && details.contains("line 10") && details.contains('3'),
+            details.contains("broken") && details.contains("line 14") && details.contains('3'),
             "{details}"
         );
         assert!(!details.contains("line 2\n"), "{details}");

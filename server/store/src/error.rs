@@ -15,14 +15,23 @@ pub enum StoreError {
         reason: String,
     },
     /// The system refused something.
-    #[error("cannot {action} {}: {source}. Check the permissions, or set FIMBLE_HOME to another folder", path.display())]
+    #[error(
+        "cannot {action} {}: {reason}. Check that it exists and that you may access it; FIMBLE_HOME moves Fimble's own files to another folder",
+        path.display()
+    )]
     Io {
         /// What was tried: "write".
         action: &'static str,
         /// On what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
+    },
+    /// The user named a file or folder that is not there.
+    #[error("there is no file or folder {}. Check the path", path.display())]
+    NoSuchPath {
+        /// The path.
+        path: PathBuf,
     },
     /// The disk is full.
     #[error("no space left while writing {}. Make room, or set FIMBLE_HOME to a folder on another disk; what was there before is unchanged", path.display())]
@@ -191,13 +200,21 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error of looking at a path that the user named.
+    pub(crate) fn named_path(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |reason| match reason.kind() {
+            io::ErrorKind::NotFound => Self::NoSuchPath { path: path.to_owned() },
+            _ => Self::io("open", path)(reason),
+        }
+    }
+
     /// Turns an error of the system into ours, telling a full disk from the rest.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| match source.kind() {
+        move |reason| match reason.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::NoSpace { path: path.to_owned() }
             }
-            _ => Self::Io { action, path: path.to_owned(), source },
+            _ => Self::Io { action, path: path.to_owned(), reason },
         }
     }
 }

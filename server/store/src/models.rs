@@ -116,7 +116,7 @@ impl ModelStore {
         name: Option<&str>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ModelEntry, StoreError> {
-        let folder = fs::canonicalize(folder).map_err(StoreError::io("open", folder))?;
+        let folder = fs::canonicalize(folder).map_err(StoreError::named_path(folder))?;
         let files = model_folder::files(&folder)?;
         let name = match name {
             Some(name) => name.to_owned(),

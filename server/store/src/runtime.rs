@@ -222,7 +222,9 @@ impl RuntimeStore {
                 Client::Pip { .. } => "pip",
                 Client::Npm => "npm",
             };
-            progress(Progress::step(format!("fetching ONNX Runtime {} with {client}", pin.version)));
+            let megabytes = pin.archive_size / 1_000_000;
+            let what = format!("fetching ONNX Runtime {} with {client} ({megabytes} MB)", pin.version);
+            progress(Progress::step(what));
             match self.fetch.fetch(pin, staging.path(), progress) {
                 Ok(archive) => return self.install_pinned(pin, &archive, staging, progress),
                 Err(FetchFailure::Absent(reason)) => absent.push(reason),

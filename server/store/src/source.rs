@@ -20,7 +20,7 @@ pub(crate) type Version = (u32, u32, u32);
 
 /// The files that may be or hold the library, the most promising first. A file stands for itself.
 pub(crate) fn candidates(path: &Path, platform: Platform, pins: &[Pin]) -> Result<Vec<PathBuf>, StoreError> {
-    let data = fs::metadata(path).map_err(StoreError::io("open", path))?;
+    let data = fs::metadata(path).map_err(StoreError::named_path(path))?;
     if !data.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

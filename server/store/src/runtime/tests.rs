@@ -490,7 +490,7 @@ fn from_says_what_it_looked_at_when_nothing_fits() {
     let world = world();
     // Files of the folder; the one that is named, or none for the folder; what the message says.
     type Case = (Vec<(&'static str, Vec<u8>)>, &'static str, &'static [&'static str]);
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         (
             vec![("readme.txt", b"x".to_vec())],
             "",
@@ -507,6 +507,7 @@ fn from_says_what_it_looked_at_when_nothing_fits() {
             &["libonnxruntime.so.1.31.1 is built for Linux arm64"],
         ),
         (vec![("libonnxruntime.so.1.21.9", elf(0x3e, "a"))], "", &["too old: 1.21.9", "1.22 is the oldest"]),
+        (vec![], "nowhere.whl", &["no file or folder", "nowhere.whl", "Check the path"]),
         (vec![("x.bin", b"x".to_vec())], "x.bin", &["neither an archive nor the library"]),
         (vec![("x.whl", b"x".to_vec())], "x.whl", &["x.whl cannot be read", "Get the file anew"]),
     ];

@@ -1,0 +1,121 @@
+//! `fimble model`: the models on this machine. Must hold: it only asks the store; what a model is and where it lies is known
+//! there.
+#![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+
+use std::path::PathBuf;
+
+use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore};
+use indicatif::HumanBytes;
+
+use super::progress::ProgressReporter;
+
+/// Arguments of `fimble model`.
+#[derive(Debug, clap::Args)]
+pub struct ModelArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+/// What to do with the models.
+#[derive(Debug, clap::Subcommand)]
+pub enum ModelCommand {
+    /// List the models; the one in use is marked with a star
+    List,
+    /// Add a model from a folder that holds an .onnx file and tokenizer.json
+    Add {
+        /// The folder; it is not changed
+        folder: PathBuf,
+        /// The name to give it [default: the name of the folder]
+        #[arg(long)]
+        name: Option<String>,
+        /// Use it from now on
+        #[arg(long = "use")]
+        and_use: bool,
+    },
+    /// Use a model, from the next start of a server on
+    Use {
+        /// Its name; `bundled` is the one in the program
+        name: String,
+    },
+    /// Compare the files of a model with the checksums they had when it was added
+    Verify {
+        /// Its name [default: the one in use]
+        name: Option<String>,
+    },
+    /// Remove a model; the folder it was added from stays
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The store refused; the error names the cause and the remedy.
+pub fn run(args: ModelArgs) -> anyhow::Result<()> {
+    let store = ModelStore::from_env()?;
+    let mut progress = ProgressReporter::new();
+    match args.command {
+        ModelCommand::List => {
+            // A broken choice must be seen, but must not hide the models to choose from.
+            list(&store.list()?);
+            store.active()?;
+        }
+        ModelCommand::Add { folder, name, and_use } => {
+            let added = store.add(&folder, name.as_deref(), &mut |report| progress.store(report));
+            progress.finish();
+            let added = added?;
+            let size = HumanBytes(added.n_bytes.unwrap_or_default());
+            println!("Added {} ({size}).", added.name);
+            if and_use {
+                store.use_model(&added.name)?;
+                println!("It is in use from the next start of a server on.");
+            } else {
+                println!("Use it with `fimble model use {}`.", added.name);
+            }
+        }
+        ModelCommand::Use { name } => {
+            store.use_model(&name)?;
+            println!("{name} is in use from the next start of a server on.");
+        }
+        ModelCommand::Verify { name } => {
+            let name = match name {
+                Some(name) => name,
+                None => match store.active()? {
+                    ActiveModel::Bundled => BUNDLED_MODEL_NAME.to_owned(),
+                    ActiveModel::Folder { name, .. } => name,
+                },
+            };
+            let verified = store.verify(&name, &mut |report| progress.store(report));
+            progress.finish();
+            let verified = verified?;
+            println!("{name} is whole: {} files, {}.", verified.n_files, HumanBytes(verified.n_bytes));
+        }
+        ModelCommand::Remove { name } => {
+            store.remove(&name)?;
+            println!("Removed {name}.");
+        }
+    }
+    Ok(())
+}
+
+fn list(models: &[ModelEntry]) {
+    if models.is_empty() {
+        println!("There are no models. Add one with `fimble model add FOLDER`.");
+    }
+    let width = models.iter().map(|model| model.name.len()).max().unwrap_or_default();
+    for model in models {
+        let mark = if model.active { '*' } else { ' ' };
+        let size = model
+            .n_bytes
+            .map_or_else(|| "size unknown".to_owned(), |n_bytes| HumanBytes(n_bytes).to_string());
+        let origin = match (&model.path, &model.source) {
+            (None, _) => "in the program".to_owned(),
+            (Some(_), Some(source)) => format!("from {source}"),
+            (Some(path), None) => format!("in {}", path.display()),
+        };
+        println!("{mark} {:width$}  {size:>12}  {origin}", model.name);
+    }
+}

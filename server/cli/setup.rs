@@ -1,0 +1,76 @@
+//! `fimble setup`: installs ONNX Runtime. Must hold: it says what is installed and how far that was checked, and running it
+//! again mends a damaged installation.
+#![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+
+use std::path::PathBuf;
+
+use fimble_store::{InstalledRuntime, Origin, RuntimeStore, StoreError};
+
+use super::progress::ProgressReporter;
+
+/// Arguments of `fimble setup`.
+#[derive(Debug, clap::Args)]
+pub struct SetupArgs {
+    /// Install from this folder or file instead of fetching: the onnxruntime wheel, the onnxruntime-node package, a
+    /// release archive of ONNX Runtime 1.22 or later, or the library itself
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// Install again, even if ONNX Runtime is installed and whole
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Nothing could be installed; the error names the cause and the remedy.
+pub fn run(args: SetupArgs) -> anyhow::Result<()> {
+    let store = RuntimeStore::from_env()?;
+    let mut progress = ProgressReporter::new();
+    if args.from.is_none() && !args.force {
+        if let Some(found) = store.locate()?
+            && let Origin::Environment(variable) = found.origin
+        {
+            println!("{variable} names {}, so nothing needs to be installed.", found.path.display());
+            println!("`fimble setup --force` installs the pinned library all the same.");
+            return Ok(());
+        }
+        match store.verify() {
+            Ok(installed) => {
+                report(&installed, "its checksum is the one it was installed with");
+                return Ok(());
+            }
+            Err(StoreError::NoRuntime { .. }) => {}
+            Err(StoreError::Checksum { .. }) => {
+                progress.step("the installed library is damaged: installing it again")
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let installed = match &args.from {
+        Some(path) => store.install_from(path, &mut |report| progress.store(report)),
+        None => store.install(&mut |report| progress.store(report)),
+    };
+    // The bars end before anything else is written.
+    progress.finish();
+    let installed = installed?;
+    if installed.pinned {
+        report(&installed, "its checksum is the pinned one");
+    } else {
+        report(&installed, "no checksum is pinned for this library, so it was taken as it is");
+        println!("  SHA-256 {}", installed.sha256);
+    }
+    match store.locate() {
+        Ok(Some(found)) if found.path == installed.path => {}
+        Ok(Some(found)) => println!("Note: {} is used instead, {}.", found.path.display(), found.origin),
+        Ok(None) => {}
+        Err(error) => println!("Note: it will not be used: {error}."),
+    }
+    Ok(())
+}
+
+fn report(installed: &InstalledRuntime, check: &str) {
+    let version = installed.version.as_deref().unwrap_or("of unknown version");
+    println!("ONNX Runtime {version} is installed: {}", installed.path.display());
+    println!("  from {}; {check}", installed.source);
+}
