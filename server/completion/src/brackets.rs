@@ -1,0 +1,182 @@
+//! Brackets and quotes, judged by the characters alone. Must hold: a guess that is wrong costs at most a bracket in a
+//! suggestion; what is certain about syntax is asked of the tree afterwards.
+
+use fimble_syntax::Language;
+
+/// Whether a character may be what an editor closed by itself: closing brackets, quotes and separators.
+pub(crate) fn is_auto_closed(ch: char) -> bool {
+    matches!(ch, ')' | ']' | '}' | '>' | '"' | '\'' | '`' | ';' | ',' | ' ' | '\t')
+}
+
+/// Whether the text right of the cursor holds nothing but what an editor closes by itself. Empty text does.
+pub(crate) fn is_only_auto_closed(right: &str) -> bool {
+    right.chars().all(is_auto_closed)
+}
+
+/// The closing bracket of an opening one.
+pub(crate) fn closer_of(open: char) -> char {
+    match open {
+        '(' => ')',
+        '[' => ']',
+        '{' => '}',
+        other => other,
+    }
+}
+
+/// What a character means after the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Nothing here.
+    Plain,
+    /// An opening bracket.
+    Open(char),
+    /// A closing bracket.
+    Close(char),
+    /// The quote that starts a string.
+    OpenQuote,
+    /// The quote that ends a string.
+    CloseQuote(char),
+}
+
+/// Walks over a line of code and tells brackets of the code from those in strings.
+#[derive(Clone, Debug)]
+pub(crate) struct Scanner<'l> {
+    quotes: &'l str,
+    line_comment: Option<&'l str>,
+    string: Option<char>,
+    escaped: bool,
+    previous: char,
+}
+
+impl Scanner<'static> {
+    /// At the start of a line that begins outside of strings.
+    pub(crate) fn new(language: Option<&'static Language>) -> Self {
+        Self {
+            quotes: language.map_or("\"", Language::quotes),
+            line_comment: language.and_then(Language::line_comment),
+            string: None,
+            escaped: false,
+            previous: '\n',
+        }
+    }
+}
+
+impl Scanner<'_> {
+    /// Whether the place reached is inside of a string.
+    pub(crate) fn in_string(&self) -> bool {
+        self.string.is_some()
+    }
+
+    /// Takes one character.
+    pub(crate) fn step(&mut self, ch: char) -> Mark {
+        let mark = self.mark(ch);
+        self.escaped = self.string.is_some() && ch == '\\' && !self.escaped;
+        self.previous = ch;
+        mark
+    }
+
+    fn mark(&mut self, ch: char) -> Mark {
+        if let Some(quote) = self.string {
+            // Strings over several lines exist, but an unclosed quote is more common than they are.
+            if ch == '\n' || (ch == quote && !self.escaped) {
+                self.string = None;
+            }
+            return if ch == quote && !self.escaped { Mark::CloseQuote(quote) } else { Mark::Plain };
+        }
+        match ch {
+            '(' | '[' | '{' => Mark::Open(ch),
+            ')' | ']' | '}' => Mark::Close(ch),
+            // An apostrophe inside a word is one.
+            '\'' if self.previous.is_alphanumeric() => Mark::Plain,
+            _ if self.quotes.contains(ch) => {
+                self.string = Some(ch);
+                Mark::OpenQuote
+            }
+            _ => Mark::Plain,
+        }
+    }
+
+    /// Takes a whole line without its break, comments left out, and tells each bracket.
+    fn brackets(&mut self, line: &str, visit: &mut impl FnMut(Mark)) {
+        for (at, ch) in line.char_indices() {
+            if self.string.is_none()
+                && self.line_comment.is_some_and(|comment| line[at..].starts_with(comment))
+            {
+                break;
+            }
+            if let mark @ (Mark::Open(_) | Mark::Close(_)) = self.step(ch) {
+                visit(mark);
+            }
+        }
+        self.step('\n');
+    }
+}
+
+/// The closing brackets that the text lacks at the cursor, innermost first: those of brackets opened in `before` and not
+/// closed in `after`. `after_is_whole` says that `after` reaches the end of the file; otherwise what it does not close
+/// is taken to be closed further down.
+pub(crate) fn missing_closers(
+    before: &str,
+    after: &str,
+    after_is_whole: bool,
+    language: Option<&'static Language>,
+) -> Vec<char> {
+    let mut open: Vec<char> = Vec::new();
+    let mut scanner = Scanner::new(language);
+    for line in before.split('\n') {
+        scanner.brackets(line, &mut |mark| match mark {
+            Mark::Open(ch) => open.push(closer_of(ch)),
+            Mark::Close(ch) => {
+                if let Some(at) = open.iter().rposition(|closer| *closer == ch) {
+                    open.truncate(at);
+                }
+            }
+            _ => {}
+        });
+    }
+    let mut missing = Vec::new();
+    let mut depth = 0_usize;
+    let mut scanner = Scanner::new(language);
+    for line in after.split('\n') {
+        scanner.brackets(line, &mut |mark| match mark {
+            Mark::Open(_) => depth += 1,
+            Mark::Close(_) if depth > 0 => depth -= 1,
+            Mark::Close(ch) => {
+                if let Some(at) = open.iter().rposition(|closer| *closer == ch) {
+                    missing.extend(open.drain(at + 1..).rev());
+                    open.pop();
+                }
+            }
+            _ => {}
+        });
+        if open.is_empty() {
+            return missing;
+        }
+    }
+    if after_is_whole {
+        missing.extend(open.drain(..).rev());
+    }
+    missing
+}
+
+/// Closing brackets of those that a text opens itself and leaves open, in the order in which they would follow.
+pub(crate) fn unclosed(text: &str, language: Option<&'static Language>) -> String {
+    let mut open = Vec::new();
+    let mut scanner = Scanner::new(language);
+    for ch in text.chars() {
+        match scanner.step(ch) {
+            Mark::Open(ch) => open.push(closer_of(ch)),
+            Mark::Close(ch) if open.last() == Some(&ch) => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    let quote = scanner.string;
+    quote.into_iter().chain(open.into_iter().rev()).collect()
+}
+
+/// How many brackets a text opens and leaves open; brackets that it only closes do not count.
+pub(crate) fn n_open(text: &str, language: Option<&'static Language>) -> usize {
+    unclosed(text, language).len()
+}

@@ -1,0 +1,50 @@
+//! What of the buffer a prompt was made of, for the trace. Must hold: ranges and sizes only, no code.
+
+use std::ops::Range;
+
+use fimble_syntax::Region;
+
+use crate::Mode;
+
+/// What of the buffer a prompt was made of. All ranges are bytes of the text that was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// The lines above the cursor's line that are read.
+    pub prefix: Range<usize>,
+    /// The text behind the cursor that is read.
+    pub suffix: Range<usize>,
+    /// The typed part of the line that is read; ends at the cursor.
+    pub line: Range<usize>,
+    /// Brackets and quotes right of the cursor that the editor closed by itself: the model does not see them, and a
+    /// suggestion may replace them.
+    pub replaced: Range<usize>,
+    /// Imports above the window that are kept.
+    pub kept_imports: Vec<Range<usize>>,
+    /// Headers of enclosing scopes above the window that are kept.
+    pub kept_headers: Vec<Range<usize>>,
+    /// How many lines the suggestion may have.
+    pub mode: Mode,
+    /// Why, for people.
+    pub mode_reason: &'static str,
+    /// What the cursor is in; code when there is no tree.
+    pub region: Region,
+    /// Name of the fill-in-the-middle family, or "plain left to right".
+    pub template: &'static str,
+    /// Tokens of the prompt, counted piece by piece.
+    pub prompt_tokens: usize,
+    /// The limit that was kept.
+    pub max_prompt_tokens: usize,
+    /// What the prompt is made of, in the order of the file.
+    pub pieces: Vec<ContextPiece>,
+}
+
+/// One part of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContextPiece {
+    /// "path", "imports and headers", "lines above", "line", "suffix".
+    pub kind: &'static str,
+    /// Its length as the model reads it.
+    pub bytes: usize,
+    /// Its tokens.
+    pub tokens: usize,
+}

@@ -1,0 +1,246 @@
+//! From a generation to a suggestion, or to the reason why there is none. Must hold: the range of a suggestion stays on
+//! the cursor's line, its text differs from what stands there, and every filter that ran is reported.
+
+use std::ops::Range;
+
+use fimble_model::{Generation, StopReason};
+use fimble_syntax::{ParseBudget, Region, SyntaxTree};
+
+use crate::brackets::unclosed;
+use crate::lines::line_break;
+use crate::post_process::{self, Draft};
+use crate::{CompletionSettings, CursorInput, Plan, Refusal, RefusalKind};
+
+/// What is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggestion {
+    /// The bytes that are replaced: from the cursor, or from the start of the selected item, on the cursor's line.
+    pub replace: Range<usize>,
+    /// What stands there then, with the document's own line breaks.
+    pub text: String,
+    /// Geometric mean of the probabilities of the shown tokens, 0 to 1; 1 if the model tells none.
+    pub confidence: f32,
+    /// How many tokens are shown.
+    pub n_tokens: usize,
+}
+
+/// The outcome, and how it came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// The suggestion, or why there is none.
+    pub result: Result<Suggestion, Refusal>,
+    /// What each filter did, in order.
+    pub filters: Vec<FilterStep>,
+}
+
+/// One filter's part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterStep {
+    /// Its name, for people.
+    pub name: &'static str,
+    /// What it did, without code: "unchanged", "cut 2 lines".
+    pub effect: String,
+}
+
+/// Turns what the model produced into a suggestion. `input` must be the one that was planned; `budget` bounds the time
+/// of the syntax check, which is skipped when it runs out.
+pub fn finish(
+    plan: &Plan,
+    input: &CursorInput<'_>,
+    settings: &CompletionSettings,
+    generation: &Generation,
+    budget: &ParseBudget<'_>,
+) -> Finished {
+    let mut filters = Vec::new();
+    let result = suggest(plan, input, settings, generation, budget, &mut filters);
+    Finished { result, filters }
+}
+
+fn suggest(
+    plan: &Plan,
+    input: &CursorInput<'_>,
+    settings: &CompletionSettings,
+    generation: &Generation,
+    budget: &ParseBudget<'_>,
+    filters: &mut Vec<FilterStep>,
+) -> Result<Suggestion, Refusal> {
+    if generation.stop == StopReason::Cancelled {
+        return Err(Refusal::new(RefusalKind::Cancelled, "the request was cancelled while the model worked"));
+    }
+    if generation.text.is_empty() {
+        return Err(Refusal::new(RefusalKind::NothingGenerated, "the model ended at once"));
+    }
+    if generation.text.trim().is_empty() {
+        return Err(Refusal::new(RefusalKind::OnlyWhitespace, "the model produced white space only"));
+    }
+    let mut draft = Draft {
+        text: generation.text.clone(),
+        raw: 0..generation.text.len(),
+        n_replaced: 0,
+        truncated: matches!(generation.stop, StopReason::MaxTokens | StopReason::ContextFull),
+    };
+    post_process::run(&mut draft, &plan.limits, &plan.surroundings, &plan.context, &mut |name, effect| {
+        filters.push(FilterStep { name, effect });
+    })?;
+    check_confidence(generation, &draft, settings, filters)?;
+    check_syntax(plan, input, settings, &mut draft, budget, filters)?;
+
+    let (confidence, n_tokens) = confidence(generation, &draft.raw);
+    let replace = replaced_range(plan, &draft);
+    let text = final_text(plan, input, &draft.text);
+    if input.text.slice(replace.clone()) == text {
+        return Err(Refusal::new(RefusalKind::TooShort, "the suggestion would change nothing"));
+    }
+    Ok(Suggestion { replace, text, confidence, n_tokens })
+}
+
+fn replaced_range(plan: &Plan, draft: &Draft) -> Range<usize> {
+    plan.cursor.replace_start..plan.cursor.rest_start + draft.n_replaced
+}
+
+/// The text as the buffer gets it: behind the selected item, with the document's own line breaks.
+fn final_text(plan: &Plan, input: &CursorInput<'_>, text: &str) -> String {
+    let mut whole = plan.cursor.selected.clone();
+    match line_break(input.text, plan.cursor.line) {
+        "\n" => whole.push_str(text),
+        other => whole.push_str(&text.replace('\n', other)),
+    }
+    whole
+}
+
+/// Geometric mean of the probabilities of the tokens that are shown, and their number.
+fn confidence(generation: &Generation, shown: &Range<usize>) -> (f32, usize) {
+    let mut start = 0;
+    let mut sum = 0.0_f32;
+    let mut n_tokens = 0_usize;
+    for token in &generation.tokens {
+        let overlaps = if token.text_end > start {
+            start < shown.end && token.text_end > shown.start
+        } else {
+            // A part of a character: it counts with the place where it stands.
+            shown.contains(&start)
+        };
+        if overlaps {
+            sum += token.logprob;
+            n_tokens += 1;
+        }
+        start = token.text_end;
+    }
+    let mean = if n_tokens == 0 { 1.0 } else { (sum / n_tokens as f32).exp() };
+    (if mean.is_nan() { 0.0 } else { mean.clamp(0.0, 1.0) }, n_tokens)
+}
+
+fn check_confidence(
+    generation: &Generation,
+    draft: &Draft,
+    settings: &CompletionSettings,
+    filters: &mut Vec<FilterStep>,
+) -> Result<(), Refusal> {
+    let (confidence, n_tokens) = confidence(generation, &draft.raw);
+    let bar = settings.min_confidence;
+    filters.push(FilterStep {
+        name: "confidence",
+        effect: format!("{confidence:.2} over {n_tokens} tokens, the bar is {bar:.2}"),
+    });
+    if confidence < bar {
+        return Err(Refusal::new(
+            RefusalKind::LowConfidence,
+            format!("the model is unsure: mean probability {confidence:.2}, the bar is {bar:.2}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Compares the syntax errors with and without the suggestion. Several lines are cut to the most that add none; a single
+/// line may be unfinished, so it is also tried with what could follow.
+fn check_syntax(
+    plan: &Plan,
+    input: &CursorInput<'_>,
+    settings: &CompletionSettings,
+    draft: &mut Draft,
+    budget: &ParseBudget<'_>,
+    filters: &mut Vec<FilterStep>,
+) -> Result<(), Refusal> {
+    let mut report = |effect: String| filters.push(FilterStep { name: "syntax", effect });
+    let Some(tree) = input.tree.filter(|_| settings.syntax_check && plan.context.region != Region::Comment)
+    else {
+        report("skipped".to_owned());
+        return Ok(());
+    };
+    let check = SpliceCheck { plan, input, tree, budget };
+    let n_lines = draft.text.split('\n').count();
+    for n_kept in (1..=n_lines).rev() {
+        let mut shorter = draft.clone();
+        if n_kept < n_lines {
+            shorter.keep_lines(n_kept);
+        }
+        if shorter.text.trim().is_empty() {
+            break;
+        }
+        let verdict =
+            if n_kept == 1 { check.unfinished_line(&shorter) } else { check.adds_errors(&shorter, "") };
+        match verdict {
+            None => {
+                report("skipped: out of time".to_owned());
+                return Ok(());
+            }
+            Some(false) => {
+                report(match n_lines - n_kept {
+                    0 => "unchanged".to_owned(),
+                    n_cut => format!("cut {n_cut} lines"),
+                });
+                *draft = shorter;
+                return Ok(());
+            }
+            Some(true) => {}
+        }
+    }
+    report(format!("refused: {}", RefusalKind::BreaksSyntax));
+    Err(Refusal::new(RefusalKind::BreaksSyntax, "the suggestion would add syntax errors"))
+}
+
+/// The tree's view of drafts.
+struct SpliceCheck<'a> {
+    plan: &'a Plan,
+    input: &'a CursorInput<'a>,
+    tree: &'a SyntaxTree,
+    budget: &'a ParseBudget<'a>,
+}
+
+impl SpliceCheck<'_> {
+    /// Whether the draft, with `behind` after it, adds errors; none when there was no time.
+    fn adds_errors(&self, draft: &Draft, behind: &str) -> Option<bool> {
+        let insertion = final_text(self.plan, self.input, &format!("{}{behind}", draft.text));
+        let replace = replaced_range(self.plan, draft);
+        let check = self.tree.splice_check(self.input.text, replace, &insertion, self.budget).ok()?;
+        Some(check.errors_after > check.errors_before)
+    }
+
+    /// The same for one line, which may be the start of something: it passes if it adds no errors as it is, closed,
+    /// ended, or with an empty body.
+    fn unfinished_line(&self, draft: &Draft) -> Option<bool> {
+        if !self.adds_errors(draft, "")? {
+            return Some(false);
+        }
+        let language = self.plan.surroundings.language;
+        let closers = unclosed(&draft.text, language);
+        let indentation = &self.plan.surroundings.line_indentation;
+        let unit = &self.plan.surroundings.unit;
+        let mut endings = vec![closers.clone()];
+        if language.is_some_and(|language| language.uses_braces()) {
+            endings.push(format!("{closers};"));
+            endings.push(format!("{closers} {{}}"));
+        } else {
+            endings.push(format!("{closers}\n{indentation}{unit}pass"));
+            endings.push(format!("{closers}:\n{indentation}{unit}pass"));
+            endings.push(format!("\n{indentation}def f(): pass"));
+            endings.push(format!("\n{indentation}end"));
+        }
+        for ending in endings {
+            if !ending.is_empty() && !self.adds_errors(draft, &ending)? {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+}

@@ -1,0 +1,118 @@
+//! What is asked: a place in a text, and what the editor says about it. Must hold: whatever offset or selection comes
+//! in, the resolved [`Cursor`] lies in the text and on one line.
+
+use std::ops::Range;
+
+use fimble_document::Text;
+use fimble_syntax::{Language, Region, SyntaxTree};
+
+use crate::{Refusal, RefusalKind};
+
+/// One request for a suggestion.
+#[derive(Clone, Debug)]
+pub struct CursorInput<'a> {
+    /// The text of the buffer.
+    pub text: &'a Text,
+    /// Its tree, if it was parsed.
+    pub tree: Option<&'a SyntaxTree>,
+    /// Its language, if known.
+    pub language: Option<&'static Language>,
+    /// Path relative to the workspace, with forward slashes.
+    pub path: &'a str,
+    /// Name of the workspace folder; may be empty.
+    pub repository: &'a str,
+    /// Where the cursor stands, in bytes. Clamped to the text.
+    pub offset: usize,
+    /// Why it is asked.
+    pub trigger: Trigger,
+    /// The item that is selected in the editor's popup, if there is one.
+    pub selected: Option<SelectedItem>,
+}
+
+impl CursorInput<'_> {
+    /// What the cursor is in; code when there is no tree to ask.
+    pub(crate) fn region(&self) -> Region {
+        self.tree
+            .map_or(Region::Code, |tree| tree.region(self.text, self.text.floor_char_boundary(self.offset)))
+    }
+}
+
+/// Why a suggestion is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// The user asked.
+    Invoked,
+    /// The user typed.
+    Automatic,
+}
+
+/// The item that is selected in the editor's popup: what accepting it would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedItem {
+    /// The bytes that the item replaces.
+    pub range: Range<usize>,
+    /// What stands there then.
+    pub text: String,
+}
+
+/// The cursor's line, as it reads once a selected item is accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor {
+    /// Index of the line.
+    pub(crate) line: usize,
+    /// First byte of the line.
+    pub(crate) line_start: usize,
+    /// Where the line ends, before its break.
+    pub(crate) line_end: usize,
+    /// Where the suggestion's range starts: the cursor, or the start of the selected item.
+    pub(crate) replace_start: usize,
+    /// Where the text right of the cursor starts: the cursor, or the end of the selected item.
+    pub(crate) rest_start: usize,
+    /// The line up to the cursor, the selected item included.
+    pub(crate) typed: String,
+    /// The text of the selected item, empty if there is none: the suggestion begins with it.
+    pub(crate) selected: String,
+}
+
+impl Cursor {
+    /// Resolves the place of a request.
+    ///
+    /// # Errors
+    /// The selected item does not extend what is typed.
+    pub(crate) fn resolve(input: &CursorInput<'_>) -> Result<Self, Refusal> {
+        let text = input.text;
+        let offset = text.floor_char_boundary(input.offset);
+        let line = text.line_of(offset);
+        let line_start = text.line_start(line);
+        let line_end = text.line_end(line);
+        // Between the two characters of a line break there is nothing to type: that is the end of the line.
+        let offset = offset.min(line_end);
+        let mut cursor = Self {
+            line,
+            line_start,
+            line_end,
+            replace_start: offset,
+            rest_start: offset,
+            typed: text.slice(line_start..offset).into_owned(),
+            selected: String::new(),
+        };
+        let Some(selected) = &input.selected else { return Ok(cursor) };
+        let start = text.floor_char_boundary(selected.range.start);
+        let end = text.floor_char_boundary(selected.range.end).max(offset);
+        if start < line_start || start > offset || end > line_end || selected.text.contains(['\n', '\r']) {
+            return Err(conflict("the popup item that is selected does not end on the line of the cursor"));
+        }
+        let Some(extends) = selected.text.strip_prefix(text.slice(start..offset).as_ref()) else {
+            return Err(conflict("the popup item that is selected does not begin with what is typed"));
+        };
+        cursor.typed.push_str(extends);
+        cursor.replace_start = start;
+        cursor.rest_start = end;
+        cursor.selected = selected.text.clone();
+        Ok(cursor)
+    }
+}
+
+fn conflict(reason: &str) -> Refusal {
+    Refusal::new(RefusalKind::SelectionConflict, reason)
+}

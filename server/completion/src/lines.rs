@@ -1,0 +1,125 @@
+//! Small facts about lines: indentation, blankness, line breaks. Must hold: a tab counts as [`TAB_WIDTH`] columns
+//! everywhere, so that two indentations can be compared.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use fimble_document::Text;
+use fimble_syntax::Language;
+
+/// Columns of a tab. Only differences matter; files that mix tabs and spaces mostly mean 4.
+pub(crate) const TAB_WIDTH: usize = 4;
+
+/// Columns of the white space that a line begins with.
+pub(crate) fn indentation(line: &str) -> usize {
+    leading_space(line).chars().map(|ch| if ch == '\t' { TAB_WIDTH } else { 1 }).sum()
+}
+
+/// The white space that a line begins with.
+pub(crate) fn leading_space(line: &str) -> &str {
+    &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
+}
+
+/// Whether a line has no text.
+pub(crate) fn is_blank(line: &str) -> bool {
+    line.trim().is_empty()
+}
+
+/// Whether a character belongs to a word of code.
+pub(crate) fn is_word(ch: char) -> bool {
+    ch.is_alphanumeric() || ch == '_' || ch == '$'
+}
+
+/// Whether two equal lines mean a repetition: closing brackets and other short lines are equal for other reasons.
+pub(crate) fn is_telling(line: &str) -> bool {
+    line.chars().filter(|ch| ch.is_alphanumeric()).count() >= 3
+}
+
+/// A range as the model reads it: every line break is `\n`.
+pub(crate) fn model_text(text: &Text, range: Range<usize>) -> String {
+    with_plain_breaks(text.slice(range)).into_owned()
+}
+
+/// A text with `\r\n` and `\r` turned into `\n`.
+pub(crate) fn with_plain_breaks(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { text }
+}
+
+/// The document's own line break: that of the line of the cursor, or of the line above it, or of the first line.
+pub(crate) fn line_break(text: &Text, line: usize) -> &'static str {
+    let break_of = |line: usize| match text.slice(text.line_end(line)..text.line_start(line + 1)).as_ref() {
+        "\r\n" => Some("\r\n"),
+        "\r" => Some("\r"),
+        "\n" => Some("\n"),
+        _ => None,
+    };
+    break_of(line).or_else(|| break_of(line.checked_sub(1)?)).or_else(|| break_of(0)).unwrap_or("\n")
+}
+
+/// The nearest line above `line` that has text, looked for over at most 64 lines.
+pub(crate) fn text_line_above(text: &Text, line: usize) -> Option<usize> {
+    (line.saturating_sub(64)..line).rev().find(|above| !is_blank(&text.line(*above)))
+}
+
+/// The next `count` lines below `line` that have text, looked for over at most 64 lines.
+pub(crate) fn text_lines_below(text: &Text, line: usize, count: usize) -> Vec<String> {
+    (line + 1..text.n_lines().min(line + 65))
+        .map(|below| text.line(below).into_owned())
+        .filter(|below| !is_blank(below))
+        .take(count)
+        .collect()
+}
+
+/// Whether a line opens a block that continues below it.
+pub(crate) fn opens_block(line: &str, language: Option<&'static Language>) -> bool {
+    let line = line.trim_end();
+    if line.ends_with(['{', '(', '[']) {
+        return true;
+    }
+    match language {
+        None => line.ends_with(':'),
+        Some(language) => language
+            .block_openers()
+            .iter()
+            .any(|opener| line.strip_suffix(opener.as_str()).is_some_and(|before| ends_word(before, opener))),
+    }
+}
+
+/// An opener that is a word (`do`, `then`) must be a word of its own.
+fn ends_word(before: &str, opener: &str) -> bool {
+    !opener.starts_with(is_word) || !before.ends_with(is_word)
+}
+
+/// Whether a line does nothing but close blocks.
+pub(crate) fn is_closing_line(line: &str, language: Option<&'static Language>) -> bool {
+    let line = line.trim();
+    let only_brackets = line.starts_with([')', ']', '}'])
+        && line.chars().all(|ch| matches!(ch, ')' | ']' | '}' | ';' | ',' | ' '));
+    only_brackets
+        || language
+            .is_some_and(|language| language.block_closers().iter().any(|closer| line == closer.as_str()))
+}
+
+/// One step of indentation of a text, judged by the lines of a range: `"\t"`, or spaces; 4 spaces if none is indented.
+pub(crate) fn indentation_unit<'t>(lines: impl Iterator<Item = &'t str>) -> String {
+    let mut previous = 0;
+    let mut votes = [0_usize; 9];
+    let mut n_tabs = 0_usize;
+    for line in lines.filter(|line| !is_blank(line)) {
+        if line.starts_with('\t') {
+            n_tabs += 1;
+        }
+        let width = indentation(line);
+        if width > previous && (2..=8).contains(&(width - previous)) && !line.starts_with('\t') {
+            votes[width - previous] += 1;
+        }
+        previous = width;
+    }
+    let n_spaces = votes.iter().sum::<usize>();
+    if n_tabs > n_spaces {
+        return "\t".to_owned();
+    }
+    let width =
+        (2..=8).rev().max_by_key(|width| votes[*width]).filter(|width| votes[*width] > 0).unwrap_or(4);
+    " ".repeat(width)
+}

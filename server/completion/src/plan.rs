@@ -1,0 +1,217 @@
+//! From a cursor to a prompt: budget, windows, template, options, stop rule. Must hold: prompt and new tokens together
+//! fit the model's context, and equal text above and below gives equal pieces whatever is typed on the line.
+
+use std::ops::{ControlFlow, Range};
+
+use fimble_model::fim::FimParts;
+use fimble_model::{GenerateOptions, ModelInfo, Observer, Piece, Prompt, Sampling};
+
+use crate::brackets::is_only_auto_closed;
+use crate::input::Cursor;
+use crate::lines::is_blank;
+use crate::surroundings::Surroundings;
+use crate::window::{self, CountTokens};
+use crate::{
+    CompletionSettings, Context, ContextPiece, CursorInput, Mode, Refusal, RefusalKind, StopLimits, StopRule,
+    mode,
+};
+
+/// Tokens kept free for special tokens and for pieces that tokenise differently together than apart.
+const RESERVE_TOKENS: usize = 16;
+
+/// Tokens set aside for the typed part of the line; doubled when it is longer, so that the windows around it keep still
+/// while it grows.
+const LINE_TOKENS: usize = 64;
+
+/// Fewer prompt tokens than this are no prompt.
+const MIN_PROMPT_TOKENS: usize = 48;
+
+/// A request, ready for the model, and what is needed to judge the answer.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the model reads.
+    pub prompt: Prompt,
+    /// How it answers.
+    pub options: GenerateOptions,
+    /// What the prompt was made of.
+    pub context: Context,
+    pub(crate) cursor: Cursor,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) limits: StopLimits,
+}
+
+impl Plan {
+    /// The stop rule, as the model's engine asks for it.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        let mut rule = StopRule::new(self.limits.clone());
+        Box::new(move |piece: &str| -> ControlFlow<()> { rule.push(piece) })
+    }
+}
+
+/// Plans a request that passed the gate. `count_tokens` is the model's tokenizer; it is asked about a few kilobytes.
+///
+/// # Errors
+/// The selected item conflicts with the text, or the model's context leaves no room for a prompt.
+pub fn plan(
+    input: &CursorInput<'_>,
+    settings: &CompletionSettings,
+    model: &ModelInfo,
+    count_tokens: &dyn Fn(&str) -> usize,
+) -> Result<Plan, Refusal> {
+    let cursor = Cursor::resolve(input)?;
+    let max_new_tokens = settings.max_new_tokens.clamp(1, (model.context_length / 2).max(1));
+    let max_prompt_tokens = prompt_budget(settings, model, max_new_tokens)?;
+
+    let path_tokens = count_tokens(input.path);
+    let line = readable_line(input, &cursor, max_prompt_tokens / 2, count_tokens);
+    let least = LINE_TOKENS.min(max_prompt_tokens / 8);
+    let line_reserve = line.tokens.next_power_of_two().max(least).min(max_prompt_tokens / 2);
+    let budget = max_prompt_tokens.saturating_sub(RESERVE_TOKENS + path_tokens + line_reserve);
+
+    let right = input.text.slice(cursor.rest_start..cursor.line_end);
+    let text_right = !is_only_auto_closed(&right);
+    let template = model.fim.as_ref().ok();
+    // What the editor closed by itself comes and goes while somebody types: the model does not see it.
+    let suffix_start = if text_right { cursor.rest_start } else { cursor.line_end };
+    let (prefix, suffix) =
+        window::choose(input, &cursor, template.is_some().then_some(suffix_start), budget, count_tokens);
+
+    let region = input.region();
+    let (mode, mode_reason) = mode::choose(input, &cursor, text_right, region, settings.multi_line);
+    let below_is_whole = suffix.range.end >= input.text.len();
+    let surroundings = Surroundings::take(input, &cursor, &prefix.lines, &suffix.text, below_is_whole);
+
+    let above = format!("{}{}", prefix.outline, prefix.lines);
+    let mut prompt = match template {
+        Some(template) => template.render(&FimParts {
+            path: input.path,
+            language: input.language.map_or("", |language| language.display_name()),
+            repository: input.repository,
+            snippets: &[],
+            prefix: &above,
+            line: &line.text,
+            suffix: &suffix.text,
+        }),
+        None => {
+            let mut prompt = Prompt::default();
+            prompt.push_text(&above);
+            prompt.push_text(&line.text);
+            prompt
+        }
+    };
+    if let Some(bos) = model.bos
+        && prompt.pieces.first() != Some(&Piece::Token(bos))
+    {
+        prompt.pieces.insert(0, Piece::Token(bos));
+    }
+    // A line of white space is left as it is: taking a token back could take the line break, and indentation is the
+    // user's choice. Text that ends in a space is mended too, because most tokens begin with their space.
+    let ends_at_cursor = template.is_none_or(|template| template.ends_at_cursor());
+    prompt.heal = settings.heal && ends_at_cursor && !is_blank(&line.text);
+
+    let n_special = prompt.pieces.iter().filter(|piece| matches!(piece, Piece::Token(_))).count();
+    let path_tokens = if template.is_some() { path_tokens } else { 0 };
+    let context = Context {
+        prefix: prefix.range.clone(),
+        suffix: suffix.range.clone(),
+        line: line.range,
+        replaced: surroundings.replaced_range(&cursor),
+        kept_imports: prefix.imports,
+        kept_headers: prefix.headers,
+        mode,
+        mode_reason,
+        region,
+        template: template.map_or("plain left to right", |template| template.family()),
+        prompt_tokens: path_tokens + prefix.tokens + suffix.tokens + line.tokens + n_special,
+        max_prompt_tokens,
+        pieces: vec![
+            ContextPiece { kind: "path", bytes: input.path.len(), tokens: path_tokens },
+            ContextPiece {
+                kind: "imports and headers",
+                bytes: prefix.outline.len(),
+                tokens: if prefix.outline.is_empty() { 0 } else { count_tokens(&prefix.outline) },
+            },
+            ContextPiece { kind: "lines above", bytes: prefix.lines.len(), tokens: prefix.line_tokens },
+            ContextPiece { kind: "line", bytes: line.text.len(), tokens: line.tokens },
+            ContextPiece { kind: "suffix", bytes: suffix.text.len(), tokens: suffix.tokens },
+        ],
+    };
+    let options = GenerateOptions {
+        max_new_tokens,
+        sampling: Sampling::Greedy,
+        stop_tokens: template.map_or_else(Vec::new, |template| template.stop_tokens().to_vec()),
+        stop_strings: template.map_or_else(Vec::new, |template| {
+            template.stop_strings().iter().map(|text| (*text).to_owned()).collect()
+        }),
+    };
+    let limits = StopLimits {
+        multi_line: mode == Mode::MultiLine,
+        max_lines: settings.max_lines.max(1),
+        typed: surroundings.typed.clone(),
+        next_line: surroundings.lines_below.first().cloned(),
+        language: input.language,
+    };
+    Ok(Plan { prompt, options, context, cursor, surroundings, limits })
+}
+
+/// How many tokens a prompt may have.
+///
+/// Without a setting: 1024, since a longer prompt costs more time than it adds on the machines this is for, and 512 for
+/// models of a short context (2048 or less), which have mostly seen sequences of that length in training, and are small
+/// because the machine or the patience is.
+fn prompt_budget(
+    settings: &CompletionSettings,
+    model: &ModelInfo,
+    max_new_tokens: usize,
+) -> Result<usize, Refusal> {
+    let default = if model.context_length <= 2048 { 512 } else { 1024 };
+    let room = model.context_length.saturating_sub(max_new_tokens + RESERVE_TOKENS);
+    let budget = settings.max_prompt_tokens.unwrap_or(default).min(room);
+    if budget < MIN_PROMPT_TOKENS {
+        return Err(Refusal::new(
+            RefusalKind::ContextTooSmall,
+            format!(
+                "{budget} tokens are left for the prompt ({} of context, {max_new_tokens} new ones); at least \
+                 {MIN_PROMPT_TOKENS} are needed: raise the context or lower the number of new tokens",
+                model.context_length
+            ),
+        ));
+    }
+    Ok(budget)
+}
+
+/// The typed part of the line as the model reads it.
+struct ReadableLine {
+    range: Range<usize>,
+    text: String,
+    tokens: usize,
+}
+
+/// Takes the line up to the cursor; the front of a very long one is cut in large steps.
+fn readable_line(
+    input: &CursorInput<'_>,
+    cursor: &Cursor,
+    max_tokens: usize,
+    count: CountTokens<'_>,
+) -> ReadableLine {
+    const STEP: usize = 256;
+    let mut skipped = 0;
+    loop {
+        let mut at = skipped.min(cursor.typed.len());
+        while !cursor.typed.is_char_boundary(at) {
+            at += 1;
+        }
+        let text = cursor.typed[at..].to_owned();
+        let tokens = if text.is_empty() { 0 } else { count(&text) };
+        if tokens <= max_tokens || text.is_empty() {
+            let end = input.text.floor_char_boundary(input.offset).clamp(cursor.line_start, cursor.line_end);
+            return ReadableLine { range: (cursor.line_start + at).min(end)..end, text, tokens };
+        }
+        // Half of the line at once, in whole steps: a keystroke moves the cut rarely.
+        skipped += (text.len() / 4).div_ceil(STEP) * STEP;
+        if text.len() <= STEP {
+            skipped = cursor.typed.len() - text.len() / 2;
+        }
+    }
+}

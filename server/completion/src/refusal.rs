@@ -1,0 +1,97 @@
+//! Why there is no suggestion. Must hold: every request without a suggestion has one of these, and its sentence holds no
+//! code, so that it may be shown and stored.
+
+use std::fmt;
+
+/// The reason, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// The cursor is in a comment, and the settings say not to suggest there.
+    Comment,
+    /// The cursor is in a string, and the settings say not to suggest there.
+    String,
+    /// The cursor splits a word.
+    MidWord,
+    /// The text is no text.
+    BinaryFile,
+    /// The file is over the limit of the settings.
+    FileTooLarge,
+    /// The line of the cursor is too long to be code that somebody types.
+    LineTooLong,
+    /// The selected item of the editor's popup does not extend what is typed.
+    SelectionConflict,
+    /// The model's context is too small for any prompt.
+    ContextTooSmall,
+    /// The model said nothing, or that the line ends here.
+    NothingGenerated,
+    /// The model produced white space only.
+    OnlyWhitespace,
+    /// What the model produced stands behind the cursor already.
+    RepeatsSuffix,
+    /// What the model produced stands above already.
+    RepeatsLineAbove,
+    /// The mean probability is below the settings' bar.
+    LowConfidence,
+    /// The suggestion would add syntax errors.
+    BreaksSyntax,
+    /// The request was cancelled while the model worked.
+    Cancelled,
+    /// Nothing is left that the text does not hold already.
+    TooShort,
+    /// The user dismissed the suggestion at this place.
+    Dismissed,
+}
+
+impl RefusalKind {
+    /// A stable name, in lower case with hyphens.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Comment => "comment",
+            Self::String => "string",
+            Self::MidWord => "mid-word",
+            Self::BinaryFile => "binary-file",
+            Self::FileTooLarge => "file-too-large",
+            Self::LineTooLong => "line-too-long",
+            Self::SelectionConflict => "selection-conflict",
+            Self::ContextTooSmall => "context-too-small",
+            Self::NothingGenerated => "nothing-generated",
+            Self::OnlyWhitespace => "only-whitespace",
+            Self::RepeatsSuffix => "repeats-suffix",
+            Self::RepeatsLineAbove => "repeats-line-above",
+            Self::LowConfidence => "low-confidence",
+            Self::BreaksSyntax => "breaks-syntax",
+            Self::Cancelled => "cancelled",
+            Self::TooShort => "too-short",
+            Self::Dismissed => "dismissed",
+        }
+    }
+}
+
+impl fmt::Display for RefusalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why there is no suggestion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// For programs.
+    pub kind: RefusalKind,
+    /// One sentence for people, without code.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// A refusal with its sentence.
+    pub fn new(kind: RefusalKind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}

@@ -1,0 +1,56 @@
+//! What a user can choose about suggestions. Must hold: the defaults are what somebody meets who has set nothing.
+
+/// When a suggestion may have several lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MultiLine {
+    /// Where the code asks for it: an empty block, a blank line inside a scope, below a comment.
+    #[default]
+    Auto,
+    /// Wherever nothing but closing brackets stands right of the cursor.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Choices of one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompletionSettings {
+    /// When a suggestion may have several lines.
+    pub multi_line: MultiLine,
+    /// At most this many lines with text; at least 1.
+    pub max_lines: usize,
+    /// At most this many tokens are generated.
+    pub max_new_tokens: usize,
+    /// At most this many tokens are read; none: chosen by the model's context.
+    pub max_prompt_tokens: Option<usize>,
+    /// A suggestion is shown only if the geometric mean of its tokens' probabilities is at least this, 0 to 1. 0 shows
+    /// everything.
+    pub min_confidence: f32,
+    /// Whether to suggest inside of comments.
+    pub in_comments: bool,
+    /// Whether to suggest inside of strings.
+    pub in_strings: bool,
+    /// Whether a suggestion that adds syntax errors is cut or dropped.
+    pub syntax_check: bool,
+    /// Whether a prompt that ends inside a token is mended (see `Prompt::heal`).
+    pub heal: bool,
+    /// Files over this many bytes get no suggestions.
+    pub max_file_bytes: usize,
+}
+
+impl Default for CompletionSettings {
+    fn default() -> Self {
+        Self {
+            multi_line: MultiLine::Auto,
+            max_lines: 8,
+            max_new_tokens: 64,
+            max_prompt_tokens: None,
+            min_confidence: 0.35,
+            in_comments: true,
+            in_strings: true,
+            syntax_check: true,
+            heal: true,
+            max_file_bytes: 10 * 1024 * 1024,
+        }
+    }
+}
