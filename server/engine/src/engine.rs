@@ -1,0 +1,196 @@
+//! A loaded model. Must hold: loading either gives a model that has been run once, or one error that names the file at
+//! fault; callers on any thread wait their turn and never see the session.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use fimble_model::fim::FimTemplate;
+use fimble_model::{
+    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer, Priority,
+    TokenId,
+};
+
+use crate::evaluator::{Evaluator, Limits};
+use crate::files::ModelSource;
+use crate::generate::{self, Task};
+use crate::graph::Graph;
+use crate::layout::{ModelConfig, choose_onnx_file, data_files};
+use crate::panics::contain;
+use crate::session;
+use crate::threads::default_threads;
+use crate::tokenizer::TextTokenizer;
+use crate::worker::Worker;
+
+/// Context of a model that does not say how long its own is.
+const UNKNOWN_CONTEXT: usize = 2048;
+
+/// How a model is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Threads that compute; by default the physical cores, at most 8.
+    pub threads: Option<usize>,
+    /// Sequences whose keys and values are kept, at least 1.
+    pub kv_slots: usize,
+    /// Most memory for keys and values in bytes. The sequence being worked on is kept even if it alone needs more.
+    pub kv_bytes: usize,
+    /// Longest sequence of prompt and new tokens; the model's own context by default, and never more than that.
+    pub max_context: Option<usize>,
+    /// Tokens of a prompt that are evaluated at once. More is faster, fewer can be cancelled sooner.
+    pub prefill_chunk: usize,
+    /// Name of the ONNX file to load, with or without its folder, where a model has several. By default the one that a
+    /// processor computes fastest.
+    pub onnx_file: Option<String>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            threads: None,
+            kv_slots: 4,
+            kv_bytes: 256 << 20,
+            max_context: None,
+            prefill_chunk: 128,
+            onnx_file: None,
+        }
+    }
+}
+
+/// A model in this process.
+pub struct Engine {
+    info: ModelInfo,
+    tokenizer: Arc<TextTokenizer>,
+    end_tokens: Arc<[TokenId]>,
+    worker: Worker,
+}
+
+impl Engine {
+    /// Loads a model. [`crate::runtime::initialize`] must have succeeded before.
+    ///
+    /// # Errors
+    /// The runtime is not loaded; a file is missing, truncated, or not what its name says; or the model is of a kind that
+    /// cannot be served. The error names the file and what to do.
+    pub fn load(source: ModelSource, options: EngineOptions) -> Result<Self, LoadError> {
+        contain(|| Self::try_load(&source, &options)).unwrap_or_else(|reason| {
+            Err(LoadError {
+                cause: format!("loading the model {:?} ended in a panic: {reason}", source.name()),
+                remedy: "Download or copy the model again, or choose another one".to_owned(),
+            })
+        })
+    }
+
+    fn try_load(source: &ModelSource, options: &EngineOptions) -> Result<Self, LoadError> {
+        let started = Instant::now();
+        let config = ModelConfig::read(source)?;
+        let file = choose_onnx_file(source, &config, options.onnx_file.as_deref())?;
+        let tokenizer = TextTokenizer::load(source, &config)?;
+        let threads = options.threads.unwrap_or_else(default_threads).max(1);
+        let session = session::open(source, &file, threads)?;
+        let graph = Graph::read(&session, source, &file, &config)?;
+        let own_context = config.context_length.filter(|length| *length > 0).unwrap_or(UNKNOWN_CONTEXT);
+        let context_length = options.max_context.map_or(own_context, |most| most.clamp(1, own_context));
+        let limits = Limits {
+            kv_slots: options.kv_slots,
+            kv_bytes: options.kv_bytes,
+            max_tokens: context_length,
+            prefill_chunk: options.prefill_chunk,
+        };
+        let evaluator = Evaluator::new(session, graph, source, &file, limits)?;
+        let vocabulary = evaluator.vocabulary();
+        if tokenizer.bytes().n_ids() > vocabulary {
+            return Err(source.fault(
+                "tokenizer.json",
+                &format!(
+                    "it has tokens up to {}, and the model knows {vocabulary}",
+                    tokenizer.bytes().n_ids() - 1
+                ),
+                "Use the tokenizer.json that belongs to the model",
+            ));
+        }
+        let weights = data_files(source, &file).iter().chain([&file]).map(|file| source.length(file)).sum();
+        let shares_memory = evaluator.shares_memory();
+        let fim = FimTemplate::detect(&tokenizer);
+        let mut end_tokens = config.end_tokens.clone();
+        end_tokens.extend(config.end_token_texts.iter().filter_map(|text| tokenizer.id_of(text)));
+        end_tokens.extend(fim.iter().flat_map(FimTemplate::stop_tokens));
+        let worker = Worker::start(evaluator).map_err(|error| LoadError {
+            cause: format!("the engine's thread cannot be started ({error})"),
+            remedy: "Close other programs and try again".to_owned(),
+        })?;
+        let info = ModelInfo {
+            name: source.name(),
+            provider: format!("CPU, {threads} {}", if threads == 1 { "thread" } else { "threads" }),
+            context_length,
+            vocabulary,
+            fim,
+            bos: tokenizer.bos(),
+            weight_bytes: weights,
+            load_time: started.elapsed(),
+        };
+        tracing::info!(name = %info.name, file, threads, context_length, shares_memory, load = ?info.load_time, "model loaded");
+        Ok(Self { info, tokenizer: Arc::new(tokenizer), end_tokens: end_tokens.into(), worker })
+    }
+
+    /// The tokens of a text, special tokens in it not recognised.
+    ///
+    /// # Errors
+    /// The tokenizer failed.
+    pub fn tokenize(&self, text: &str) -> Result<Vec<TokenId>, ModelError> {
+        self.tokenizer.encode(text).map_err(ModelError::Engine)
+    }
+
+    /// Raw logits, one row per position, for checks and benchmarks: those after the last token, computed with the help
+    /// of the prefix cache as in a generation, or with `all` those after every token, computed without it.
+    ///
+    /// # Errors
+    /// The tokens do not fit the context, or the engine failed. With `all`, models that compute only the last position
+    /// fail or return fewer rows.
+    pub fn logits(&self, tokens: &[TokenId], all: bool) -> Result<Vec<Vec<f32>>, ModelError> {
+        let tokens = tokens.to_vec();
+        self.worker.run(Priority::Interactive, move |evaluator, _| generate::logits(evaluator, &tokens, all))
+    }
+
+    /// Whether the keys and values of past and present are the same memory, so that cutting the cache copies nothing.
+    ///
+    /// # Errors
+    /// The engine failed.
+    pub fn shares_memory(&self) -> Result<bool, ModelError> {
+        self.worker.run(Priority::Interactive, |evaluator, _| Ok(evaluator.shares_memory()))
+    }
+}
+
+impl Model for Engine {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        // A failing tokenizer is reported by the generation that follows; until then every byte counts.
+        self.tokenizer.encode(text).map_or(text.len(), |tokens| tokens.len())
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        let arrived = Instant::now();
+        let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
+        let tokenize = arrived.elapsed();
+        let queued = Instant::now();
+        let tokenizer = Arc::clone(&self.tokenizer);
+        let end_tokens = Arc::clone(&self.end_tokens);
+        let cancel = cancel.clone();
+        let options = request.options;
+        self.worker.run(request.priority, move |evaluator, turn| {
+            let queue = queued.elapsed();
+            let stopped = || cancel.is_cancelled() || turn.is_due();
+            let task =
+                Task { prompt, options: &options, end_tokens: &end_tokens, observer, stopped: &stopped };
+            let mut generation = generate::generate(evaluator, &tokenizer, task)?;
+            generation.usage.queue = queue;
+            generation.usage.tokenize = tokenize;
+            Ok(generation)
+        })
+    }
+}

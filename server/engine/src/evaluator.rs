@@ -1,0 +1,334 @@
+//! Evaluating tokens: one session with its prefix cache. Must hold: after any call, successful or not, every slot's tokens
+//! are those in its tensors; whether past and present may share memory was tried out on the model itself.
+
+use fimble_model::{LoadError, TokenId};
+use half::{bf16, f16};
+use ort::session::Session;
+
+use crate::files::ModelSource;
+use crate::graph::{Float, Graph, Role};
+use crate::kv_cache::KvCache;
+use crate::tensor::{Output, Runner, Tensor, Value};
+
+/// Logits of one run take at most this many bytes: a model with a large vocabulary that computes them for every position
+/// would otherwise need more memory for them than for itself.
+const MOST_LOGITS_BYTES: usize = 32 << 20;
+
+/// For how many of the evaluated tokens logits are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// For the last one.
+    Last,
+    /// For all.
+    All,
+    /// For none: more of the prompt follows.
+    Nothing,
+}
+
+/// Limits of an evaluator.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) kv_slots: usize,
+    pub(crate) kv_bytes: usize,
+    pub(crate) max_tokens: usize,
+    pub(crate) prefill_chunk: usize,
+}
+
+/// A session with its cache.
+pub(crate) struct Evaluator {
+    stepper: Stepper,
+    cache: KvCache,
+    chunk: usize,
+    max_tokens: usize,
+    vocabulary: usize,
+    /// Logits of the last call, row after row.
+    logits: Vec<f32>,
+    /// The slot of the work under way, emptied if that fails.
+    current: Option<usize>,
+}
+
+impl Evaluator {
+    /// Prepares a session. Runs it on a few tokens, to see that it works and whether past and present may share memory.
+    pub(crate) fn new(
+        session: Session,
+        graph: Graph,
+        source: &ModelSource,
+        file: &str,
+        limits: Limits,
+    ) -> Result<Self, LoadError> {
+        let fault = |reason: String| {
+            source.fault(
+                file,
+                &format!("the model cannot be run ({reason})"),
+                "Choose another export of the model, or another of its ONNX files",
+            )
+        };
+        let mut stepper = Stepper::new(session, graph).map_err(fault)?;
+        let reference = stepper.try_out(false).map_err(fault)?;
+        let width = reference.first().map_or(0, Vec::len);
+        if width == 0 {
+            return Err(fault("it computes no logits".to_owned()));
+        }
+        let shared = match stepper.try_out(true) {
+            Ok(logits) => agree(&reference, &logits),
+            Err(_) => false,
+        };
+        tracing::debug!(shared, vocabulary = width, "model tried out");
+        let per_position = width * stepper.graph.logits_float.size();
+        let computes_all = !stepper.graph.has(Role::LogitsToKeep) && !stepper.graph.last_logits_only;
+        let chunk = if stepper.graph.one_token {
+            1
+        } else if computes_all {
+            limits.prefill_chunk.min((MOST_LOGITS_BYTES / per_position).max(16))
+        } else {
+            limits.prefill_chunk
+        };
+        let specs = stepper.graph.caches.clone();
+        Ok(Self {
+            cache: KvCache::new(specs, shared, limits.kv_slots, limits.max_tokens, limits.kv_bytes),
+            chunk: chunk.max(1),
+            max_tokens: limits.max_tokens,
+            vocabulary: width,
+            logits: Vec::new(),
+            current: None,
+            stepper,
+        })
+    }
+
+    /// Width of the logits.
+    pub(crate) fn vocabulary(&self) -> usize {
+        self.vocabulary
+    }
+
+    /// Longest sequence.
+    pub(crate) fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// How many tokens to hand over at once.
+    pub(crate) fn chunk(&self) -> usize {
+        self.chunk
+    }
+
+    /// Whether past and present are the same memory.
+    pub(crate) fn shares_memory(&self) -> bool {
+        self.cache.is_shared()
+    }
+
+    /// Chooses a slot for a prompt. Returns the slot and how many of the prompt's tokens it already holds.
+    pub(crate) fn take(&mut self, prompt: &[TokenId]) -> Result<(usize, usize), String> {
+        let slot = self.cache.take(prompt)?;
+        self.current = Some(slot);
+        Ok((slot, self.cache.slot(slot).len()))
+    }
+
+    /// Tokens that a slot holds.
+    pub(crate) fn n_cached(&self, slot: usize) -> usize {
+        self.cache.slot(slot).len()
+    }
+
+    /// Empties a slot.
+    pub(crate) fn clear(&mut self, slot: usize) {
+        self.cache.clear(slot);
+    }
+
+    /// Empties the slot of work that ended in a panic.
+    pub(crate) fn clear_current(&mut self) {
+        if let Some(slot) = self.current.take() {
+            self.cache.clear(slot);
+        }
+    }
+
+    /// Evaluates tokens after those of a slot, which then holds them too. At most [`Evaluator::chunk`] tokens. Returns
+    /// the logits, row after row; what was not wanted may be missing. A failure empties the slot.
+    pub(crate) fn evaluate(
+        &mut self,
+        slot: usize,
+        tokens: &[TokenId],
+        wanted: Wanted,
+    ) -> Result<&[f32], String> {
+        match self.try_evaluate(slot, tokens, wanted) {
+            Ok(()) => Ok(&self.logits),
+            Err(reason) => {
+                self.cache.clear(slot);
+                Err(reason)
+            }
+        }
+    }
+
+    /// The logits of the last evaluation.
+    pub(crate) fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    fn try_evaluate(&mut self, slot: usize, tokens: &[TokenId], wanted: Wanted) -> Result<(), String> {
+        let past = self.cache.slot(slot).len();
+        self.cache.reserve(slot, past + tokens.len())?;
+        let shared = self.cache.is_shared();
+        let (logits, presents) = self.stepper.step(
+            self.cache.slot(slot).tensors(),
+            past,
+            tokens,
+            shared,
+            wanted == Wanted::All,
+        )?;
+        self.cache.append(slot, tokens, presents);
+        self.logits.clear();
+        match wanted {
+            Wanted::Nothing => {}
+            Wanted::Last => read_rows(&logits, self.stepper.graph.logits_float, 1, &mut self.logits),
+            Wanted::All => {
+                read_rows(&logits, self.stepper.graph.logits_float, tokens.len(), &mut self.logits)
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a session on tokens and a past. Keeps the small inputs, so that a step allocates next to nothing.
+struct Stepper {
+    runner: Runner,
+    graph: Graph,
+    ids: Vec<i64>,
+    ones: Vec<i64>,
+    positions: Vec<i64>,
+}
+
+impl Stepper {
+    fn new(session: Session, graph: Graph) -> Result<Self, String> {
+        let inputs: Vec<_> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
+        let caches = graph.caches.iter().map(|cache| cache.present.as_str());
+        let outputs: Vec<_> = std::iter::once(graph.logits.as_str()).chain(caches).collect();
+        let runner = Runner::new(session, &inputs, &outputs)?;
+        Ok(Self { runner, graph, ids: Vec::new(), ones: Vec::new(), positions: Vec::new() })
+    }
+
+    /// Evaluates `tokens` after `past` tokens that `pasts` hold. Returns the logits and, unless memory is shared, the new
+    /// tensors.
+    fn step(
+        &mut self,
+        pasts: &[Tensor],
+        past: usize,
+        tokens: &[TokenId],
+        shared: bool,
+        all_logits: bool,
+    ) -> Result<(Tensor, Vec<Tensor>), String> {
+        let total = past + tokens.len();
+        self.ids.clear();
+        self.ids.extend(tokens.iter().map(|id| i64::from(*id)));
+        self.positions.clear();
+        self.positions.extend((past..total).map(as_i64));
+        if self.ones.len() < total {
+            self.ones.resize(total, 1);
+        }
+        let (n_new, n_total) = (as_i64(tokens.len()), as_i64(total));
+        let has_past = [past > 0];
+        let n_logits = [i64::from(!all_logits)];
+        let mut small = Vec::with_capacity(4);
+        for input in &self.graph.inputs {
+            let scalar: &[i64] = if input.rank == 0 { &[] } else { &[1] };
+            match input.role {
+                Role::Tokens => small.push(Value::of_int64(&self.ids, &[1, n_new])?),
+                Role::Mask => small.push(Value::of_int64(&self.ones[..total], &[1, n_total])?),
+                Role::Positions => small.push(Value::of_int64(&self.positions, &[1, n_new])?),
+                Role::UseCache => small.push(Value::of_bool(&has_past, scalar)?),
+                Role::LogitsToKeep => small.push(Value::of_int64(&n_logits, scalar)?),
+                Role::Past(_) => {}
+            }
+        }
+        let mut small = small.iter();
+        let mut values: Vec<&Value<'_>> = Vec::with_capacity(self.graph.inputs.len());
+        for input in &self.graph.inputs {
+            values.push(match input.role {
+                Role::Past(index) => pasts[index].value(),
+                _ => small.next().ok_or("an input is missing")?,
+            });
+        }
+        let presents = pasts.iter().map(|past| if shared { Output::Into(past) } else { Output::New });
+        let outputs: Vec<_> = std::iter::once(Output::New).chain(presents).collect();
+        let mut made = self.runner.run(&values, &outputs)?;
+        let presents = made.split_off(1);
+        let logits = made.pop().ok_or("the model computed no logits")?;
+        if !shared {
+            let fits =
+                |(spec, tensor): (&crate::graph::CacheSpec, &Tensor)| tensor.shape() == spec.shape_for(total);
+            if !self.graph.caches.iter().zip(&presents).all(fits) {
+                return Err(
+                    "the cache that it returns has another shape than the one that it reads".to_owned()
+                );
+            }
+        }
+        Ok((logits, presents))
+    }
+
+    /// Evaluates a few tokens in three steps and returns the logits after each. With shared memory this must give what
+    /// it gives without, or the model does not write its present where its past is.
+    fn try_out(&mut self, shared: bool) -> Result<Vec<Vec<f32>>, String> {
+        const ROOM: usize = 8;
+        // Any tokens do; the lowest ids exist in every vocabulary.
+        let steps: &[&[TokenId]] =
+            if self.graph.one_token { &[&[1], &[0], &[1]] } else { &[&[1, 0], &[0, 1], &[1]] };
+        let room = if shared { ROOM } else { 0 };
+        let zeros = self.graph.caches.iter().map(|spec| Tensor::zeros(spec.float, spec.shape_for(room)));
+        let mut tensors = zeros.collect::<Result<Vec<_>, _>>()?;
+        let mut past = 0;
+        let mut rows = Vec::new();
+        for tokens in steps {
+            let (logits, presents) = self.step(&tensors, past, tokens, shared, false)?;
+            let mut row = Vec::new();
+            read_rows(&logits, self.graph.logits_float, 1, &mut row);
+            rows.push(row);
+            past += tokens.len();
+            if !shared {
+                tensors = presents;
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Appends the last rows of a tensor [1, positions, vocabulary].
+fn read_rows(logits: &Tensor, float: Float, n_rows: usize, into: &mut Vec<f32>) {
+    let width = logits.shape().last().and_then(|width| usize::try_from(*width).ok()).unwrap_or(0);
+    let bytes = logits.bytes();
+    let wanted = (n_rows * width * float.size()).min(bytes.len());
+    let bytes = &bytes[bytes.len() - wanted..];
+    match float {
+        Float::F32 => into.extend(bytes.as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes))),
+        Float::F16 => {
+            into.extend(bytes.as_chunks().0.iter().map(|bytes| f16::from_ne_bytes(*bytes).to_f32()))
+        }
+        Float::Bf16 => {
+            into.extend(bytes.as_chunks().0.iter().map(|bytes| bf16::from_ne_bytes(*bytes).to_f32()))
+        }
+    }
+}
+
+/// Whether two runs of the same tokens gave the same logits, up to the rounding of another order of additions.
+fn agree(left: &[Vec<f32>], right: &[Vec<f32>]) -> bool {
+    left.len() == right.len()
+        && left.iter().zip(right).all(|(left, right)| {
+            let largest = left.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+            let tolerance = 1e-3 * largest + f32::EPSILON;
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| (left - right).abs() <= tolerance)
+        })
+}
+
+fn as_i64(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::agree;
+
+    #[test]
+    fn rounding_agrees_and_a_different_token_does_not() {
+        let reference = vec![vec![1.0, -4.0, 0.5]];
+        assert!(agree(&reference, &[vec![1.0001, -4.0, 0.5001]]));
+        assert!(!agree(&reference, &[vec![1.1, -4.0, 0.5]]));
+        assert!(!agree(&reference, &[vec![f32::NAN, -4.0, 0.5]]));
+        assert!(!agree(&reference, &[]));
+    }
+}

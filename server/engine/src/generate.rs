@@ -1,0 +1,232 @@
+//! One generation, on the engine's thread. Must hold: cancellation is asked between chunks of the prompt and between
+//! tokens; whatever ended it, the text consists of whole characters, holds no part of a stop string, and is what the
+//! observer saw; log-probabilities are those of the model's own distribution.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use fimble_model::{
+    GenerateOptions, GeneratedToken, Generation, ModelError, Observer, StopReason, TokenId, Usage,
+};
+
+use crate::evaluator::{Evaluator, Wanted};
+use crate::heal::Healer;
+use crate::sampler::{Allowed, Sampler, log_probability};
+use crate::text_stream::TextStream;
+use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
+
+/// What is generated, and for whom.
+pub(crate) struct Task<'a> {
+    pub(crate) prompt: TokenizedPrompt,
+    pub(crate) options: &'a GenerateOptions,
+    /// Tokens that end every generation of this model.
+    pub(crate) end_tokens: &'a [TokenId],
+    pub(crate) observer: Observer,
+    /// Asked between chunks and tokens.
+    pub(crate) stopped: &'a dyn Fn() -> bool,
+}
+
+/// Generates. The times of waiting and of tokenising are the caller's to add.
+pub(crate) fn generate(
+    evaluator: &mut Evaluator,
+    tokenizer: &TextTokenizer,
+    task: Task<'_>,
+) -> Result<Generation, ModelError> {
+    let mut usage = Usage { prompt_tokens: task.prompt.tokens.len(), ..Usage::default() };
+    let started = Instant::now();
+    let slot = match prefill(evaluator, &task.prompt.tokens, task.stopped, &mut usage)? {
+        Prefilled::Done(slot) => slot,
+        Prefilled::Stopped => {
+            usage.prefill = started.elapsed();
+            return Ok(Generation {
+                text: String::new(),
+                tokens: Vec::new(),
+                stop: StopReason::Cancelled,
+                usage,
+            });
+        }
+    };
+    usage.prefill = started.elapsed();
+    let started = Instant::now();
+    let stream = TextStream::new(&task.options.stop_strings, task.prompt.healed.len());
+    let mut decoding =
+        Decoding { evaluator, tokenizer, slot, stream, tokens: Vec::new(), n_decoded: 0, task };
+    let stop = decoding.run()?;
+    let stop = decoding.show_rest(stop);
+    let Decoding { stream, mut tokens, n_decoded, .. } = decoding;
+    let text = stream.into_shown();
+    clamp_to_text(&mut tokens, text.len());
+    usage.decoded_tokens = n_decoded;
+    usage.decode = started.elapsed();
+    Ok(Generation { text, tokens, stop, usage })
+}
+
+enum Prefilled {
+    /// The slot holds the prompt, and the evaluator its last logits.
+    Done(usize),
+    Stopped,
+}
+
+fn prefill(
+    evaluator: &mut Evaluator,
+    prompt: &[TokenId],
+    stopped: &dyn Fn() -> bool,
+    usage: &mut Usage,
+) -> Result<Prefilled, ModelError> {
+    check_prompt(evaluator, prompt)?;
+    if stopped() {
+        return Ok(Prefilled::Stopped);
+    }
+    let (slot, n_reused) = evaluator.take(prompt).map_err(ModelError::Engine)?;
+    usage.reused_tokens = n_reused;
+    let chunk = evaluator.chunk();
+    let mut rest = &prompt[n_reused..];
+    while !rest.is_empty() {
+        if stopped() {
+            return Ok(Prefilled::Stopped);
+        }
+        let (now, later) = rest.split_at(chunk.min(rest.len()));
+        let wanted = if later.is_empty() { Wanted::Last } else { Wanted::Nothing };
+        evaluator.evaluate(slot, now, wanted).map_err(ModelError::Engine)?;
+        usage.prefilled_tokens += now.len();
+        rest = later;
+    }
+    Ok(Prefilled::Done(slot))
+}
+
+/// Refuses prompts that cannot be evaluated, before they touch a slot.
+pub(crate) fn check_prompt(evaluator: &Evaluator, prompt: &[TokenId]) -> Result<(), ModelError> {
+    if prompt.is_empty() {
+        return Err(ModelError::Engine("the prompt is empty".to_owned()));
+    }
+    if prompt.len() > evaluator.max_tokens() {
+        return Err(ModelError::PromptTooLong { tokens: prompt.len(), limit: evaluator.max_tokens() });
+    }
+    match prompt.iter().find(|id| **id as usize >= evaluator.vocabulary()) {
+        Some(id) => Err(ModelError::Engine(format!(
+            "the prompt has the token {id}, and the model knows {} tokens",
+            evaluator.vocabulary()
+        ))),
+        None => Ok(()),
+    }
+}
+
+struct Decoding<'a> {
+    evaluator: &'a mut Evaluator,
+    tokenizer: &'a TextTokenizer,
+    slot: usize,
+    stream: TextStream,
+    tokens: Vec<GeneratedToken>,
+    n_decoded: usize,
+    task: Task<'a>,
+}
+
+impl Decoding<'_> {
+    fn run(&mut self) -> Result<StopReason, ModelError> {
+        let vocabulary = self.tokenizer.bytes();
+        let mut sampler = Sampler::new(&self.task.options.sampling);
+        let mut healer = Healer::new(std::mem::take(&mut self.task.prompt.healed));
+        if self.task.options.max_new_tokens == 0 {
+            return Ok(StopReason::MaxTokens);
+        }
+        loop {
+            if (self.task.stopped)() {
+                return Ok(StopReason::Cancelled);
+            }
+            let forced = healer.allowed(vocabulary);
+            let allowed = forced.as_deref().map_or(Allowed::Marked(vocabulary.known()), Allowed::Only);
+            let logits = self.evaluator.logits();
+            let Some(id) = sampler.choose(logits, allowed) else {
+                self.evaluator.clear(self.slot);
+                return Err(ModelError::Engine("the model computed no usable number".to_owned()));
+            };
+            self.n_decoded += 1;
+            if self.ends(id) {
+                return Ok(StopReason::EndToken(id));
+            }
+            let logprob = log_probability(logits, id);
+            let bytes = vocabulary.bytes(id);
+            let only_forced = healer.advance(bytes);
+            let stop = self.stream.push(bytes);
+            if !only_forced {
+                self.tokens.push(GeneratedToken { id, logprob, text_end: self.stream.text().len() });
+            }
+            if let Some(stop) = stop {
+                return Ok(StopReason::StopString(stop));
+            }
+            if self.show().is_break() {
+                return Ok(StopReason::Observer);
+            }
+            if self.tokens.len() >= self.task.options.max_new_tokens {
+                return Ok(StopReason::MaxTokens);
+            }
+            if self.evaluator.n_cached(self.slot) >= self.evaluator.max_tokens() {
+                return Ok(StopReason::ContextFull);
+            }
+            self.evaluator.evaluate(self.slot, &[id], Wanted::Last).map_err(ModelError::Engine)?;
+        }
+    }
+
+    fn ends(&self, id: TokenId) -> bool {
+        self.task.end_tokens.contains(&id) || self.task.options.stop_tokens.contains(&id)
+    }
+
+    /// Shows the observer what became certain.
+    fn show(&mut self) -> ControlFlow<()> {
+        match self.stream.take_shown() {
+            "" => ControlFlow::Continue(()),
+            text => (self.task.observer)(text),
+        }
+    }
+
+    /// Shows what was held back for a stop string that can no longer come. After the observer ended the generation it
+    /// sees nothing more.
+    fn show_rest(&mut self, stop: StopReason) -> StopReason {
+        if stop == StopReason::Observer {
+            return stop;
+        }
+        match self.stream.take_rest() {
+            "" => stop,
+            text => match (self.task.observer)(text) {
+                ControlFlow::Continue(()) => stop,
+                ControlFlow::Break(()) => StopReason::Observer,
+            },
+        }
+    }
+}
+
+/// Drops tokens that lie wholly behind the end of the text, as those of a stop string do.
+fn clamp_to_text(tokens: &mut Vec<GeneratedToken>, length: usize) {
+    let mut start = 0;
+    tokens.retain_mut(|token| {
+        let begins_inside = start < length || token.text_end <= length;
+        start = token.text_end;
+        token.text_end = token.text_end.min(length);
+        begins_inside
+    });
+}
+
+/// Logits after a sequence of tokens: of the last position through the cache, or of all positions without it.
+pub(crate) fn logits(
+    evaluator: &mut Evaluator,
+    tokens: &[TokenId],
+    all: bool,
+) -> Result<Vec<Vec<f32>>, ModelError> {
+    check_prompt(evaluator, tokens)?;
+    let (slot, _) = evaluator.take(tokens).map_err(ModelError::Engine)?;
+    if all {
+        evaluator.clear(slot);
+    }
+    let width = evaluator.vocabulary();
+    let chunk = evaluator.chunk();
+    let mut rows = Vec::new();
+    for now in tokens[evaluator.n_cached(slot)..].chunks(chunk) {
+        let wanted = if all { Wanted::All } else { Wanted::Last };
+        let computed = evaluator.evaluate(slot, now, wanted).map_err(ModelError::Engine)?;
+        if !all {
+            rows.clear();
+        }
+        rows.extend(computed.chunks(width).map(<[f32]>::to_vec));
+    }
+    Ok(rows)
+}

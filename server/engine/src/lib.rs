@@ -1,0 +1,28 @@
+//! A causal language model in this process, through ONNX Runtime.
+//!
+//! Lives here: loading the runtime ([`runtime`]), loading a model ([`Engine::load`]), the KV prefix cache, sampling, and
+//! the one thread that owns the session. Must hold: only this crate knows ONNX Runtime and the tokenizer's format; a
+//! request runs on what its slot of the cache really holds, whatever was cancelled or failed before; nothing that goes
+//! wrong in a foreign library gets past this crate as a panic; no prompt and no text is ever logged.
+
+mod engine;
+mod evaluator;
+mod files;
+mod generate;
+mod graph;
+mod heal;
+mod kv_cache;
+mod layout;
+mod panics;
+pub mod runtime;
+mod sampler;
+mod session;
+mod tensor;
+mod text_stream;
+mod threads;
+mod token_bytes;
+mod tokenizer;
+mod worker;
+
+pub use engine::{Engine, EngineOptions};
+pub use files::ModelSource;

@@ -1,0 +1,166 @@
+//! The shared library of ONNX Runtime, loaded once per process. Must hold: nothing else in this crate calls the runtime
+//! before [`initialize`] succeeded, and a file that is no usable runtime gives an error, never a panic.
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use fimble_model::LoadError;
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+
+use crate::panics::contain;
+
+/// The oldest minor version of ONNX Runtime 1.x whose interface this crate was built against (`api-22`).
+pub const OLDEST_MINOR_VERSION: u32 = 22;
+
+/// The runtime that is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeInfo {
+    /// Its version, as it names it: "1.31.1".
+    pub version: String,
+    /// The library file.
+    pub path: PathBuf,
+}
+
+struct LoadedRuntime {
+    info: RuntimeInfo,
+    environment: Environment,
+}
+
+static LOADED: OnceLock<LoadedRuntime> = OnceLock::new();
+static LOADING: Mutex<()> = Mutex::new(());
+
+/// Loads ONNX Runtime from a library file. Calling it again with the same file does nothing; a failed call can be
+/// repeated with another file.
+///
+/// # Errors
+/// The file is missing, is no ONNX Runtime, is too old, or another file is already loaded.
+pub fn initialize(library: &Path) -> Result<RuntimeInfo, LoadError> {
+    let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = std::fs::canonicalize(library)
+        .map_err(|error| unusable(library, &format!("the file cannot be read ({error})")))?;
+    if let Some(loaded) = LOADED.get() {
+        if loaded.info.path == path {
+            return Ok(loaded.info.clone());
+        }
+        return Err(LoadError {
+            cause: format!(
+                "ONNX Runtime {} is already loaded from {}, and a process can load only one",
+                loaded.info.version,
+                loaded.info.path.display()
+            ),
+            remedy: "Restart the server to use another one".to_owned(),
+        });
+    }
+    if !path.is_file() {
+        return Err(unusable(library, "it is not a file"));
+    }
+    let version = contain(|| read_version(&path))
+        .and_then(|version| version)
+        .map_err(|reason| unusable(library, &reason))?;
+    if !is_supported(&version) {
+        return Err(unusable(
+            library,
+            &format!("it is version {version}, and version 1.{OLDEST_MINOR_VERSION} or newer is needed"),
+        ));
+    }
+    let environment = contain(|| create_environment(&path))
+        .and_then(|created| created)
+        .map_err(|reason| unusable(library, &reason))?;
+    let info = RuntimeInfo { version, path };
+    tracing::info!(version = %info.version, path = %info.path.display(), "ONNX Runtime loaded");
+    // Only this function sets it, under the lock, and it was empty above.
+    let loaded = LOADED.get_or_init(|| LoadedRuntime { info, environment });
+    Ok(loaded.info.clone())
+}
+
+/// The loaded runtime, if [`initialize`] succeeded before.
+#[must_use]
+pub fn loaded() -> Option<&'static RuntimeInfo> {
+    LOADED.get().map(|loaded| &loaded.info)
+}
+
+/// The environment in which sessions are made.
+pub(crate) fn environment() -> Result<&'static Environment, LoadError> {
+    LOADED.get().map(|loaded| &loaded.environment).ok_or_else(|| LoadError {
+        cause: "ONNX Runtime is not loaded".to_owned(),
+        remedy: "Run `fimble setup` to install it".to_owned(),
+    })
+}
+
+fn unusable(library: &Path, reason: &str) -> LoadError {
+    LoadError {
+        cause: format!("{} cannot be used as ONNX Runtime: {reason}", library.display()),
+        remedy: "Run `fimble setup` to install a working one".to_owned(),
+    }
+}
+
+/// Whether a version text ("1.31.1") is 1.22 or newer.
+fn is_supported(version: &str) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(1)), Some(Ok(minor))) => minor >= OLDEST_MINOR_VERSION,
+        _ => false,
+    }
+}
+
+/// Asks the library for its version before `ort` sees it, because `ort` answers some unusable libraries with a panic.
+fn read_version(path: &Path) -> Result<String, String> {
+    // SAFETY: loading a library runs its initialisers; the user or `fimble setup` named this file as the runtime to
+    // run, so that its code is as trusted as this program.
+    let library = unsafe { libloading::Library::new(path) }
+        .map_err(|error| format!("it is not a loadable library ({error})"))?;
+    // SAFETY: a symbol of this name has this signature in every release of ONNX Runtime.
+    let base =
+        unsafe { library.get::<unsafe extern "C" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase\0") }
+            .map_err(|_| "it does not export OrtGetApiBase".to_owned())?;
+    // SAFETY: the function takes nothing and returns a static structure or null, which is checked.
+    let version = unsafe {
+        let base = base().as_ref().ok_or_else(|| "it offers no interface".to_owned())?;
+        let text = (base.GetVersionString)();
+        if text.is_null() {
+            return Err("it names no version".to_owned());
+        }
+        CStr::from_ptr(text).to_string_lossy().into_owned()
+    };
+    Ok(version)
+}
+
+fn create_environment(path: &Path) -> Result<Environment, String> {
+    ort::init_from(path)
+        .map_err(|error| error.to_string())?
+        .with_name("fimble")
+        .with_telemetry(false)
+        .with_logger(Arc::new(log_message))
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// The runtime's own log goes to ours, quietly: it names nodes and shapes, never contents.
+fn log_message(level: LogLevel, category: &str, _id: &str, location: &str, message: &str) {
+    match level {
+        LogLevel::Verbose | LogLevel::Info => tracing::trace!(category, location, "{message}"),
+        LogLevel::Warning | LogLevel::Error => tracing::debug!(category, location, "{message}"),
+        LogLevel::Fatal => tracing::error!(category, location, "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_supported;
+
+    #[test]
+    fn versions_from_1_22_are_supported() {
+        for (version, expected) in [
+            ("1.22.0", true),
+            ("1.31.1", true),
+            ("1.21.9", false),
+            ("1.9.0", false),
+            ("2.0.0", false),
+            ("", false),
+        ] {
+            assert_eq!(is_supported(version), expected, "{version}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Turning an ONNX file into a session. Must hold: weights are used where they lie, in the mapped file or in this
+//! program's own image, and are not copied; every failure names the file.
+
+use std::path::Path;
+
+use fimble_model::LoadError;
+use ort::AsPointer;
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+
+use crate::files::ModelSource;
+use crate::layout::data_files;
+use crate::runtime;
+
+/// Opens a session on an ONNX file of a model.
+pub(crate) fn open(source: &ModelSource, file: &str, threads: usize) -> Result<Session, LoadError> {
+    let environment = runtime::environment()?;
+    let fault = |error: ort::Error| {
+        let reason = format!("ONNX Runtime cannot load it ({})", shortened(&error.to_string()));
+        source.fault(
+            file,
+            &reason,
+            "If the file or its .data file is truncated or missing, download or copy the model again",
+        )
+    };
+    let mut builder = options(environment, threads).map_err(fault)?;
+    match source {
+        ModelSource::Folder(folder) => {
+            let path = folder.join(file);
+            check_size(source, file)?;
+            builder.commit_from_file(path).map_err(fault)
+        }
+        ModelSource::Memory { .. } => {
+            check_size(source, file)?;
+            for data in data_files(source, file) {
+                add_weights(&mut builder, source, &data).map_err(fault)?;
+            }
+            let graph = source.read(file)?;
+            builder.commit_from_memory(&graph).map_err(fault)
+        }
+    }
+}
+
+fn options(
+    environment: &ort::environment::Environment,
+    threads: usize,
+) -> Result<SessionBuilder, ort::Error> {
+    Ok(Session::builder(environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(threads)?
+        .with_inter_threads(1)?
+        // A thread that waits for work must not burn a core: between two keystrokes there is nothing to do.
+        .with_intra_op_spinning(false)?
+        .with_log_level(ort::logging::LogLevel::Warning)?)
+}
+
+fn check_size(source: &ModelSource, file: &str) -> Result<(), LoadError> {
+    if source.length(file) > 0 {
+        return Ok(());
+    }
+    Err(source.fault(
+        file,
+        "the file is missing or empty",
+        "Download or copy the model again, with all of its files",
+    ))
+}
+
+/// Gives the runtime a file of weights that is already in memory, without a copy.
+fn add_weights(builder: &mut SessionBuilder, source: &ModelSource, file: &str) -> Result<(), ort::Error> {
+    let ModelSource::Memory { files, .. } = source else { return Ok(()) };
+    let Some((_, bytes)) = files.iter().find(|(name, _)| name == file) else { return Ok(()) };
+    // The graph names its weights relative to itself.
+    let name = os_string(Path::new(file.rsplit('/').next().unwrap_or(file)));
+    let bytes: &'static [u8] = bytes;
+    // SAFETY: name and lengths live through the call, in which the runtime copies them. It keeps the address of the bytes
+    // and only reads them; they are static.
+    unsafe {
+        ort::Error::result_from_status((ort::api().AddExternalInitializersFromMemory)(
+            builder.ptr_mut(),
+            &name.as_ptr(),
+            &bytes.as_ptr().cast::<std::ffi::c_char>().cast_mut(),
+            &bytes.len(),
+            1,
+        ))
+    }
+}
+
+/// A path as the runtime wants it: ended by a zero, in the characters of the system.
+#[cfg(unix)]
+fn os_string(path: &Path) -> Vec<ort::sys::os_char> {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str().as_bytes().iter().map(|byte| *byte as ort::sys::os_char).chain([0]).collect()
+}
+
+#[cfg(windows)]
+fn os_string(path: &Path) -> Vec<ort::sys::os_char> {
+    use std::os::windows::ffi::OsStrExt;
+    path.as_os_str().encode_wide().chain([0]).collect()
+}
+
+/// The runtime's messages can be pages long; their beginning says what is wrong.
+fn shortened(message: &str) -> String {
+    const MOST: usize = 300;
+    let one_line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    match one_line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &one_line[..end]),
+        None => one_line,
+    }
+}

@@ -1,0 +1,195 @@
+//! Text to tokens. Must hold: no text, whatever it contains, becomes a control token; equal pieces of text give equal
+//! tokens, so that prompts which share pieces share a prefix.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fimble_model::fim::Vocabulary;
+use fimble_model::{LoadError, Piece, Prompt, TokenId};
+use lru::LruCache;
+use tokenizers::{AddedToken, Tokenizer};
+
+use crate::files::ModelSource;
+use crate::layout::ModelConfig;
+use crate::panics::contain;
+use crate::token_bytes::TokenBytes;
+
+const FILE: &str = "tokenizer.json";
+const REMEDY: &str = "Download or copy the model again, with the tokenizer.json that belongs to it";
+
+/// Pieces of text whose tokens are remembered. A prompt has a handful, and most of them do not change while typing.
+const CACHED_PIECES: NonZero<usize> = NonZero::new(32).expect("32 is not 0");
+
+/// A prompt as tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenizedPrompt {
+    pub(crate) tokens: Vec<TokenId>,
+    /// Bytes with which the generation must begin (token healing).
+    pub(crate) healed: Vec<u8>,
+}
+
+/// A model's tokenizer.
+pub(crate) struct TextTokenizer {
+    tokenizer: Tokenizer,
+    bytes: TokenBytes,
+    /// Tokens that text must not become: markers of every kind.
+    controls: HashSet<TokenId>,
+    added: HashMap<String, TokenId>,
+    bos: Option<TokenId>,
+    model_type: String,
+    model_name: String,
+    pieces: Mutex<LruCache<String, Arc<[TokenId]>>>,
+}
+
+impl TextTokenizer {
+    /// Reads tokenizer.json.
+    pub(crate) fn load(source: &ModelSource, config: &ModelConfig) -> Result<Self, LoadError> {
+        let content = source.read(FILE)?;
+        let built = contain(|| Self::build(&content, source, config));
+        built.and_then(|built| built).map_err(|reason| source.fault(FILE, &reason, REMEDY))
+    }
+
+    fn build(content: &[u8], source: &ModelSource, config: &ModelConfig) -> Result<Self, String> {
+        let broken = |error: tokenizers::Error| format!("it is no usable tokenizer ({error})");
+        let mut tokenizer = Tokenizer::from_bytes(content).map_err(broken)?;
+        // Threads of the tokenizer's own would only compete with the engine: the texts are small.
+        tokenizers::utils::parallelism::set_parallelism(false);
+        tokenizer.with_truncation(None).map_err(broken)?;
+        tokenizer.with_padding(None);
+        let added = tokenizer.get_added_tokens_decoder();
+        // Some families mark their fill-in-the-middle tokens as ordinary added tokens, which would be found in text even
+        // with the parsing of special tokens off. Adding them again as special ones closes that.
+        let markers: Vec<AddedToken> = added
+            .values()
+            .filter(|token| is_marker(token))
+            .map(|token| token.clone().special(true))
+            .collect();
+        let markers_by_text: HashSet<String> = markers.iter().map(|token| token.content.clone()).collect();
+        tokenizer.add_special_tokens(&markers);
+        tokenizer.set_encode_special_tokens(true);
+        let controls: HashSet<TokenId> = added
+            .iter()
+            .filter(|(_, token)| markers_by_text.contains(&token.content))
+            .map(|(id, _)| *id)
+            .collect();
+        let added: HashMap<String, TokenId> =
+            added.into_iter().map(|(id, token)| (token.content, id)).collect();
+        let bytes = TokenBytes::new(&tokenizer, &controls);
+        let bos = bos_of(&tokenizer, &controls)
+            .map_err(broken)?
+            .or_else(|| config.bos_text.as_ref().and_then(|text| added.get(text).copied()));
+        Ok(Self {
+            tokenizer,
+            bytes,
+            controls,
+            added,
+            bos,
+            model_type: config.model_type.clone(),
+            model_name: source.name().to_lowercase(),
+            pieces: Mutex::new(LruCache::new(CACHED_PIECES)),
+        })
+    }
+
+    /// Token to put first, if the tokenizer adds one.
+    pub(crate) fn bos(&self) -> Option<TokenId> {
+        self.bos
+    }
+
+    /// The bytes of the tokens.
+    pub(crate) fn bytes(&self) -> &TokenBytes {
+        &self.bytes
+    }
+
+    /// Id of an added token.
+    pub(crate) fn id_of(&self, text: &str) -> Option<TokenId> {
+        self.added.get(text).copied()
+    }
+
+    /// The tokens of a text.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<TokenId>, String> {
+        let failed = |reason: String| format!("the tokenizer failed ({reason})");
+        let encoding = contain(|| self.tokenizer.encode_fast(text, false)).map_err(failed)?;
+        let encoding = encoding.map_err(|error| failed(error.to_string()))?;
+        let mut ids = encoding.get_ids().to_vec();
+        if ids.iter().any(|id| self.controls.contains(id)) {
+            ids = self.encode_in_parts(text)?;
+        }
+        Ok(ids)
+    }
+
+    /// Some vocabularies hold their markers as ordinary entries too, which whole words of text can hit. Such a text is cut
+    /// inside the marker; one of a single character has nowhere to cut, and is left out.
+    fn encode_in_parts(&self, text: &str) -> Result<Vec<TokenId>, String> {
+        let Some((middle, _)) =
+            text.char_indices().nth(text.chars().count() / 2).filter(|(middle, _)| *middle > 0)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut ids = self.encode(&text[..middle])?;
+        ids.extend(self.encode(&text[middle..])?);
+        Ok(ids)
+    }
+
+    /// The tokens of a prompt, with the model's first token where it wants one.
+    pub(crate) fn encode_prompt(&self, prompt: &Prompt) -> Result<TokenizedPrompt, String> {
+        let mut tokens = Vec::new();
+        if let Some(bos) = self.bos.filter(|bos| prompt.pieces.first() != Some(&Piece::Token(*bos))) {
+            tokens.push(bos);
+        }
+        for piece in &prompt.pieces {
+            match piece {
+                Piece::Token(id) => tokens.push(*id),
+                Piece::Text(text) => tokens.extend_from_slice(&self.encode_piece(text)?),
+            }
+        }
+        let ends_in_text = matches!(prompt.pieces.last(), Some(Piece::Text(_)));
+        let last_bytes = tokens.last().map(|id| self.bytes.bytes(*id)).unwrap_or_default();
+        let mut healed = Vec::new();
+        if prompt.heal && ends_in_text && !last_bytes.is_empty() {
+            healed = last_bytes.to_vec();
+            tokens.pop();
+        }
+        Ok(TokenizedPrompt { tokens, healed })
+    }
+
+    fn encode_piece(&self, text: &str) -> Result<Arc<[TokenId]>, String> {
+        if let Some(ids) = self.pieces.lock().unwrap_or_else(PoisonError::into_inner).get(text) {
+            return Ok(Arc::clone(ids));
+        }
+        let ids: Arc<[TokenId]> = self.encode(text)?.into();
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner).put(text.to_owned(), Arc::clone(&ids));
+        Ok(ids)
+    }
+}
+
+impl Vocabulary for TextTokenizer {
+    fn special_token(&self, text: &str) -> Option<TokenId> {
+        self.id_of(text)
+    }
+
+    fn model_type(&self) -> &str {
+        &self.model_type
+    }
+
+    fn model_name(&self) -> &str {
+        &self.model_name
+    }
+}
+
+/// Whether an added token is a marker and not a piece of text: it is declared special, or is bracketed. Some vocabularies
+/// add runs of spaces and rare letters too, and those are text.
+fn is_marker(token: &AddedToken) -> bool {
+    let bracketed =
+        |open: char, close: char| token.content.starts_with(open) && token.content.ends_with(close);
+    let has_letters = token.content.chars().any(char::is_alphanumeric);
+    token.special || (has_letters && (bracketed('<', '>') || bracketed('[', ']')))
+}
+
+/// The token that the tokenizer itself puts before a text.
+fn bos_of(tokenizer: &Tokenizer, controls: &HashSet<TokenId>) -> Result<Option<TokenId>, tokenizers::Error> {
+    let bare = tokenizer.encode_fast("a", false)?;
+    let whole = tokenizer.encode_fast("a", true)?;
+    let first = whole.get_ids().first().copied();
+    Ok(first.filter(|id| controls.contains(id) && bare.get_ids().first() != Some(id)))
+}

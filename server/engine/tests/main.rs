@@ -1,0 +1,10 @@
+//! Tests of the engine against real models: tiny ones whose answers the `transformers` library computed
+//! (fixtures/models), and the bundled one. The runtime is fetched if this machine has none yet.
+
+mod agreement;
+mod cache;
+mod faults;
+mod healing;
+mod scheduling;
+mod support;
+mod text;
