@@ -29,16 +29,39 @@ impl SyntaxTree {
         if let Some((_, region)) = self.innermost_region(text, offset) {
             return region;
         }
-        let root = self.tree().root_node();
-        let before = root.descendant_for_byte_range(offset.saturating_sub(1), offset);
-        // Unclosed strings and comments make the tree an error or make it end early; then the line itself has to say.
-        let broken = before.is_none_or(|node| {
-            node.has_error() || ancestors(node).take(64).any(|node| node.is_error() || node.is_missing())
-        });
-        if root.has_error() && broken {
+        // Unclosed strings and comments are errors to the parser; then the line itself has to say.
+        let line = text.line_start(text.line_of(offset))..offset;
+        if self.is_broken(line) {
             scan_line(self.language(), &line_before(text, offset))
         } else {
             Region::Code
+        }
+    }
+
+    /// Whether there is an error in a range, or around it.
+    fn is_broken(&self, range: Range<usize>) -> bool {
+        let root = self.tree().root_node();
+        if !root.has_error() {
+            return false;
+        }
+        let Some(around) = root.descendant_for_byte_range(range.start, range.end) else { return true };
+        if ancestors(around).any(|node| node.is_error()) {
+            return true;
+        }
+        let mut cursor = around.walk();
+        if cursor.goto_first_child_for_byte(range.start).is_none() {
+            return around.has_error();
+        }
+        loop {
+            if cursor.node().start_byte() > range.end {
+                return false;
+            }
+            if cursor.node().has_error() {
+                return true;
+            }
+            if !cursor.goto_next_sibling() {
+                return false;
+            }
         }
     }
 

@@ -152,6 +152,10 @@ impl SyntaxTree {
             }
             let node = root.descendant_for_byte_range(header_end.saturating_sub(1), header_end);
             if node.is_some_and(|node| ancestors(node).any(|node| node.is_error())) {
+                // A bracket on a line of its own belongs to the line above.
+                let alone = content.trim().len() == 1;
+                let above = previous_non_blank(text, start).filter(|_| alone);
+                let start = above.map_or(start, |end| text.line_start(text.line_of(end - 1)));
                 scopes.push(Scope {
                     range: start..offset,
                     header: start..header_end,
@@ -172,9 +176,7 @@ fn scope(text: &Text, found: &Found<'_>) -> Scope {
             let end = previous_non_blank(text, header.end_byte()).unwrap_or(header.end_byte());
             (end, (end < range.end).then_some(end..range.end))
         }
-        (None, Some(body)) => {
-            (previous_non_blank(text, body.start).unwrap_or(body.start).max(start), Some(body))
-        }
+        (None, Some(body)) => (header_end(text, &body, found.body).max(start), Some(body)),
         // Nothing marks the header (`[table]`, `def name`): it is the first line.
         (None, None) => {
             let end = text.line_end(text.line_of(range.start)).min(range.end);
@@ -182,6 +184,17 @@ fn scope(text: &Text, found: &Found<'_>) -> Scope {
         }
     };
     Scope { header: start..header_end, body, name: found.name.map(|name| name.byte_range()), range }
+}
+
+/// Where the header in front of a body ends: at its bracket, else at what the grammar has before the body. Comments between
+/// the two belong to neither.
+fn header_end(text: &Text, body: &Range<usize>, node: Option<Node<'_>>) -> usize {
+    let in_brackets = node.is_some_and(|node| node.start_byte() < body.start);
+    let before = node.filter(|_| !in_brackets).and_then(|node| {
+        std::iter::successors(node.prev_sibling(), Node::prev_sibling).find(|sibling| !sibling.is_extra())
+    });
+    let end = before.map_or(body.start, |before| before.end_byte());
+    previous_non_blank(text, end).unwrap_or(end)
 }
 
 /// The range of a body without the brackets it begins and ends with.

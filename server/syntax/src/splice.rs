@@ -20,7 +20,8 @@ pub struct SpliceCheck {
 }
 
 impl SpliceCheck {
-    /// Whether the insertion makes the text worse than it was.
+    /// Whether the insertion makes the text worse than it was. Where something is missing already (`let a = ;`), an
+    /// insertion that lacks something else instead comes out even.
     #[must_use]
     pub fn adds_errors(&self) -> bool {
         self.errors_after > self.errors_before

@@ -1,0 +1,73 @@
+//! Parses that are stopped. A parse that was stopped must not disturb the next one.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use fimble_document::Text;
+use fimble_syntax::{ParseBudget, ParseStopped, SyntaxTree};
+
+use crate::{language, parse};
+
+fn large_rust_text() -> Text {
+    let function = "fn add(first: u32, second: u32) -> u32 {\n    first + second\n}\n\n";
+    Text::new(&function.repeat(10_000))
+}
+
+#[test]
+fn a_cancelled_parse_stops_before_it_starts() {
+    let budget = ParseBudget { time: None, cancelled: &|| true };
+    let stopped = SyntaxTree::parse(language("rust"), &Text::new("fn f() {}"), None, &budget);
+    assert_eq!(stopped.err(), Some(ParseStopped::Cancelled));
+}
+
+#[test]
+fn a_parse_notices_that_it_is_cancelled() {
+    let n_asked = Cell::new(0);
+    let cancelled = || {
+        n_asked.set(n_asked.get() + 1);
+        n_asked.get() > 10
+    };
+    let budget = ParseBudget { time: None, cancelled: &cancelled };
+    let stopped = SyntaxTree::parse(language("rust"), &large_rust_text(), None, &budget);
+    assert_eq!(stopped.err(), Some(ParseStopped::Cancelled));
+    assert_eq!(n_asked.get(), 11);
+}
+
+#[test]
+fn a_large_text_does_not_fit_in_no_time() {
+    let budget = ParseBudget { time: Some(Duration::ZERO), cancelled: &|| false };
+    let stopped = SyntaxTree::parse(language("rust"), &large_rust_text(), None, &budget);
+    assert_eq!(stopped.err(), Some(ParseStopped::OutOfTime));
+}
+
+#[test]
+fn the_parse_after_a_stopped_one_is_whole() {
+    let text = Text::new("def f(x):\n    return x\n");
+    let expected = parse(language("python"), &text).to_s_expression();
+    let budget = ParseBudget { time: Some(Duration::ZERO), cancelled: &|| false };
+    assert!(
+        SyntaxTree::parse(language("python"), &Text::new(&"x = [1, 2]\n".repeat(10_000)), None, &budget)
+            .is_err()
+    );
+    assert_eq!(parse(language("python"), &text).to_s_expression(), expected);
+}
+
+#[test]
+fn a_splice_check_keeps_to_its_budget() {
+    let text = large_rust_text();
+    let tree = parse(language("rust"), &text);
+    let budget = ParseBudget { time: None, cancelled: &|| true };
+    assert_eq!(tree.splice_check(&text, 0..0, "fn f() {}", &budget), Err(ParseStopped::Cancelled));
+}
+
+#[test]
+fn a_parser_can_be_used_while_another_is_asked_whether_to_stop() {
+    let cancelled = || {
+        parse(language("json"), &Text::new("[1]"));
+        false
+    };
+    let budget = ParseBudget { time: None, cancelled: &cancelled };
+    let text = Text::new(&"fn f() { g(1); }\n".repeat(100));
+    let tree = SyntaxTree::parse(language("rust"), &text, None, &budget).expect("nothing stops it");
+    assert_eq!(tree.n_errors(), 0);
+}
