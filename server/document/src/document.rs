@@ -85,6 +85,12 @@ impl Document {
         self.sync
     }
 
+    /// Marks the text as not the client's any more, for a change that never reached [`Document::apply`]. The next full
+    /// text mends it.
+    pub fn mark_out_of_sync(&mut self) {
+        self.sync = SyncState::OutOfSync;
+    }
+
     /// Applies the changes of one notification in order and calls `on_edit` for each that took effect.
     ///
     /// # Errors

@@ -1,0 +1,218 @@
+//! The work of one request, off the loop: tree, gate, plan, model, post-processing. Must hold: it sees a snapshot and
+//! nothing else; it reports exactly once, panics included; each step's time is in the trace.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use fimble_completion::{
+    CursorInput, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish, gate, plan,
+};
+use fimble_document::Text;
+use fimble_model::{CancelToken, GenerateRequest, Generation, Model, ModelError, Priority, StopReason};
+use fimble_syntax::{Language, ParseBudget, ParseStopped, SyntaxTree};
+
+use crate::event::{Event, EventSender};
+use crate::panics::contain;
+use crate::parse_job::{ParseInput, parse_for_request};
+use crate::settings::Settings;
+use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCounts, micros};
+
+/// The check of a suggestion against the syntax may take this long; then the suggestion is shown unchecked.
+const CHECK_BUDGET: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// A document as it was when it was asked about. Cloning it copies no text.
+#[derive(Clone)]
+pub(crate) struct DocumentSnapshot {
+    pub(crate) document: u64,
+    pub(crate) revision: u64,
+    pub(crate) text: Text,
+    pub(crate) language: Option<&'static Language>,
+    pub(crate) path: String,
+    pub(crate) repository: String,
+    /// A tree for this text, perhaps parsed earlier and edited along.
+    pub(crate) tree: Option<SyntaxTree>,
+    /// Whether the job has to parse first.
+    pub(crate) needs_parse: bool,
+}
+
+/// One job.
+pub(crate) struct CompletionJob {
+    pub(crate) serial: u64,
+    pub(crate) snapshot: DocumentSnapshot,
+    pub(crate) offset: usize,
+    pub(crate) trigger: Trigger,
+    pub(crate) selected: Option<SelectedItem>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings_key: u64,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) cancel: CancelToken,
+    pub(crate) trace: RequestTrace,
+    pub(crate) queued: Instant,
+}
+
+/// Why a job has no suggestion.
+pub(crate) enum NoSuggestion {
+    /// For a reason that a user may want to know.
+    Refused(Refusal),
+    /// The model failed.
+    Model(ModelError),
+    /// A panic.
+    Internal,
+}
+
+/// What a job reports.
+pub(crate) struct JobOutcome {
+    pub(crate) serial: u64,
+    pub(crate) snapshot: DocumentSnapshot,
+    pub(crate) offset: usize,
+    pub(crate) settings_key: u64,
+    pub(crate) trace: RequestTrace,
+    pub(crate) result: Result<Suggestion, NoSuggestion>,
+}
+
+/// Runs a job and reports to the loop.
+pub(crate) fn run(job: CompletionJob, events: &EventSender) {
+    let CompletionJob { serial, offset, settings_key, mut trace, queued, .. } = job;
+    let mut snapshot = job.snapshot;
+    trace.times.queue += micros(queued.elapsed());
+    if snapshot.needs_parse {
+        let start = Instant::now();
+        update_tree(&mut snapshot, &job.cancel, events, &mut trace);
+        trace.times.parse = micros(start.elapsed());
+    }
+    let input = CursorInput {
+        text: &snapshot.text,
+        tree: snapshot.tree.as_ref(),
+        language: snapshot.language,
+        path: &snapshot.path,
+        repository: &snapshot.repository,
+        offset,
+        trigger: job.trigger,
+        selected: job.selected,
+    };
+    let computed = contain(|| compute(&input, &job.settings, &*job.model, &job.cancel, &mut trace));
+    let result = computed.unwrap_or(Err(NoSuggestion::Internal));
+    let outcome = JobOutcome { serial, snapshot, offset, settings_key, trace, result };
+    events.send(Event::Computed(Box::new(outcome)));
+}
+
+fn update_tree(
+    snapshot: &mut DocumentSnapshot,
+    cancel: &CancelToken,
+    events: &EventSender,
+    trace: &mut RequestTrace,
+) {
+    let Some(language) = snapshot.language else { return };
+    let input = ParseInput {
+        document: snapshot.document,
+        revision: snapshot.revision,
+        language,
+        text: snapshot.text.clone(),
+        old: snapshot.tree.clone(),
+    };
+    match parse_for_request(&input, cancel, events) {
+        Ok(tree) => snapshot.tree = Some(tree),
+        // The older tree was edited along and is still a good guess.
+        Err(stopped) => {
+            let why = match stopped {
+                ParseStopped::OutOfTime => "ran out of time",
+                ParseStopped::Cancelled => "was cancelled",
+                ParseStopped::Failed => "failed",
+            };
+            let instead = if snapshot.tree.is_some() { "an older tree" } else { "plain text" };
+            trace.notes.push(format!("the parse {why}; {instead} was used"));
+        }
+    }
+}
+
+fn compute(
+    input: &CursorInput<'_>,
+    settings: &Settings,
+    model: &dyn Model,
+    cancel: &CancelToken,
+    trace: &mut RequestTrace,
+) -> Result<Suggestion, NoSuggestion> {
+    let info = model.info();
+    let start = Instant::now();
+    gate(input, &settings.completion).map_err(NoSuggestion::Refused)?;
+    let count_tokens = |text: &str| model.count_tokens(text);
+    let planned = plan(input, &settings.completion, info, &count_tokens);
+    trace.times.plan = micros(start.elapsed());
+    let plan = planned.map_err(NoSuggestion::Refused)?;
+
+    trace.model.clone_from(&info.name);
+    trace.provider.clone_from(&info.provider);
+    trace.template = match &info.fim {
+        Ok(template) => template.family().to_owned(),
+        Err(reason) => {
+            trace.notes.push(reason.clone());
+            "none (plain left to right)".to_owned()
+        }
+    };
+    trace.mode = format!("{:?}: {}", plan.context.mode, plan.context.mode_reason);
+    trace.pieces = plan
+        .context
+        .pieces
+        .iter()
+        .map(|piece| PieceTrace { kind: piece.kind.to_owned(), bytes: piece.bytes, tokens: piece.tokens })
+        .collect();
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+
+    let request = GenerateRequest {
+        prompt: plan.prompt.clone(),
+        options: plan.options.clone(),
+        priority: Priority::Interactive,
+    };
+    let generation = model.generate(request, cancel, plan.observer()).map_err(NoSuggestion::Model)?;
+    note_generation(&generation, trace);
+    if generation.stop == StopReason::Cancelled {
+        return Err(cancelled());
+    }
+
+    let start = Instant::now();
+    let is_cancelled = || cancel.is_cancelled();
+    let budget = ParseBudget { time: Some(CHECK_BUDGET), cancelled: &is_cancelled };
+    let finished = finish(&plan, input, &settings.completion, &generation, &budget);
+    trace.times.finish = micros(start.elapsed());
+    trace.filters = finished
+        .filters
+        .into_iter()
+        .map(|step| FilterTrace { name: step.name.to_owned(), effect: step.effect })
+        .collect();
+    let suggestion = finished.result.map_err(NoSuggestion::Refused)?;
+    trace.confidence = Some(suggestion.confidence);
+    Ok(suggestion)
+}
+
+fn cancelled() -> NoSuggestion {
+    NoSuggestion::Refused(Refusal::new(
+        RefusalKind::Cancelled,
+        "The request was cancelled while it was computed.",
+    ))
+}
+
+fn note_generation(generation: &Generation, trace: &mut RequestTrace) {
+    let usage = &generation.usage;
+    trace.tokens = TokenCounts {
+        prompt: usage.prompt_tokens,
+        reused: usage.reused_tokens,
+        prefilled: usage.prefilled_tokens,
+        decoded: usage.decoded_tokens,
+    };
+    trace.times.queue += micros(usage.queue);
+    trace.times.tokenize = micros(usage.tokenize);
+    trace.times.prefill = micros(usage.prefill);
+    trace.times.decode = micros(usage.decode);
+    // A stop string is text of the model: only its kind is kept.
+    trace.stop = match &generation.stop {
+        StopReason::StopString(_) => "stop string".to_owned(),
+        other => other.to_string(),
+    };
+    trace.path = if usage.reused_tokens * 2 >= usage.prompt_tokens && usage.reused_tokens > 0 {
+        AnswerPath::ModelCachedPrefix
+    } else {
+        AnswerPath::ModelCold
+    };
+}

@@ -1,0 +1,381 @@
+//! The open documents. Must hold: a change costs no more than the rope's own work and a few look-ups (never a walk over
+//! the file); the tree, if there is one, always fits the text, if need be by having been edited along; closing a document
+//! frees all of it.
+
+use std::collections::{HashMap, VecDeque};
+
+use fimble_document::{ChangeError, Document, PositionEncoding, SyncState, Text, TextChange, TextEdit};
+use fimble_syntax::{Language, SyntaxTree};
+
+use crate::convert::from_proto;
+use crate::parse_job::ParseInput;
+
+/// A line over this length, in bytes, is data and not code: it is neither parsed nor shown to the model.
+const MAX_LINE_BYTES: usize = 256 * 1024;
+/// Edits that are kept so that a tree which was parsed before them can be brought up to date.
+const MAX_KEPT_EDITS: usize = 4096;
+
+/// Why a document is kept but neither parsed nor completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It holds NUL characters.
+    Binary,
+    /// A line is longer than `MAX_LINE_BYTES`.
+    LongLine,
+}
+
+/// One open document.
+pub(crate) struct OpenDocument {
+    /// Never given twice, so that what was computed for a closed document fits no other.
+    pub(crate) id: u64,
+    /// Path relative to the workspace folder that holds it, else the file's name.
+    pub(crate) path: String,
+    /// Name of the workspace folder; empty if it is in none.
+    pub(crate) repository: String,
+    /// The client's language identifier.
+    pub(crate) language_id: String,
+    /// The language, if there is a grammar for it.
+    pub(crate) language: Option<&'static Language>,
+    /// Grows with every change.
+    pub(crate) revision: u64,
+    /// Parses that were started and have not reported yet.
+    pub(crate) n_parses: usize,
+    document: Document,
+    unfit: Option<Unfit>,
+    tree: Option<SyntaxTree>,
+    /// Revision that `tree` was parsed from; edits after it were applied to the tree.
+    parsed_revision: u64,
+    /// Revision whose background parse was stopped: it is not tried again.
+    hopeless_revision: u64,
+    edits: VecDeque<(u64, TextEdit)>,
+}
+
+impl OpenDocument {
+    /// The text. Not to be used for answers when out of sync.
+    pub(crate) fn text(&self) -> &Text {
+        self.document.text()
+    }
+
+    /// The client's version.
+    pub(crate) fn version(&self) -> i32 {
+        self.document.version()
+    }
+
+    /// Whether the text can be trusted.
+    pub(crate) fn is_in_sync(&self) -> bool {
+        self.document.sync_state() == SyncState::InSync
+    }
+
+    /// Why the document is not completed, if it is not.
+    pub(crate) fn unfit(&self) -> Option<Unfit> {
+        self.unfit
+    }
+
+    /// The tree for the text as it is, with whether it was parsed from exactly this text.
+    pub(crate) fn tree(&self) -> (Option<&SyntaxTree>, bool) {
+        (self.tree.as_ref(), self.tree.is_some() && self.parsed_revision == self.revision)
+    }
+
+    /// Whether a parse could bring something.
+    pub(crate) fn wants_parse(&self, max_file_bytes: usize) -> bool {
+        self.is_parsable(max_file_bytes)
+            && self.n_parses == 0
+            && !self.tree().1
+            && self.hopeless_revision != self.revision
+    }
+
+    /// What a parse of the text as it is needs; none if there is no grammar for it.
+    pub(crate) fn parse_input(&self) -> Option<ParseInput> {
+        Some(ParseInput {
+            document: self.id,
+            revision: self.revision,
+            language: self.language?,
+            text: self.text().clone(),
+            old: self.tree.clone(),
+        })
+    }
+
+    /// Whether the document is parsed at all.
+    pub(crate) fn is_parsable(&self, max_file_bytes: usize) -> bool {
+        self.language.is_some()
+            && self.unfit.is_none()
+            && self.is_in_sync()
+            && self.text().len() <= max_file_bytes
+    }
+
+    /// Takes a parse's result for an earlier or the current revision.
+    pub(crate) fn accept_parse(&mut self, revision: u64, tree: Option<SyntaxTree>) {
+        self.n_parses = self.n_parses.saturating_sub(1);
+        let Some(mut tree) = tree else {
+            return;
+        };
+        let is_newer = self.tree.is_none() || revision > self.parsed_revision;
+        // Every edit since must be known, or the tree cannot be made to fit.
+        let first_needed = revision + 1;
+        let is_complete = first_needed > self.revision
+            || self.edits.front().is_some_and(|(first, _)| *first <= first_needed);
+        if !is_newer || !is_complete {
+            return;
+        }
+        for (_, edit) in self.edits.iter().filter(|(at, _)| *at > revision) {
+            tree.edit(edit);
+        }
+        self.tree = Some(tree);
+        self.parsed_revision = revision;
+        self.edits.retain(|(at, _)| *at > revision);
+    }
+
+    /// Notes that the background parse of a revision was stopped.
+    pub(crate) fn give_up_parse(&mut self, revision: u64) {
+        self.hopeless_revision = revision;
+    }
+
+    /// Applies a change notification.
+    pub(crate) fn change(
+        &mut self,
+        version: Option<i32>,
+        changes: &[TextChange],
+        encoding: PositionEncoding,
+    ) -> Result<(), ChangeError> {
+        let version = version.unwrap_or_else(|| self.document.version().saturating_add(1));
+        self.revision += 1;
+        let revision = self.revision;
+        let is_new_text = changes.iter().any(|change| change.range.is_none());
+        let (tree, edits) = (&mut self.tree, &mut self.edits);
+        let mut touched = Vec::new();
+        let applied = self.document.apply(version, changes, encoding, |_, edit| {
+            if let Some(tree) = tree {
+                tree.edit(&edit);
+            }
+            edits.push_back((revision, edit));
+            touched.push(edit.start..edit.new_end);
+        });
+        if is_new_text {
+            // Nothing of the old tree is worth keeping, and what is in flight is for another text.
+            self.tree = None;
+            self.edits.clear();
+            self.unfit = inspect(self.document.text());
+        } else {
+            self.inspect_changes(changes, &touched);
+        }
+        while self.edits.len() > MAX_KEPT_EDITS {
+            // A revision is kept whole or not at all: `accept_parse` looks at the first one only.
+            let oldest = self.edits.front().map(|(at, _)| *at);
+            while self.edits.front().map(|(at, _)| *at) == oldest {
+                self.edits.pop_front();
+            }
+        }
+        applied
+    }
+
+    /// Marks the text as not to be trusted until the next full one.
+    pub(crate) fn distrust(&mut self) {
+        self.document.mark_out_of_sync();
+        self.revision += 1;
+        self.tree = None;
+        self.edits.clear();
+    }
+
+    /// Looks for faults in what changed. A fault that was there stays until `inspect_again` or a full text.
+    fn inspect_changes(&mut self, changes: &[TextChange], touched: &[std::ops::Range<usize>]) {
+        if changes.iter().any(|change| change.text.contains('\0')) {
+            self.unfit = Some(Unfit::Binary);
+        }
+        if self.unfit.is_some() {
+            return;
+        }
+        let text = self.document.text();
+        // Ranges of earlier changes may have moved; clamped, they still touch every line that can have grown, because
+        // a line only grows at an edit, and the last edit of a line lies in it.
+        let has_long_line = touched.iter().any(|range| {
+            let (first, last) = (text.line_of(range.start), text.line_of(range.end));
+            (first..=last).any(|line| text.line_start(line + 1) - text.line_start(line) > MAX_LINE_BYTES)
+        });
+        if has_long_line {
+            self.unfit = Some(Unfit::LongLine);
+        }
+    }
+
+    /// Looks at the whole text again; for moments when the user does not wait, such as a save.
+    pub(crate) fn inspect_again(&mut self) {
+        if self.unfit.is_some() {
+            self.unfit = inspect(self.document.text());
+        }
+    }
+}
+
+/// Looks for faults in a whole text.
+fn inspect(text: &Text) -> Option<Unfit> {
+    let mut line_bytes = 0;
+    let mut found = None;
+    for chunk in text.chunks() {
+        if chunk.as_bytes().contains(&0) {
+            return Some(Unfit::Binary);
+        }
+        for (index, piece) in chunk.as_bytes().split(|byte| *byte == b'\n').enumerate() {
+            line_bytes = if index == 0 { line_bytes + piece.len() } else { piece.len() };
+            if line_bytes > MAX_LINE_BYTES {
+                found = Some(Unfit::LongLine);
+            }
+        }
+    }
+    found
+}
+
+/// A folder that the client works in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WorkspaceFolder {
+    /// Path without a slash at the end.
+    pub(crate) path: String,
+    /// Its name for people.
+    pub(crate) name: String,
+}
+
+/// All open documents, by URI.
+#[derive(Default)]
+pub(crate) struct Documents {
+    by_uri: HashMap<String, OpenDocument>,
+    n_opened: u64,
+    pub(crate) folders: Vec<WorkspaceFolder>,
+}
+
+impl Documents {
+    /// Opens a document; one that is open under this URI is replaced, and its id returned.
+    pub(crate) fn open(
+        &mut self,
+        uri: String,
+        language_id: String,
+        version: i32,
+        content: &str,
+    ) -> Option<u64> {
+        self.n_opened += 1;
+        let full_path = from_proto::path(&uri);
+        let (path, repository) = self.in_workspace(&full_path);
+        let document = Document::new(content, version);
+        let first_line: String = document.text().chars_from(0).take_while(|c| *c != '\n').take(200).collect();
+        let opened = OpenDocument {
+            id: self.n_opened,
+            language: fimble_syntax::detect(&language_id, &path, &first_line),
+            path,
+            repository,
+            language_id,
+            revision: 1,
+            n_parses: 0,
+            unfit: inspect(document.text()),
+            document,
+            tree: None,
+            parsed_revision: 0,
+            hopeless_revision: 0,
+            edits: VecDeque::new(),
+        };
+        self.by_uri.insert(uri, opened).map(|replaced| replaced.id)
+    }
+
+    fn in_workspace(&self, path: &str) -> (String, String) {
+        let inside = self.folders.iter().filter_map(|folder| {
+            let rest = path.strip_prefix(&folder.path)?.strip_prefix('/')?;
+            Some((rest.to_owned(), folder.name.clone()))
+        });
+        // Of nested folders the innermost counts.
+        inside
+            .min_by_key(|(rest, _)| rest.len())
+            .unwrap_or_else(|| (from_proto::file_name(path).to_owned(), String::new()))
+    }
+
+    /// Closes a document and returns its id.
+    pub(crate) fn close(&mut self, uri: &str) -> Option<u64> {
+        self.by_uri.remove(uri).map(|document| document.id)
+    }
+
+    pub(crate) fn get(&self, uri: &str) -> Option<&OpenDocument> {
+        self.by_uri.get(uri)
+    }
+
+    pub(crate) fn get_mut(&mut self, uri: &str) -> Option<&mut OpenDocument> {
+        self.by_uri.get_mut(uri)
+    }
+
+    /// By id; none if it was closed since.
+    pub(crate) fn by_id(&self, id: u64) -> Option<&OpenDocument> {
+        self.by_uri.values().find(|document| document.id == id)
+    }
+
+    pub(crate) fn by_id_mut(&mut self, id: u64) -> Option<&mut OpenDocument> {
+        self.by_uri.values_mut().find(|document| document.id == id)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenDocument> {
+        self.by_uri.values_mut()
+    }
+
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.by_uri.len()
+    }
+
+    /// Bytes of all open texts.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.by_uri.values().map(|document| document.text().len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fimble_document::{Position, PositionRange};
+
+    use super::*;
+
+    fn opened(content: &str) -> Documents {
+        let mut documents = Documents::default();
+        documents.open("file:///x.txt".to_owned(), "plaintext".to_owned(), 1, content);
+        documents
+    }
+
+    fn insertion(line: u32, character: u32, text: String) -> TextChange {
+        let at = Position { line, character };
+        TextChange { range: Some(PositionRange { start: at, end: at }), text }
+    }
+
+    #[test]
+    fn faults_are_found_when_they_are_typed_and_forgotten_when_the_text_is_new() {
+        let mut documents = opened("a\nb\n");
+        let document = documents.get_mut("file:///x.txt").unwrap();
+        assert_eq!(document.unfit(), None);
+        document.change(Some(2), &[insertion(1, 0, "x".repeat(300_000))], PositionEncoding::Utf16).unwrap();
+        assert_eq!(document.unfit(), Some(Unfit::LongLine));
+        let full = TextChange { range: None, text: "a\n".to_owned() };
+        document.change(Some(3), std::slice::from_ref(&full), PositionEncoding::Utf16).unwrap();
+        assert_eq!(document.unfit(), None);
+        document.change(Some(4), &[insertion(0, 0, "\0".to_owned())], PositionEncoding::Utf16).unwrap();
+        assert_eq!(document.unfit(), Some(Unfit::Binary));
+    }
+
+    #[test]
+    fn long_lines_are_found_across_the_pieces_of_a_large_text() {
+        let long = "x".repeat(MAX_LINE_BYTES + 1);
+        let many_short = "short line\n".repeat(100_000);
+        assert_eq!(inspect(&Text::new(&many_short)), None);
+        assert_eq!(inspect(&Text::new(&format!("a\n{long}\nb"))), Some(Unfit::LongLine));
+        assert_eq!(inspect(&Text::new(&format!("{}\n{}", &long[1..], &long[1..]))), None);
+        assert_eq!(inspect(&Text::new(&format!("{long}\n\0"))), Some(Unfit::Binary));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_innermost_folder() {
+        let folder =
+            |path: &str, name: &str| WorkspaceFolder { path: path.to_owned(), name: name.to_owned() };
+        let documents = Documents {
+            folders: vec![folder("/w", "outer"), folder("/w/inner", "inner"), folder("/wide", "wide")],
+            ..Documents::default()
+        };
+        for (path, expected) in [
+            ("/w/a/b.rs", ("a/b.rs", "outer")),
+            ("/w/inner/b.rs", ("b.rs", "inner")),
+            ("/wider/b.rs", ("b.rs", "")),
+            ("/elsewhere/b.rs", ("b.rs", "")),
+        ] {
+            let (relative, name) = documents.in_workspace(path);
+            assert_eq!((relative.as_str(), name.as_str()), expected, "{path}");
+        }
+    }
+}

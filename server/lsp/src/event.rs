@@ -1,0 +1,113 @@
+//! Everything that the session loop reacts to. Must hold: the set is closed; an event holds all it needs, so that
+//! handling one never waits for anything.
+
+use std::sync::mpsc;
+
+use fimble_syntax::SyntaxTree;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tower_lsp_server::gen_lsp_types::InitializeResult;
+use tower_lsp_server::jsonrpc::{self, Id};
+
+use crate::completion_job::JobOutcome;
+use crate::model_state::LoadReport;
+use crate::protocol::{
+    CompletionParams, DidChange, DidChangeConfiguration, DidOpen, DocumentOnly, ExecuteCommandParams,
+    InlineCompletionParams,
+};
+
+/// Where the answer to a request goes. Dropping it answers with an internal error.
+pub(crate) type Reply = oneshot::Sender<jsonrpc::Result<Value>>;
+
+/// What the loop reacts to.
+pub(crate) enum Event {
+    /// The `initialize` request, with its parameters as they came.
+    Initialize { params: Value, reply: oneshot::Sender<InitializeResult> },
+    /// A notification.
+    Notification(Notification),
+    /// A request other than those of the life cycle.
+    Request { id: Id, request: Request, reply: Reply },
+    /// `$/cancelRequest`.
+    Cancel(Id),
+    /// The client's answer to `workspace/configuration`.
+    Configuration(Value),
+    /// The client agreed to show progress under our token.
+    ProgressAccepted { serial: u64 },
+    /// A load reports.
+    Load { serial: u64, report: LoadReport },
+    /// A parse ended; no tree if it was stopped.
+    Parsed { document: u64, revision: u64, tree: Option<SyntaxTree> },
+    /// A completion was computed.
+    Computed(Box<JobOutcome>),
+    /// `shutdown`: nothing more will be asked.
+    Shutdown,
+    /// `exit`, or the end of the input.
+    Exit,
+}
+
+/// Notifications, in the order in which they were read.
+pub(crate) enum Notification {
+    Initialized,
+    DidOpen(DidOpen),
+    DidChange(DidChange),
+    DidClose(DocumentOnly),
+    DidSave(DocumentOnly),
+    DidChangeConfiguration(DidChangeConfiguration),
+    /// A change of this document that could not be read: its text can no longer be trusted.
+    UnreadableChange {
+        uri: String,
+    },
+}
+
+/// Requests that the loop answers.
+pub(crate) enum Request {
+    InlineCompletion(InlineCompletionParams),
+    Completion(CompletionParams),
+    ExecuteCommand(ExecuteCommandParams),
+}
+
+impl Event {
+    /// Name for the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Initialize { .. } => "initialize",
+            Self::Notification(notification) => match notification {
+                Notification::Initialized => "initialized",
+                Notification::DidOpen(_) => "didOpen",
+                Notification::DidChange(_) => "didChange",
+                Notification::DidClose(_) => "didClose",
+                Notification::DidSave(_) => "didSave",
+                Notification::DidChangeConfiguration(_) => "didChangeConfiguration",
+                Notification::UnreadableChange { .. } => "unreadable didChange",
+            },
+            Self::Request { request, .. } => match request {
+                Request::InlineCompletion(_) => "inlineCompletion",
+                Request::Completion(_) => "completion",
+                Request::ExecuteCommand(_) => "executeCommand",
+            },
+            Self::Cancel(_) => "cancelRequest",
+            Self::Configuration(_) => "configuration",
+            Self::ProgressAccepted { .. } => "progress accepted",
+            Self::Load { .. } => "model load",
+            Self::Parsed { .. } => "parsed",
+            Self::Computed(_) => "computed",
+            Self::Shutdown => "shutdown",
+            Self::Exit => "exit",
+        }
+    }
+}
+
+/// The way to the loop: unbounded, so that sending never waits.
+#[derive(Clone)]
+pub(crate) struct EventSender(mpsc::Sender<Event>);
+
+impl EventSender {
+    pub(crate) fn new(sender: mpsc::Sender<Event>) -> Self {
+        Self(sender)
+    }
+
+    /// Sends. After the loop has ended nobody is interested any more.
+    pub(crate) fn send(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+}

@@ -1,0 +1,12 @@
+//! One file per method. Each handler unpacks, calls what does the work, and converts the answer.
+
+pub(crate) mod cancel_request;
+pub(crate) mod completion;
+pub(crate) mod did_change;
+pub(crate) mod did_change_configuration;
+pub(crate) mod did_close;
+pub(crate) mod did_open;
+pub(crate) mod did_save;
+pub(crate) mod execute_command;
+pub(crate) mod initialize;
+pub(crate) mod inline_completion;

@@ -1,0 +1,14 @@
+//! `textDocument/didOpen`.
+
+use crate::handlers::did_close;
+use crate::protocol::DidOpen;
+use crate::session::Session;
+
+pub(crate) fn handle(session: &mut Session, params: DidOpen) {
+    let opened = params.text_document;
+    let replaced = session.documents.open(opened.uri, opened.language_id, opened.version, &opened.text);
+    if let Some(replaced) = replaced {
+        tracing::warn!("a document was opened that was open already; the newer text counts");
+        did_close::forget(session, replaced);
+    }
+}

@@ -1,0 +1,10 @@
+//! `textDocument/didSave`: a moment to look again at what a change could not decide cheaply.
+
+use crate::protocol::DocumentOnly;
+use crate::session::Session;
+
+pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
+    if let Some(document) = session.documents.get_mut(&params.text_document.uri) {
+        document.inspect_again();
+    }
+}

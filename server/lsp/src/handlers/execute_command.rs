@@ -1,0 +1,111 @@
+//! `workspace/executeCommand`: what a request did and why, the state of the server, and what became of suggestions.
+
+use serde_json::{Value, json};
+use tower_lsp_server::jsonrpc::Error;
+
+use crate::convert::from_proto;
+use crate::event::Reply;
+use crate::model_state::ModelState;
+use crate::protocol::{DocumentPosition, ExecuteCommandParams};
+use crate::session::Session;
+use crate::trace_text::render_markdown;
+
+/// What the last request did. Argument: `{"index": n}` for the one n requests earlier.
+pub(crate) const WHY: &str = "fimble.why";
+/// How the server is.
+pub(crate) const STATUS: &str = "fimble.status";
+/// A suggestion was inserted. Argument: `{"id": number of the request}`.
+pub(crate) const ACCEPTED: &str = "fimble.accepted";
+/// A suggestion was rejected. Argument: `{"id": …}`, or `{"textDocument": …, "position": …}`.
+pub(crate) const DISMISSED: &str = "fimble.dismissed";
+/// All of them.
+pub(crate) const COMMANDS: [&str; 4] = [WHY, STATUS, ACCEPTED, DISMISSED];
+
+pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply: Reply) {
+    let argument = params.arguments.first().unwrap_or(&Value::Null);
+    let answer = match params.command.as_str() {
+        WHY => why(session, argument),
+        STATUS => Ok(status(session)),
+        ACCEPTED => {
+            session.counters.n_accepted += 1;
+            Ok(Value::Null)
+        }
+        DISMISSED => dismissed(session, argument),
+        other => {
+            let commands = COMMANDS.join(", ");
+            Err(Error::invalid_params(format!("Unknown command {other}. Commands are {commands}.")))
+        }
+    };
+    let _ = reply.send(answer);
+}
+
+fn why(session: &Session, argument: &Value) -> Result<Value, Error> {
+    let index = match argument.get("index").unwrap_or(&Value::Null) {
+        Value::Null => 0,
+        value => value
+            .as_u64()
+            .and_then(|index| usize::try_from(index).ok())
+            .ok_or_else(|| Error::invalid_params("index counts requests backwards from 0, the last one"))?,
+    };
+    let Some(trace) = session.traces.recent(index) else {
+        return Ok(json!({"text": "There was no such request since the server started.", "trace": null}));
+    };
+    Ok(json!({"text": render_markdown(&trace), "trace": trace}))
+}
+
+fn status(session: &Session) -> Value {
+    let counters = &session.counters;
+    let (model, provider, reason) = match &session.model {
+        ModelState::Ready(model) => (json!(model.info().name), json!(model.info().provider), Value::Null),
+        ModelState::Failed(error) => {
+            (json!(session.settings.model.model), Value::Null, json!(error.to_string()))
+        }
+        ModelState::Idle | ModelState::Loading => {
+            (json!(session.settings.model.model), Value::Null, Value::Null)
+        }
+    };
+    let state = if session.settings.enabled { session.model.word() } else { "disabled" };
+    json!({
+        "state": state,
+        "model": model,
+        "provider": provider,
+        "reason": reason,
+        "version": session.options.version,
+        "requests": counters.n_requests,
+        "shown": counters.n_shown,
+        "withoutModel": counters.n_without_model,
+        "superseded": counters.n_superseded,
+        "cancelled": counters.n_cancelled,
+        "failed": counters.n_failed,
+        "accepted": counters.n_accepted,
+        "dismissed": counters.n_dismissed,
+        "pending": session.requests.len(),
+        "documents": session.documents.len(),
+        "documentBytes": session.documents.n_bytes(),
+        "cacheEntries": session.suggestions.len(),
+    })
+}
+
+fn dismissed(session: &mut Session, argument: &Value) -> Result<Value, Error> {
+    if let Some(id) = argument.get("id").and_then(Value::as_u64) {
+        let shown = session.last_shown.as_ref().filter(|shown| shown.id == id);
+        // If the text changed meanwhile, the suggestion is gone anyway.
+        let place = shown.and_then(|shown| {
+            let document = session.documents.by_id(shown.document)?;
+            (document.revision == shown.revision).then(|| (document.text().clone(), shown.offset))
+        });
+        if let (Some((text, offset)), Some(shown)) = (place, shown) {
+            session.suggestions.dismiss(shown.document, &text, offset);
+        }
+    } else {
+        let place: DocumentPosition = serde_json::from_value(argument.clone())
+            .map_err(|_| Error::invalid_params("needs {\"id\"} or {\"textDocument\", \"position\"}"))?;
+        if let Some(document) = session.documents.get(&place.text_document.uri) {
+            let text = document.text().clone();
+            let offset = from_proto::offset(&text, place.position, session.client.encoding);
+            session.suggestions.dismiss(document.id, &text, offset);
+        }
+    }
+    session.counters.n_dismissed += 1;
+    Ok(Value::Null)
+}

@@ -1,0 +1,35 @@
+//! `initialize` and `initialized`. Must hold: the answer comes at once; the model is loaded beside it.
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tower_lsp_server::gen_lsp_types::{InitializeResult, ServerInfo};
+
+use crate::capabilities::{ClientFacts, server_capabilities, workspace_folders};
+use crate::outgoing::Message;
+use crate::session::Session;
+
+pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Sender<InitializeResult>) {
+    session.client = ClientFacts::read(params);
+    session.documents.folders = workspace_folders(params);
+    let answer = InitializeResult {
+        capabilities: server_capabilities(&session.client),
+        server_info: Some(ServerInfo {
+            name: "fimble".to_owned(),
+            version: Some(session.options.version.clone()),
+        }),
+    };
+    // The client waits; settings and the model come after.
+    let _ = reply.send(answer);
+    session.layers.set_initialization(params.get("initializationOptions").unwrap_or(&Value::Null));
+    session.apply_settings();
+}
+
+pub(crate) fn initialized(session: &mut Session) {
+    session.initialized();
+    if session.client.registers_configuration {
+        session.outgoing.send(Message::RegisterConfiguration);
+    }
+    if session.client.has_configuration {
+        session.outgoing.send(Message::PullConfiguration);
+    }
+}

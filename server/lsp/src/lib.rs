@@ -1,0 +1,43 @@
+//! The language server: one session loop behind an ordering layer.
+//!
+//! Lives here: reading and writing of the protocol, the loop that owns all state, one handler file per method, settings,
+//! the traces of requests, and an in-memory [`client`] for the demo, benchmarks and tests. Must hold: this is the only
+//! crate that knows the protocol's types; edits take effect in the order in which they were read; every request is
+//! answered exactly once; nothing on the loop waits for a model, a parse, the client or the disk.
+
+mod capabilities;
+pub mod client;
+mod completion_job;
+mod convert;
+mod documents;
+mod event;
+mod framing;
+mod handlers;
+mod intake;
+mod main_loop;
+mod model_state;
+mod outgoing;
+mod panics;
+mod parse_job;
+mod protocol;
+mod requests;
+mod server;
+mod service;
+mod session;
+mod settings;
+mod suggest;
+mod trace;
+mod trace_ring;
+mod trace_text;
+mod workers;
+
+pub use model_state::{LoadProgress, ModelLoader, ModelSettings};
+pub use panics::install_panic_hook;
+pub use server::{Ended, ServerOptions, serve};
+pub use settings::{CompletionAnswers, Options, Settings, SettingsProblem};
+pub use trace::{
+    AnswerPath, Decision, FilterTrace, PieceTrace, RequestTrace, StepTimes, TokenCounts, TraceMethod,
+    TraceTrigger,
+};
+pub use trace_ring::TraceSink;
+pub use trace_text::{render_markdown, render_plain};

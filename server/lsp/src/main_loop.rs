@@ -1,0 +1,54 @@
+//! The loop: one thread that owns all state and handles one event after the other. Must hold: a turn is short (a long
+//! one is logged with the event's name), and a panic in one turn costs only that event.
+
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use crate::event::{Event, EventSender};
+use crate::outgoing::Outgoing;
+use crate::panics::contain;
+use crate::server::{Ended, ServerOptions};
+use crate::session::Session;
+
+/// A turn that takes longer is worth a line in the log.
+const LONG_TURN: Duration = Duration::from_millis(50);
+
+/// Runs until `exit`.
+pub(crate) fn run(
+    receiver: &Receiver<Event>,
+    events: EventSender,
+    outgoing: Outgoing,
+    options: ServerOptions,
+) -> Ended {
+    let mut session = Session::new(events, outgoing, options);
+    loop {
+        let event = match receiver.try_recv() {
+            Ok(event) => event,
+            Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) => {
+                // Work that can wait is started only when nothing else is waiting: a request that follows an edit
+                // parses what it needs itself, and the two do not compete.
+                if contain(|| session.start_background_parses()).is_none() {
+                    tracing::error!("starting background parses panicked");
+                }
+                match receiver.recv() {
+                    Ok(event) => event,
+                    Err(_) => break,
+                }
+            }
+        };
+        if matches!(event, Event::Exit) {
+            break;
+        }
+        let name = event.name();
+        let start = Instant::now();
+        if contain(|| session.handle(event)).is_none() {
+            tracing::error!(event = name, "handling the event panicked; it is skipped");
+        }
+        let elapsed = start.elapsed();
+        if elapsed > LONG_TURN {
+            tracing::warn!(event = name, ms = elapsed.as_millis(), "overly long loop turn");
+        }
+    }
+    session.end()
+}

@@ -1,0 +1,110 @@
+//! The model: not asked for yet, loading, ready, or failed. Must hold: loading runs on its own thread; what a superseded
+//! load reports is dropped; a failure leaves the server running without suggestions, with the cause at hand.
+
+use std::sync::Arc;
+
+use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, LoadError, Model, Priority, Prompt};
+
+use crate::event::{Event, EventSender};
+use crate::panics::contain;
+
+/// Which model is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ModelSettings {
+    /// "bundled", the name of an added model, or the path of a model folder.
+    pub model: String,
+    /// Threads that compute; none lets the engine choose.
+    pub threads: Option<usize>,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self { model: "bundled".to_owned(), threads: None }
+    }
+}
+
+/// How far loading is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadProgress {
+    /// Part that is done, 0 to 1, if known.
+    pub fraction: Option<f32>,
+    /// What is being done, for people.
+    pub message: String,
+}
+
+/// Loads a model. It may take seconds and may report progress.
+pub type ModelLoader =
+    Arc<dyn Fn(&ModelSettings, &dyn Fn(LoadProgress)) -> Result<Arc<dyn Model>, LoadError> + Send + Sync>;
+
+/// What a load reports to the loop.
+pub(crate) enum LoadReport {
+    /// It goes on.
+    Progress(LoadProgress),
+    /// It ended.
+    Done(Result<Arc<dyn Model>, LoadError>),
+}
+
+/// The model as the loop knows it.
+#[derive(Clone)]
+pub(crate) enum ModelState {
+    /// `initialize` has not come.
+    Idle,
+    /// Being loaded.
+    Loading,
+    /// Answers.
+    Ready(Arc<dyn Model>),
+    /// Cannot be loaded.
+    Failed(LoadError),
+}
+
+impl ModelState {
+    /// One word for the status.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Idle | Self::Loading => "loading",
+            Self::Ready(_) => "ready",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// Starts a load. `serial` tells its reports from those of other loads.
+pub(crate) fn start_loading(
+    loader: ModelLoader,
+    settings: ModelSettings,
+    serial: u64,
+    warm_up: bool,
+    events: EventSender,
+) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("fimble-load".to_owned());
+    thread.spawn(move || {
+        let reporter = events.clone();
+        let report =
+            move |progress| reporter.send(Event::Load { serial, report: LoadReport::Progress(progress) });
+        let loaded = contain(|| loader(&settings, &report)).unwrap_or_else(|| {
+            Err(LoadError {
+                cause: format!("loading the model {:?} failed with an internal error", settings.model),
+                remedy: "Run `fimble doctor` and report this.".to_owned(),
+            })
+        });
+        let model = loaded.as_ref().ok().cloned();
+        events.send(Event::Load { serial, report: LoadReport::Done(loaded) });
+        if let (Some(model), true) = (model, warm_up) {
+            warm(&*model);
+        }
+    })?;
+    Ok(())
+}
+
+/// The first pass through a model pays for memory and kernels that later ones find ready. Nobody waits for this one.
+fn warm(model: &dyn Model) {
+    let mut prompt = Prompt::default();
+    prompt.push_text("\n");
+    let options = GenerateOptions { max_new_tokens: 1, ..GenerateOptions::default() };
+    let request = GenerateRequest { prompt, options, priority: Priority::Idle };
+    let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
+    let outcome = contain(|| model.generate(request, &CancelToken::new(), observer));
+    if !matches!(outcome, Some(Ok(_))) {
+        tracing::warn!("the warm-up of the model failed");
+    }
+}

@@ -1,0 +1,203 @@
+//! What is read from messages. Must hold: these are tolerant where clients differ (a missing version, the three values
+//! that `triggerKind` had in the protocol's history), so that a client's small fault does not cost it an answer.
+
+use fimble_completion::Trigger;
+use fimble_document::{Position, PositionRange, TextChange};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A place in a line, in units of the negotiated encoding.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct WirePosition {
+    line: u32,
+    character: u32,
+}
+
+impl From<WirePosition> for Position {
+    fn from(position: WirePosition) -> Self {
+        Self { line: position.line, character: position.character }
+    }
+}
+
+/// Two places; the end is exclusive.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct WireRange {
+    start: WirePosition,
+    end: WirePosition,
+}
+
+impl From<WireRange> for PositionRange {
+    fn from(range: WireRange) -> Self {
+        Self { start: range.start.into(), end: range.end.into() }
+    }
+}
+
+/// Names a document.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DocumentIdentifier {
+    pub(crate) uri: String,
+    /// Some clients leave it out, some send null.
+    #[serde(default)]
+    pub(crate) version: Option<i32>,
+}
+
+/// `textDocument/didOpen`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DidOpen {
+    pub(crate) text_document: OpenedDocument,
+}
+
+/// A document as it is opened.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OpenedDocument {
+    pub(crate) uri: String,
+    #[serde(default)]
+    pub(crate) language_id: String,
+    #[serde(default)]
+    pub(crate) version: i32,
+    pub(crate) text: String,
+}
+
+/// `textDocument/didChange`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DidChange {
+    pub(crate) text_document: DocumentIdentifier,
+    content_changes: Vec<ContentChange>,
+}
+
+impl DidChange {
+    /// The changes in order.
+    pub(crate) fn changes(&mut self) -> Vec<TextChange> {
+        std::mem::take(&mut self.content_changes)
+            .into_iter()
+            .map(|change| TextChange { range: change.range.map(Into::into), text: change.text })
+            .collect()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct ContentChange {
+    #[serde(default)]
+    range: Option<WireRange>,
+    text: String,
+}
+
+/// `textDocument/didClose` and `textDocument/didSave`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DocumentOnly {
+    pub(crate) text_document: DocumentIdentifier,
+}
+
+/// `workspace/didChangeConfiguration`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DidChangeConfiguration {
+    #[serde(default)]
+    pub(crate) settings: Value,
+}
+
+/// `textDocument/inlineCompletion`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InlineCompletionParams {
+    pub(crate) text_document: DocumentIdentifier,
+    pub(crate) position: WirePosition,
+    #[serde(default)]
+    pub(crate) context: InlineCompletionContext,
+}
+
+/// How an inline completion was asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InlineCompletionContext {
+    #[serde(default)]
+    trigger_kind: Option<u32>,
+    #[serde(default)]
+    pub(crate) selected_completion_info: Option<SelectedCompletionInfo>,
+}
+
+impl InlineCompletionContext {
+    /// Version 3.18 says 1 for invoked and 2 for automatic; drafts before it said 0 and 1. 1 can mean both, and the
+    /// released version decides.
+    pub(crate) fn trigger(&self) -> Trigger {
+        match self.trigger_kind {
+            Some(0 | 1) => Trigger::Invoked,
+            _ => Trigger::Automatic,
+        }
+    }
+}
+
+/// The item that is selected in the editor's popup.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SelectedCompletionInfo {
+    pub(crate) range: WireRange,
+    pub(crate) text: String,
+}
+
+/// `textDocument/completion`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CompletionParams {
+    pub(crate) text_document: DocumentIdentifier,
+    pub(crate) position: WirePosition,
+    #[serde(default)]
+    context: Option<CompletionContext>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CompletionContext {
+    #[serde(default)]
+    trigger_kind: Option<u32>,
+}
+
+impl CompletionParams {
+    /// 1 means "asked for, or an identifier typed": clients do not tell these apart, so only an absent context counts as
+    /// asked for.
+    pub(crate) fn trigger(&self) -> Trigger {
+        match self.context.as_ref().and_then(|context| context.trigger_kind) {
+            None => Trigger::Invoked,
+            Some(_) => Trigger::Automatic,
+        }
+    }
+}
+
+/// `workspace/executeCommand`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ExecuteCommandParams {
+    pub(crate) command: String,
+    #[serde(default)]
+    pub(crate) arguments: Vec<Value>,
+}
+
+/// Names a document and a place in it, in the arguments of a command.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DocumentPosition {
+    pub(crate) text_document: DocumentIdentifier,
+    pub(crate) position: WirePosition,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_three_trigger_kinds_of_history_are_understood() {
+        for (json, expected) in [
+            (r#"{"triggerKind":0}"#, Trigger::Invoked),
+            (r#"{"triggerKind":1}"#, Trigger::Invoked),
+            (r#"{"triggerKind":2}"#, Trigger::Automatic),
+            (r#"{}"#, Trigger::Automatic),
+        ] {
+            let context: InlineCompletionContext = serde_json::from_str(json).unwrap();
+            assert!(
+                std::mem::discriminant(&context.trigger()) == std::mem::discriminant(&expected),
+                "{json}"
+            );
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The entry: one connection from its first byte to its end. Must hold: nothing heavy happens before `initialize` is
+//! answered; a connection that ends, however it does, ends the loop and answers what is pending.
+
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tower_lsp_server::gen_lsp_types::{InitializeParams, InitializeResult};
+use tower_lsp_server::jsonrpc;
+use tower_lsp_server::{LanguageServer, LspService, Server};
+
+use crate::event::{Event, EventSender};
+use crate::intake::GuardedInput;
+use crate::main_loop;
+use crate::model_state::ModelLoader;
+use crate::outgoing::{self, Outgoing};
+use crate::service::OrderedService;
+use crate::trace_ring::TraceSink;
+
+/// Requests that may wait for their answers at once before reading stops. Superseding keeps real numbers far below.
+const MAX_PENDING_ANSWERS: usize = 4096;
+
+/// What a server is made of.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Loads the model, on a thread of its own.
+    pub model_loader: ModelLoader,
+    /// Gets the recent traces, oldest first, at most once per second and once at the end, off the loop.
+    pub trace_sink: Option<TraceSink>,
+    /// Version to report.
+    pub version: String,
+    /// Whether to run one token through a model once it is loaded, so that the first request finds it warm.
+    pub warm_up: bool,
+}
+
+impl ServerOptions {
+    /// A server with this model loader; no sink, warm-up on.
+    #[must_use]
+    pub fn new(model_loader: ModelLoader) -> Self {
+        Self { model_loader, trace_sink: None, version: env!("CARGO_PKG_VERSION").to_owned(), warm_up: true }
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By `exit` after `shutdown`.
+    Properly,
+    /// By `exit` alone, or by the end of the input.
+    Abruptly,
+}
+
+impl Ended {
+    /// The exit code that the protocol asks for: 0 after `shutdown`, 1 otherwise.
+    #[must_use]
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Properly => ExitCode::SUCCESS,
+            Self::Abruptly => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Serves one client until it says `exit` or closes the input. Needs a tokio runtime; one thread is enough.
+pub async fn serve<I, O>(input: I, output: O, options: ServerOptions) -> Ended
+where
+    I: AsyncRead + Unpin,
+    O: AsyncWrite,
+{
+    let (event_sender, event_receiver) = mpsc::channel();
+    let events = EventSender::new(event_sender);
+    let (outgoing, deliveries) = Outgoing::channel();
+    let (ended_sender, ended) = oneshot::channel();
+
+    let session_events = events.clone();
+    let started = std::thread::Builder::new().name("fimble-session".to_owned()).spawn(move || {
+        let ended = main_loop::run(&event_receiver, session_events, outgoing, options);
+        let _ = ended_sender.send(ended);
+    });
+    if let Err(error) = started {
+        tracing::error!(%error, "cannot start the session's thread");
+        return Ended::Abruptly;
+    }
+
+    let mut client = None;
+    let builder = LspService::build_with_lifecycle_methods(|handle| {
+        client = Some(handle);
+        Lifecycle { events: events.clone() }
+    });
+    let (inner, socket) = builder.finish();
+    let service = OrderedService::new(inner, events.clone());
+    let connection = Server::new(GuardedInput::new(input), output, socket)
+        .concurrency_level(MAX_PENDING_ANSWERS)
+        .serve(service);
+    // The connection is what ends; deliveries to the client go on beside it.
+    tokio::select! {
+        () = connection => {}
+        () = async {
+            if let Some(client) = client {
+                outgoing::deliver(deliveries, client, events.clone()).await;
+            }
+            std::future::pending::<()>().await;
+        } => {}
+    }
+    events.send(Event::Exit);
+    ended.await.unwrap_or(Ended::Abruptly)
+}
+
+/// The life cycle, as the generated service wants it. Everything else takes the way around it.
+struct Lifecycle {
+    events: EventSender,
+}
+
+impl LanguageServer for Lifecycle {
+    /// The ordering layer put all that the client sent into the options.
+    async fn initialize(&self, params: InitializeParams) -> jsonrpc::Result<InitializeResult> {
+        let params: Value = params.initialization_options.unwrap_or_default();
+        let (reply, answer) = oneshot::channel();
+        self.events.send(Event::Initialize { params, reply });
+        answer.await.map_err(|_| jsonrpc::Error::internal_error())
+    }
+
+    /// The loop was told when the request was read.
+    async fn shutdown(&self) -> jsonrpc::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,318 @@
+//! All state, with one owner: the loop. Must hold: everything in here is valid after each statement that can panic, so
+//! that a panic in one turn leaves a session that works.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fimble_completion::SuggestionCache;
+use fimble_model::LoadError;
+use serde_json::json;
+use tower_lsp_server::gen_lsp_types::MessageType;
+use tower_lsp_server::jsonrpc::Error;
+
+use crate::capabilities::ClientFacts;
+use crate::documents::Documents;
+use crate::event::{Event, EventSender, Notification, Request};
+use crate::handlers;
+use crate::model_state::{LoadReport, ModelState, start_loading};
+use crate::outgoing::{Message, Outgoing};
+use crate::parse_job;
+use crate::requests::Requests;
+use crate::server::{Ended, ServerOptions};
+use crate::settings::{Settings, SettingsLayers, SettingsProblem};
+use crate::suggest;
+use crate::trace_ring::TraceRing;
+use crate::workers::Workers;
+
+/// Completions that are computed at once. The model does one at a time; the others parse and plan meanwhile, or find out
+/// that they were cancelled.
+const MAX_COMPLETION_THREADS: usize = 3;
+/// Suggestions that are kept for one document.
+const SUGGESTIONS_PER_DOCUMENT: usize = 16;
+/// Suggestions that are kept, over all documents.
+const SUGGESTIONS: usize = 256;
+
+/// What was counted since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) n_requests: u64,
+    pub(crate) n_shown: u64,
+    pub(crate) n_without_model: u64,
+    pub(crate) n_superseded: u64,
+    pub(crate) n_cancelled: u64,
+    pub(crate) n_failed: u64,
+    pub(crate) n_accepted: u64,
+    pub(crate) n_dismissed: u64,
+}
+
+/// A suggestion that was sent, so that a later "dismissed" can say which.
+pub(crate) struct ShownSuggestion {
+    pub(crate) id: u64,
+    pub(crate) document: u64,
+    pub(crate) revision: u64,
+    pub(crate) offset: usize,
+}
+
+/// The state.
+pub(crate) struct Session {
+    pub(crate) events: EventSender,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) options: ServerOptions,
+    pub(crate) client: ClientFacts,
+    pub(crate) layers: SettingsLayers,
+    pub(crate) settings: Arc<Settings>,
+    /// Tells suggestions that were made under other settings, or by another model.
+    pub(crate) settings_key: u64,
+    shown_problems: HashSet<SettingsProblem>,
+    /// Messages for the user that wait until the client may be told.
+    early_messages: Vec<(MessageType, String)>,
+    pub(crate) documents: Documents,
+    pub(crate) requests: Requests,
+    pub(crate) suggestions: SuggestionCache,
+    pub(crate) last_shown: Option<ShownSuggestion>,
+    pub(crate) model: ModelState,
+    load_serial: u64,
+    /// The load whose progress the client shows.
+    visible_load: Option<u64>,
+    pub(crate) completions: Workers,
+    pub(crate) parses: Workers,
+    pub(crate) traces: TraceRing,
+    pub(crate) counters: Counters,
+    is_initialized: bool,
+    is_shut_down: bool,
+}
+
+impl Session {
+    pub(crate) fn new(events: EventSender, outgoing: Outgoing, options: ServerOptions) -> Self {
+        Self {
+            events,
+            outgoing,
+            client: ClientFacts::default(),
+            layers: SettingsLayers::default(),
+            settings: Arc::default(),
+            settings_key: 0,
+            shown_problems: HashSet::new(),
+            early_messages: Vec::new(),
+            documents: Documents::default(),
+            requests: Requests::default(),
+            suggestions: SuggestionCache::new(SUGGESTIONS_PER_DOCUMENT, SUGGESTIONS),
+            last_shown: None,
+            model: ModelState::Idle,
+            load_serial: 0,
+            visible_load: None,
+            completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
+            parses: Workers::new("fimble-parse", 1),
+            traces: TraceRing::new(options.trace_sink.clone()),
+            counters: Counters::default(),
+            is_initialized: false,
+            is_shut_down: false,
+            options,
+        }
+    }
+
+    /// One turn.
+    pub(crate) fn handle(&mut self, event: Event) {
+        match event {
+            Event::Initialize { params, reply } => handlers::initialize::handle(self, &params, reply),
+            Event::Notification(notification) => match notification {
+                Notification::Initialized => handlers::initialize::initialized(self),
+                Notification::DidOpen(params) => handlers::did_open::handle(self, params),
+                Notification::DidChange(params) => handlers::did_change::handle(self, params),
+                Notification::UnreadableChange { uri } => handlers::did_change::unreadable(self, &uri),
+                Notification::DidClose(params) => handlers::did_close::handle(self, &params),
+                Notification::DidSave(params) => handlers::did_save::handle(self, &params),
+                Notification::DidChangeConfiguration(params) => {
+                    handlers::did_change_configuration::handle(self, &params);
+                }
+            },
+            Event::Request { id, reply, .. } if self.requests.contains(&id) => {
+                let _ = reply.send(Err(Error::invalid_request()));
+            }
+            Event::Request { id, request, reply } => match request {
+                Request::InlineCompletion(params) => {
+                    handlers::inline_completion::handle(self, id, params, reply);
+                }
+                Request::Completion(params) => handlers::completion::handle(self, id, &params, reply),
+                Request::ExecuteCommand(params) => handlers::execute_command::handle(self, &params, reply),
+            },
+            Event::Cancel(id) => handlers::cancel_request::handle(self, &id),
+            Event::Configuration(value) => handlers::did_change_configuration::pulled(self, &value),
+            Event::ProgressAccepted { serial } => self.progress_accepted(serial),
+            Event::Load { serial, report } => self.load_reported(serial, report),
+            Event::Parsed { document, revision, tree } => {
+                if let Some(document) = self.documents.by_id_mut(document) {
+                    document.accept_parse(revision, tree);
+                }
+            }
+            Event::Computed(outcome) => suggest::computed(self, *outcome),
+            Event::Shutdown => {
+                self.is_shut_down = true;
+                self.answer_all_cancelled();
+            }
+            // The loop ends before it comes here.
+            Event::Exit => {}
+        }
+    }
+
+    /// The end of the session: everything pending is answered.
+    pub(crate) fn end(mut self) -> Ended {
+        self.answer_all_cancelled();
+        self.traces.end();
+        if self.is_shut_down { Ended::Properly } else { Ended::Abruptly }
+    }
+
+    fn answer_all_cancelled(&mut self) {
+        for pending in self.requests.take_all() {
+            suggest::answer_cancelled(self, pending, "the server is shutting down");
+        }
+    }
+
+    /// Starts the parses that nobody waits for.
+    pub(crate) fn start_background_parses(&mut self) {
+        let max_file_bytes = self.settings.max_file_bytes;
+        for document in self.documents.iter_mut().filter(|document| document.wants_parse(max_file_bytes)) {
+            parse_job::start_background(document, &mut self.parses, &self.events);
+        }
+    }
+
+    /// Applies what the layers of settings say now. A change of the model loads the new one.
+    pub(crate) fn apply_settings(&mut self) {
+        let (settings, problems) = self.layers.resolve();
+        for problem in problems {
+            // The same mistake is not told again with every change of another setting.
+            if self.shown_problems.insert(problem.clone()) {
+                self.early_messages.push((MessageType::Warning, format!("Fimble: {problem}")));
+            }
+        }
+        if self.is_initialized {
+            self.send_early_messages();
+        }
+        let needs_load = settings.enabled
+            && (settings.model != self.settings.model
+                || matches!(self.model, ModelState::Idle | ModelState::Failed(_)));
+        let is_new = settings != *self.settings;
+        self.settings = Arc::new(settings);
+        if is_new {
+            self.settings_key += 1;
+        }
+        if needs_load {
+            self.load_model();
+        }
+    }
+
+    fn load_model(&mut self) {
+        self.load_serial += 1;
+        let serial = self.load_serial;
+        self.visible_load = None;
+        self.settings_key += 1;
+        // The old model is let go first: two at once may not fit into memory.
+        self.model = ModelState::Loading;
+        if self.is_initialized {
+            self.announce_load();
+        }
+        let started = start_loading(
+            Arc::clone(&self.options.model_loader),
+            self.settings.model.clone(),
+            serial,
+            self.options.warm_up,
+            self.events.clone(),
+        );
+        if let Err(error) = started {
+            let cause = format!("cannot start a thread to load the model: {error}");
+            let remedy = "Close other programs and restart the server.".to_owned();
+            let report = LoadReport::Done(Err(LoadError { cause, remedy }));
+            self.events.send(Event::Load { serial, report });
+        }
+    }
+
+    /// The client may be asked and told things from now on.
+    pub(crate) fn initialized(&mut self) {
+        self.is_initialized = true;
+        self.send_early_messages();
+        match &self.model {
+            ModelState::Loading => self.announce_load(),
+            ModelState::Failed(error) => self.show_load_error(&error.clone()),
+            ModelState::Idle | ModelState::Ready(_) => {}
+        }
+    }
+
+    fn send_early_messages(&mut self) {
+        for (kind, text) in self.early_messages.drain(..) {
+            self.outgoing.show(kind, text);
+        }
+    }
+
+    fn announce_load(&mut self) {
+        if self.client.shows_progress {
+            self.outgoing.send(Message::CreateProgress { serial: self.load_serial });
+        }
+    }
+
+    fn progress_accepted(&mut self, serial: u64) {
+        // A load that has ended meanwhile has nothing to show: a progress that never began needs no end.
+        if serial == self.load_serial && matches!(self.model, ModelState::Loading) {
+            self.visible_load = Some(serial);
+            let title = format!("Fimble: loading the model {}", self.settings.model.model);
+            let value = json!({"kind": "begin", "title": title, "cancellable": false});
+            self.outgoing.send(Message::Progress { serial, value });
+        }
+    }
+
+    fn load_reported(&mut self, serial: u64, report: LoadReport) {
+        let is_visible = self.visible_load == Some(serial);
+        match report {
+            LoadReport::Progress(progress) => {
+                if is_visible {
+                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+                    let percentage =
+                        progress.fraction.map(|fraction| (fraction.clamp(0.0, 1.0) * 100.0).round() as u32);
+                    let value =
+                        json!({"kind": "report", "message": progress.message, "percentage": percentage});
+                    self.outgoing.send(Message::Progress { serial, value });
+                }
+            }
+            // A newer load has taken its place; its model is let go.
+            LoadReport::Done(_) if serial != self.load_serial => {}
+            LoadReport::Done(result) => {
+                if is_visible {
+                    let message = if result.is_ok() { "ready" } else { "failed" };
+                    let value = json!({"kind": "end", "message": message});
+                    self.outgoing.send(Message::Progress { serial, value });
+                    self.visible_load = None;
+                }
+                self.loaded(result);
+            }
+        }
+    }
+
+    fn loaded(&mut self, result: Result<Arc<dyn fimble_model::Model>, LoadError>) {
+        match result {
+            Ok(model) => {
+                let info = model.info();
+                tracing::info!(model = info.name, provider = info.provider, "the model is ready");
+                self.model = ModelState::Ready(model);
+            }
+            Err(error) => {
+                tracing::error!(cause = error.cause, "the model cannot be loaded");
+                if self.is_initialized {
+                    self.show_load_error(&error);
+                }
+                self.model = ModelState::Failed(error);
+            }
+        }
+        for parked in self.requests.take_parked() {
+            suggest::resume(self, parked);
+        }
+    }
+
+    fn show_load_error(&self, error: &LoadError) {
+        self.outgoing.show(MessageType::Error, format!("Fimble works without suggestions: {error}"));
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_millis() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}

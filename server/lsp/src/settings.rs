@@ -1,0 +1,394 @@
+//! Settings, in two steps: [`Options`] is what the user wrote, all optional; [`Settings`] is what holds, nothing optional
+//! that has a default. Must hold: a value that is no good costs only itself: it is reported with its key and the allowed
+//! values, the default stands in, and everything else applies.
+
+use std::fmt;
+
+use fimble_completion::{CompletionSettings, MultiLine};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::model_state::ModelSettings;
+
+/// Section that our keys live in.
+pub(crate) const SECTION: &str = "fimble";
+
+/// Every key with what it allows, for messages.
+const KEYS: [(&str, &str); 16] = [
+    ("enabled", "true or false"),
+    ("languages", "{\"disabled\": [language identifiers, such as \"markdown\"]}"),
+    ("multiLine", "\"auto\", \"always\" or \"never\""),
+    ("maxLines", "a whole number from 1 to 100"),
+    ("maxNewTokens", "a whole number from 1 to 1024"),
+    ("contextTokens", "a whole number from 64 to 131072"),
+    ("minConfidence", "a number from 0 (show everything) to 1"),
+    ("inComments", "true or false"),
+    ("inStrings", "true or false"),
+    ("syntaxCheck", "true or false"),
+    ("model", "\"bundled\", the name of an added model, or the path of a model folder"),
+    ("threads", "a whole number from 1 to 256"),
+    ("completion", "\"auto\", \"always\" or \"never\""),
+    ("maxFileBytes", "a whole number from 1 to 1073741824"),
+    ("logLevel", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
+    ("heal", "true or false"),
+];
+
+/// What the user wrote, as far as it has the right types. Keys are in camel case; unknown ones are reported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is documented at the field of the same name of Settings")]
+pub struct Options {
+    pub enabled: Option<bool>,
+    pub languages: Option<LanguageOptions>,
+    pub multi_line: Option<AutoAlwaysNever>,
+    pub max_lines: Option<u32>,
+    pub max_new_tokens: Option<u32>,
+    pub context_tokens: Option<u32>,
+    pub min_confidence: Option<f32>,
+    pub in_comments: Option<bool>,
+    pub in_strings: Option<bool>,
+    pub syntax_check: Option<bool>,
+    pub model: Option<String>,
+    pub threads: Option<u32>,
+    pub completion: Option<AutoAlwaysNever>,
+    pub max_file_bytes: Option<u64>,
+    pub log_level: Option<LogLevel>,
+    pub heal: Option<bool>,
+}
+
+/// The part of [`Options`] about languages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LanguageOptions {
+    /// Language identifiers that get no suggestions.
+    pub disabled: Option<Vec<String>>,
+}
+
+/// A choice that can be left to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AutoAlwaysNever {
+    /// The server decides.
+    Auto,
+    /// Yes.
+    Always,
+    /// No.
+    Never,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names of the levels say it")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Whether `textDocument/completion` answers with suggestions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompletionAnswers {
+    /// Only for clients that cannot show inline completions.
+    Auto,
+    /// For every client.
+    Always,
+    /// For none.
+    Never,
+}
+
+/// What holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Whether there are suggestions at all.
+    pub enabled: bool,
+    /// Language identifiers that get none.
+    pub disabled_languages: Vec<String>,
+    /// What the completion of one place needs: `multiLine`, `maxLines`, `maxNewTokens`, `contextTokens`,
+    /// `minConfidence`, `inComments`, `inStrings`, `syntaxCheck`, `heal`.
+    pub completion: CompletionSettings,
+    /// Which model computes, and with how many threads: `model`, `threads`.
+    pub model: ModelSettings,
+    /// Whether `textDocument/completion` answers: `completion`.
+    pub completion_answers: CompletionAnswers,
+    /// Documents over this size in bytes get no suggestions: `maxFileBytes`.
+    pub max_file_bytes: usize,
+    /// How much is logged: `logLevel`. The process that set up logging decides whether it can follow.
+    pub log_level: LogLevel,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            disabled_languages: Vec::new(),
+            completion: CompletionSettings::default(),
+            model: ModelSettings::default(),
+            completion_answers: CompletionAnswers::Auto,
+            max_file_bytes: 10_000_000,
+            log_level: LogLevel::Warn,
+        }
+    }
+}
+
+/// A setting that does not apply.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SettingsProblem {
+    /// Its key, without the section.
+    pub key: String,
+    /// What was given, shortened.
+    pub value: String,
+    /// What is allowed.
+    pub allowed: String,
+}
+
+impl fmt::Display for SettingsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, value, allowed } = self;
+        if is_known(key) {
+            write!(
+                f,
+                "{SECTION}.{key}: {value} is not allowed. Allowed is {allowed}. The default is used until it is changed."
+            )
+        } else {
+            write!(f, "{SECTION}.{key} is no setting and is ignored. Settings are {allowed}.")
+        }
+    }
+}
+
+fn is_known(key: &str) -> bool {
+    KEYS.iter().any(|(known, _)| *known == key)
+}
+
+fn problem(key: &str, value: &Value) -> SettingsProblem {
+    let allowed = match KEYS.iter().find(|(known, _)| *known == key) {
+        Some((_, allowed)) => (*allowed).to_owned(),
+        None => KEYS.map(|(known, _)| known).join(", "),
+    };
+    let text = value.to_string();
+    let mut shown: String = text.chars().take(60).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    SettingsProblem { key: key.to_owned(), value: shown, allowed }
+}
+
+/// The object that holds our keys: the section's content, or the object itself. None if there are no settings in it.
+fn section(value: &Value) -> Option<&Map<String, Value>> {
+    let object = value.as_object()?;
+    match object.get(SECTION) {
+        Some(section) => section.as_object(),
+        None => Some(object),
+    }
+}
+
+/// What a client sent, in the order of precedence: what comes by `workspace/didChangeConfiguration` stands over what came
+/// with `initialize`, key by key, because some clients send an empty object as "no change".
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SettingsLayers {
+    initialization: Map<String, Value>,
+    configuration: Map<String, Value>,
+}
+
+impl SettingsLayers {
+    /// Takes `initializationOptions`.
+    pub(crate) fn set_initialization(&mut self, value: &Value) {
+        self.initialization = section(value).cloned().unwrap_or_default();
+    }
+
+    /// Takes the settings of a configuration change or pull.
+    pub(crate) fn set_configuration(&mut self, value: &Value) {
+        self.configuration = section(value).cloned().unwrap_or_default();
+    }
+
+    /// Both steps.
+    pub(crate) fn resolve(&self) -> (Settings, Vec<SettingsProblem>) {
+        let mut all = self.initialization.clone();
+        all.extend(self.configuration.clone());
+        let (options, mut problems) = Options::read(all);
+        let settings = Settings::resolve(&options, &mut problems);
+        (settings, problems)
+    }
+}
+
+impl Options {
+    /// Reads each key on its own. A null means "not set".
+    pub(crate) fn read(object: Map<String, Value>) -> (Self, Vec<SettingsProblem>) {
+        let mut good = Map::new();
+        let mut problems = Vec::new();
+        for (key, value) in object {
+            if value.is_null() {
+                continue;
+            }
+            let alone = Map::from_iter([(key.clone(), value.clone())]);
+            if serde_json::from_value::<Self>(Value::Object(alone)).is_ok() {
+                good.insert(key, value);
+            } else {
+                problems.push(problem(&key, &value));
+            }
+        }
+        // Each key was read successfully alone, and none depends on another.
+        let options = serde_json::from_value(Value::Object(good)).unwrap_or_default();
+        (options, problems)
+    }
+}
+
+impl Settings {
+    /// Applies what the user wrote to the defaults; values out of range are added to `problems`.
+    pub fn resolve(options: &Options, problems: &mut Vec<SettingsProblem>) -> Self {
+        let mut in_range = |key: &str, value: Option<u64>, low: u64, high: u64| -> Option<usize> {
+            let value = value?;
+            if (low..=high).contains(&value) {
+                return usize::try_from(value).ok();
+            }
+            problems.push(problem(key, &value.into()));
+            None
+        };
+        let max_lines = in_range("maxLines", options.max_lines.map(Into::into), 1, 100);
+        let max_new_tokens = in_range("maxNewTokens", options.max_new_tokens.map(Into::into), 1, 1024);
+        let context_tokens = in_range("contextTokens", options.context_tokens.map(Into::into), 64, 131_072);
+        let threads = in_range("threads", options.threads.map(Into::into), 1, 256);
+        let max_file_bytes = in_range("maxFileBytes", options.max_file_bytes, 1, 1 << 30);
+        let min_confidence = options.min_confidence.filter(|value| {
+            let good = (0.0..=1.0).contains(value);
+            if !good {
+                problems.push(problem("minConfidence", &(*value).into()));
+            }
+            good
+        });
+        let model = options.model.clone().filter(|model| {
+            let good = !model.trim().is_empty();
+            if !good {
+                problems.push(problem("model", &model.as_str().into()));
+            }
+            good
+        });
+
+        let default = Self::default();
+        let completion = CompletionSettings {
+            multi_line: match options.multi_line {
+                Some(AutoAlwaysNever::Auto) => MultiLine::Auto,
+                Some(AutoAlwaysNever::Always) => MultiLine::Always,
+                Some(AutoAlwaysNever::Never) => MultiLine::Never,
+                None => default.completion.multi_line,
+            },
+            max_lines: max_lines.unwrap_or(default.completion.max_lines),
+            max_new_tokens: max_new_tokens.unwrap_or(default.completion.max_new_tokens),
+            max_prompt_tokens: context_tokens.or(default.completion.max_prompt_tokens),
+            min_confidence: min_confidence.unwrap_or(default.completion.min_confidence),
+            in_comments: options.in_comments.unwrap_or(default.completion.in_comments),
+            in_strings: options.in_strings.unwrap_or(default.completion.in_strings),
+            syntax_check: options.syntax_check.unwrap_or(default.completion.syntax_check),
+            heal: options.heal.unwrap_or(default.completion.heal),
+            max_file_bytes: max_file_bytes.unwrap_or(default.max_file_bytes),
+        };
+        Self {
+            enabled: options.enabled.unwrap_or(default.enabled),
+            disabled_languages: options
+                .languages
+                .as_ref()
+                .and_then(|languages| languages.disabled.clone())
+                .unwrap_or_default(),
+            completion,
+            model: ModelSettings { model: model.unwrap_or(default.model.model), threads },
+            completion_answers: match options.completion {
+                Some(AutoAlwaysNever::Always) => CompletionAnswers::Always,
+                Some(AutoAlwaysNever::Never) => CompletionAnswers::Never,
+                Some(AutoAlwaysNever::Auto) | None => CompletionAnswers::Auto,
+            },
+            max_file_bytes: max_file_bytes.unwrap_or(default.max_file_bytes),
+            log_level: options.log_level.unwrap_or(default.log_level),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn resolve(value: &Value) -> (Settings, Vec<String>) {
+        let mut layers = SettingsLayers::default();
+        layers.set_initialization(value);
+        let (settings, problems) = layers.resolve();
+        (settings, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn every_key_is_readable_and_none_is_missing_from_the_table() {
+        let all = json!({
+            "enabled": false, "languages": {"disabled": ["markdown"]}, "multiLine": "never", "maxLines": 3,
+            "maxNewTokens": 32, "contextTokens": 256, "minConfidence": 0.5, "inComments": false, "inStrings": false,
+            "syntaxCheck": false, "model": "/models/x", "threads": 2, "completion": "always", "maxFileBytes": 1000,
+            "logLevel": "debug", "heal": false,
+        });
+        let (settings, problems) = resolve(&all);
+        assert_eq!(problems, Vec::<String>::new());
+        assert!(!settings.enabled && !settings.completion.in_comments && !settings.completion.heal);
+        assert_eq!(settings.disabled_languages, ["markdown"]);
+        assert_eq!(settings.model, ModelSettings { model: "/models/x".to_owned(), threads: Some(2) });
+        assert_eq!(settings.completion.max_prompt_tokens, Some(256));
+        assert_eq!(settings.max_file_bytes, 1000);
+        let mut written: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
+        written.sort();
+        let mut known: Vec<_> = KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();
+        known.sort();
+        assert_eq!(written, known);
+    }
+
+    #[test]
+    fn a_bad_value_costs_only_itself() {
+        for (key, value) in [
+            ("enabled", json!("yes")),
+            ("languages", json!({"off": []})),
+            ("multiLine", json!("sometimes")),
+            ("maxLines", json!(0)),
+            ("maxLines", json!(-1)),
+            ("maxNewTokens", json!(1.5)),
+            ("contextTokens", json!(1)),
+            ("minConfidence", json!(1.01)),
+            ("model", json!("  ")),
+            ("threads", json!(0)),
+            ("completion", json!(true)),
+            ("maxFileBytes", json!("10 MB")),
+            ("logLevel", json!("loud")),
+        ] {
+            let (settings, problems) = resolve(&json!({"fimble": {key: value, "inStrings": false}}));
+            assert_eq!(problems.len(), 1, "{key}: {problems:?}");
+            assert!(problems[0].contains(&format!("fimble.{key}: ")), "{}", problems[0]);
+            let allowed = KEYS.iter().find(|(known, _)| *known == key).unwrap().1;
+            assert!(problems[0].contains(allowed), "{}", problems[0]);
+            assert!(!settings.completion.in_strings, "the rest applies");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_known_ones() {
+        let (settings, problems) = resolve(&json!({"maxLine": 3}));
+        assert_eq!(settings, Settings::default());
+        assert!(problems[0].starts_with("fimble.maxLine is no setting"), "{problems:?}");
+        assert!(problems[0].contains("maxLines"));
+    }
+
+    #[test]
+    fn a_configuration_stands_over_the_initialization_key_by_key() {
+        let mut layers = SettingsLayers::default();
+        layers.set_initialization(&json!({"maxLines": 3, "inStrings": false}));
+        layers.set_configuration(&json!({"fimble": {"maxLines": 5, "inStrings": null}}));
+        let (settings, problems) = layers.resolve();
+        assert!(problems.is_empty());
+        assert_eq!((settings.completion.max_lines, settings.completion.in_strings), (5, false));
+        layers.set_configuration(&json!({}));
+        assert_eq!(layers.resolve().0.completion.max_lines, 3);
+    }
+
+    #[test]
+    fn settings_that_are_no_object_are_no_settings() {
+        for value in [json!(null), json!([]), json!("x"), json!({"fimble": 3})] {
+            assert_eq!(resolve(&value), (Settings::default(), Vec::new()));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What happened to one request, for `fimble why`. Must hold: it never holds code or prompt text; of a document it names
+//! the file only. It can be written and read again, so that the command line can show what a server did.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Which method asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TraceMethod {
+    /// `textDocument/inlineCompletion`.
+    InlineCompletion,
+    /// `textDocument/completion`.
+    Completion,
+}
+
+/// Who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TraceTrigger {
+    /// The user, by a key.
+    Invoked,
+    /// The editor, while typing.
+    Automatic,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Decision {
+    /// It has not ended yet.
+    Pending,
+    /// A suggestion was sent.
+    Shown {
+        /// Its length in bytes.
+        bytes: usize,
+        /// Its lines.
+        lines: usize,
+    },
+    /// An empty list, a cancellation or an error was sent.
+    Nothing {
+        /// One word, stable, for scripts.
+        reason: String,
+        /// One sentence, for people.
+        sentence: String,
+    },
+}
+
+/// What produced the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AnswerPath {
+    /// Nothing was computed.
+    #[default]
+    None,
+    /// The model, which read most of the prompt anew.
+    ModelCold,
+    /// The model, with most of the prompt from its prefix cache.
+    ModelCachedPrefix,
+    /// A suggestion for this very place.
+    Same,
+    /// A suggestion that the user has typed a part of.
+    TypedThrough,
+    /// A suggestion whose typed part was deleted again.
+    DeletedBack,
+}
+
+/// One piece of the context.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PieceTrace {
+    /// What it is: "prefix", "imports", ...
+    pub kind: String,
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// Its size in tokens.
+    pub tokens: usize,
+}
+
+/// What one filter did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterTrace {
+    /// The filter.
+    pub name: String,
+    /// Its effect, without code.
+    pub effect: String,
+}
+
+/// Tokens of one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenCounts {
+    /// Tokens of the prompt.
+    pub prompt: usize,
+    /// Of them, from the prefix cache.
+    pub reused: usize,
+    /// Of them, evaluated for this request.
+    pub prefilled: usize,
+    /// Tokens produced.
+    pub decoded: usize,
+}
+
+/// Time of each step in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepTimes {
+    /// Waiting for the model to load, for a thread and for the model to be free.
+    pub queue: u64,
+    /// Bringing the syntax tree up to date.
+    pub parse: u64,
+    /// Context and prompt.
+    pub plan: u64,
+    /// Prompt to tokens.
+    pub tokenize: u64,
+    /// Evaluating the prompt.
+    pub prefill: u64,
+    /// Producing tokens.
+    pub decode: u64,
+    /// Post-processing and checks.
+    pub finish: u64,
+    /// From reading the request to the answer.
+    pub total: u64,
+}
+
+/// Whole microseconds of a duration.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What happened to one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestTrace {
+    /// Number of the request since the server started, from 1.
+    pub id: u64,
+    /// When it came, in milliseconds since 1970.
+    pub time: u64,
+    /// Which method asked.
+    pub method: TraceMethod,
+    /// Who asked.
+    pub trigger: TraceTrigger,
+    /// Name of the file, without its folder.
+    pub document: String,
+    /// The language: a grammar's name, or the client's identifier, as plain text.
+    pub language: String,
+    /// The client's version of the document.
+    pub version: i32,
+    /// Line of the cursor, from 0.
+    pub line: u32,
+    /// Character of the cursor in its line, from 0, as the client counts.
+    pub character: u32,
+    /// How it ended.
+    pub decision: Decision,
+    /// What produced the answer.
+    pub path: AnswerPath,
+    /// Single or multi-line, and why; empty if nothing was planned.
+    pub mode: String,
+    /// The context's pieces.
+    pub pieces: Vec<PieceTrace>,
+    /// Tokens.
+    pub tokens: TokenCounts,
+    /// Name of the model; empty if none took part.
+    pub model: String,
+    /// What computes it.
+    pub provider: String,
+    /// Name of the fill-in-the-middle template; empty if none took part.
+    pub template: String,
+    /// Time of each step.
+    pub times: StepTimes,
+    /// Why the model stopped; empty if it did not run.
+    pub stop: String,
+    /// What the filters did, in order.
+    pub filters: Vec<FilterTrace>,
+    /// Mean probability of the suggestion's tokens, 0 to 1.
+    pub confidence: Option<f32>,
+    /// What else is worth knowing, such as a parse that ran out of time.
+    pub notes: Vec<String>,
+}
+
+impl RequestTrace {
+    /// Ends it without a suggestion.
+    pub(crate) fn conclude_nothing(&mut self, reason: &str, sentence: impl Into<String>) {
+        self.decision = Decision::Nothing { reason: reason.to_owned(), sentence: sentence.into() };
+    }
+
+    /// Ends it with a suggestion.
+    pub(crate) fn conclude_shown(&mut self, text: &str) {
+        self.decision = Decision::Shown { bytes: text.len(), lines: text.lines().count().max(1) };
+    }
+}
