@@ -40,7 +40,14 @@ pub fn run(args: SetupArgs) -> anyhow::Result<()> {
                 report(&installed, "its checksum is the one it was installed with");
                 return Ok(());
             }
-            Err(StoreError::NoRuntime { .. }) => {}
+            Err(StoreError::NoRuntime { .. }) => {
+                // Not `install`: another process may be at it, and once is enough.
+                let ensured = store.ensure(&mut |report| progress.store(report));
+                progress.finish();
+                ensured?;
+                report_new(&store.verify()?);
+                return Ok(());
+            }
             Err(StoreError::Checksum { .. }) => {
                 progress.step("the installed library is damaged: installing it again")
             }
@@ -54,12 +61,7 @@ pub fn run(args: SetupArgs) -> anyhow::Result<()> {
     // The bars end before anything else is written.
     progress.finish();
     let installed = installed?;
-    if installed.pinned {
-        report(&installed, "its checksum is the pinned one");
-    } else {
-        report(&installed, "no checksum is pinned for this library, so it was taken as it is");
-        println!("  SHA-256 {}", installed.sha256);
-    }
+    report_new(&installed);
     match store.locate() {
         Ok(Some(found)) if found.path == installed.path => {}
         Ok(Some(found)) => println!("Note: {} is used instead, {}.", found.path.display(), found.origin),
@@ -67,6 +69,15 @@ pub fn run(args: SetupArgs) -> anyhow::Result<()> {
         Err(error) => println!("Note: it will not be used: {error}."),
     }
     Ok(())
+}
+
+fn report_new(installed: &InstalledRuntime) {
+    if installed.pinned {
+        report(installed, "its checksum is the pinned one");
+    } else {
+        report(installed, "no checksum is pinned for this library, so it was taken as it is");
+        println!("  SHA-256 {}", installed.sha256);
+    }
 }
 
 fn report(installed: &InstalledRuntime, check: &str) {

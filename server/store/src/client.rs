@@ -3,7 +3,7 @@
 //! shows a true bar.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -153,7 +153,21 @@ fn run(
     if no_pip || output.contains("Python was not found") {
         return Err(FetchFailure::Absent(if no_pip { "no pip" } else { "not installed" }.to_owned()));
     }
+    if !has_room(work, pin.archive_size) {
+        // What the client printed about it may itself have found no room.
+        return Err(FetchFailure::Store(StoreError::NoSpace { path: work.to_owned() }));
+    }
     Err(FetchFailure::Failed(format!("{program} ended with {status}:\n{output}")))
+}
+
+/// Whether a folder takes this many more bytes, found out by writing them.
+fn has_room(folder: &Path, n_bytes: u64) -> bool {
+    let probe = folder.join("probe");
+    let written =
+        File::create(&probe).and_then(|mut file| io::copy(&mut io::repeat(0).take(n_bytes), &mut file));
+    let _ = fs::remove_file(&probe);
+    !written
+        .is_err_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
 /// The largest file in a folder and below.

@@ -114,11 +114,15 @@ mod tests {
         let (told, hears) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let second = scope.spawn(|| {
+                // Owned here, so that whoever listens hears the end of it.
+                let told = told;
                 let _staging =
                     Staging::open(folder.path(), &mut |report| told.send(report).unwrap()).unwrap();
                 marker.exists()
             });
-            assert!(matches!(hears.recv().unwrap(), Progress::Step { what } if what.contains("waiting")));
+            assert!(
+                matches!(hears.recv().expect("it says that it waits"), Progress::Step { what } if what.contains("waiting"))
+            );
             fs::write(&marker, "").unwrap();
             drop(first);
             assert!(second.join().unwrap(), "the second user came in before the first had left");

@@ -294,15 +294,18 @@ fn half_an_installation_is_not_taken_for_one_and_is_mended() {
     let shelf = Shelf { pip: Some(Ok(world.wheel.clone())), ..Shelf::default() };
     let library = "runtime/onnxruntime-1.31.1/libonnxruntime.so.1.31.1";
     let record = "runtime/installed.json";
-    let foreign =
-        r#"{"platform":"macOS arm64","library":"l","size":0,"sha256":"","source":"","pinned":true}"#;
+    // As written by another machine that shares the home; everything else is right.
+    let foreign = format!(
+        r#"{{"platform":"macOS arm64","library":"onnxruntime-1.31.1/libonnxruntime.so.1.31.1","size":{},"sha256":"","version":null,"source":"","pinned":true}}"#,
+        elf(0x3e, "wheel").len()
+    );
     // What each case leaves of an installation: a file, and its content or none.
     let cases: [(&str, Option<&str>); 6] = [
         (library, None),
         (library, Some("\x7fELF cut")),
         (record, None),
         (record, Some("{\"libr")),
-        (record, Some(foreign)),
+        (record, Some(foreign.as_str())),
         ("runtime/.staging/1-0/libonnxruntime.so.1.31.1", Some("half")),
     ];
     for (file, content) in cases {
