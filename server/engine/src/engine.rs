@@ -149,6 +149,11 @@ impl Engine {
         self.worker.run(Priority::Interactive, move |evaluator, _| generate::logits(evaluator, &tokens, all))
     }
 
+    /// Interactive requests that wait for their turn.
+    pub fn n_waiting(&self) -> usize {
+        self.worker.n_waiting()
+    }
+
     /// Whether the keys and values of past and present are the same memory, so that cutting the cache copies nothing.
     ///
     /// # Errors

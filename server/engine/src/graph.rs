@@ -143,6 +143,14 @@ impl Reader<'_> {
     fn read(&self) -> Result<Graph, LoadError> {
         let names = &self.config.names;
         self.refuse_unsupported()?;
+        if !self.session.inputs().iter().any(|outlet| outlet.name() == names.input_ids) {
+            let found: Vec<_> = self.session.inputs().iter().map(Outlet::name).collect();
+            return Err(self.fault(&format!(
+                "it is no language model that continues text: it has no input {}, only {}",
+                names.input_ids,
+                found.join(", ")
+            )));
+        }
         let mut inputs = Vec::new();
         let mut caches = Vec::new();
         let mut one_token = false;
@@ -187,14 +195,6 @@ impl Reader<'_> {
                 );
             }
             inputs.push(Input { name: name.to_owned(), role, rank: shape.len() });
-        }
-        if !inputs.iter().any(|input| input.role == Role::Tokens) {
-            let found: Vec<_> = self.session.inputs().iter().map(Outlet::name).collect();
-            return Err(self.fault(&format!(
-                "it is no language model that continues text: it has no input {}, only {}",
-                names.input_ids,
-                found.join(", ")
-            )));
         }
         if caches.is_empty() {
             return Err(self.fault("it was exported without a key-value cache (no past_key_values inputs)"));

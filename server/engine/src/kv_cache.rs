@@ -85,9 +85,10 @@ impl KvCache {
             .map(|(index, slot)| (index, shared_prefix(slot)))
             .max_by_key(|(index, prefix)| (*prefix, self.slots[*index].last_used))
             .unwrap_or((0, 0));
-        // Cutting a slot throws the rest of it away. If that is most of it, another slot gives way instead: one that is
-        // empty or was not used for longest, and it starts with a copy of what the two have in common.
-        let keeps_most = 2 * prefix >= self.slots[best].len();
+        // Cutting a slot throws the rest of it away, which is right while somebody types: the two have most in common. If
+        // they do not, another slot gives way instead, one that is empty or was not used for longest, and it starts with a
+        // copy of what the two share.
+        let keeps_most = 2 * prefix >= self.slots[best].len().min(prompt.len());
         let index = if keeps_most { best } else { self.least_recently_used() };
         let cut = if index == best { self.cut(index, prefix) } else { self.copy_prefix(best, index, prefix) };
         if let Err(reason) = cut {

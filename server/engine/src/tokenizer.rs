@@ -146,7 +146,8 @@ impl TextTokenizer {
         let ends_in_text = matches!(prompt.pieces.last(), Some(Piece::Text(_)));
         let last_bytes = tokens.last().map(|id| self.bytes.bytes(*id)).unwrap_or_default();
         let mut healed = Vec::new();
-        if prompt.heal && ends_in_text && !last_bytes.is_empty() {
+        // A token must stay in front of it, or there is nothing to compute from.
+        if prompt.heal && ends_in_text && tokens.len() > 1 && !last_bytes.is_empty() {
             healed = last_bytes.to_vec();
             tokens.pop();
         }

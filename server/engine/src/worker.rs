@@ -60,6 +60,11 @@ impl Worker {
         Ok(Self { shared, thread: Some(thread) })
     }
 
+    /// Interactive work that has not begun.
+    pub(crate) fn n_waiting(&self) -> usize {
+        self.shared.n_waiting.load(Ordering::Relaxed)
+    }
+
     /// Runs work on the thread and waits for its result.
     pub(crate) fn run<T: Send + 'static>(
         &self,

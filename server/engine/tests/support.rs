@@ -78,6 +78,12 @@ pub fn complete(engine: &Engine, prompt: Prompt, max_new_tokens: usize) -> Gener
         .expect("the engine answers")
 }
 
+/// The ids of what was generated. Their log-probabilities differ in the last digit between a prompt that is evaluated at
+/// once and one that is evaluated in parts.
+pub fn ids(generation: &Generation) -> Vec<u32> {
+    generation.tokens.iter().map(|token| token.id).collect()
+}
+
 /// Fails unless two rows of logits are equal up to a relative error.
 #[track_caller]
 pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
