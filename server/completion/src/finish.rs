@@ -213,7 +213,7 @@ impl SpliceCheck<'_> {
         let insertion = final_text(self.plan, self.input, &format!("{}{behind}", draft.text));
         let replace = replaced_range(self.plan, draft);
         let check = self.tree.splice_check(self.input.text, replace, &insertion, self.budget).ok()?;
-        Some(check.errors_after > check.errors_before)
+        Some(check.adds_errors())
     }
 
     /// The same for one line, which may be the start of something: it passes if it adds no errors as it is, closed,

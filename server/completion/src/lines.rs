@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use fimble_document::Text;
-use fimble_syntax::Language;
+use fimble_syntax::{BlockStyle, Language};
 
 /// Columns of a tab. Only differences matter; files that mix tabs and spaces mostly mean 4.
 pub(crate) const TAB_WIDTH: usize = 4;
@@ -76,12 +76,23 @@ pub(crate) fn opens_block(line: &str, language: Option<&'static Language>) -> bo
     if line.ends_with(['{', '(', '[']) {
         return true;
     }
-    match language {
-        None => line.ends_with(':'),
-        Some(language) => language
-            .block_openers()
-            .iter()
-            .any(|opener| line.strip_suffix(opener.as_str()).is_some_and(|before| ends_word(before, opener))),
+    let Some(language) = language else { return line.ends_with(':') };
+    let ends = language
+        .block_openers()
+        .iter()
+        .any(|opener| line.strip_suffix(opener.as_str()).is_some_and(|before| ends_word(before, opener)));
+    let begins = language.block_keywords().iter().any(|keyword| {
+        line.trim_start().strip_prefix(keyword.as_str()).is_some_and(|rest| !rest.starts_with(is_word))
+    });
+    match language.block_style() {
+        BlockStyle::Indentation => ends && (begins || language.block_keywords().is_empty()),
+        // `if x then y end` is whole.
+        BlockStyle::Keywords => {
+            let closed_again =
+                language.block_closers().iter().any(|closer| line.strip_suffix(closer.as_str()).is_some());
+            ends || (begins && !closed_again)
+        }
+        _ => ends,
     }
 }
 

@@ -85,7 +85,16 @@ fn is_aside(line: &str, language: Option<&'static Language>) -> bool {
 /// Imports that end before `before`, in order, each as whole lines.
 pub(crate) fn imports_above(text: &Text, tree: Option<&SyntaxTree>, before: usize) -> Vec<Range<usize>> {
     if let Some(tree) = tree {
-        return tree.imports(text, before);
+        let mut lines: Vec<Range<usize>> = Vec::new();
+        for import in tree.imports(text, before) {
+            let first = text.line_start(text.line_of(import.start));
+            let end = text.line_start(text.line_of(import.end.saturating_sub(1).max(import.start)) + 1);
+            // Two imports on one line are one line.
+            if lines.last().is_none_or(|last| last.end <= first) && end <= before {
+                lines.push(first..end);
+            }
+        }
+        return lines;
     }
     (0..text.n_lines().min(MAX_IMPORT_LINES))
         .map(|line| (line, text.line_start(line)..text.line_start(line + 1)))

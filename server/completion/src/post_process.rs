@@ -132,8 +132,7 @@ fn stop_rule(draft: &mut Draft, limits: &StopLimits) -> Effect {
     let mut rule = StopRule::new(limits.clone());
     // A break is no error here: the rule remembers it.
     let _ = rule.push(&draft.text);
-    let cause = rule.cause();
-    let kept = rule.kept_bytes(draft.truncated);
+    let (kept, cause) = rule.finish(draft.truncated);
     let n_cut = draft.text.len() - kept;
     draft.cut_end(kept);
     if draft.text.contains('\r') {

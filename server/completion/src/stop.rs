@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use fimble_syntax::Language;
 
-use crate::lines::{indentation, is_blank, is_closing_line, is_telling, opens_block};
+use crate::lines::{indentation, is_blank, is_closing_line, is_telling, is_word, opens_block};
 
 /// What the rule goes by.
 #[derive(Clone, Debug, Default)]
@@ -114,28 +114,23 @@ impl StopRule {
         if self.stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Why it stopped, if it did.
+    /// How many bytes of the text are worth keeping, now that no more comes, and why no more than that. `truncated` says
+    /// that the model was cut off and did not end by itself: then a last line that is not whole is dropped where there
+    /// are others.
     #[must_use]
-    pub fn cause(&self) -> Option<StopCause> {
-        self.stopped.map(|(cause, _)| cause)
-    }
-
-    /// How many bytes of the text so far are worth keeping, now that no more comes. `truncated` says that the model was
-    /// cut off and did not end by itself: then a last line that is not whole is dropped where there are others.
-    #[must_use]
-    pub fn kept_bytes(mut self, truncated: bool) -> usize {
-        if let Some((_, end)) = self.stopped {
-            return end;
+    pub fn finish(mut self, truncated: bool) -> (usize, Option<StopCause>) {
+        if self.stopped.is_none() && self.limits.multi_line {
+            let has_rest = !is_blank(&self.text[self.line_start..]);
+            if truncated && has_rest && !self.lines.is_empty() {
+                return (self.kept_end, None);
+            }
+            self.end_line();
         }
-        if !self.limits.multi_line {
-            return self.text.len();
+        match self.stopped {
+            Some((cause, end)) => (end, Some(cause)),
+            None if self.limits.multi_line => (self.kept_end, None),
+            None => (self.text.len(), None),
         }
-        let has_rest = !is_blank(&self.text[self.line_start..]);
-        if truncated && has_rest && !self.lines.is_empty() {
-            return self.kept_end;
-        }
-        self.end_line();
-        self.stopped.map_or(self.kept_end, |(_, end)| end)
     }
 
     fn stop(&mut self, cause: StopCause, end: usize) {
@@ -320,7 +315,12 @@ fn loop_length(line: &[char]) -> Option<usize> {
         while repeats && first > 0 && line[first - 1] == line[first - 1 + unit] {
             first -= 1;
         }
-        repeats.then(|| line.len() - first - unit)
+        // One unit stays, up to the end of its last word.
+        let mut end = first + unit;
+        while repeats && end < line.len() && is_word(line[end]) && is_word(line[end - 1]) {
+            end += 1;
+        }
+        repeats.then(|| line.len() - end)
     })
 }
 

@@ -1,0 +1,10 @@
+//! Behaviour of the crate through its public functions. Must hold: no test needs a model, a clock or a file outside of
+//! the repository.
+
+mod cache;
+mod gate;
+mod golden;
+mod prompts;
+mod stop_rule;
+mod support;
+mod windows;
