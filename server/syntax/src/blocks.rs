@@ -5,7 +5,7 @@
 use fimble_document::Text;
 use fimble_grammars::{BlockStyle, Language};
 
-use crate::walk::{ancestors, indentation, line_after, line_before, next_non_blank, previous_non_blank};
+use crate::walk::{indentation, line_after, line_before, next_non_blank, path_to, previous_non_blank};
 use crate::{Region, SyntaxTree};
 
 /// How many comments between a header and the cursor are looked over.
@@ -91,18 +91,15 @@ impl SyntaxTree {
     }
 
     fn ends_start_tag(&self, opener_end: usize) -> bool {
-        let root = self.tree().root_node();
-        root.descendant_for_byte_range(opener_end.saturating_sub(1), opener_end)
-            .and_then(|node| node.parent())
-            .is_some_and(|node| node.kind() == "start_tag")
+        let path = path_to(self.tree(), opener_end.saturating_sub(1)..opener_end);
+        path.iter().rev().nth(1).is_some_and(|node| node.kind() == "start_tag")
     }
 
     /// Start of the line on which the construct begins that `opener_end` is in.
     fn header_start(&self, text: &Text, opener_end: usize) -> Option<usize> {
-        let root = self.tree().root_node();
-        let opener = root.descendant_for_byte_range(opener_end.saturating_sub(1), opener_end)?;
-        let construct = ancestors(opener).find(|node| node.start_byte() + 1 < opener_end)?;
-        let known = !construct.is_error() && construct.id() != root.id();
+        let path = path_to(self.tree(), opener_end.saturating_sub(1)..opener_end);
+        let construct = path[1..].iter().rev().find(|node| node.start_byte() + 1 < opener_end)?;
+        let known = !construct.is_error();
         known.then(|| text.line_start(text.line_of(construct.start_byte())))
     }
 

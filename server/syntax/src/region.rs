@@ -8,7 +8,7 @@ use fimble_grammars::{Language, QueryKind};
 use tree_sitter::Node;
 
 use crate::SyntaxTree;
-use crate::walk::{QueryScope, ancestors, line_before};
+use crate::walk::{line_before, path_to};
 
 /// What the cursor is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,14 +40,14 @@ impl SyntaxTree {
 
     /// Whether there is an error in a range, or around it.
     fn is_broken(&self, range: Range<usize>) -> bool {
-        let root = self.tree().root_node();
-        if !root.has_error() {
+        if !self.has_errors() {
             return false;
         }
-        let Some(around) = root.descendant_for_byte_range(range.start, range.end) else { return true };
-        if ancestors(around).any(|node| node.is_error()) {
+        let path = path_to(self.tree(), range.clone());
+        if path.iter().any(Node::is_error) {
             return true;
         }
+        let Some(around) = path.last() else { return true };
         let mut cursor = around.walk();
         if cursor.goto_first_child_for_byte(range.start).is_none() {
             return around.has_error();
@@ -67,32 +67,25 @@ impl SyntaxTree {
 
     /// The smallest region that the tree knows around the cursor, with its range.
     pub(crate) fn innermost_region(&self, text: &Text, offset: usize) -> Option<(Range<usize>, Region)> {
-        let root = self.tree().root_node();
-        let range = offset.saturating_sub(1)..offset + 1;
+        let before = offset.checked_sub(1)?..offset;
         let mut innermost: Option<(Range<usize>, Region)> = None;
-        self.for_each_match(
-            QueryKind::Regions,
-            text,
-            QueryScope { node: root, range, max_depth: None },
-            |captures| {
-                for (name, node) in captures {
-                    let region = match *name {
-                        "comment" => Region::Comment,
-                        "string" => Region::String,
-                        _ => Region::Code,
-                    };
-                    let range = content_range(text, *node);
-                    let smaller = innermost.as_ref().is_none_or(|(other, _)| range.len() <= other.len());
-                    let inside = range.start < offset
-                        && (offset < range.end
-                            || (offset == range.end && goes_on(self.language(), text, *node, region)));
-                    if smaller && inside {
-                        innermost = Some((range, region));
-                    }
+        self.for_each_match_around(QueryKind::Regions, text, before, |_, captures| {
+            for (name, node) in captures {
+                let region = match *name {
+                    "comment" => Region::Comment,
+                    "string" => Region::String,
+                    _ => Region::Code,
+                };
+                let range = content_range(text, *node);
+                let smaller = innermost.as_ref().is_none_or(|(other, _)| range.len() <= other.len());
+                let inside = range.start < offset
+                    && (offset < range.end
+                        || (offset == range.end && goes_on(self.language(), text, *node, region)));
+                if smaller && inside {
+                    innermost = Some((range, region));
                 }
-                true
-            },
-        );
+            }
+        });
         innermost
     }
 }

@@ -11,7 +11,7 @@ use tree_sitter::Node;
 use crate::SyntaxTree;
 use crate::blocks::opens_block;
 use crate::region::last_leaf;
-use crate::walk::{QueryScope, ancestors, indentation, line_after, next_non_blank, previous_non_blank};
+use crate::walk::{indentation, line_after, next_non_blank, path_to, previous_non_blank};
 
 /// Something that encloses the cursor: a function, a class, a section, the value of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl SyntaxTree {
     pub fn enclosing_scopes(&self, text: &Text, offset: usize) -> Vec<Scope> {
         let offset = text.floor_char_boundary(offset);
         let anchor = previous_non_blank(text, offset).unwrap_or(offset);
-        let mut found = self.scopes_touching(text, anchor.saturating_sub(1)..offset + 1);
+        let mut found = self.scopes_around(text, anchor);
         found.retain(|found| self.encloses(text, found, anchor, offset));
         let mut scopes: Vec<Scope> = found.iter().map(|found| scope(text, found)).collect();
         if self.has_errors() {
@@ -59,26 +59,25 @@ impl SyntaxTree {
         scopes
     }
 
-    fn scopes_touching<'tree>(&'tree self, text: &Text, range: Range<usize>) -> Vec<Found<'tree>> {
+    /// The scopes that the character before `anchor` is in.
+    fn scopes_around<'tree>(&'tree self, text: &Text, anchor: usize) -> Vec<Found<'tree>> {
         let mut found: Vec<Found<'tree>> = Vec::new();
-        let query_scope = QueryScope { node: self.tree().root_node(), range: range.clone(), max_depth: None };
-        self.for_each_match(QueryKind::Scopes, text, query_scope, |captures| {
+        let range = anchor.saturating_sub(1)..anchor;
+        self.for_each_match_around(QueryKind::Scopes, text, range, |node, captures| {
             let capture =
                 |wanted: &str| captures.iter().find(|(name, _)| *name == wanted).map(|(_, node)| *node);
-            let Some(scope) = capture("scope") else { return true };
-            if scope.end_byte() < range.start || scope.start_byte() >= range.end {
-                return true;
+            if capture("scope").is_none_or(|scope| scope.id() != node.id()) {
+                return;
             }
-            let known = found.iter().position(|known| known.scope.id() == scope.id());
-            let index = known.unwrap_or_else(|| {
-                found.push(Found { scope, body: None, name: None, header: None });
-                found.len() - 1
-            });
-            let entry = &mut found[index];
-            entry.body = entry.body.or_else(|| capture("scope.body"));
-            entry.name = entry.name.or_else(|| capture("scope.name"));
-            entry.header = entry.header.or_else(|| capture("scope.header"));
-            true
+            // Several patterns may match the same node: each adds what it knows.
+            if found.last().is_none_or(|last| last.scope.id() != node.id()) {
+                found.push(Found { scope: node, body: None, name: None, header: None });
+            }
+            if let Some(entry) = found.last_mut() {
+                entry.body = entry.body.or_else(|| capture("scope.body"));
+                entry.name = entry.name.or_else(|| capture("scope.name"));
+                entry.header = entry.header.or_else(|| capture("scope.header"));
+            }
         });
         found
     }
@@ -129,7 +128,6 @@ impl SyntaxTree {
     /// Adds headers above the cursor that stand in a broken part of the tree, where no scope was recognised.
     fn add_broken_scopes(&self, text: &Text, offset: usize, scopes: &mut Vec<Scope>) {
         let cursor_line = text.line_of(offset);
-        let root = self.tree().root_node();
         let blank = next_non_blank(text, text.line_start(cursor_line))
             .is_none_or(|start| start >= text.line_end(cursor_line));
         let limit = if blank { offset } else { usize::MAX };
@@ -150,8 +148,8 @@ impl SyntaxTree {
             if known || !opens_block(self.language(), &content) {
                 continue;
             }
-            let node = root.descendant_for_byte_range(header_end.saturating_sub(1), header_end);
-            if node.is_some_and(|node| ancestors(node).any(|node| node.is_error())) {
+            let around = path_to(self.tree(), header_end.saturating_sub(1)..header_end);
+            if around.iter().any(Node::is_error) {
                 // A bracket on a line of its own belongs to the line above.
                 let alone = content.trim().len() == 1;
                 let above = previous_non_blank(text, start).filter(|_| alone);

@@ -1,11 +1,14 @@
 //! Steps over trees and texts that several files need. Must hold: no recursion, for trees may be as deep as the text is
 //! long; nothing visits the whole of a large text.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
+use std::time::{Duration, Instant};
 
 use fimble_document::Text;
 use fimble_grammars::QueryKind;
-use tree_sitter::{Node, QueryCursor, StreamingIterator, TextProvider, Tree};
+use tree_sitter::{
+    Node, QueryCursor, QueryCursorOptions, QueryCursorState, StreamingIterator, TextProvider, Tree,
+};
 
 use crate::SyntaxTree;
 
@@ -32,10 +35,27 @@ pub(crate) fn count_errors(tree: &Tree) -> usize {
     }
 }
 
-/// The node and its ancestors, innermost first.
-pub(crate) fn ancestors(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
-    std::iter::successors(Some(node), Node::parent)
+/// The nodes that contain a range, outermost first. Going down once is linear where asking each node for its parent is not:
+/// that starts from the root every time.
+pub(crate) fn path_to(tree: &Tree, range: Range<usize>) -> Vec<Node<'_>> {
+    let mut cursor = tree.walk();
+    let mut path = vec![cursor.node()];
+    while cursor.goto_first_child_for_byte(range.start).is_some() {
+        let node = cursor.node();
+        if node.start_byte() > range.start || node.end_byte() < range.end {
+            break;
+        }
+        path.push(node);
+    }
+    path
 }
+
+/// How many nodes around a place a query is asked about: the innermost.
+const MAX_ANCESTORS: usize = 512;
+
+/// Longest time for one query. Some milliseconds are usual in large files; an error node with a hundred thousand brackets
+/// in a row would take minutes. What was found until then counts.
+const QUERY_TIME: Duration = Duration::from_millis(100);
 
 /// What a query runs over.
 pub(crate) struct QueryScope<'tree> {
@@ -58,9 +78,14 @@ impl SyntaxTree {
     ) {
         let query = self.language().query(kind);
         let names = query.capture_names();
+        let deadline = Instant::now() + QUERY_TIME;
+        let mut progress = |_: &QueryCursorState| {
+            if Instant::now() < deadline { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
         let mut cursor = QueryCursor::new();
         cursor.set_byte_range(scope.range).set_max_start_depth(scope.max_depth);
-        let mut matches = cursor.matches(query, scope.node, NodeText(text));
+        let options = QueryCursorOptions::new().progress_callback(&mut progress);
+        let mut matches = cursor.matches_with_options(query, scope.node, NodeText(text), options);
         let mut captures = Vec::new();
         while let Some(found) = matches.next() {
             captures.clear();
@@ -69,6 +94,29 @@ impl SyntaxTree {
             if !visit(&captures) {
                 return;
             }
+        }
+    }
+
+    /// Runs a query on each node that contains a range, the innermost first, and on nothing else: from the root it would
+    /// go through all siblings of each. A match may reach further down than its first node.
+    pub(crate) fn for_each_match_around<'tree>(
+        &'tree self,
+        kind: QueryKind,
+        text: &Text,
+        range: Range<usize>,
+        mut visit: impl FnMut(Node<'tree>, &[(&str, Node<'tree>)]),
+    ) {
+        let path = path_to(self.tree(), range);
+        for &node in path.iter().rev().filter(|node| node.is_named()).take(MAX_ANCESTORS) {
+            // The root stands for the whole text, which is neither a scope nor a comment.
+            if node.id() == path[0].id() {
+                continue;
+            }
+            let scope = QueryScope { node, range: node.byte_range(), max_depth: Some(0) };
+            self.for_each_match(kind, text, scope, |captures| {
+                visit(node, captures);
+                true
+            });
         }
     }
 }
