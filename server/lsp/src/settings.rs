@@ -13,6 +13,9 @@ use crate::model_state::ModelSettings;
 /// Section that our keys live in.
 pub(crate) const SECTION: &str = "fimble";
 
+/// Documents over this size in bytes get no suggestions, if the user says nothing else.
+const MAX_FILE_BYTES: usize = 10_000_000;
+
 /// Every key with what it allows, for messages.
 const KEYS: [(&str, &str); 16] = [
     ("enabled", "true or false"),
@@ -107,14 +110,12 @@ pub struct Settings {
     /// Language identifiers that get none.
     pub disabled_languages: Vec<String>,
     /// What the completion of one place needs: `multiLine`, `maxLines`, `maxNewTokens`, `contextTokens`,
-    /// `minConfidence`, `inComments`, `inStrings`, `syntaxCheck`, `heal`.
+    /// `minConfidence`, `inComments`, `inStrings`, `syntaxCheck`, `heal`, `maxFileBytes`.
     pub completion: CompletionSettings,
     /// Which model computes, and with how many threads: `model`, `threads`.
     pub model: ModelSettings,
     /// Whether `textDocument/completion` answers: `completion`.
     pub completion_answers: CompletionAnswers,
-    /// Documents over this size in bytes get no suggestions: `maxFileBytes`.
-    pub max_file_bytes: usize,
     /// How much is logged: `logLevel`. The process that set up logging decides whether it can follow.
     pub log_level: LogLevel,
 }
@@ -124,10 +125,12 @@ impl Default for Settings {
         Self {
             enabled: true,
             disabled_languages: Vec::new(),
-            completion: CompletionSettings::default(),
+            completion: CompletionSettings {
+                max_file_bytes: MAX_FILE_BYTES,
+                ..CompletionSettings::default()
+            },
             model: ModelSettings::default(),
             completion_answers: CompletionAnswers::Auto,
-            max_file_bytes: 10_000_000,
             log_level: LogLevel::Warn,
         }
     }
@@ -175,13 +178,12 @@ fn problem(key: &str, value: &Value) -> SettingsProblem {
     SettingsProblem { key: key.to_owned(), value: shown, allowed }
 }
 
-/// The object that holds our keys: the section's content, or the object itself. None if there are no settings in it.
-fn section(value: &Value) -> Option<&Map<String, Value>> {
-    let object = value.as_object()?;
-    match object.get(SECTION) {
-        Some(section) => section.as_object(),
-        None => Some(object),
-    }
+/// What is set: the section's content, or the object itself. A null means "not set".
+fn section(value: &Value) -> Map<String, Value> {
+    let value = value.get(SECTION).unwrap_or(value);
+    let mut settings = value.as_object().cloned().unwrap_or_default();
+    settings.retain(|_, value| !value.is_null());
+    settings
 }
 
 /// What a client sent, in the order of precedence: what comes by `workspace/didChangeConfiguration` stands over what came
@@ -195,12 +197,12 @@ pub(crate) struct SettingsLayers {
 impl SettingsLayers {
     /// Takes `initializationOptions`.
     pub(crate) fn set_initialization(&mut self, value: &Value) {
-        self.initialization = section(value).cloned().unwrap_or_default();
+        self.initialization = section(value);
     }
 
     /// Takes the settings of a configuration change or pull.
     pub(crate) fn set_configuration(&mut self, value: &Value) {
-        self.configuration = section(value).cloned().unwrap_or_default();
+        self.configuration = section(value);
     }
 
     /// Both steps.
@@ -214,14 +216,11 @@ impl SettingsLayers {
 }
 
 impl Options {
-    /// Reads each key on its own. A null means "not set".
+    /// Reads each key on its own.
     pub(crate) fn read(object: Map<String, Value>) -> (Self, Vec<SettingsProblem>) {
         let mut good = Map::new();
         let mut problems = Vec::new();
         for (key, value) in object {
-            if value.is_null() {
-                continue;
-            }
             let alone = Map::from_iter([(key.clone(), value.clone())]);
             if serde_json::from_value::<Self>(Value::Object(alone)).is_ok() {
                 good.insert(key, value);
@@ -282,7 +281,7 @@ impl Settings {
             in_strings: options.in_strings.unwrap_or(default.completion.in_strings),
             syntax_check: options.syntax_check.unwrap_or(default.completion.syntax_check),
             heal: options.heal.unwrap_or(default.completion.heal),
-            max_file_bytes: max_file_bytes.unwrap_or(default.max_file_bytes),
+            max_file_bytes: max_file_bytes.unwrap_or(default.completion.max_file_bytes),
         };
         Self {
             enabled: options.enabled.unwrap_or(default.enabled),
@@ -298,7 +297,6 @@ impl Settings {
                 Some(AutoAlwaysNever::Never) => CompletionAnswers::Never,
                 Some(AutoAlwaysNever::Auto) | None => CompletionAnswers::Auto,
             },
-            max_file_bytes: max_file_bytes.unwrap_or(default.max_file_bytes),
             log_level: options.log_level.unwrap_or(default.log_level),
         }
     }
@@ -331,7 +329,7 @@ mod tests {
         assert_eq!(settings.disabled_languages, ["markdown"]);
         assert_eq!(settings.model, ModelSettings { model: "/models/x".to_owned(), threads: Some(2) });
         assert_eq!(settings.completion.max_prompt_tokens, Some(256));
-        assert_eq!(settings.max_file_bytes, 1000);
+        assert_eq!(settings.completion.max_file_bytes, 1000);
         let mut written: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
         written.sort();
         let mut known: Vec<_> = KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();

@@ -190,8 +190,8 @@ fn obstacle(session: &Session, document: &OpenDocument) -> Option<(&'static str,
         return Some(("out-of-sync", sentence.to_owned()));
     }
     let n_bytes = document.text().len();
-    if n_bytes > settings.max_file_bytes {
-        let limit = settings.max_file_bytes;
+    if n_bytes > settings.completion.max_file_bytes {
+        let limit = settings.completion.max_file_bytes;
         return Some((
             "file-too-large",
             format!("The file has {n_bytes} bytes; the setting fimble.maxFileBytes allows {limit}."),
@@ -234,7 +234,7 @@ pub(crate) fn resume(session: &mut Session, parked: Pending) {
 /// Starts the work of a request. The document is open and the model ready.
 fn start(session: &mut Session, arrived: Arrived, place: Place) {
     let Arrived { id, reply, trace, received } = arrived;
-    let max_file_bytes = session.settings.max_file_bytes;
+    let max_file_bytes = session.settings.completion.max_file_bytes;
     let (ModelState::Ready(model), Some(document)) =
         (&session.model, session.documents.by_id_mut(place.document))
     else {

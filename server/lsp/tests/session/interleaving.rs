@@ -1,0 +1,114 @@
+//! Random interleavings of edits, requests and cancellations. Must hold: the server's text equals a plain string after
+//! every step, and (the strict client sees to it) each request is answered exactly once.
+
+use fimble_lsp::client::{ClientError, InlineTrigger};
+use serde_json::json;
+
+use crate::support::{Scripted, connect, last_reason, status};
+
+/// A small generator, so that a failing seed can be run again.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % below.max(1)
+    }
+}
+
+/// A document as the client knows it: lines of ASCII, so that its columns are the same in every encoding.
+struct Model {
+    text: String,
+    version: i32,
+    uri: String,
+}
+
+impl Model {
+    fn place(&self, offset: usize) -> (u32, u32) {
+        let before = &self.text[..offset];
+        let line = before.matches('\n').count();
+        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
+        (u32::try_from(line).unwrap(), u32::try_from(column).unwrap())
+    }
+}
+
+fn run(seed: u64, n_steps: usize) {
+    let mut random = Random(seed);
+    let scripted = Scripted::saying("compute(1);\n    more();");
+    let client = connect(&scripted);
+    let mut documents: Vec<Model> = (0..3)
+        .map(|number| Model {
+            text: "fn main() {\n    let a = 1;\n    \n}\n".to_owned(),
+            version: 1,
+            uri: format!("file:///w/{number}.rs"),
+        })
+        .collect();
+    for document in &documents {
+        client.open(&document.uri, "rust", &document.text);
+    }
+    let mut sent = Vec::new();
+    for _ in 0..n_steps {
+        let which = random.next(documents.len());
+        let document = &mut documents[which];
+        match random.next(10) {
+            0..=3 => {
+                let start = random.next(document.text.len() + 1);
+                let end = (start + random.next(4)).min(document.text.len());
+                let text = ["a", "(", "\n", "    ", "let x = ", "}", "\"", "// "][random.next(8)];
+                let range = [document.place(start), document.place(end)];
+                document.version += 1;
+                client.change(&document.uri, document.version, range, text);
+                document.text.replace_range(start..end, text);
+            }
+            4..=7 => {
+                let place = document.place(random.next(document.text.len() + 1));
+                let trigger =
+                    if random.next(2) == 0 { InlineTrigger::Invoked } else { InlineTrigger::Automatic };
+                sent.push(client.send_inline_completion(&document.uri, place, trigger));
+            }
+            8 => {
+                if !sent.is_empty() {
+                    let id = sent[random.next(sent.len())];
+                    client.cancel(id);
+                }
+            }
+            _ => {
+                client.close(&document.uri);
+                client.open(&document.uri, "rust", &document.text);
+                document.version = 1;
+            }
+        }
+    }
+    for id in sent {
+        match client.wait(id) {
+            Ok(answer) => assert!(answer["items"].is_array(), "seed {seed}: {answer}"),
+            Err(ClientError::Response(error)) => assert_eq!(error.code, -32800, "seed {seed}"),
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+    }
+    // The text is the same: its end is where the client thinks it is, and the model sees it.
+    for document in &documents {
+        let marked = format!("{}// seed {seed} ", if document.text.ends_with('\n') { "" } else { "\n" });
+        let end = document.place(document.text.len());
+        client.change(&document.uri, document.version + 1, [end, end], &marked);
+    }
+    let status = status(&client);
+    let n_bytes: usize = documents
+        .iter()
+        .map(|document| {
+            document.text.len()
+                + format!("// seed {seed} ").len()
+                + usize::from(!document.text.ends_with('\n'))
+        })
+        .sum();
+    assert_eq!(status["documentBytes"], json!(n_bytes), "seed {seed}");
+    assert_eq!(status["pending"], json!(0), "seed {seed}");
+    assert_ne!(last_reason(&client), "out-of-sync", "seed {seed}");
+}
+
+#[test]
+fn every_request_is_answered_once_however_edits_requests_and_cancellations_mix() {
+    for seed in 0..12 {
+        run(seed, 200);
+    }
+}

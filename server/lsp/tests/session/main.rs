@@ -1,0 +1,15 @@
+//! The real loop, over the real protocol, in memory, with a scripted model. Must hold: every client here is strict, so
+//! that a request which is never answered, or answered twice, fails the test that sent it.
+
+mod answers;
+mod bad_input;
+mod documents;
+mod interleaving;
+mod lifecycle;
+mod menu;
+mod model_loading;
+mod ordering;
+mod settings;
+mod soak;
+mod support;
+mod why;

@@ -1,0 +1,115 @@
+//! The model's ways: slow, missing, replaced.
+
+use std::sync::{Arc, Mutex};
+
+use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_lsp::{ModelSettings, ServerOptions};
+use fimble_model::{LoadError, Model};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Gate, Scripted, inline_capabilities, last_reason, open, options, status, suggestion, texts,
+    wait_for_state,
+};
+
+const URI: &str = "file:///w/a.rs";
+const RUST: &str = "fn main() {\n    let total = $0\n}\n";
+
+/// A server whose model is loaded when the gate opens.
+fn slow(model: &Arc<Scripted>, gate: &Arc<Gate>) -> Client {
+    let mut options = options(model);
+    let (model, gate) = (Arc::clone(model), Arc::clone(gate));
+    options.model_loader = Arc::new(move |_, _| {
+        gate.pass_once_open();
+        Ok(model.clone() as Arc<dyn Model>)
+    });
+    let client = Client::start(options).unwrap().strict();
+    client.initialize(&inline_capabilities(), &Value::Null).unwrap();
+    client
+}
+
+#[test]
+fn while_the_model_loads_typing_gets_nothing_and_asking_waits() {
+    let gate = Arc::new(Gate::default());
+    let client = slow(&Scripted::saying("x();"), &gate);
+    let place = open(&client, URI, "rust", RUST);
+    assert_eq!(status(&client)["state"], "loading");
+    assert_eq!(suggestion(&client, URI, place), None);
+    assert_eq!(last_reason(&client), "loading");
+    let superseded = client.send_inline_completion(URI, place, InlineTrigger::Invoked);
+    let invoked = client.send_inline_completion(URI, place, InlineTrigger::Invoked);
+    assert_eq!(client.wait_inline_completion(superseded).unwrap(), []);
+    assert_eq!(status(&client)["pending"], 1);
+    gate.open();
+    assert_eq!(texts(&client.wait_inline_completion(invoked).unwrap()), ["x();"]);
+}
+
+#[test]
+fn a_waiting_request_whose_document_changes_is_answered_empty() {
+    let gate = Arc::new(Gate::default());
+    let client = slow(&Scripted::saying("x();"), &gate);
+    let place = open(&client, URI, "rust", RUST);
+    let invoked = client.send_inline_completion(URI, place, InlineTrigger::Invoked);
+    client.change(URI, 2, [(0, 0), (0, 0)], "// note\n");
+    status(&client);
+    gate.open();
+    assert_eq!(client.wait_inline_completion(invoked).unwrap(), []);
+    assert_eq!(last_reason(&client), "document-changed");
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
+    let good = Scripted::saying("x();");
+    let wanted: Arc<Mutex<Vec<ModelSettings>>> = Arc::default();
+    let mut server = ServerOptions::new({
+        let wanted = Arc::clone(&wanted);
+        Arc::new(move |settings, _| {
+            wanted.lock().unwrap().push(settings.clone());
+            match settings.model.as_str() {
+                "good" => Ok(good.clone() as Arc<dyn Model>),
+                "panics" => panic!("as the test wants"),
+                _ => Err(LoadError {
+                    cause: "model.onnx is truncated".to_owned(),
+                    remedy: "Add the model again.".to_owned(),
+                }),
+            }
+        })
+    });
+    server.warm_up = false;
+    let client = Client::start(server).unwrap().strict();
+    client.initialize(&inline_capabilities(), &json!({"model": "/broken", "threads": 3})).unwrap();
+    let message = client.next_message("window/showMessage").unwrap();
+    assert_eq!(message.params["type"], 1);
+    let text = message.params["message"].as_str().unwrap();
+    assert!(text.contains("model.onnx is truncated") && text.contains("Add the model again"), "{text}");
+    let place = open(&client, URI, "rust", RUST);
+    for trigger in [InlineTrigger::Automatic, InlineTrigger::Invoked] {
+        assert_eq!(client.inline_completion(URI, place, trigger).unwrap(), []);
+        assert_eq!(last_reason(&client), "no-model");
+    }
+    let failed = status(&client);
+    assert_eq!(failed["state"], "failed");
+    assert!(failed["reason"].as_str().unwrap().contains("truncated"));
+
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "panics"}}));
+    let message = client.next_message("window/showMessage").unwrap();
+    assert!(message.params["message"].as_str().unwrap().contains("internal error"));
+
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "good"}}));
+    wait_for_state(&client, "ready");
+    assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
+    let models: Vec<String> = wanted.lock().unwrap().iter().map(|settings| settings.model.clone()).collect();
+    assert_eq!(models, ["/broken", "panics", "good"]);
+    assert_eq!(wanted.lock().unwrap()[0].threads, Some(3));
+}
+
+#[test]
+fn a_warm_model_has_run_once() {
+    let model = Scripted::saying("x();");
+    let mut options = options(&model);
+    options.warm_up = true;
+    let client = Client::start(options).unwrap().strict();
+    client.initialize(&inline_capabilities(), &Value::Null).unwrap();
+    crate::support::wait_until(&client, |_| model.n_calls() == 1);
+    assert_eq!(status(&client)["requests"], 0);
+}

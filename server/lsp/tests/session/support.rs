@@ -1,0 +1,293 @@
+//! A scripted model, and clients connected to a server that uses it.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use fimble_lsp::ServerOptions;
+use fimble_lsp::client::{Client, InlineItem, InlineTrigger};
+use fimble_model::fim::{FimTemplate, Vocabulary};
+use fimble_model::{
+    CancelToken, GenerateRequest, GeneratedToken, Generation, Model, ModelError, ModelInfo, Observer, Piece,
+    StopReason, TokenId, Usage,
+};
+use serde_json::{Value, json};
+
+/// What the model does when it is asked.
+#[derive(Clone)]
+pub enum Behaviour {
+    /// Produces this text.
+    Say(String),
+    /// Announces itself, waits until the gate opens or the request is cancelled, and produces this text.
+    Wait(Arc<Gate>, String),
+    /// Fails.
+    Fail,
+    /// Panics.
+    Panic,
+}
+
+/// A place where the model waits until the test lets it go on.
+#[derive(Default)]
+pub struct Gate {
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    /// Waits until this many generations have reached the gate.
+    pub fn wait_for_arrivals(&self, n: usize) {
+        let mut state = self.state.lock().unwrap();
+        while state.0 < n {
+            let (next, timeout) = self.changed.wait_timeout(state, Duration::from_secs(60)).unwrap();
+            assert!(!timeout.timed_out(), "{} of {n} generations came", next.0);
+            state = next;
+        }
+    }
+
+    pub fn open(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until the gate opens.
+    pub fn pass_once_open(&self) {
+        self.pass(&CancelToken::new());
+    }
+
+    /// Returns whether the request was cancelled, as a real engine finds out between two tokens.
+    fn pass(&self, cancel: &CancelToken) -> bool {
+        let mut state = self.state.lock().unwrap();
+        state.0 += 1;
+        self.changed.notify_all();
+        while !state.1 && !cancel.is_cancelled() {
+            state = self.changed.wait_timeout(state, Duration::from_millis(1)).unwrap().0;
+        }
+        cancel.is_cancelled()
+    }
+}
+
+/// A model that follows a script: first the queue, then always the last behaviour.
+pub struct Scripted {
+    info: ModelInfo,
+    n_calls: AtomicUsize,
+    n_cancelled: AtomicUsize,
+    script: Mutex<VecDeque<Behaviour>>,
+    prompts: Mutex<Vec<String>>,
+}
+
+struct QwenVocabulary;
+
+impl Vocabulary for QwenVocabulary {
+    fn special_token(&self, text: &str) -> Option<TokenId> {
+        let names = [
+            "<|endoftext|>",
+            "<|fim_prefix|>",
+            "<|fim_middle|>",
+            "<|fim_suffix|>",
+            "<|fim_pad|>",
+            "<|repo_name|>",
+            "<|file_sep|>",
+        ];
+        names.iter().position(|name| *name == text).map(|index| TokenId::try_from(index).unwrap())
+    }
+
+    fn model_type(&self) -> &str {
+        "qwen2"
+    }
+
+    fn model_name(&self) -> &str {
+        "scripted"
+    }
+}
+
+impl Scripted {
+    pub fn new(script: impl IntoIterator<Item = Behaviour>) -> Arc<Self> {
+        Arc::new(Self {
+            info: ModelInfo {
+                name: "scripted".to_owned(),
+                provider: "test".to_owned(),
+                context_length: 4096,
+                vocabulary: 1000,
+                fim: FimTemplate::detect(&QwenVocabulary),
+                bos: None,
+                weight_bytes: 0,
+                load_time: Duration::ZERO,
+            },
+            n_calls: AtomicUsize::new(0),
+            n_cancelled: AtomicUsize::new(0),
+            script: Mutex::new(script.into_iter().collect()),
+            prompts: Mutex::default(),
+        })
+    }
+
+    /// A model that always says the same.
+    pub fn saying(text: &str) -> Arc<Self> {
+        Self::new([Behaviour::Say(text.to_owned())])
+    }
+
+    pub fn n_calls(&self) -> usize {
+        self.n_calls.load(Ordering::SeqCst)
+    }
+
+    pub fn n_cancelled(&self) -> usize {
+        self.n_cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Text of the last prompt, without its special tokens.
+    pub fn last_prompt(&self) -> String {
+        self.prompts.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+}
+
+impl Model for Scripted {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.len().div_ceil(4)
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        mut observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        let texts = request.prompt.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::Token(_) => None,
+        });
+        let prompt: Vec<&str> = texts.collect();
+        let prompt = prompt.join("\n--\n");
+        let prompt_tokens = self.count_tokens(&prompt);
+        let mut prompts = self.prompts.lock().unwrap();
+        // A long test must not keep every prompt.
+        prompts.clear();
+        prompts.push(prompt);
+        drop(prompts);
+        self.n_calls.fetch_add(1, Ordering::SeqCst);
+        let mut script = self.script.lock().unwrap();
+        let behaviour = if script.len() > 1 { script.pop_front() } else { script.front().cloned() };
+        drop(script);
+        let text = match behaviour.expect("a script") {
+            Behaviour::Say(text) => text,
+            Behaviour::Wait(gate, text) => {
+                if gate.pass(cancel) {
+                    self.n_cancelled.fetch_add(1, Ordering::SeqCst);
+                }
+                text
+            }
+            Behaviour::Fail => return Err(ModelError::Engine("as the script says".to_owned())),
+            Behaviour::Panic => panic!("as the script says"),
+        };
+        let mut generation = Generation {
+            text: String::new(),
+            tokens: Vec::new(),
+            stop: StopReason::EndToken(0),
+            usage: Usage { prompt_tokens, prefilled_tokens: prompt_tokens, ..Usage::default() },
+        };
+        for character in text.chars() {
+            if cancel.is_cancelled() {
+                generation.stop = StopReason::Cancelled;
+                break;
+            }
+            generation.text.push(character);
+            let text_end = generation.text.len();
+            generation.tokens.push(GeneratedToken { id: 7, logprob: -0.01, text_end });
+            let mut buffer = [0; 4];
+            if observer(character.encode_utf8(&mut buffer)) == ControlFlow::Break(()) {
+                generation.stop = StopReason::Observer;
+                break;
+            }
+        }
+        generation.usage.decoded_tokens = generation.tokens.len();
+        Ok(generation)
+    }
+}
+
+/// A server's options with this model, loaded at once.
+pub fn options(model: &Arc<Scripted>) -> ServerOptions {
+    let model = Arc::clone(model);
+    let mut options = ServerOptions::new(Arc::new(move |_, _| {
+        let model: Arc<dyn Model> = model.clone();
+        Ok(model)
+    }));
+    options.warm_up = false;
+    options
+}
+
+/// Capabilities of a client that shows inline completions.
+pub fn inline_capabilities() -> Value {
+    json!({"textDocument": {"inlineCompletion": {}}})
+}
+
+/// A strict client of a server with this model, ready to answer.
+pub fn connect(model: &Arc<Scripted>) -> Client {
+    connect_with(model, &inline_capabilities(), &Value::Null)
+}
+
+/// The same with these capabilities and initialization options.
+pub fn connect_with(model: &Arc<Scripted>, capabilities: &Value, settings: &Value) -> Client {
+    let client = Client::start(options(model)).unwrap().strict();
+    client.initialize(capabilities, settings).unwrap();
+    wait_for_state(&client, "ready");
+    client
+}
+
+pub fn status(client: &Client) -> Value {
+    client.execute_command("fimble.status", &json!([])).unwrap()
+}
+
+/// Asks until the server is in this state; each question is a round trip through the loop.
+pub fn wait_for_state(client: &Client, state: &str) {
+    wait_until(client, |status| status["state"] == state);
+}
+
+/// Asks until the status is as wanted.
+pub fn wait_until(client: &Client, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..200_000 {
+        let status = status(client);
+        if is_wanted(&status) {
+            return status;
+        }
+    }
+    panic!("the status stays {}", status(client));
+}
+
+/// The reason in the last trace.
+pub fn last_reason(client: &Client) -> String {
+    let why = client.execute_command("fimble.why", &json!([])).unwrap();
+    why["trace"]["decision"]["reason"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Texts of the items.
+pub fn texts(items: &[InlineItem]) -> Vec<&str> {
+    items.iter().map(|item| item.insert_text.as_str()).collect()
+}
+
+/// Asks for the automatic suggestion at a place.
+pub fn suggestion(client: &Client, uri: &str, place: (u32, u32)) -> Option<String> {
+    let items = client.inline_completion(uri, place, InlineTrigger::Automatic).unwrap();
+    assert!(items.len() <= 1);
+    items.first().map(|item| item.insert_text.clone())
+}
+
+/// Splits a text at `$0`: the text without it, and the place, in UTF-16.
+pub fn at_cursor(marked: &str) -> (String, (u32, u32)) {
+    let offset = marked.find("$0").expect("a $0 in the text");
+    let before = &marked[..offset];
+    let line = before.matches('\n').count();
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let character = before[start..].encode_utf16().count();
+    (marked.replacen("$0", "", 1), (u32::try_from(line).unwrap(), u32::try_from(character).unwrap()))
+}
+
+/// Opens a text with a cursor in it and returns the place.
+pub fn open(client: &Client, uri: &str, language: &str, marked: &str) -> (u32, u32) {
+    let (text, place) = at_cursor(marked);
+    client.open(uri, language, &text);
+    place
+}
