@@ -48,6 +48,7 @@ pub(crate) struct Description {
     block_keywords: Vec<String>,
     #[serde(default)]
     block_closers: Vec<String>,
+    deepest_level: Option<usize>,
 }
 
 /// A language with its grammar. Compared by name; only ever seen as `&'static Language`.
@@ -138,6 +139,13 @@ impl Language {
     #[must_use]
     pub fn block_closers(&self) -> &[String] {
         &self.description.block_closers
+    }
+
+    /// How deep lines may be nested by their indentation; none where the grammar does not mind. A deeper text must not be
+    /// parsed: the scanner of the grammar overflows and ends the process.
+    #[must_use]
+    pub fn deepest_level(&self) -> Option<usize> {
+        self.description.deepest_level
     }
 
     /// The grammar.

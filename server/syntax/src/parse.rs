@@ -34,7 +34,8 @@ pub enum ParseStopped {
     OutOfTime,
     /// [`ParseBudget::cancelled`] said so.
     Cancelled,
-    /// The grammar does not fit the parser.
+    /// The grammar cannot be used on this text: it is nested deeper than [`Language::deepest_level`], or the grammar does
+    /// not fit the parser.
     Failed,
 }
 
@@ -43,7 +44,7 @@ impl std::fmt::Display for ParseStopped {
         f.write_str(match self {
             Self::OutOfTime => "parsing took too long",
             Self::Cancelled => "parsing was cancelled",
-            Self::Failed => "the grammar could not be loaded",
+            Self::Failed => "the text is nested too deep for its grammar",
         })
     }
 }
@@ -62,7 +63,7 @@ impl SyntaxTree {
     /// changes left alone is taken over from it.
     ///
     /// # Errors
-    /// The budget is used up, or the grammar cannot be loaded.
+    /// The budget is used up, or the grammar cannot be used on this text.
     pub fn parse(
         language: &'static Language,
         text: &Text,
@@ -156,6 +157,9 @@ pub(crate) fn parse_chunks<'a>(
     if (budget.cancelled)() {
         return Err(ParseStopped::Cancelled);
     }
+    if language.deepest_level().is_some_and(|limit| is_deeper_than(limit, &read)) {
+        return Err(ParseStopped::Failed);
+    }
     // The parser is taken out, not borrowed: `cancelled` is foreign code and might parse, too, or panic.
     let mut parser = PARSER.take().unwrap_or_default();
     parser.set_language(language.tree_sitter()).map_err(|_| ParseStopped::Failed)?;
@@ -165,4 +169,33 @@ pub(crate) fn parse_chunks<'a>(
     parser.reset();
     PARSER.set(Some(parser));
     tree.ok_or(stopped.unwrap_or(ParseStopped::Failed))
+}
+
+/// Whether a line may open more levels than `limit`: each blank it begins with can stand for one that is open, each dash
+/// or question mark of YAML for one that it opens itself.
+fn is_deeper_than<'a>(limit: usize, read: impl Fn(usize) -> &'a [u8]) -> bool {
+    let mut offset = 0;
+    let mut level = 0;
+    let mut in_indentation = true;
+    let mut after_indicator = false;
+    loop {
+        let chunk = read(offset);
+        if chunk.is_empty() {
+            return false;
+        }
+        for &byte in chunk {
+            let blank = matches!(byte, b' ' | b'\t');
+            if matches!(byte, b'\n' | b'\r') {
+                (level, in_indentation, after_indicator) = (0, true, false);
+            } else {
+                level += usize::from(blank && (in_indentation || after_indicator));
+                in_indentation &= blank;
+                after_indicator = matches!(byte, b'-' | b'?');
+                if level > limit {
+                    return true;
+                }
+            }
+        }
+        offset += chunk.len();
+    }
 }
