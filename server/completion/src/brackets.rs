@@ -114,7 +114,7 @@ impl Scanner<'_> {
 
 /// The closing brackets that the text lacks at the cursor, innermost first: those of brackets opened in `before` and not
 /// closed in `after`. `after_is_whole` says that `after` reaches the end of the file; otherwise what it does not close
-/// is taken to be closed further down.
+/// is taken to be closed further down, if it was opened above the last line of `before`.
 pub(crate) fn missing_closers(
     before: &str,
     after: &str,
@@ -122,8 +122,10 @@ pub(crate) fn missing_closers(
     language: Option<&'static Language>,
 ) -> Vec<char> {
     let mut open: Vec<char> = Vec::new();
+    let mut n_above = 0;
     let mut scanner = Scanner::new(language);
     for line in before.split('\n') {
+        n_above = open.len();
         scanner.brackets(line, &mut |mark| match mark {
             Mark::Open(ch) => open.push(closer_of(ch)),
             Mark::Close(ch) => {
@@ -133,6 +135,7 @@ pub(crate) fn missing_closers(
             }
             _ => {}
         });
+        n_above = n_above.min(open.len());
     }
     let mut missing = Vec::new();
     let mut depth = 0_usize;
@@ -141,21 +144,23 @@ pub(crate) fn missing_closers(
         scanner.brackets(line, &mut |mark| match mark {
             Mark::Open(_) => depth += 1,
             Mark::Close(_) if depth > 0 => depth -= 1,
-            Mark::Close(ch) => {
-                if let Some(at) = open.iter().rposition(|closer| *closer == ch) {
+            // What is open inside of the bracket that this one closes is never closed. Its own opening bracket may stand
+            // above everything that is read; then that is all.
+            Mark::Close(ch) => match open.iter().rposition(|closer| *closer == ch) {
+                Some(at) => {
                     missing.extend(open.drain(at + 1..).rev());
                     open.pop();
                 }
-            }
+                None => missing.extend(open.drain(..).rev()),
+            },
             _ => {}
         });
         if open.is_empty() {
             return missing;
         }
     }
-    if after_is_whole {
-        missing.extend(open.drain(..).rev());
-    }
+    let first = if after_is_whole { 0 } else { n_above.min(open.len()) };
+    missing.extend(open.drain(first..).rev());
     missing
 }
 
@@ -179,4 +184,28 @@ pub(crate) fn unclosed(text: &str, language: Option<&'static Language>) -> Strin
 /// How many brackets a text opens and leaves open; brackets that it only closes do not count.
 pub(crate) fn n_open(text: &str, language: Option<&'static Language>) -> usize {
     unclosed(text, language).len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_closers_are_those_of_the_innermost_open_brackets() {
+        let cases = [
+            ("f(", "", true, ")"),
+            ("f(", "\n)", true, ""),
+            ("a {\n  f(", "\n}", true, ")"),
+            ("  f([", "\n  }\n}", true, "])"),
+            ("  f([", "\n  more", false, "])"),
+            ("a {\n  b {\n    f(", "\n  more", false, ")"),
+            ("a {\n  b {\n    f(", "\n  }\n", true, ")}"),
+            ("a {\n  f(\")\"", "\n}", true, ")"),
+            ("f(x) {", "", true, "}"),
+        ];
+        for (before, after, whole, expected) in cases {
+            let missing: String = missing_closers(before, after, whole, None).into_iter().collect();
+            assert_eq!(missing, expected, "{before:?} {after:?}");
+        }
+    }
 }

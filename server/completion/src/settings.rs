@@ -45,7 +45,9 @@ impl Default for CompletionSettings {
             max_lines: 8,
             max_new_tokens: 64,
             max_prompt_tokens: None,
-            min_confidence: 0.35,
+            // Measured with the bundled model on lines cut at random: of what is above 0.4, six in ten begin with the
+            // right word; of what is below, three to four.
+            min_confidence: 0.4,
             in_comments: true,
             in_strings: true,
             syntax_check: true,

@@ -63,7 +63,7 @@ impl StopCause {
 const MAX_LEADING_BLANK_LINES: usize = 2;
 
 /// Longest unit, in characters, that is looked for in a loop within a line.
-const MAX_LOOP_UNIT: usize = 24;
+const MAX_LOOP_UNIT: usize = 60;
 
 /// The rule, fed with the text as it comes.
 #[derive(Clone, Debug)]
@@ -330,6 +330,10 @@ fn needed_length(line: &[char], unit: usize) -> usize {
     if tail.iter().all(|ch| !ch.is_alphanumeric()) {
         return 100;
     }
-    let n_units = if unit >= 12 { 3 } else { 4 };
-    (n_units * unit).max(20)
+    // The longer the unit, the less likely it is that somebody means to write it twice in a row.
+    match unit {
+        0..12 => (4 * unit).max(20),
+        12..24 => 5 * unit / 2,
+        _ => 2 * unit + 6,
+    }
 }

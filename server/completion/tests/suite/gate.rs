@@ -54,7 +54,7 @@ fn a_selected_item_must_extend_what_is_typed() {
         (9..12, "cns", Some(RefusalKind::SelectionConflict)),
         (9..12, "con\nsole", Some(RefusalKind::SelectionConflict)),
         (2..12, "rst();\ncon", Some(RefusalKind::SelectionConflict)),
-        (14..12, "console", Some(RefusalKind::SelectionConflict)),
+        (13..14, "console", Some(RefusalKind::SelectionConflict)),
         (9..usize::MAX, "console", None),
     ];
     for (range, text, expected) in items {
