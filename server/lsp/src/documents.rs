@@ -322,6 +322,7 @@ impl Documents {
 #[cfg(test)]
 mod tests {
     use fimble_document::{Position, PositionRange};
+    use fimble_syntax::ParseBudget;
 
     use super::*;
 
@@ -358,6 +359,43 @@ mod tests {
         assert_eq!(inspect(&Text::new(&format!("a\n{long}\nb"))), Some(Unfit::LongLine));
         assert_eq!(inspect(&Text::new(&format!("{}\n{}", &long[1..], &long[1..]))), None);
         assert_eq!(inspect(&Text::new(&format!("{long}\n\0"))), Some(Unfit::Binary));
+    }
+
+    #[test]
+    fn a_tree_that_was_parsed_before_edits_is_brought_up_to_date() {
+        let mut documents = Documents::default();
+        let uri = "file:///x.rs";
+        documents.open(uri.to_owned(), "rust".to_owned(), 1, "fn one() {}\nfn two() { call(); }\n");
+        let document = documents.get_mut(uri).unwrap();
+        let parse = |input: ParseInput| {
+            let budget = ParseBudget::unlimited();
+            SyntaxTree::parse(input.language, &input.text, input.old.as_ref(), &budget).unwrap()
+        };
+        let early = document.parse_input().unwrap();
+        document.n_parses += 1;
+        let edits = [insertion(0, 8, "a: \"ä\", b".to_owned()), insertion(1, 0, "struct S;\n".to_owned())];
+        document.change(Some(2), &edits, PositionEncoding::Utf16).unwrap();
+        document
+            .change(Some(3), &[insertion(2, 11, "let x = 1; ".to_owned())], PositionEncoding::Utf16)
+            .unwrap();
+        document.accept_parse(early.revision, Some(parse(early)));
+        assert!(
+            document.tree().0.is_some() && !document.tree().1,
+            "edited along, but not parsed from this text"
+        );
+        let incremental = parse(document.parse_input().unwrap());
+        let fresh = parse(ParseInput { old: None, ..document.parse_input().unwrap() });
+        assert_eq!(incremental.to_s_expression(), fresh.to_s_expression());
+        // What is left of the edits is what a parse in flight could still need.
+        let (revision, current) = (document.revision, document.parse_input().unwrap());
+        document.accept_parse(revision, Some(parse(current)));
+        assert!(document.tree().1 && document.edits.is_empty());
+        // A tree of a text that was replaced fits nothing.
+        let old = document.parse_input().unwrap();
+        let full = TextChange { range: None, text: "fn new() {}\n".to_owned() };
+        document.change(Some(4), &[full], PositionEncoding::Utf16).unwrap();
+        document.accept_parse(old.revision, Some(parse(old)));
+        assert!(document.tree().0.is_none());
     }
 
     #[test]

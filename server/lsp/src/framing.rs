@@ -7,6 +7,8 @@ use std::fmt;
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 /// Longest message that is accepted, in bytes. The largest document that is answered is far smaller.
 const MAX_BODY_BYTES: usize = 512 * 1024 * 1024;
+/// Size in bytes that a buffer may keep between messages.
+pub(crate) const KEPT_BYTES: usize = 1024 * 1024;
 /// Start of the header that every message has.
 const CONTENT_LENGTH: &[u8] = b"Content-Length";
 
@@ -44,6 +46,10 @@ impl FrameDecoder {
         if self.consumed > 0 {
             self.buffer.drain(..self.consumed);
             self.consumed = 0;
+            // A large document leaves a large buffer behind; nothing else needs one.
+            if self.buffer.capacity() > KEPT_BYTES && self.buffer.len() < KEPT_BYTES {
+                self.buffer.shrink_to(KEPT_BYTES);
+            }
         }
         self.buffer.extend_from_slice(bytes);
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
 use tower_lsp_server::jsonrpc::{Request, Response};
 
-use crate::framing::{FrameDecoder, append_frame};
+use crate::framing::{FrameDecoder, KEPT_BYTES, append_frame};
 
 /// Stands for a message that is no JSON.
 pub(crate) const UNREADABLE: &str = "$fimble/unreadable";
@@ -111,7 +111,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for GuardedInput<R> {
             };
             this.accept(n_bytes);
             // A large document leaves a large buffer behind; nothing else needs one.
-            if this.ready.is_empty() && this.ready.capacity() > 1024 * 1024 {
+            if this.ready.is_empty() && this.ready.capacity() > KEPT_BYTES {
                 this.ready = Vec::new();
             }
         }

@@ -33,8 +33,10 @@ mod workers;
 
 pub use model_state::{LoadProgress, ModelLoader, ModelSettings};
 pub use panics::install_panic_hook;
-pub use server::{Ended, ServerOptions, serve};
-pub use settings::{CompletionAnswers, Options, Settings, SettingsProblem};
+pub use server::{Ended, LogLevelSink, ServerOptions, serve};
+pub use settings::{
+    AutoAlwaysNever, CompletionAnswers, LanguageOptions, LogLevel, Options, Settings, SettingsProblem,
+};
 pub use trace::{
     AnswerPath, Decision, FilterTrace, PieceTrace, RequestTrace, StepTimes, TokenCounts, TraceMethod,
     TraceTrigger,

@@ -68,16 +68,19 @@ impl ModelState {
     }
 }
 
-/// Starts a load. `serial` tells its reports from those of other loads.
+/// Starts a load. `serial` tells its reports from those of other loads. `replaced` is let go first, because two models at
+/// once may not fit into memory, and on the load's thread, because it can take a while.
 pub(crate) fn start_loading(
     loader: ModelLoader,
     settings: ModelSettings,
     serial: u64,
     warm_up: bool,
     events: EventSender,
+    replaced: ModelState,
 ) -> std::io::Result<()> {
     let thread = std::thread::Builder::new().name("fimble-load".to_owned());
     thread.spawn(move || {
+        drop(replaced);
         let reporter = events.clone();
         let report =
             move |progress| reporter.send(Event::Load { serial, report: LoadReport::Progress(progress) });

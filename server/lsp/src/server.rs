@@ -2,7 +2,7 @@
 //! answered; a connection that ends, however it does, ends the loop and answers what is pending.
 
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,10 +17,14 @@ use crate::main_loop;
 use crate::model_state::ModelLoader;
 use crate::outgoing::{self, Outgoing};
 use crate::service::OrderedService;
+use crate::settings::LogLevel;
 use crate::trace_ring::TraceSink;
 
 /// Requests that may wait for their answers at once before reading stops. Superseding keeps real numbers far below.
 const MAX_PENDING_ANSWERS: usize = 4096;
+
+/// Follows the client's wish for more or less logging. Called on the loop: it must be quick.
+pub type LogLevelSink = Arc<dyn Fn(LogLevel) + Send + Sync>;
 
 /// What a server is made of.
 #[derive(Clone)]
@@ -29,6 +33,8 @@ pub struct ServerOptions {
     pub model_loader: ModelLoader,
     /// Gets the recent traces, oldest first, at most once per second and once at the end, off the loop.
     pub trace_sink: Option<TraceSink>,
+    /// Told when the client sets `logLevel`.
+    pub log_level_sink: Option<LogLevelSink>,
     /// Version to report.
     pub version: String,
     /// Whether to run one token through a model once it is loaded, so that the first request finds it warm.
@@ -36,10 +42,16 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// A server with this model loader; no sink, warm-up on.
+    /// A server with this model loader; no sinks, warm-up on.
     #[must_use]
     pub fn new(model_loader: ModelLoader) -> Self {
-        Self { model_loader, trace_sink: None, version: env!("CARGO_PKG_VERSION").to_owned(), warm_up: true }
+        Self {
+            model_loader,
+            trace_sink: None,
+            log_level_sink: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            warm_up: true,
+        }
     }
 }
 

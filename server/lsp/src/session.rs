@@ -1,7 +1,6 @@
 //! All state, with one owner: the loop. Must hold: everything in here is valid after each statement that can panic, so
 //! that a panic in one turn leaves a session that works.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -64,7 +63,7 @@ pub(crate) struct Session {
     pub(crate) settings: Arc<Settings>,
     /// Tells suggestions that were made under other settings, or by another model.
     pub(crate) settings_key: u64,
-    shown_problems: HashSet<SettingsProblem>,
+    shown_problems: Vec<SettingsProblem>,
     /// Messages for the user that wait until the client may be told.
     early_messages: Vec<(MessageType, String)>,
     pub(crate) documents: Documents,
@@ -92,7 +91,7 @@ impl Session {
             layers: SettingsLayers::default(),
             settings: Arc::default(),
             settings_key: 0,
-            shown_problems: HashSet::new(),
+            shown_problems: Vec::new(),
             early_messages: Vec::new(),
             documents: Documents::default(),
             requests: Requests::default(),
@@ -179,19 +178,27 @@ impl Session {
     /// Applies what the layers of settings say now. A change of the model loads the new one.
     pub(crate) fn apply_settings(&mut self) {
         let (settings, problems) = self.layers.resolve();
-        for problem in problems {
-            // The same mistake is not told again with every change of another setting.
-            if self.shown_problems.insert(problem.clone()) {
-                self.early_messages.push((MessageType::Warning, format!("Fimble: {problem}")));
-            }
-        }
+        // A mistake is not told again with every change of another setting.
+        let news = problems.iter().filter(|problem| !self.shown_problems.contains(problem));
+        self.early_messages.extend(news.map(|problem| (MessageType::Warning, format!("Fimble: {problem}"))));
+        self.shown_problems = problems;
         if self.is_initialized {
             self.send_early_messages();
         }
-        let needs_load = settings.enabled
-            && (settings.model != self.settings.model
-                || matches!(self.model, ModelState::Idle | ModelState::Failed(_)));
         let is_new = settings != *self.settings;
+        // A model that could not be loaded is tried again when something changes, but not when a client only repeats
+        // its settings.
+        let needs_load = settings.enabled
+            && match &self.model {
+                ModelState::Idle => true,
+                ModelState::Failed(_) => is_new,
+                ModelState::Loading | ModelState::Ready(_) => settings.model != self.settings.model,
+            };
+        if let (Some(level), Some(sink)) = (settings.log_level, &self.options.log_level_sink)
+            && settings.log_level != self.settings.log_level
+        {
+            sink(level);
+        }
         self.settings = Arc::new(settings);
         if is_new {
             self.settings_key += 1;
@@ -201,13 +208,13 @@ impl Session {
         }
     }
 
-    fn load_model(&mut self) {
+    /// Loads the model of the settings, in the place of what is there.
+    pub(crate) fn load_model(&mut self) {
         self.load_serial += 1;
         let serial = self.load_serial;
         self.visible_load = None;
         self.settings_key += 1;
-        // The old model is let go first: two at once may not fit into memory.
-        self.model = ModelState::Loading;
+        let replaced = std::mem::replace(&mut self.model, ModelState::Loading);
         if self.is_initialized {
             self.announce_load();
         }
@@ -217,6 +224,7 @@ impl Session {
             serial,
             self.options.warm_up,
             self.events.clone(),
+            replaced,
         );
         if let Err(error) = started {
             let cause = format!("cannot start a thread to load the model: {error}");
@@ -272,8 +280,10 @@ impl Session {
                     self.outgoing.send(Message::Progress { serial, value });
                 }
             }
-            // A newer load has taken its place; its model is let go.
-            LoadReport::Done(_) if serial != self.load_serial => {}
+            // A newer load has taken its place. Letting a model go can take a while: not on the loop.
+            LoadReport::Done(unwanted) if serial != self.load_serial => {
+                self.parses.spawn(move || drop(unwanted))
+            }
             LoadReport::Done(result) => {
                 if is_visible {
                     let message = if result.is_ok() { "ready" } else { "failed" };

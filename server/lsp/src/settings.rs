@@ -91,6 +91,22 @@ pub enum LogLevel {
     Trace,
 }
 
+impl LogLevel {
+    /// Directives for a log filter (`tracing_subscriber::EnvFilter`). The transport is kept at warnings whatever the
+    /// level: below that it logs whole messages, and with them code.
+    #[must_use]
+    pub fn filter(self) -> String {
+        let (level, transport) = match self {
+            Self::Error => ("error", "error"),
+            Self::Warn => ("warn", "warn"),
+            Self::Info => ("info", "warn"),
+            Self::Debug => ("debug", "warn"),
+            Self::Trace => ("trace", "warn"),
+        };
+        format!("{level},tower_lsp_server={transport}")
+    }
+}
+
 /// Whether `textDocument/completion` answers with suggestions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompletionAnswers {
@@ -116,8 +132,8 @@ pub struct Settings {
     pub model: ModelSettings,
     /// Whether `textDocument/completion` answers: `completion`.
     pub completion_answers: CompletionAnswers,
-    /// How much is logged: `logLevel`. The process that set up logging decides whether it can follow.
-    pub log_level: LogLevel,
+    /// How much is logged: `logLevel`. None leaves it as the process was started.
+    pub log_level: Option<LogLevel>,
 }
 
 impl Default for Settings {
@@ -131,7 +147,7 @@ impl Default for Settings {
             },
             model: ModelSettings::default(),
             completion_answers: CompletionAnswers::Auto,
-            log_level: LogLevel::Warn,
+            log_level: None,
         }
     }
 }
@@ -297,7 +313,7 @@ impl Settings {
                 Some(AutoAlwaysNever::Never) => CompletionAnswers::Never,
                 Some(AutoAlwaysNever::Auto) | None => CompletionAnswers::Auto,
             },
-            log_level: options.log_level.unwrap_or(default.log_level),
+            log_level: options.log_level,
         }
     }
 }

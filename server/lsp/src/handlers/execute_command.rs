@@ -18,8 +18,10 @@ pub(crate) const STATUS: &str = "fimble.status";
 pub(crate) const ACCEPTED: &str = "fimble.accepted";
 /// A suggestion was rejected. Argument: `{"id": …}`, or `{"textDocument": …, "position": …}`.
 pub(crate) const DISMISSED: &str = "fimble.dismissed";
+/// Loads the model again, after what was missing was added.
+pub(crate) const RELOAD: &str = "fimble.reload";
 /// All of them.
-pub(crate) const COMMANDS: [&str; 4] = [WHY, STATUS, ACCEPTED, DISMISSED];
+pub(crate) const COMMANDS: [&str; 5] = [WHY, STATUS, ACCEPTED, DISMISSED, RELOAD];
 
 pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply: Reply) {
     let argument = params.arguments.first().unwrap_or(&Value::Null);
@@ -31,6 +33,10 @@ pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply
             Ok(Value::Null)
         }
         DISMISSED => dismissed(session, argument),
+        RELOAD => {
+            session.load_model();
+            Ok(Value::Null)
+        }
         other => {
             let commands = COMMANDS.join(", ");
             Err(Error::invalid_params(format!("Unknown command {other}. Commands are {commands}.")))

@@ -91,6 +91,12 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
     assert_eq!(failed["state"], "failed");
     assert!(failed["reason"].as_str().unwrap().contains("truncated"));
 
+    // Repeated settings are no reason to try again; the command is.
+    client
+        .notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "/broken", "threads": 3}}));
+    client.execute_command("fimble.reload", &json!([])).unwrap();
+    client.next_message("window/showMessage").unwrap();
+
     client.notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "panics"}}));
     let message = client.next_message("window/showMessage").unwrap();
     assert!(message.params["message"].as_str().unwrap().contains("internal error"));
@@ -99,7 +105,7 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
     wait_for_state(&client, "ready");
     assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
     let models: Vec<String> = wanted.lock().unwrap().iter().map(|settings| settings.model.clone()).collect();
-    assert_eq!(models, ["/broken", "panics", "good"]);
+    assert_eq!(models, ["/broken", "/broken", "panics", "good"]);
     assert_eq!(wanted.lock().unwrap()[0].threads, Some(3));
 }
 

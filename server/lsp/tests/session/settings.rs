@@ -1,5 +1,6 @@
 //! Settings from the client: what applies, and what is said about what does not.
 
+use fimble_lsp::LogLevel;
 use fimble_lsp::client::InlineTrigger;
 use serde_json::json;
 
@@ -27,6 +28,25 @@ fn a_bad_value_is_shown_once_and_the_rest_applies() {
     client.notify("workspace/didChangeConfiguration", &json!({"settings": {"fimble": {"threads": 0}}}));
     let message = client.next_message("window/showMessage").unwrap();
     assert!(message.params["message"].as_str().unwrap().contains("fimble.threads"));
+}
+
+#[test]
+fn the_log_level_is_passed_on_when_it_is_set() {
+    let (sender, levels) = std::sync::mpsc::channel();
+    let mut options = crate::support::options(&Scripted::saying("x();"));
+    options.log_level_sink = Some(std::sync::Arc::new(move |level| sender.send(level).unwrap()));
+    let client = fimble_lsp::client::Client::start(options).unwrap().strict();
+    client.initialize(&inline_capabilities(), &json!({"threads": 1})).unwrap();
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"logLevel": "debug"}}));
+    let level = levels.recv().unwrap();
+    assert_eq!(level, LogLevel::Debug);
+    assert_eq!(level.filter(), "debug,tower_lsp_server=warn");
+    client.notify(
+        "workspace/didChangeConfiguration",
+        &json!({"settings": {"logLevel": "debug", "maxLines": 2}}),
+    );
+    crate::support::status(&client);
+    assert!(levels.try_recv().is_err());
 }
 
 #[test]
