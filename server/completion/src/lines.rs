@@ -10,6 +10,15 @@ use fimble_syntax::{BlockStyle, Language};
 /// Columns of a tab. Only differences matter; files that mix tabs and spaces mostly mean 4.
 pub(crate) const TAB_WIDTH: usize = 4;
 
+/// What is looked at of a line that is not the cursor's. Longer ones are data, and copying them would cost time.
+const HEAD_BYTES: usize = 1024;
+
+/// The start of a line, which is the whole line unless it is a monster.
+pub(crate) fn line_head(text: &Text, line: usize) -> Cow<'_, str> {
+    let start = text.line_start(line);
+    text.slice(start..text.line_end(line).min(start + HEAD_BYTES))
+}
+
 /// Columns of the white space that a line begins with.
 pub(crate) fn indentation(line: &str) -> usize {
     leading_space(line).chars().map(|ch| if ch == '\t' { TAB_WIDTH } else { 1 }).sum()
@@ -58,13 +67,13 @@ pub(crate) fn line_break(text: &Text, line: usize) -> &'static str {
 
 /// The nearest line above `line` that has text, looked for over at most 64 lines.
 pub(crate) fn text_line_above(text: &Text, line: usize) -> Option<usize> {
-    (line.saturating_sub(64)..line).rev().find(|above| !is_blank(&text.line(*above)))
+    (line.saturating_sub(64)..line).rev().find(|above| !is_blank(&line_head(text, *above)))
 }
 
 /// The next `count` lines below `line` that have text, looked for over at most 64 lines.
 pub(crate) fn text_lines_below(text: &Text, line: usize, count: usize) -> Vec<String> {
     (line + 1..text.n_lines().min(line + 65))
-        .map(|below| text.line(below).into_owned())
+        .map(|below| line_head(text, below).into_owned())
         .filter(|below| !is_blank(below))
         .take(count)
         .collect()

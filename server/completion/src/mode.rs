@@ -4,7 +4,7 @@
 use fimble_syntax::{Language, Region};
 
 use crate::input::Cursor;
-use crate::lines::{is_blank, opens_block, text_line_above};
+use crate::lines::{is_blank, line_head, opens_block, text_line_above};
 use crate::{CursorInput, MultiLine};
 
 /// How many lines a suggestion may have.
@@ -60,7 +60,7 @@ fn blank_line(input: &CursorInput<'_>, cursor: &Cursor) -> (Mode, &'static str) 
     let Some(above) = text_line_above(input.text, cursor.line) else {
         return (Mode::SingleLine, "at the start of the file");
     };
-    let above_line = input.text.line(above);
+    let above_line = line_head(input.text, above);
     if above + 1 == cursor.line && is_comment(&above_line, input.language) {
         return (Mode::MultiLine, "below a comment");
     }

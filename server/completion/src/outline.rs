@@ -9,7 +9,7 @@ use std::ops::Range;
 use fimble_document::Text;
 use fimble_syntax::{Language, SyntaxTree};
 
-use crate::lines::{indentation, is_blank};
+use crate::lines::{indentation, is_blank, line_head};
 
 /// How many lines are looked at for headers. Blocks are shorter; the bound is for data files.
 const MAX_LINES_UPWARDS: usize = 3000;
@@ -35,7 +35,7 @@ pub(crate) fn headers_above(
     let mut limit = usize::MAX;
     let mut end_of_header: Option<usize> = None;
     for above in (line.saturating_sub(MAX_LINES_UPWARDS)..line).rev() {
-        let content = text.line(above);
+        let content = line_head(text, above);
         let content = content.as_ref();
         if is_blank(content) || is_aside(content, language) {
             continue;
@@ -100,7 +100,7 @@ pub(crate) fn imports_above(text: &Text, tree: Option<&SyntaxTree>, before: usiz
         .map(|line| (line, text.line_start(line)..text.line_start(line + 1)))
         .take_while(|(_, range)| range.end <= before)
         .filter(|(line, _)| {
-            let content = text.line(*line);
+            let content = line_head(text, *line);
             IMPORT_WORDS.iter().any(|word| content.starts_with(word))
         })
         .map(|(_, range)| range)

@@ -9,8 +9,8 @@ use crate::CursorInput;
 use crate::brackets::{is_only_auto_closed, missing_closers};
 use crate::input::Cursor;
 use crate::lines::{
-    TAB_WIDTH, indentation, indentation_unit, is_blank, leading_space, opens_block, text_line_above,
-    text_lines_below,
+    TAB_WIDTH, indentation, indentation_unit, is_blank, leading_space, line_head, opens_block,
+    text_line_above, text_lines_below,
 };
 
 /// How many lines on either side a suggestion is compared with.
@@ -63,7 +63,7 @@ impl Surroundings {
         let mut lines_above = Vec::new();
         let mut line = cursor.line;
         while let Some(above) = text_line_above(input.text, line).filter(|_| lines_above.len() < N_LINES) {
-            lines_above.push(input.text.line(above).into_owned());
+            lines_above.push(line_head(input.text, above).into_owned());
             line = above;
         }
         let expected_indentation = lines_above.first().map_or(0, |line| {

@@ -1,8 +1,8 @@
 //! Which bytes the model reads.
 //!
 //! Must hold: while somebody types on one line, nothing that stands before that line in the prompt changes, because all
-//! of it is a function of the lines above; while the cursor moves down, the start moves only every half window; and the
-//! tokens never exceed the budget, which is checked with the tokenizer and not only estimated.
+//! of it is a function of the lines above; while the cursor moves down, the start moves only every two fifths of a
+//! window; and the tokens never exceed the budget, which is checked with the tokenizer and not only estimated.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use fimble_syntax::Region;
 
 use crate::CursorInput;
 use crate::input::Cursor;
-use crate::lines::{indentation, is_blank, model_text};
+use crate::lines::{indentation, is_blank, line_head, model_text};
 use crate::outline::{headers_above, imports_above};
 
 /// Share of the prefix that imports and headers above the window may take, in percent.
@@ -150,13 +150,13 @@ fn prefix_window(
     window
 }
 
-/// The start of a window of at most `bytes` that ends at `end`: a multiple of half the window, moved on to where an item
-/// starts.
+/// The start of a window of at most `bytes` that ends at `end`: a multiple of two fifths of the window, moved on to where an
+/// item starts. The window moves on only when it is full.
 fn quantised_start(input: &CursorInput<'_>, end: usize, bytes: usize) -> usize {
     if end <= bytes {
         return 0;
     }
-    let step = (bytes / 2).max(1);
+    let step = (bytes * 2 / 5).max(1);
     let raw = (end - bytes).div_ceil(step) * step;
     snap(input, raw, raw + step / 2, end)
 }
@@ -181,9 +181,9 @@ fn snap(input: &CursorInput<'_>, raw: usize, limit: usize, end: usize) -> usize 
         return text.floor_char_boundary(raw + 3).min(end);
     }
     let mut best: Option<((usize, bool), usize)> = None;
-    let mut after_blank = line > 0 && is_blank(&text.line(line - 1));
+    let mut after_blank = line > 0 && is_blank(&line_head(text, line - 1));
     while text.line_start(line) < limit.min(end) {
-        let content = text.line(line);
+        let content = line_head(text, line);
         let start = text.line_start(line);
         if is_blank(&content) {
             after_blank = true;
