@@ -1,6 +1,5 @@
 //! `fimble model`: the models on this machine. Must hold: it only asks the store; what a model is and where it lies is known
 //! there.
-#![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
 
 use std::path::PathBuf;
 
@@ -68,17 +67,17 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
             progress.finish();
             let added = added?;
             let size = HumanBytes(added.n_bytes.unwrap_or_default());
-            println!("Added {} ({size}).", added.name);
+            outln!("Added {} ({size}).", added.name);
             if and_use {
                 store.use_model(&added.name)?;
-                println!("It is in use from the next start of a server on.");
+                outln!("It is in use from the next start of a server on.");
             } else {
-                println!("Use it with `fimble model use {}`.", added.name);
+                outln!("Use it with `fimble model use {}`.", added.name);
             }
         }
         ModelCommand::Use { name } => {
             store.use_model(&name)?;
-            println!("{name} is in use from the next start of a server on.");
+            outln!("{name} is in use from the next start of a server on.");
         }
         ModelCommand::Verify { name } => {
             let name = match name {
@@ -91,11 +90,11 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
             let verified = store.verify(&name, &mut |report| progress.store(report));
             progress.finish();
             let verified = verified?;
-            println!("{name} is whole: {} files, {}.", verified.n_files, HumanBytes(verified.n_bytes));
+            outln!("{name} is whole: {} files, {}.", verified.n_files, HumanBytes(verified.n_bytes));
         }
         ModelCommand::Remove { name } => {
             store.remove(&name)?;
-            println!("Removed {name}.");
+            outln!("Removed {name}.");
         }
     }
     Ok(())
@@ -103,7 +102,7 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
 
 fn list(models: &[ModelEntry]) {
     if models.is_empty() {
-        println!("There are no models. Add one with `fimble model add FOLDER`.");
+        outln!("There are no models. Add one with `fimble model add FOLDER`.");
     }
     let width = models.iter().map(|model| model.name.len()).max().unwrap_or_default();
     for model in models {
@@ -116,6 +115,6 @@ fn list(models: &[ModelEntry]) {
             (Some(_), Some(source)) => format!("from {source}"),
             (Some(path), None) => format!("in {}", path.display()),
         };
-        println!("{mark} {:width$}  {size:>12}  {origin}", model.name);
+        outln!("{mark} {:width$}  {size:>12}  {origin}", model.name);
     }
 }

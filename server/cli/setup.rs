@@ -1,6 +1,5 @@
 //! `fimble setup`: installs ONNX Runtime. Must hold: it says what is installed and how far that was checked, and running it
 //! again mends a damaged installation.
-#![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
 
 use std::path::PathBuf;
 
@@ -31,8 +30,8 @@ pub fn run(args: SetupArgs) -> anyhow::Result<()> {
         if let Some(found) = store.locate()?
             && let Origin::Environment(variable) = found.origin
         {
-            println!("{variable} names {}, so nothing needs to be installed.", found.path.display());
-            println!("`fimble setup --force` installs the pinned library all the same.");
+            outln!("{variable} names {}, so nothing needs to be installed.", found.path.display());
+            outln!("`fimble setup --force` installs the pinned library all the same.");
             return Ok(());
         }
         match store.verify() {
@@ -64,9 +63,9 @@ pub fn run(args: SetupArgs) -> anyhow::Result<()> {
     report_new(&installed);
     match store.locate() {
         Ok(Some(found)) if found.path == installed.path => {}
-        Ok(Some(found)) => println!("Note: {} is used instead, {}.", found.path.display(), found.origin),
+        Ok(Some(found)) => outln!("Note: {} is used instead, {}.", found.path.display(), found.origin),
         Ok(None) => {}
-        Err(error) => println!("Note: it will not be used: {error}."),
+        Err(error) => outln!("Note: it will not be used: {error}."),
     }
     Ok(())
 }
@@ -76,12 +75,12 @@ fn report_new(installed: &InstalledRuntime) {
         report(installed, "its checksum is the pinned one");
     } else {
         report(installed, "no checksum is pinned for this library, so it was taken as it is");
-        println!("  SHA-256 {}", installed.sha256);
+        outln!("  SHA-256 {}", installed.sha256);
     }
 }
 
 fn report(installed: &InstalledRuntime, check: &str) {
     let version = installed.version.as_deref().unwrap_or("of unknown version");
-    println!("ONNX Runtime {version} is installed: {}", installed.path.display());
-    println!("  from {}; {check}", installed.source);
+    outln!("ONNX Runtime {version} is installed: {}", installed.path.display());
+    outln!("  from {}; {check}", installed.source);
 }

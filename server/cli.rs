@@ -1,0 +1,83 @@
+//! The command line: one file per subcommand. Must hold: answers go to standard output, everything else to standard
+//! error; an error is printed once, in `main`, with its cause and its remedy.
+
+/// Writes to standard output. A reader that has gone away (`fimble … | head`) has had enough; that is no error.
+macro_rules! out {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout(), $($argument)*);
+    }};
+}
+
+/// [`out!`] with a line break.
+macro_rules! outln {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($argument)*);
+    }};
+}
+
+pub mod bench;
+pub mod complete;
+pub mod demo;
+pub mod doctor;
+pub mod editors;
+pub mod loader;
+pub mod local_server;
+pub mod lsp;
+pub mod model;
+pub mod progress;
+pub mod setup;
+pub mod state;
+pub mod why;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Completes code with a small model on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "fimble", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the language server on standard input and output
+    Lsp(lsp::LspArgs),
+    /// Type into sample files through the real server and show what it suggests
+    Demo(demo::DemoArgs),
+    /// Complete one place of a file
+    Complete(complete::CompleteArgs),
+    /// Install ONNX Runtime
+    Setup(setup::SetupArgs),
+    /// List, add and choose models
+    Model(model::ModelArgs),
+    /// Check that everything works, and say what to do if not
+    Doctor(doctor::DoctorArgs),
+    /// Say why the last requests were answered with this, or with nothing
+    Why(why::WhyArgs),
+    /// Measure this machine
+    Bench(bench::BenchArgs),
+}
+
+impl Cli {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// What went wrong and what to do about it.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Lsp(args) => lsp::run(args),
+            Command::Demo(args) => demo::run(args),
+            Command::Complete(args) => complete::run(args),
+            Command::Setup(args) => setup::run(args).map(|()| ExitCode::SUCCESS),
+            Command::Model(args) => model::run(args).map(|()| ExitCode::SUCCESS),
+            Command::Doctor(args) => doctor::run(args),
+            Command::Why(args) => why::run(args),
+            Command::Bench(args) => bench::run(args),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! `fimble complete`: one completion of one place, for people and for scripts.
+#![expect(clippy::print_stderr, reason = "why there is no suggestion is no suggestion")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::{Context as _, bail};
+use fimble_lsp::client::{InlineItem, InlineTrigger};
+use fimble_lsp::{Decision, RequestTrace};
+use serde_json::json;
+
+use super::local_server::LocalServer;
+
+/// Arguments of `fimble complete`.
+#[derive(Debug, clap::Args)]
+pub struct CompleteArgs {
+    /// The place: FILE:LINE:COLUMN, lines and columns from 1, columns in characters; the column after the last one is
+    /// the end of the line
+    place: Place,
+    /// Model to use instead of the one in use: a name or a folder
+    #[arg(long)]
+    model: Option<String>,
+    /// Print the suggestion, the range it replaces and the trace as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || format!("{text:?} is not FILE:LINE:COLUMN, such as src/main.rs:10:5");
+        let mut parts = text.rsplitn(3, ':');
+        let mut number = || -> Option<u32> { parts.next()?.parse().ok().filter(|number| *number > 0) };
+        let column = number().ok_or_else(expected)?;
+        let line = number().ok_or_else(expected)?;
+        let file = parts.next().filter(|file| !file.is_empty()).ok_or_else(expected)?;
+        Ok(Self { file: PathBuf::from(file), line, column })
+    }
+}
+
+/// What came of it.
+pub struct Outcome {
+    /// The suggestion, if there is one.
+    pub item: Option<InlineItem>,
+    /// How it came about.
+    pub trace: RequestTrace,
+}
+
+/// Completes a place through the real server.
+///
+/// # Errors
+/// The file cannot be read, the place is outside of it, or the model cannot be loaded.
+pub fn complete(place: &Place, model: Option<&str>) -> anyhow::Result<Outcome> {
+    let file = place.file.display();
+    let bytes = std::fs::read(&place.file).with_context(|| format!("cannot read {file}"))?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        bail!("{file} is not UTF-8 text; convert it first (`iconv -t utf-8`)");
+    };
+    let path = std::path::absolute(&place.file).with_context(|| format!("cannot find {file}"))?;
+    let settings = model.map_or_else(|| json!({}), |model| json!({"model": model}));
+    let server = LocalServer::start(&settings)?;
+    let uri = file_uri(&path);
+    server.client().open(&uri, "", &text);
+    let answer = server.ask(&uri, (place.line - 1, place.column - 1), InlineTrigger::Invoked)?;
+    let trace = server.last_trace()?;
+    if (trace.line, trace.character) != (place.line - 1, place.column - 1) {
+        bail!(
+            "line {}, column {} is outside of {file}; the nearest place is {}:{}",
+            place.line,
+            place.column,
+            trace.line + 1,
+            trace.character + 1
+        );
+    }
+    server.shut_down()?;
+    Ok(Outcome { item: answer.item, trace })
+}
+
+/// The URI of an absolute path: every byte that may not stand in one is escaped.
+pub fn file_uri(path: &std::path::Path) -> String {
+    let path = path.to_string_lossy().replace('\\', "/");
+    let mut uri = String::from(if path.starts_with('/') { "file://" } else { "file:///" });
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri
+}
+
+/// Runs the command. The exit code is 1 when there is no suggestion.
+///
+/// # Errors
+/// As [`complete`].
+pub fn run(args: CompleteArgs) -> anyhow::Result<ExitCode> {
+    let outcome = complete(&args.place, args.model.as_deref())?;
+    if args.json {
+        let suggestion = outcome.item.as_ref().map(|item| {
+            let [start, end] =
+                item.range.map(|(line, character)| json!({"line": line, "character": character}));
+            json!({"text": item.insert_text, "replace": {"start": start, "end": end}})
+        });
+        outln!(
+            "{}",
+            serde_json::to_string_pretty(&json!({"suggestion": suggestion, "trace": outcome.trace}))?
+        );
+    } else if let Some(item) = &outcome.item {
+        outln!("{}", item.insert_text);
+    } else if let Decision::Nothing { sentence, .. } = &outcome.trace.decision {
+        eprintln!("no suggestion: {sentence}");
+    }
+    Ok(if outcome.item.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_from_the_right_so_that_paths_may_hold_colons() {
+        let place: Place = r"C:\src\main.rs:10:5".parse().unwrap();
+        assert_eq!(place, Place { file: PathBuf::from(r"C:\src\main.rs"), line: 10, column: 5 });
+        for wrong in ["main.rs", "main.rs:1", "main.rs:0:1", "main.rs:1:0", ":1:1", "main.rs:a:1"] {
+            assert!(wrong.parse::<Place>().unwrap_err().contains("FILE:LINE:COLUMN"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn uris_escape_what_may_not_stand_in_them() {
+        assert_eq!(file_uri(std::path::Path::new("/a b/ü#.rs")), "file:///a%20b/%C3%BC%23.rs");
+        assert_eq!(file_uri(std::path::Path::new(r"C:\x.rs")), "file:///C:/x.rs");
+    }
+}

@@ -1,0 +1,136 @@
+//! What an editor needs to be told, printed by `fimble doctor --print-config`. Must hold: what is printed works as it
+//! stands when pasted; it names this very binary, so that it need not be on the PATH.
+
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+
+/// Editors whose configuration can be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Editor {
+    /// Visual Studio Code and what is built on it.
+    Vscode,
+    /// Neovim 0.12 or newer.
+    Neovim,
+    /// Helix.
+    Helix,
+}
+
+/// The part of the editor's configuration, `command` being the path of the binary.
+pub fn configuration(editor: Editor, command: &str) -> String {
+    match editor {
+        Editor::Vscode => vscode(command),
+        Editor::Neovim => neovim(command),
+        Editor::Helix => helix(command),
+    }
+}
+
+/// A quoted string that JSON, JavaScript, TOML and Lua all read alike.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(character);
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn neovim(command: &str) -> String {
+    format!(
+        r#"-- Neovim 0.12 or newer: add this to init.lua.
+vim.lsp.config("fimble", {{ cmd = {{ {command}, "lsp" }}, root_markers = {{ ".git" }} }})
+vim.lsp.enable("fimble")
+vim.lsp.inline_completion.enable()
+vim.keymap.set("i", "<Tab>", function()
+  if not vim.lsp.inline_completion.get() then return "<Tab>" end
+end, {{ expr = true, desc = "Accept the suggestion, or insert a tab" }})
+vim.api.nvim_create_user_command("FimbleWhy", function()
+  local client = vim.lsp.get_clients({{ name = "fimble" }})[1]
+  if not client then return vim.notify("fimble is not attached") end
+  client:request("workspace/executeCommand", {{ command = "fimble.why" }}, function(_, why)
+    vim.notify(why and why.text or "no request yet")
+  end)
+end, {{}})
+"#,
+        command = quoted(command)
+    )
+}
+
+/// Languages as Helix names them, with the servers it runs for them by default: an entry replaces that list, so it has to
+/// be repeated.
+const HELIX_LANGUAGES: &[(&str, &[&str])] = &[
+    ("rust", &["rust-analyzer"]),
+    ("python", &["ty", "ruff", "jedi", "pylsp"]),
+    ("javascript", &["typescript-language-server"]),
+    ("jsx", &["typescript-language-server"]),
+    ("typescript", &["typescript-language-server"]),
+    ("tsx", &["typescript-language-server"]),
+    ("go", &["gopls", "golangci-lint-lsp"]),
+    ("c", &["clangd"]),
+    ("cpp", &["clangd"]),
+    ("java", &["jdtls"]),
+    ("c-sharp", &["omnisharp"]),
+    ("ruby", &["ruby-lsp", "solargraph"]),
+    ("php", &["intelephense"]),
+    ("bash", &["bash-language-server"]),
+    ("lua", &["lua-language-server"]),
+    ("json", &["vscode-json-language-server"]),
+    ("toml", &["taplo", "tombi"]),
+    ("yaml", &["yaml-language-server", "ansible-language-server"]),
+    ("html", &["vscode-html-language-server", "superhtml"]),
+    ("css", &["vscode-css-language-server"]),
+    ("markdown", &["marksman", "markdown-oxide"]),
+];
+
+fn helix(command: &str) -> String {
+    let mut out = format!(
+        "# Helix: add this to languages.toml in the configuration folder (`hx --health` names it).\n\
+         # Suggestions are items of the completion menu; moving to one shows it in the text.\n\
+         [language-server.fimble]\ncommand = {}\nargs = [\"lsp\"]\n",
+        quoted(command)
+    );
+    for (language, servers) in HELIX_LANGUAGES {
+        let mut list: Vec<String> = servers.iter().map(|server| quoted(server)).collect();
+        list.push("{ name = \"fimble\", only-features = [\"completion\", \"code-action\"] }".to_owned());
+        let _ =
+            write!(out, "\n[[language]]\nname = \"{language}\"\nlanguage-servers = [{}]\n", list.join(", "));
+    }
+    out
+}
+
+/// A whole extension in two small files: VS Code has no generic language-server client of its own.
+fn vscode(command: &str) -> String {
+    format!(
+        r#"# VS Code: run these lines in a shell, then restart the editor. They write a small extension without dependencies.
+folder="$HOME/.vscode/extensions/fimble.fimble-0.1.0"
+mkdir -p "$folder"
+cat > "$folder/package.json" <<'FIMBLE'
+{manifest}FIMBLE
+cat > "$folder/extension.js" <<'FIMBLE'
+const FIMBLE = {command};
+{extension}FIMBLE
+"#,
+        manifest = include_str!("../../editors/vscode/package.json"),
+        extension = include_str!("../../editors/vscode/extension.js"),
+        command = quoted(command),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_configuration_names_the_binary_with_its_odd_characters_escaped() {
+        for editor in [Editor::Vscode, Editor::Neovim, Editor::Helix] {
+            let text = configuration(editor, r#"C:\odd "path"\fimble"#);
+            assert!(text.contains(r#""C:\\odd \"path\"\\fimble""#), "{text}");
+        }
+    }
+}

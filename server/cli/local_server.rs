@@ -1,0 +1,99 @@
+//! The real server in this process, over the real protocol in memory, for the commands that need answers: `demo`,
+//! `complete`, `why`, `doctor` and `bench`. Must hold: it takes the same way as an editor; positions count characters.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use fimble_lsp::client::{Client, InlineItem, InlineTrigger};
+use fimble_lsp::{RequestTrace, ServerOptions};
+use fimble_store::RuntimeStore;
+use serde_json::{Value, json};
+
+use super::loader;
+use super::progress::ProgressReporter;
+
+/// A server with one client.
+pub struct LocalServer {
+    client: Client,
+}
+
+/// An answer with what it took.
+pub struct Answer {
+    /// The suggestion; none if nothing was suggested.
+    pub item: Option<InlineItem>,
+    /// From sending the request to having the answer.
+    pub elapsed: Duration,
+}
+
+/// What an inline-completion client announces that counts characters.
+pub fn capabilities() -> Value {
+    json!({
+        "general": {"positionEncodings": ["utf-32"]},
+        "textDocument": {"synchronization": {}, "inlineCompletion": {}},
+    })
+}
+
+/// Installs ONNX Runtime if it is missing, with a progress bar.
+///
+/// # Errors
+/// It could not be installed.
+pub fn ensure_runtime() -> anyhow::Result<()> {
+    let mut progress = ProgressReporter::new();
+    RuntimeStore::from_env()?.ensure(&mut |report| progress.store(report))?;
+    Ok(())
+}
+
+impl LocalServer {
+    /// Starts a server with these settings and waits until its model is ready.
+    ///
+    /// # Errors
+    /// The model cannot be loaded.
+    pub fn start(settings: &Value) -> anyhow::Result<Self> {
+        let client = Client::start(ServerOptions::new(loader::model_loader()))?;
+        client.initialize(&capabilities(), settings)?;
+        let server = Self { client };
+        // A request that was asked for waits until the model is there.
+        let uri = "untitled:fimble";
+        server.client.open(uri, "plaintext", "");
+        server.client.inline_completion(uri, (0, 0), InlineTrigger::Invoked)?;
+        server.client.close(uri);
+        let status = server.client.execute_command("fimble.status", &json!([]))?;
+        if status["state"] == "failed" {
+            bail!("{}", status["reason"].as_str().unwrap_or("the model cannot be loaded"));
+        }
+        Ok(server)
+    }
+
+    /// The client, for what is not offered here.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Asks for a suggestion.
+    ///
+    /// # Errors
+    /// The server answered with an error.
+    pub fn ask(&self, uri: &str, place: (u32, u32), trigger: InlineTrigger) -> anyhow::Result<Answer> {
+        let started = Instant::now();
+        let items = self.client.inline_completion(uri, place, trigger)?;
+        Ok(Answer { elapsed: started.elapsed(), item: items.into_iter().next() })
+    }
+
+    /// The trace of the last request.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn last_trace(&self) -> anyhow::Result<RequestTrace> {
+        let why = self.client.execute_command("fimble.why", &json!([]))?;
+        serde_json::from_value(why["trace"].clone()).context("the server has no trace of the request")
+    }
+
+    /// Ends the server.
+    ///
+    /// # Errors
+    /// It did not answer.
+    pub fn shut_down(mut self) -> anyhow::Result<()> {
+        self.client.shut_down()?;
+        Ok(())
+    }
+}

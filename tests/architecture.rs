@@ -1,0 +1,184 @@
+//! The rules of the house, as tests: who may import whom, who may know which library, that nothing can open a socket,
+//! and that every source file says what lives there.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Which of our crates each of our crates may import. Nothing below calls upwards.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("fimble-document", &[]),
+    ("fimble-model", &[]),
+    ("fimble-grammars", &[]),
+    ("fimble-store", &[]),
+    ("fimble-syntax", &["fimble-document", "fimble-grammars"]),
+    ("fimble-engine", &["fimble-model"]),
+    ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
+    (
+        "fimble-lsp",
+        &["fimble-document", "fimble-syntax", "fimble-model", "fimble-completion", "fimble-engine"],
+    ),
+];
+
+/// Which of our crates may know which library.
+const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
+    ("ropey", &["fimble-document"]),
+    ("tree-sitter", &["fimble-syntax", "fimble-grammars"]),
+    ("ort", &["fimble-engine"]),
+    ("tokenizers", &["fimble-engine"]),
+    ("tower-lsp-server", &["fimble-lsp"]),
+];
+
+/// Libraries that speak to the network; none may be in the binary.
+const NETWORK_LIBRARIES: &[&str] = &[
+    "attohttpc",
+    "curl",
+    "h2",
+    "hf-hub",
+    "hyper",
+    "isahc",
+    "native-tls",
+    "openssl",
+    "quinn",
+    "reqwest",
+    "rustls",
+    "tungstenite",
+    "ureq",
+    "websocket",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
+}
+
+/// Name of each workspace package with the names of what it imports outside of tests.
+fn imports(metadata: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let members: BTreeSet<&str> =
+        metadata["workspace_members"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages
+        .iter()
+        .filter(|package| members.contains(package["id"].as_str().unwrap()))
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().unwrap();
+            let normal = dependencies.iter().filter(|dependency| dependency["kind"].is_null());
+            let names = normal.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect();
+            (package["name"].as_str().unwrap().to_owned(), names)
+        })
+        .collect()
+}
+
+#[test]
+fn crates_import_only_what_lies_below_them() {
+    let imports = imports(&metadata());
+    for (name, allowed) in MAY_IMPORT {
+        let ours = imports[*name].iter().filter(|import| import.starts_with("fimble"));
+        for import in ours {
+            assert!(allowed.contains(&import.as_str()), "{name} must not import {import}");
+        }
+    }
+    let unknown: Vec<_> = imports
+        .keys()
+        .filter(|name| *name != "fimble" && !MAY_IMPORT.iter().any(|(known, _)| known == name))
+        .collect();
+    assert!(unknown.is_empty(), "crates without an import rule: {unknown:?}");
+}
+
+#[test]
+fn libraries_stay_in_their_rooms() {
+    for (name, its_imports) in imports(&metadata()) {
+        for (library, rooms) in KNOWN_ONLY_TO {
+            let knows = its_imports.contains(*library);
+            assert!(!knows || rooms.contains(&name.as_str()), "{name} must not know {library}");
+        }
+    }
+}
+
+#[test]
+fn nothing_in_the_binary_can_open_a_socket() {
+    let metadata = metadata();
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
+    let by_id: BTreeMap<&str, &Value> =
+        nodes.iter().map(|node| (node["id"].as_str().unwrap(), node)).collect();
+    let names: BTreeMap<&str, &str> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| (package["id"].as_str().unwrap(), package["name"].as_str().unwrap()))
+        .collect();
+    let mut to_visit: Vec<&str> =
+        metadata["workspace_members"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let mut reached = BTreeSet::new();
+    while let Some(id) = to_visit.pop() {
+        if !reached.insert(id) {
+            continue;
+        }
+        for dependency in by_id[id]["deps"].as_array().unwrap() {
+            let kinds = dependency["dep_kinds"].as_array().unwrap();
+            if kinds.iter().any(|kind| kind["kind"].is_null()) {
+                to_visit.push(dependency["pkg"].as_str().unwrap());
+            }
+        }
+    }
+    for id in reached {
+        let name = names[id];
+        assert!(!NETWORK_LIBRARIES.contains(&name), "{name} speaks to the network");
+        let features: Vec<&str> = by_id[id]["features"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|feature| feature.as_str().unwrap())
+            .collect();
+        match name {
+            "tokio" => assert!(!features.contains(&"net"), "tokio's sockets are switched on"),
+            "ort" | "ort-sys" => assert!(
+                !features
+                    .iter()
+                    .any(|feature| feature.starts_with("download") || feature.starts_with("fetch")),
+                "{name} would download"
+            ),
+            "tokenizers" => assert!(!features.contains(&"http"), "tokenizers would download"),
+            _ => {}
+        }
+    }
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_source_file_says_what_lives_there() {
+    let mut files = Vec::new();
+    for folder in ["server", "grammars", "tests"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    assert!(files.len() > 30, "the folders were not found");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//!"), "{} does not open with //!", file.display());
+        let head: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        assert!(head.len() > 40, "{} says too little at its top", file.display());
+    }
+}
