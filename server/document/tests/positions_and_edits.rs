@@ -114,6 +114,29 @@ proptest! {
         prop_assert_eq!(point.column, before.rsplit('\n').next().unwrap().len());
     }
 
+    /// Texts without a lone `\r` take a short way; edits can take them off it at any time.
+    #[test]
+    fn points_stay_right_under_edits(
+        content in prop::sample::select(vec!["", "a\nb\n", "a\r\nb\r\n", "é\r\n\r\n", "a\rb"]),
+        changes in prop::collection::vec((0usize..12, 0usize..12, prop::sample::select(vec!["", "x", "\n", "\r", "\r\n", "é"])), 1..8),
+    ) {
+        let mut document = Document::new(content, 0);
+        for (version, (first, second, new_text)) in (1..).zip(changes) {
+            let text = document.text();
+            let (start, end) = (first.min(second).min(text.len()), first.max(second).min(text.len()));
+            let [start, end] = [start, end].map(|at| text.position(at, PositionEncoding::Utf8));
+            let change = TextChange { range: Some(PositionRange { start, end }), text: new_text.to_owned() };
+            prop_assert_eq!(document.apply(version, &[change], PositionEncoding::Utf8, |_, _| {}), Ok(()));
+            let content = document.text().to_string();
+            for (offset, _) in content.char_indices().chain([(content.len(), ' ')]) {
+                let before = &content[..offset];
+                let expected = (before.matches('\n').count(), before.rsplit('\n').next().unwrap().len());
+                let point = document.text().point(offset);
+                prop_assert_eq!((point.row, point.column), expected, "{:?} at {}", content, offset);
+            }
+        }
+    }
+
     #[test]
     fn incremental_changes_equal_a_plain_string(
         content in troublesome_text(),
