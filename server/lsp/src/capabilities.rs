@@ -87,7 +87,8 @@ pub(crate) fn server_capabilities(client: &ClientFacts) -> lsp::ServerCapabiliti
         inline_completion_provider: Some(lsp::InlineCompletionProvider::Bool(true)),
         // For editors whose only way to suggest is the menu. Few characters: typing a word asks anyway.
         completion_provider: Some(lsp::CompletionOptions {
-            trigger_characters: Some([" ", "(", "{", ".", "=", ":"].map(str::to_owned).to_vec()),
+            trigger_characters: (!client.shows_inline_completions)
+                .then(|| [" ", "(", "{", ".", "=", ":"].map(str::to_owned).to_vec()),
             ..Default::default()
         }),
         execute_command_provider: Some(lsp::ExecuteCommandOptions {

@@ -169,6 +169,9 @@ impl Session {
 
     /// Starts the parses that nobody waits for.
     pub(crate) fn start_background_parses(&mut self) {
+        if !self.settings.enabled {
+            return;
+        }
         let max_file_bytes = self.settings.completion.max_file_bytes;
         for document in self.documents.iter_mut().filter(|document| document.wants_parse(max_file_bytes)) {
             parse_job::start_background(document, &mut self.parses, &self.events);

@@ -4,11 +4,13 @@ use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use super::PATIENCE;
 use super::inbox::Inbox;
 use crate::framing::{FrameDecoder, append_frame};
 use crate::server::{Ended, ServerOptions, serve};
@@ -94,8 +96,12 @@ impl Link {
                 writer.take();
                 ended
             }
-            Self::Child { process, threads, .. } => {
-                let _ = process.wait();
+            Self::Child { writer, process, threads } => {
+                end_of(process);
+                // Only now: a pipe that closes earlier would be an end of its own.
+                if let Some(writer) = writer.take() {
+                    let _ = writer.send(Vec::new());
+                }
                 for thread in threads.drain(..) {
                     let _ = thread.join();
                 }
@@ -110,6 +116,16 @@ impl Link {
             Self::Child { process, .. } => Some(process),
         }
     }
+}
+
+/// Waits for a process that was told to end, and ends it if it does not.
+fn end_of(process: &mut Child) {
+    let end = Instant::now() + PATIENCE;
+    while matches!(process.try_wait(), Ok(None)) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let _ = process.kill();
+    let _ = process.wait();
 }
 
 fn write_all(input: &mut ChildStdin, queue: &blocking::Receiver<Vec<u8>>) {
