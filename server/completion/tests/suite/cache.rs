@@ -61,6 +61,12 @@ fn brackets_that_the_editor_closes_meanwhile_are_replaced() {
 }
 
 #[test]
+fn text_that_came_right_of_the_cursor_is_not_replaced() {
+    let (mut cache, _, offset) = cached("b = $0\nc = 3\n", 0, "compute(a)");
+    assert!(cache.lookup(1, &Text::new("b = other\nc = 3\n"), offset, SETTINGS, None).is_none());
+}
+
+#[test]
 fn edits_elsewhere_keep_a_suggestion_and_edits_nearby_do_not() {
     let far = "x = 0  # far away\n".repeat(100);
     let (mut cache, content, offset) = cached(&format!("{far}b = $0\nc = 3\n{far}"), 0, "compute(a)");
