@@ -31,8 +31,9 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
     /// Sequences whose keys and values are kept, at least 1.
     pub kv_slots: usize,
-    /// Most memory for keys and values in bytes. The sequence being worked on is kept even if it alone needs more.
-    pub kv_bytes: usize,
+    /// Most memory for keys and values in bytes; by default half of that of the weights, and at least 32 MiB. The sequence
+    /// being worked on is kept even if it alone needs more.
+    pub kv_bytes: Option<usize>,
     /// Longest sequence of prompt and new tokens; the model's own context by default, and never more than that.
     pub max_context: Option<usize>,
     /// Tokens of a prompt that are evaluated at once. More is faster, fewer can be cancelled sooner.
@@ -47,9 +48,9 @@ impl Default for EngineOptions {
         Self {
             threads: None,
             kv_slots: 4,
-            kv_bytes: 256 << 20,
+            kv_bytes: None,
             max_context: None,
-            prefill_chunk: 128,
+            prefill_chunk: 64,
             onnx_file: None,
         }
     }
@@ -88,9 +89,11 @@ impl Engine {
         let graph = Graph::read(&session, source, &file, &config)?;
         let own_context = config.context_length.filter(|length| *length > 0).unwrap_or(UNKNOWN_CONTEXT);
         let context_length = options.max_context.map_or(own_context, |most| most.clamp(1, own_context));
+        let weight_bytes =
+            data_files(source, &file).iter().chain([&file]).map(|file| source.length(file)).sum();
         let limits = Limits {
             kv_slots: options.kv_slots,
-            kv_bytes: options.kv_bytes,
+            kv_bytes: options.kv_bytes.unwrap_or(default_kv_bytes(weight_bytes)),
             max_tokens: context_length,
             prefill_chunk: options.prefill_chunk,
         };
@@ -106,7 +109,6 @@ impl Engine {
                 "Use the tokenizer.json that belongs to the model",
             ));
         }
-        let weights = data_files(source, &file).iter().chain([&file]).map(|file| source.length(file)).sum();
         let shares_memory = evaluator.shares_memory();
         let fim = FimTemplate::detect(&tokenizer);
         let mut end_tokens = config.end_tokens.clone();
@@ -123,7 +125,7 @@ impl Engine {
             vocabulary,
             fim,
             bos: tokenizer.bos(),
-            weight_bytes: weights,
+            weight_bytes,
             load_time: started.elapsed(),
         };
         tracing::info!(name = %info.name, file, threads, context_length, shares_memory, load = ?info.load_time, "model loaded");
@@ -161,6 +163,11 @@ impl Engine {
     pub fn shares_memory(&self) -> Result<bool, ModelError> {
         self.worker.run(Priority::Interactive, |evaluator, _| Ok(evaluator.shares_memory()))
     }
+}
+
+/// A cache in proportion to its model: whoever has the memory for the weights has some more for it.
+fn default_kv_bytes(weight_bytes: u64) -> usize {
+    usize::try_from(weight_bytes / 2).unwrap_or(usize::MAX).max(32 << 20)
 }
 
 impl Model for Engine {

@@ -162,7 +162,42 @@ fn byte_of_char() -> Vec<Option<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Notation, byte_of_char, push_bytes};
+    use super::{Notation, TokenBytes, byte_of_char, push_bytes};
+
+    fn table(tokens: &[&str]) -> TokenBytes {
+        let mut table = TokenBytes {
+            bytes: Vec::new(),
+            starts: vec![0],
+            known: Vec::new(),
+            sorted: std::sync::OnceLock::new(),
+        };
+        for token in tokens {
+            table.bytes.extend_from_slice(token.as_bytes());
+            table.starts.push(u32::try_from(table.bytes.len()).unwrap());
+            table.known.push(true);
+        }
+        table
+    }
+
+    #[test]
+    fn tokens_that_can_begin_a_text_are_all_found() {
+        let tokens = ["print", "p", "", "pr", "q", "println", "pri", "rint", "printf", "ri", "prinz", "pri"];
+        let table = table(&tokens);
+        for wanted in ["print", "p", "pri", "println!", "x", "prix"] {
+            let fits =
+                |token: &&str| !token.is_empty() && (token.starts_with(wanted) || wanted.starts_with(*token));
+            let expected: Vec<u32> =
+                (0..).zip(tokens).filter(|(_, token)| fits(token)).map(|(id, _)| id).collect();
+            assert_eq!(table.able_to_begin(wanted.as_bytes()), expected, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn ids_that_do_not_exist_have_no_bytes() {
+        assert_eq!(table(&["a"]).bytes(0), b"a");
+        assert_eq!(table(&["a"]).bytes(1), b"");
+        assert_eq!(table(&["a"]).bytes(u32::MAX), b"");
+    }
 
     #[test]
     fn tokens_are_read_in_both_notations() {

@@ -98,7 +98,7 @@ fn log_probabilities_are_those_of_the_raw_logits() {
 
 #[test]
 fn models_with_grouped_attention_share_memory_and_the_others_do_not() {
-    for (name, expected) in MODELS.iter().zip([true, true, false, false, false]) {
+    for (name, expected) in MODELS.iter().zip([true, true, false, false, false, false]) {
         assert_eq!(engine(name).shares_memory(), Ok(expected), "{name}");
     }
 }

@@ -176,7 +176,7 @@ fn a_short_common_beginning_is_copied_and_the_long_prompt_stays() {
 #[test]
 fn the_memory_bound_empties_the_slot_that_was_not_used_for_longest() {
     // A token of this model takes 2 layers of 2 heads of 16 numbers, twice: 512 bytes.
-    let engine = engine_with("llama-optimum", EngineOptions { kv_bytes: 512 * 100, ..one_thread() });
+    let engine = engine_with("llama-optimum", EngineOptions { kv_bytes: Some(512 * 100), ..one_thread() });
     let prompts = [a_prompt(40, 1), a_prompt(40, 2), a_prompt(40, 5)];
     for prompt in &prompts {
         complete(&engine, tokens(prompt), 0);

@@ -10,7 +10,8 @@ use fimble_model::{
 };
 
 /// Models with known answers.
-pub const MODELS: [&str; 5] = ["llama-genai", "qwen2-genai", "llama-optimum", "gpt2-optimum", "llama-fp16"];
+pub const MODELS: [&str; 6] =
+    ["llama-genai", "qwen2-genai", "llama-optimum", "gpt2-optimum", "llama-fp16", "gpt2-merged"];
 
 /// Loads the runtime, once for all tests.
 pub fn load_runtime() {
