@@ -31,7 +31,7 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
     /// Sequences whose keys and values are kept, at least 1.
     pub kv_slots: usize,
-    /// Most memory for keys and values in bytes; by default half of that of the weights, and at least 32 MiB. The sequence
+    /// Most memory for keys and values in bytes; by default half of that of the weights, and at least 24 MiB. The sequence
     /// being worked on is kept even if it alone needs more.
     pub kv_bytes: Option<usize>,
     /// Longest sequence of prompt and new tokens; the model's own context by default, and never more than that.
@@ -167,7 +167,7 @@ impl Engine {
 
 /// A cache in proportion to its model: whoever has the memory for the weights has some more for it.
 fn default_kv_bytes(weight_bytes: u64) -> usize {
-    usize::try_from(weight_bytes / 2).unwrap_or(usize::MAX).max(32 << 20)
+    usize::try_from(weight_bytes / 2).unwrap_or(usize::MAX).max(24 << 20)
 }
 
 impl Model for Engine {
