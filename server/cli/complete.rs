@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
+use fimble_document::{Position, PositionEncoding, Text};
 use fimble_lsp::client::{InlineItem, InlineTrigger};
 use fimble_lsp::{Decision, RequestTrace};
 use serde_json::json;
@@ -69,22 +70,25 @@ pub fn complete(place: &Place, model: Option<&str>) -> anyhow::Result<Outcome> {
     let Ok(text) = String::from_utf8(bytes) else {
         bail!("{file} is not UTF-8 text; convert it first (`iconv -t utf-8`)");
     };
+    let wanted = Position { line: place.line - 1, character: place.column - 1 };
+    let document = Text::new(&text);
+    let nearest =
+        document.position(document.offset(wanted, PositionEncoding::Utf32), PositionEncoding::Utf32);
+    if nearest != wanted {
+        let (line, column) = (nearest.line + 1, nearest.character + 1);
+        bail!(
+            "{file}:{}:{} is outside of the file; the nearest place is {line}:{column}",
+            place.line,
+            place.column
+        );
+    }
     let path = std::path::absolute(&place.file).with_context(|| format!("cannot find {file}"))?;
     let settings = model.map_or_else(|| json!({}), |model| json!({"model": model}));
     let server = LocalServer::start(&settings)?;
     let uri = file_uri(&path);
     server.client().open(&uri, "", &text);
-    let answer = server.ask(&uri, (place.line - 1, place.column - 1), InlineTrigger::Invoked)?;
+    let answer = server.ask(&uri, (wanted.line, wanted.character), InlineTrigger::Invoked)?;
     let trace = server.last_trace()?;
-    if (trace.line, trace.character) != (place.line - 1, place.column - 1) {
-        bail!(
-            "line {}, column {} is outside of {file}; the nearest place is {}:{}",
-            place.line,
-            place.column,
-            trace.line + 1,
-            trace.character + 1
-        );
-    }
     server.shut_down()?;
     Ok(Outcome { item: answer.item, trace })
 }
