@@ -5,6 +5,7 @@
 //! crate that knows the protocol's types; edits take effect in the order in which they were read; every request is
 //! answered exactly once; nothing on the loop waits for a model, a parse, the client or the disk.
 
+mod answers;
 mod capabilities;
 pub mod client;
 mod completion_job;
@@ -29,14 +30,13 @@ mod suggest;
 mod trace;
 mod trace_ring;
 mod trace_text;
+mod unfit;
 mod workers;
 
 pub use model_state::{LoadProgress, ModelLoader, ModelSettings};
 pub use panics::install_panic_hook;
 pub use server::{Ended, LogLevelSink, ServerOptions, serve};
-pub use settings::{
-    AutoAlwaysNever, CompletionAnswers, LanguageOptions, LogLevel, Options, Settings, SettingsProblem,
-};
+pub use settings::{AutoAlwaysNever, LanguageOptions, LogLevel, Options, Settings, SettingsProblem};
 pub use trace::{
     AnswerPath, Decision, FilterTrace, PieceTrace, RequestTrace, StepTimes, TokenCounts, TraceMethod,
     TraceTrigger,

@@ -10,6 +10,7 @@ use serde_json::json;
 use tower_lsp_server::gen_lsp_types::MessageType;
 use tower_lsp_server::jsonrpc::Error;
 
+use crate::answers;
 use crate::capabilities::ClientFacts;
 use crate::documents::Documents;
 use crate::event::{Event, EventSender, Notification, Request};
@@ -163,7 +164,7 @@ impl Session {
 
     fn answer_all_cancelled(&mut self) {
         for pending in self.requests.take_all() {
-            suggest::answer_cancelled(self, pending, "the server is shutting down");
+            answers::cancelled(self, pending, "the server is shutting down");
         }
     }
 

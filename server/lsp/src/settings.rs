@@ -39,23 +39,38 @@ const KEYS: [(&str, &str); 16] = [
 /// What the user wrote, as far as it has the right types. Keys are in camel case; unknown ones are reported.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(missing_docs, reason = "each key is documented at the field of the same name of Settings")]
 pub struct Options {
+    /// Whether there are suggestions at all.
     pub enabled: Option<bool>,
+    /// Which languages get none.
     pub languages: Option<LanguageOptions>,
+    /// When a suggestion may have several lines.
     pub multi_line: Option<AutoAlwaysNever>,
+    /// Lines of a suggestion, 1 to 100.
     pub max_lines: Option<u32>,
+    /// Tokens that are generated, 1 to 1024.
     pub max_new_tokens: Option<u32>,
+    /// Tokens that the model reads, 64 to 131072.
     pub context_tokens: Option<u32>,
+    /// Mean probability below which nothing is shown, 0 to 1.
     pub min_confidence: Option<f32>,
+    /// Whether to suggest in comments.
     pub in_comments: Option<bool>,
+    /// Whether to suggest in strings.
     pub in_strings: Option<bool>,
+    /// Whether suggestions that add syntax errors are cut or dropped.
     pub syntax_check: Option<bool>,
+    /// "bundled", the name of an added model, or the path of a model folder.
     pub model: Option<String>,
+    /// Threads that compute, 1 to 256.
     pub threads: Option<u32>,
+    /// Whether `textDocument/completion` answers with suggestions.
     pub completion: Option<AutoAlwaysNever>,
+    /// Size in bytes over which a document gets none, up to 2^30.
     pub max_file_bytes: Option<u64>,
+    /// How much is logged.
     pub log_level: Option<LogLevel>,
+    /// Whether a prompt that ends inside a token is mended.
     pub heal: Option<bool>,
 }
 
@@ -82,12 +97,16 @@ pub enum AutoAlwaysNever {
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names of the levels say it")]
 pub enum LogLevel {
+    /// What failed.
     Error,
+    /// And what is odd.
     Warn,
+    /// And what was started and ended.
     Info,
+    /// And every request.
     Debug,
+    /// And everything else.
     Trace,
 }
 
@@ -107,17 +126,6 @@ impl LogLevel {
     }
 }
 
-/// Whether `textDocument/completion` answers with suggestions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CompletionAnswers {
-    /// Only for clients that cannot show inline completions.
-    Auto,
-    /// For every client.
-    Always,
-    /// For none.
-    Never,
-}
-
 /// What holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -130,8 +138,9 @@ pub struct Settings {
     pub completion: CompletionSettings,
     /// Which model computes, and with how many threads: `model`, `threads`.
     pub model: ModelSettings,
-    /// Whether `textDocument/completion` answers: `completion`.
-    pub completion_answers: CompletionAnswers,
+    /// Whether `textDocument/completion` answers with suggestions; auto means for clients that cannot show inline
+    /// completions: `completion`.
+    pub completion_answers: AutoAlwaysNever,
     /// How much is logged: `logLevel`. None leaves it as the process was started.
     pub log_level: Option<LogLevel>,
 }
@@ -146,7 +155,7 @@ impl Default for Settings {
                 ..CompletionSettings::default()
             },
             model: ModelSettings::default(),
-            completion_answers: CompletionAnswers::Auto,
+            completion_answers: AutoAlwaysNever::Auto,
             log_level: None,
         }
     }
@@ -308,11 +317,7 @@ impl Settings {
                 .unwrap_or_default(),
             completion,
             model: ModelSettings { model: model.unwrap_or(default.model.model), threads },
-            completion_answers: match options.completion {
-                Some(AutoAlwaysNever::Always) => CompletionAnswers::Always,
-                Some(AutoAlwaysNever::Never) => CompletionAnswers::Never,
-                Some(AutoAlwaysNever::Auto) | None => CompletionAnswers::Auto,
-            },
+            completion_answers: options.completion.unwrap_or(default.completion_answers),
             log_level: options.log_level,
         }
     }

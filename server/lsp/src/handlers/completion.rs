@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use tower_lsp_server::gen_lsp_types as lsp;
 use tower_lsp_server::jsonrpc::Id;
 
+use crate::answers::Shown;
 use crate::convert::to_proto;
 use crate::event::Reply;
 use crate::protocol::CompletionParams;
 use crate::session::Session;
-use crate::settings::CompletionAnswers;
-use crate::suggest::{self, Ask, Shown};
+use crate::settings::AutoAlwaysNever;
+use crate::suggest::{self, Ask};
 use crate::trace::TraceMethod;
 
 /// Characters of a label; longer lines are cut.
@@ -19,9 +20,9 @@ const MAX_LABEL: usize = 60;
 
 pub(crate) fn handle(session: &mut Session, id: Id, params: &CompletionParams, reply: Reply) {
     let answers = match session.settings.completion_answers {
-        CompletionAnswers::Auto => !session.client.shows_inline_completions,
-        CompletionAnswers::Always => true,
-        CompletionAnswers::Never => false,
+        AutoAlwaysNever::Auto => !session.client.shows_inline_completions,
+        AutoAlwaysNever::Always => true,
+        AutoAlwaysNever::Never => false,
     };
     if !answers {
         // Not worth a trace: the client gets its suggestions inline.

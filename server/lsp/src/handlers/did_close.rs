@@ -1,8 +1,8 @@
 //! `textDocument/didClose`. Must hold: nothing of the document stays.
 
+use crate::answers;
 use crate::protocol::DocumentOnly;
 use crate::session::Session;
-use crate::suggest;
 
 pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
     match session.documents.close(&params.text_document.uri) {
@@ -14,7 +14,7 @@ pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
 /// Frees what belongs to a document that is gone.
 pub(crate) fn forget(session: &mut Session, document: u64) {
     for pending in session.requests.take_of_document(document) {
-        suggest::answer_closed(session, pending);
+        answers::closed(session, pending);
     }
     session.suggestions.forget(document);
     if session.last_shown.as_ref().is_some_and(|shown| shown.document == document) {

@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 use tower_lsp_server::jsonrpc::Id;
 
+use crate::answers::Shown;
 use crate::convert::to_proto;
 use crate::event::Reply;
 use crate::handlers::execute_command::ACCEPTED;
 use crate::protocol::InlineCompletionParams;
 use crate::session::Session;
-use crate::suggest::{self, Ask, Shown};
+use crate::suggest::{self, Ask};
 use crate::trace::TraceMethod;
 
 pub(crate) fn handle(session: &mut Session, id: Id, params: InlineCompletionParams, reply: Reply) {

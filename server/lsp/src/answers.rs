@@ -1,0 +1,140 @@
+//! Ways to answer a request for a suggestion. Must hold: every one of them ends in [`finish`], which keeps the trace and
+//! sends the answer.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use fimble_completion::Suggestion;
+use fimble_document::{PositionEncoding, Text};
+use serde_json::Value;
+use tower_lsp_server::jsonrpc::{Error, Id};
+
+use crate::event::Reply;
+use crate::handlers;
+use crate::requests::Pending;
+use crate::session::{Session, ShownSuggestion};
+use crate::suggest::Place;
+use crate::trace::{RequestTrace, TraceMethod, micros};
+
+/// What a method's answer is made from.
+pub(crate) struct Shown<'a> {
+    pub(crate) suggestion: &'a Suggestion,
+    pub(crate) text: &'a Text,
+    pub(crate) offset: usize,
+    pub(crate) encoding: PositionEncoding,
+    pub(crate) language_id: &'a str,
+    pub(crate) trace: &'a RequestTrace,
+}
+
+impl Shown<'_> {
+    /// What is replaced. The protocol wants it on one line.
+    pub(crate) fn replaced(&self) -> Range<usize> {
+        let line_end = self.text.line_end(self.text.line_of(self.offset));
+        let start = self.suggestion.replace.start.min(self.offset);
+        start..self.suggestion.replace.end.min(line_end).max(start)
+    }
+}
+
+/// A request that was read just now.
+pub(crate) struct Arrived {
+    pub(crate) id: Id,
+    pub(crate) reply: Reply,
+    pub(crate) trace: RequestTrace,
+    pub(crate) received: Instant,
+}
+
+/// A suggestion.
+pub(crate) fn shown(
+    session: &mut Session,
+    mut arrived: Arrived,
+    place: &Place,
+    text: &Text,
+    suggestion: &Suggestion,
+) {
+    session.counters.n_shown += 1;
+    arrived.trace.times.total = micros(arrived.received.elapsed());
+    let language_id =
+        session.documents.by_id(place.document).map_or("", |document| document.language_id.as_str());
+    let view = Shown {
+        suggestion,
+        text,
+        offset: place.offset,
+        encoding: session.client.encoding,
+        language_id,
+        trace: &arrived.trace,
+    };
+    let answer = match arrived.trace.method {
+        TraceMethod::InlineCompletion => handlers::inline_completion::answer(&view),
+        TraceMethod::Completion => handlers::completion::answer(&view),
+    };
+    session.last_shown = Some(ShownSuggestion {
+        id: arrived.trace.id,
+        document: place.document,
+        revision: place.revision,
+        offset: place.offset,
+    });
+    finish(session, arrived, Ok(answer), |trace| trace.conclude_shown(&suggestion.text));
+}
+
+/// No suggestion, with one word for scripts and a sentence for people.
+pub(crate) fn nothing(session: &mut Session, arrived: Arrived, reason: &str, sentence: impl Into<String>) {
+    let answer = empty(arrived.trace.method);
+    finish(session, arrived, Ok(answer), |trace| trace.conclude_nothing(reason, sentence));
+}
+
+/// The place that was asked about is another one now.
+pub(crate) fn changed(session: &mut Session, arrived: Arrived) {
+    let sentence = "The document changed while the suggestion was computed; the next request can have it.";
+    nothing(session, arrived, "document-changed", sentence);
+}
+
+/// A newer request took its place.
+pub(crate) fn superseded(session: &mut Session, pending: Pending) {
+    session.counters.n_superseded += 1;
+    let sentence = "A newer request for the same document took its place.";
+    nothing(session, pending.into(), "superseded", sentence);
+}
+
+/// Its document was closed.
+pub(crate) fn closed(session: &mut Session, pending: Pending) {
+    nothing(session, pending.into(), "closed", "The document was closed.");
+}
+
+/// It is not wanted any more.
+pub(crate) fn cancelled(session: &mut Session, pending: Pending, why: &str) {
+    session.counters.n_cancelled += 1;
+    let sentence = format!("The request was cancelled: {why}.");
+    let error = Error::request_cancelled();
+    finish(session, pending.into(), Err(error), |trace| trace.conclude_nothing("cancelled", sentence));
+}
+
+impl From<Pending> for Arrived {
+    fn from(pending: Pending) -> Self {
+        let Pending { id, reply, trace, received, .. } = pending;
+        Self { id, reply, trace, received }
+    }
+}
+
+/// The one place where a request for a suggestion is answered.
+pub(crate) fn finish(
+    session: &mut Session,
+    arrived: Arrived,
+    answer: Result<Value, Error>,
+    conclude: impl FnOnce(&mut RequestTrace),
+) {
+    let Arrived { id, reply, mut trace, received } = arrived;
+    conclude(&mut trace);
+    trace.times.total = micros(received.elapsed());
+    tracing::debug!(%id, trace = trace.id, total_us = trace.times.total, path = ?trace.path, "answered");
+    session.traces.push(trace);
+    // The receiver is gone only when the connection is.
+    let _ = reply.send(answer);
+}
+
+/// No suggestion, in the form of a method. Never null: some clients would keep an old suggestion.
+fn empty(method: TraceMethod) -> Value {
+    match method {
+        TraceMethod::InlineCompletion => handlers::inline_completion::empty(),
+        TraceMethod::Completion => handlers::completion::empty(true),
+    }
+}
