@@ -144,7 +144,8 @@ impl Decoding<'_> {
             if self.ends(id) {
                 return Ok(StopReason::EndToken(id));
             }
-            let logprob = log_probability(logits, id);
+            // A forced token had less to choose from: what counts is its share among what was allowed.
+            let logprob = log_probability(logits, forced.as_deref(), id);
             let bytes = vocabulary.bytes(id);
             let only_forced = healer.advance(bytes);
             let stop = self.stream.push(bytes);

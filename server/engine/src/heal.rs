@@ -1,5 +1,4 @@
-//! Token healing: a prompt that ends inside a token is taken back by one token, and the generation must begin with that
-//! token's text. Must hold: the forced text is produced exactly, in whatever tokens the model prefers.
+//! Token healing: the word that a prompt ends in is taken back, and the generation must begin with its text. Must hold: the forced text is produced exactly, in whatever tokens the model prefers.
 
 use fimble_model::TokenId;
 

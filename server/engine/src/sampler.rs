@@ -55,13 +55,21 @@ impl Sampler {
     }
 }
 
-/// Natural logarithm of the probability that logits give to a token.
-pub(crate) fn log_probability(logits: &[f32], id: TokenId) -> f32 {
+/// Natural logarithm of the probability that logits give to a token, among `only` these or among all.
+pub(crate) fn log_probability(logits: &[f32], only: Option<&[TokenId]>, id: TokenId) -> f32 {
     let Some(logit) = logits.get(id as usize) else { return f32::NEG_INFINITY };
-    let largest = logits.iter().copied().filter(|logit| logit.is_finite()).fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 =
-        logits.iter().map(|logit| (logit - largest).exp()).filter(|weight| weight.is_finite()).sum();
-    (logit - largest - sum.ln()).min(0.0)
+    let log_sum = match only {
+        None => log_sum_exp(logits.iter().copied()),
+        Some(ids) => log_sum_exp(ids.iter().filter_map(|id| logits.get(*id as usize).copied())),
+    };
+    (logit - log_sum).min(0.0)
+}
+
+/// Logarithm of the sum of exponentials, over the finite ones.
+fn log_sum_exp(logits: impl Iterator<Item = f32> + Clone) -> f32 {
+    let finite = logits.filter(|logit| logit.is_finite());
+    let largest = finite.clone().fold(f32::NEG_INFINITY, f32::max);
+    largest + finite.map(|logit| (logit - largest).exp()).sum::<f32>().ln()
 }
 
 fn most_likely(logits: &[f32], allowed: Allowed<'_>) -> Option<TokenId> {
@@ -231,8 +239,12 @@ mod tests {
         let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
         for (id, logit) in logits.iter().enumerate() {
             let expected = (logit.exp() / sum).ln();
-            let found = log_probability(&logits, TokenId::try_from(id).unwrap());
+            let found = log_probability(&logits, None, TokenId::try_from(id).unwrap());
             assert!(found == expected || (found - expected).abs() < 1e-6, "{found} {expected}");
         }
+        // Among two, each counts as if there were no others.
+        let expected = -(1.0 + (-1.0_f32).exp()).ln();
+        assert!((log_probability(&logits, Some(&[0, 1]), 1) - expected).abs() < 1e-6);
+        assert_eq!(log_probability(&logits, Some(&[2]), 2), 0.0);
     }
 }

@@ -137,21 +137,40 @@ impl TextTokenizer {
         if let Some(bos) = self.bos.filter(|bos| prompt.pieces.first() != Some(&Piece::Token(*bos))) {
             tokens.push(bos);
         }
+        let mut n_before_last = 0;
         for piece in &prompt.pieces {
+            n_before_last = tokens.len();
             match piece {
                 Piece::Token(id) => tokens.push(*id),
                 Piece::Text(text) => tokens.extend_from_slice(&self.encode_piece(text)?),
             }
         }
-        let ends_in_text = matches!(prompt.pieces.last(), Some(Piece::Text(_)));
-        let last_bytes = tokens.last().map(|id| self.bytes.bytes(*id)).unwrap_or_default();
+        let n_healable = match prompt.pieces.last() {
+            Some(Piece::Text(_)) if prompt.heal => tokens.len() - n_before_last,
+            _ => 0,
+        };
+        let healed = self.take_back(&mut tokens, n_healable);
+        Ok(TokenizedPrompt { tokens, healed })
+    }
+
+    /// Takes back the word that the tokens end in, and at least one token; at most `n_healable`. Returns its bytes.
+    ///
+    /// One token is not enough: a word that is cut anywhere falls into other tokens than the whole word (`sel` may be one
+    /// token, and `self` another), so the model must be free to choose all of them anew.
+    fn take_back(&self, tokens: &mut Vec<TokenId>, n_healable: usize) -> Vec<u8> {
         let mut healed = Vec::new();
-        // A token must stay in front of it, or there is nothing to compute from.
-        if prompt.heal && ends_in_text && tokens.len() > 1 && !last_bytes.is_empty() {
-            healed = last_bytes.to_vec();
+        // A token must stay in front, or there is nothing to compute from.
+        let most = n_healable.min(MAX_HEALED_TOKENS).min(tokens.len().saturating_sub(1));
+        for _ in 0..most {
+            let bytes = tokens.last().map(|id| self.bytes.bytes(*id)).unwrap_or_default();
+            let goes_on = healed.first().is_none_or(is_word_byte) && bytes.last().is_some_and(is_word_byte);
+            if bytes.is_empty() || !(healed.is_empty() || goes_on) {
+                break;
+            }
+            healed.splice(0..0, bytes.iter().copied());
             tokens.pop();
         }
-        Ok(TokenizedPrompt { tokens, healed })
+        healed
     }
 
     fn encode_piece(&self, text: &str) -> Result<Arc<[TokenId]>, String> {
@@ -162,6 +181,14 @@ impl TextTokenizer {
         self.pieces.lock().unwrap_or_else(PoisonError::into_inner).put(text.to_owned(), Arc::clone(&ids));
         Ok(ids)
     }
+}
+
+/// Most tokens of a word that healing takes back: words are shorter, and what is no word need not be read anew.
+const MAX_HEALED_TOKENS: usize = 12;
+
+/// Whether a byte belongs to a word: a letter, a digit, an underscore, or a part of a character beyond ASCII.
+fn is_word_byte(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80
 }
 
 impl Vocabulary for TextTokenizer {

@@ -15,9 +15,14 @@ fn the_forced_text_is_produced_and_not_returned() {
         let engine = engine(name);
         for before in ["fn main() {\n    let mut tot", "self.opti", "x", "héllo 世", "    return"] {
             let n_tokens = engine.tokenize(before).expect("it tokenises").len();
+            let word = before.rfind(|character: char| !character.is_alphanumeric()).map_or(0, |at| at + 1);
+            let n_before_word = engine.tokenize(&before[..word]).expect("it tokenises").len();
             let generation = healed(&engine, before);
-            // The only token of a prompt is left: there would be nothing to compute from.
-            assert_eq!(generation.usage.prompt_tokens, (n_tokens - 1).max(1), "{name} {before:?}");
+            // The whole word is taken back, and one token at least; the space before a word may be part of its token. The
+            // first token of a prompt is left: there would be nothing to compute from.
+            let n_left = generation.usage.prompt_tokens;
+            assert!(n_left <= (n_tokens - 1).max(1) && n_left <= n_before_word.max(1), "{name} {before:?} {n_left}");
+            assert!(n_left + 1 >= n_before_word, "{name} {before:?} {n_left}");
             if generation.text.is_empty() {
                 continue;
             }
@@ -46,15 +51,15 @@ fn a_cut_word_is_completed_as_if_it_had_not_been_cut() {
         for (cut, _) in free.text[..first_word].char_indices().skip(1) {
             let typed = format!("{before}{}", &free.text[..cut]);
             let tokens = engine.tokenize(&typed).expect("it tokenises");
-            // Where the cut part is one token after the old ones, the best token of all is the one that was cut.
-            if tokens.len() == tokens_before.len() + 1 && tokens.starts_with(&tokens_before) {
+            // Where the cut part comes after the old tokens, the best token of all is the one that was cut.
+            if tokens.starts_with(&tokens_before) {
                 let generation = healed(&engine, &typed);
                 assert!(generation.text.starts_with(&free.text[cut..first_word]), "{typed:?} {generation:?}");
                 n_cuts += 1;
             }
         }
     }
-    assert!(n_cuts > 3, "{n_cuts}");
+    assert!(n_cuts > 6, "{n_cuts}");
 }
 
 #[test]

@@ -25,8 +25,8 @@ pub enum Piece {
 pub struct Prompt {
     /// The pieces in order.
     pub pieces: Vec<Piece>,
-    /// Token healing: when true, the last token of the last text piece is taken back and the generation is constrained
-    /// to begin with its text (which is not returned). It mends prompts that end inside a token.
+    /// Token healing: when true, the word that the last text piece ends in (its last token at least) is taken back and the
+    /// generation is constrained to begin with its text (which is not returned). It mends prompts that end inside a token.
     pub heal: bool,
 }
 
@@ -152,7 +152,8 @@ impl fmt::Display for StopReason {
 pub struct GeneratedToken {
     /// Its id.
     pub id: TokenId,
-    /// Natural logarithm of the probability that the model gave it, before temperature and filters. At most 0.
+    /// Natural logarithm of the probability that the model gave it, before temperature and filters; among the tokens that
+    /// healing allowed, where it had to begin with forced text. At most 0.
     pub logprob: f32,
     /// Length of [`Generation::text`] in bytes once this token was added. A token that ends inside a character counts
     /// up to the last whole one.
