@@ -21,6 +21,9 @@ const REMEDY: &str = "Download or copy the model again, with the tokenizer.json 
 /// Pieces of text whose tokens are remembered. A prompt has a handful, and most of them do not change while typing.
 const CACHED_PIECES: NonZero<usize> = NonZero::new(32).expect("32 is not 0");
 
+/// Character that a text is put behind where the tokenizer would put a space of its own in front of it.
+const GUARD: &str = "☺";
+
 /// A prompt as tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TokenizedPrompt {
@@ -37,6 +40,8 @@ pub(crate) struct TextTokenizer {
     controls: HashSet<TokenId>,
     added: HashMap<String, TokenId>,
     bos: Option<TokenId>,
+    /// Tokens of [`GUARD`], if the tokenizer puts a space in front of every text; else none.
+    guard: Vec<TokenId>,
     model_type: String,
     model_name: String,
     pieces: Mutex<LruCache<String, Arc<[TokenId]>>>,
@@ -79,12 +84,18 @@ impl TextTokenizer {
         let bos = bos_of(&tokenizer, &controls)
             .map_err(broken)?
             .or_else(|| config.bos_text.as_ref().and_then(|text| added.get(text).copied()));
+        let plain = |text: &str| -> Result<Vec<TokenId>, String> {
+            Ok(tokenizer.encode_fast(text, false).map_err(broken)?.get_ids().to_vec())
+        };
+        let puts_space_in_front = plain("a")?.first().is_some_and(|id| bytes.bytes(*id).starts_with(b" "));
+        let guard = if puts_space_in_front { plain(GUARD)? } else { Vec::new() };
         Ok(Self {
             tokenizer,
             bytes,
             controls,
             added,
             bos,
+            guard,
             model_type: config.model_type.clone(),
             model_name: source.name().to_lowercase(),
             pieces: Mutex::new(LruCache::new(CACHED_PIECES)),
@@ -106,8 +117,21 @@ impl TextTokenizer {
         self.added.get(text).copied()
     }
 
-    /// The tokens of a text.
+    /// The tokens of a text, exactly: a tokenizer of the SentencePiece kind puts a space in front of whatever it gets, and a
+    /// prompt's pieces (the suffix above all) must not gain one.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<TokenId>, String> {
+        if self.guard.is_empty() {
+            return self.encode_alone(text);
+        }
+        let mut ids = self.encode_alone(&format!("{GUARD}{text}"))?;
+        if !ids.starts_with(&self.guard) {
+            return self.encode_alone(text);
+        }
+        ids.drain(..self.guard.len());
+        Ok(ids)
+    }
+
+    fn encode_alone(&self, text: &str) -> Result<Vec<TokenId>, String> {
         let failed = |reason: String| format!("the tokenizer failed ({reason})");
         let encoding = contain(|| self.tokenizer.encode_fast(text, false)).map_err(failed)?;
         let encoding = encoding.map_err(|error| failed(error.to_string()))?;
@@ -126,8 +150,8 @@ impl TextTokenizer {
         else {
             return Ok(Vec::new());
         };
-        let mut ids = self.encode(&text[..middle])?;
-        ids.extend(self.encode(&text[middle..])?);
+        let mut ids = self.encode_alone(&text[..middle])?;
+        ids.extend(self.encode_alone(&text[middle..])?);
         Ok(ids)
     }
 
@@ -220,4 +244,39 @@ fn bos_of(tokenizer: &Tokenizer, controls: &HashSet<TokenId>) -> Result<Option<T
     let whole = tokenizer.encode_fast("a", true)?;
     let first = whole.get_ids().first().copied();
     Ok(first.filter(|id| controls.contains(id) && bare.get_ids().first() != Some(id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the SentencePiece kind: a space is `▁`, and one is put in front of every text.
+    const WITH_SPACE_IN_FRONT: &str = r#"{
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": false},
+        "post_processor": null,
+        "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": false},
+        "model": {"type": "BPE", "dropout": null, "unk_token": "<unk>", "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+            "vocab": {"<unk>": 0, "▁": 1, "a": 2, "b": 3, "▁a": 4, "☺": 5}, "merges": [["▁", "a"]]}
+    }"#;
+
+    fn tokenizer(content: &'static str) -> TextTokenizer {
+        let files = vec![
+            ("tokenizer.json".to_owned(), content.as_bytes()),
+            ("config.json".to_owned(), br#"{"model_type": "llama"}"#.as_slice()),
+        ];
+        let source = ModelSource::Memory { name: "tiny".to_owned(), files };
+        let config = ModelConfig::read(&source).unwrap();
+        TextTokenizer::load(&source, &config).unwrap()
+    }
+
+    #[test]
+    fn no_text_gains_a_space_in_front() {
+        let tokenizer = tokenizer(WITH_SPACE_IN_FRONT);
+        assert_eq!(tokenizer.encode_alone("a").unwrap(), [4]);
+        for (text, expected) in [("a", vec![2]), (" a", vec![4]), ("ba", vec![3, 2]), ("", vec![])] {
+            assert_eq!(tokenizer.encode(text).unwrap(), expected, "{text:?}");
+        }
+    }
 }

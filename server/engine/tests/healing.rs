@@ -21,7 +21,10 @@ fn the_forced_text_is_produced_and_not_returned() {
             // The whole word is taken back, and one token at least; the space before a word may be part of its token. The
             // first token of a prompt is left: there would be nothing to compute from.
             let n_left = generation.usage.prompt_tokens;
-            assert!(n_left <= (n_tokens - 1).max(1) && n_left <= n_before_word.max(1), "{name} {before:?} {n_left}");
+            assert!(
+                n_left <= (n_tokens - 1).max(1) && n_left <= n_before_word.max(1),
+                "{name} {before:?} {n_left}"
+            );
             assert!(n_left + 1 >= n_before_word, "{name} {before:?} {n_left}");
             if generation.text.is_empty() {
                 continue;
