@@ -79,8 +79,7 @@ fn check_runtime(report: &mut Report) -> Option<()> {
 }
 
 fn check_model(report: &mut Report, name: Option<String>) -> Option<(Arc<dyn Model>, Option<String>)> {
-    let settings =
-        ModelSettings { model: name.clone().unwrap_or_else(|| "bundled".into()), ..ModelSettings::default() };
+    let settings = ModelSettings { model: name, ..ModelSettings::default() };
     match loader::load(&settings) {
         Ok(engine) => {
             let model: Arc<dyn Model> = Arc::new(engine);
@@ -96,7 +95,7 @@ fn check_model(report: &mut Report, name: Option<String>) -> Option<(Arc<dyn Mod
                 ),
             );
             report.good("provider", &info.provider);
-            Some((model, name))
+            Some((model, settings.model))
         }
         Err(error) => {
             report.fault("model", &error.cause, &error.remedy);

@@ -39,7 +39,7 @@ pub fn initialize_runtime() -> Result<fimble_engine::runtime::RuntimeInfo, LoadE
 /// There is no such model, or it cannot be loaded.
 pub fn load(settings: &ModelSettings) -> Result<Engine, LoadError> {
     let options = EngineOptions { threads: settings.threads, ..EngineOptions::default() };
-    Engine::load(source(Some(settings.model.as_str()))?, options)
+    Engine::load(source(settings.model.as_deref())?, options)
 }
 
 /// Where the files of a model are. No name means the one that `fimble model use` chose.

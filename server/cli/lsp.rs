@@ -4,8 +4,10 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use fimble_lsp::{ServerOptions, install_panic_hook, serve};
-use tracing_subscriber::EnvFilter;
+use fimble_lsp::{LogLevel, LogLevelSink, ServerOptions, install_panic_hook, serve};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use super::{loader, state};
 
@@ -23,15 +25,31 @@ pub struct LspArgs {
 /// The threads of the server could not be started.
 pub fn run(_args: LspArgs) -> anyhow::Result<ExitCode> {
     install_panic_hook();
-    // Logs go to standard error, where editors collect them; they never hold code.
-    let filter = EnvFilter::try_from_env("FIMBLE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let log_level_sink = start_logging();
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut options = ServerOptions::new(loader::model_loader());
+    options.log_level_sink = Some(log_level_sink);
     options.trace_sink = Some(Arc::new(state::write_traces));
     let ended = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), options));
     // A thread may still wait for standard input, which some clients never close.
     runtime.shutdown_background();
     Ok(ended.exit_code())
+}
+
+/// Logs to standard error, where editors collect it, at the level of `FIMBLE_LOG` or of the setting `logLevel`. Returns what
+/// changes the level.
+fn start_logging() -> LogLevelSink {
+    let named = std::env::var("FIMBLE_LOG").ok().and_then(|name| LogLevel::from_name(&name));
+    let first = named.unwrap_or(LogLevel::Warn);
+    let (filter, handle) = reload::Layer::new(EnvFilter::new(first.filter()));
+    let to_stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(filter).with(to_stderr).init();
+    Arc::new(move |level| {
+        // Who set the variable wants it for this run, whatever the settings say.
+        let level = named.unwrap_or(level);
+        if let Err(error) = handle.reload(EnvFilter::new(level.filter())) {
+            tracing::warn!(%error, "the log level could not be changed");
+        }
+    })
 }

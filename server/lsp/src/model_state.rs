@@ -9,17 +9,18 @@ use crate::event::{Event, EventSender};
 use crate::panics::contain;
 
 /// Which model is wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ModelSettings {
-    /// "bundled", the name of an added model, or the path of a model folder.
-    pub model: String,
+    /// "bundled", the name of an added model, or the path of a model folder; none lets the loader choose.
+    pub model: Option<String>,
     /// Threads that compute; none lets the engine choose.
     pub threads: Option<usize>,
 }
 
-impl Default for ModelSettings {
-    fn default() -> Self {
-        Self { model: "bundled".to_owned(), threads: None }
+impl ModelSettings {
+    /// What to call the model before it is loaded.
+    pub(crate) fn name(&self) -> &str {
+        self.model.as_deref().unwrap_or("the model in use")
     }
 }
 
@@ -86,7 +87,7 @@ pub(crate) fn start_loading(
             move |progress| reporter.send(Event::Load { serial, report: LoadReport::Progress(progress) });
         let loaded = contain(|| loader(&settings, &report)).unwrap_or_else(|| {
             Err(LoadError {
-                cause: format!("loading the model {:?} failed with an internal error", settings.model),
+                cause: format!("loading {} failed with an internal error", settings.name()),
                 remedy: "Run `fimble doctor` and report this.".to_owned(),
             })
         });

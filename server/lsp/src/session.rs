@@ -265,7 +265,7 @@ impl Session {
         // A load that has ended meanwhile has nothing to show: a progress that never began needs no end.
         if serial == self.load_serial && matches!(self.model, ModelState::Loading) {
             self.visible_load = Some(serial);
-            let title = format!("Fimble: loading the model {}", self.settings.model.model);
+            let title = format!("Fimble: loading {}", self.settings.model.name());
             let value = json!({"kind": "begin", "title": title, "cancellable": false});
             self.outgoing.send(Message::Progress { serial, value });
         }

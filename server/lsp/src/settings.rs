@@ -60,7 +60,8 @@ pub struct Options {
     pub in_strings: Option<bool>,
     /// Whether suggestions that add syntax errors are cut or dropped.
     pub syntax_check: Option<bool>,
-    /// "bundled", the name of an added model, or the path of a model folder.
+    /// "bundled", the name of an added model, or the path of a model folder; the one that `fimble model use` chose, if not
+    /// given.
     pub model: Option<String>,
     /// Threads that compute, 1 to 256.
     pub threads: Option<u32>,
@@ -111,6 +112,12 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    /// The level of this name, as the setting `logLevel` spells it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        serde_json::from_value(Value::from(name)).ok()
+    }
+
     /// Directives for a log filter (`tracing_subscriber::EnvFilter`). The transport is kept at warnings whatever the
     /// level: below that it logs whole messages, and with them code.
     #[must_use]
@@ -316,7 +323,7 @@ impl Settings {
                 .and_then(|languages| languages.disabled.clone())
                 .unwrap_or_default(),
             completion,
-            model: ModelSettings { model: model.unwrap_or(default.model.model), threads },
+            model: ModelSettings { model, threads },
             completion_answers: options.completion.unwrap_or(default.completion_answers),
             log_level: options.log_level,
         }
@@ -348,7 +355,7 @@ mod tests {
         assert_eq!(problems, Vec::<String>::new());
         assert!(!settings.enabled && !settings.completion.in_comments && !settings.completion.heal);
         assert_eq!(settings.disabled_languages, ["markdown"]);
-        assert_eq!(settings.model, ModelSettings { model: "/models/x".to_owned(), threads: Some(2) });
+        assert_eq!(settings.model, ModelSettings { model: Some("/models/x".to_owned()), threads: Some(2) });
         assert_eq!(settings.completion.max_prompt_tokens, Some(256));
         assert_eq!(settings.completion.max_file_bytes, 1000);
         let mut written: Vec<_> = all.as_object().unwrap().keys().cloned().collect();

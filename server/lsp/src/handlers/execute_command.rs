@@ -64,10 +64,10 @@ fn status(session: &Session) -> Value {
     let (model, provider, reason) = match &session.model {
         ModelState::Ready(model) => (json!(model.info().name), json!(model.info().provider), Value::Null),
         ModelState::Failed(error) => {
-            (json!(session.settings.model.model), Value::Null, json!(error.to_string()))
+            (json!(session.settings.model.name()), Value::Null, json!(error.to_string()))
         }
         ModelState::Idle | ModelState::Loading => {
-            (json!(session.settings.model.model), Value::Null, Value::Null)
+            (json!(session.settings.model.name()), Value::Null, Value::Null)
         }
     };
     let state = if session.settings.enabled { session.model.word() } else { "disabled" };
