@@ -66,7 +66,7 @@ end, {{}})
 /// be repeated.
 const HELIX_LANGUAGES: &[(&str, &[&str])] = &[
     ("rust", &["rust-analyzer"]),
-    ("python", &["ty", "ruff", "jedi", "pylsp"]),
+    ("python", &["ty", "ruff", "jedi", "pylsp", "zuban"]),
     ("javascript", &["typescript-language-server"]),
     ("jsx", &["typescript-language-server"]),
     ("typescript", &["typescript-language-server"]),
@@ -75,7 +75,7 @@ const HELIX_LANGUAGES: &[(&str, &[&str])] = &[
     ("c", &["clangd"]),
     ("cpp", &["clangd"]),
     ("java", &["jdtls"]),
-    ("c-sharp", &["omnisharp"]),
+    ("c-sharp", &["roslyn-language-server", "omnisharp", "csharp-ls"]),
     ("ruby", &["ruby-lsp", "solargraph"]),
     ("php", &["intelephense"]),
     ("bash", &["bash-language-server"]),
@@ -85,7 +85,7 @@ const HELIX_LANGUAGES: &[(&str, &[&str])] = &[
     ("yaml", &["yaml-language-server", "ansible-language-server"]),
     ("html", &["vscode-html-language-server", "superhtml"]),
     ("css", &["vscode-css-language-server"]),
-    ("markdown", &["marksman", "markdown-oxide"]),
+    ("markdown", &["marksman", "markdown-oxide", "rumdl"]),
 ];
 
 fn helix(command: &str) -> String {
@@ -113,6 +113,7 @@ mkdir -p "$folder"
 cat > "$folder/package.json" <<'FIMBLE'
 {manifest}FIMBLE
 cat > "$folder/extension.js" <<'FIMBLE'
+"use strict";
 const FIMBLE = {command};
 {extension}FIMBLE
 "#,
