@@ -8,7 +8,7 @@ use std::io;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -161,6 +161,14 @@ impl Client {
     /// # Errors
     /// The server answered with an error, or not at all.
     pub fn wait(&self, id: i64) -> Result<Value> {
+        self.wait_timed(id).map(|(answer, _)| answer)
+    }
+
+    /// Waits for the answer to a request; with it comes when it was read, which may be long before this call.
+    ///
+    /// # Errors
+    /// As [`Client::wait`].
+    pub fn wait_timed(&self, id: i64) -> Result<(Value, Instant)> {
         self.inbox.wait_for(id, PATIENCE)
     }
 
@@ -234,11 +242,20 @@ impl Client {
     /// # Errors
     /// As [`Client::wait`]; an answer of another shape counts as an error of the server.
     pub fn wait_inline_completion(&self, id: i64) -> Result<Vec<InlineItem>> {
-        let answer = self.wait(id)?;
-        serde_json::from_value(answer["items"].clone()).map_err(|error| {
+        self.wait_inline_completion_timed(id).map(|(items, _)| items)
+    }
+
+    /// The same, with the time at which the answer was read.
+    ///
+    /// # Errors
+    /// As [`Client::wait_inline_completion`].
+    pub fn wait_inline_completion_timed(&self, id: i64) -> Result<(Vec<InlineItem>, Instant)> {
+        let (answer, arrived) = self.wait_timed(id)?;
+        let items = serde_json::from_value(answer["items"].clone()).map_err(|error| {
             let message = format!("not a list of inline completions: {error}");
             ClientError::Response(ResponseError { code: 0, message })
-        })
+        })?;
+        Ok((items, arrived))
     }
 
     /// Asks for inline completions and waits.

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tower_lsp_server::jsonrpc::{Request, Response};
 
 use crate::framing::{FrameDecoder, KEPT_BYTES, append_frame};
+use crate::server::MessageSink;
 
 /// Stands for a message that is no JSON.
 pub(crate) const UNREADABLE: &str = "$fimble/unreadable";
@@ -28,12 +29,15 @@ pub(crate) struct GuardedInput<R> {
     position: usize,
     closed: bool,
     chunk: Box<[u8]>,
+    /// Sees every good message.
+    sink: Option<MessageSink>,
 }
 
 impl<R: AsyncRead + Unpin> GuardedInput<R> {
-    pub(crate) fn new(inner: R) -> Self {
+    pub(crate) fn new(inner: R, sink: Option<MessageSink>) -> Self {
         let chunk = vec![0; 64 * 1024].into_boxed_slice();
-        Self { inner, decoder: FrameDecoder::default(), ready: Vec::new(), position: 0, closed: false, chunk }
+        let decoder = FrameDecoder::default();
+        Self { inner, decoder, ready: Vec::new(), position: 0, closed: false, chunk, sink }
     }
 
     fn accept(&mut self, n_bytes: usize) {
@@ -47,7 +51,12 @@ impl<R: AsyncRead + Unpin> GuardedInput<R> {
             match frame {
                 Ok([]) => {}
                 Ok(body) => match substitute_for(body) {
-                    None => append_frame(body, &mut self.ready),
+                    None => {
+                        if let Some(sink) = &self.sink {
+                            sink(body);
+                        }
+                        append_frame(body, &mut self.ready);
+                    }
                     Some(method) => append_frame(&substitute(method, true), &mut self.ready),
                 },
                 Err(error) => {

@@ -35,7 +35,7 @@ mod workers;
 
 pub use model_state::{LoadProgress, ModelLoader, ModelSettings};
 pub use panics::install_panic_hook;
-pub use server::{Ended, LogLevelSink, ServerOptions, serve};
+pub use server::{Ended, LogLevelSink, MessageSink, ServerOptions, serve};
 pub use settings::{AutoAlwaysNever, LanguageOptions, LogLevel, Options, Settings, SettingsProblem};
 pub use trace::{
     AnswerPath, Decision, FilterTrace, PieceTrace, RequestTrace, StepTimes, TokenCounts, TraceMethod,

@@ -26,6 +26,9 @@ const MAX_PENDING_ANSWERS: usize = 4096;
 /// Follows the client's wish for more or less logging. Called on the loop: it must be quick.
 pub type LogLevelSink = Arc<dyn Fn(LogLevel) + Send + Sync>;
 
+/// Sees the body of a message.
+pub type MessageSink = Arc<dyn Fn(&[u8]) + Send + Sync>;
+
 /// What a server is made of.
 #[derive(Clone)]
 pub struct ServerOptions {
@@ -35,6 +38,10 @@ pub struct ServerOptions {
     pub trace_sink: Option<TraceSink>,
     /// Told when the client sets `logLevel`.
     pub log_level_sink: Option<LogLevelSink>,
+    /// Sees every message of the client, as it was read and before it is handled. It must be quick.
+    pub message_sink: Option<MessageSink>,
+    /// Shown to the user once, when the client has started.
+    pub notice: Option<String>,
     /// Version to report.
     pub version: String,
     /// Whether to run one token through a model once it is loaded, so that the first request finds it warm.
@@ -42,13 +49,15 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// A server with this model loader; no sinks, warm-up on.
+    /// A server with this model loader; no sinks, no notice, warm-up on.
     #[must_use]
     pub fn new(model_loader: ModelLoader) -> Self {
         Self {
             model_loader,
             trace_sink: None,
             log_level_sink: None,
+            message_sink: None,
+            notice: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             warm_up: true,
         }
@@ -86,6 +95,7 @@ where
     let (outgoing, deliveries) = Outgoing::channel();
     let (ended_sender, ended) = oneshot::channel();
 
+    let message_sink = options.message_sink.clone();
     let session_events = events.clone();
     let started = std::thread::Builder::new().name("fimble-session".to_owned()).spawn(move || {
         let ended = main_loop::run(&event_receiver, session_events, outgoing, options);
@@ -103,7 +113,7 @@ where
     });
     let (inner, socket) = builder.finish();
     let service = OrderedService::new(inner, events.clone());
-    let connection = Server::new(GuardedInput::new(input), output, socket)
+    let connection = Server::new(GuardedInput::new(input, message_sink), output, socket)
         .concurrency_level(MAX_PENDING_ANSWERS)
         .serve(service);
     // The connection is what ends; deliveries to the client go on beside it.

@@ -22,6 +22,7 @@ use crate::requests::Requests;
 use crate::server::{Ended, ServerOptions};
 use crate::settings::{Settings, SettingsLayers, SettingsProblem};
 use crate::suggest;
+use crate::trace::TokenCounts;
 use crate::trace_ring::TraceRing;
 use crate::workers::Workers;
 
@@ -44,6 +45,23 @@ pub(crate) struct Counters {
     pub(crate) n_failed: u64,
     pub(crate) n_accepted: u64,
     pub(crate) n_dismissed: u64,
+    /// Jobs that were started and those that reported, whether or not somebody still waited for them.
+    pub(crate) n_jobs_started: u64,
+    pub(crate) n_jobs_reported: u64,
+    /// Tokens of all jobs that reported.
+    pub(crate) n_tokens_reused: usize,
+    pub(crate) n_tokens_prefilled: usize,
+    pub(crate) n_tokens_decoded: usize,
+}
+
+impl Counters {
+    /// A job reported.
+    pub(crate) fn count_job(&mut self, tokens: TokenCounts) {
+        self.n_jobs_reported += 1;
+        self.n_tokens_reused += tokens.reused;
+        self.n_tokens_prefilled += tokens.prefilled;
+        self.n_tokens_decoded += tokens.decoded;
+    }
 }
 
 /// A suggestion that was sent, so that a later "dismissed" can say which.
@@ -93,7 +111,7 @@ impl Session {
             settings: Arc::default(),
             settings_key: 0,
             shown_problems: Vec::new(),
-            early_messages: Vec::new(),
+            early_messages: options.notice.iter().map(|text| (MessageType::Warning, text.clone())).collect(),
             documents: Documents::default(),
             requests: Requests::default(),
             suggestions: SuggestionCache::new(SUGGESTIONS_PER_DOCUMENT, SUGGESTIONS),

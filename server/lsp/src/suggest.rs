@@ -254,6 +254,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
         trace,
         queued: Instant::now(),
     };
+    session.counters.n_jobs_started += 1;
     let events = session.events.clone();
     session.completions.spawn(move || completion_job::run(job, &events));
 }
@@ -261,6 +262,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
 /// A job reports.
 pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
     let JobOutcome { serial, snapshot, offset, settings_key, trace, result } = outcome;
+    session.counters.count_job(trace.tokens);
     let revision = session.documents.by_id(snapshot.document).map(|document| document.revision);
     // Also what nobody waits for any more is kept: it fits when the user comes back, or has typed along.
     if let (Ok(suggestion), Some(_)) = (&result, revision) {

@@ -29,10 +29,13 @@ pub struct ServerMessage {
     pub is_request: bool,
 }
 
+/// An answer and when it was read.
+type Arrival = (std::result::Result<Value, ResponseError>, Instant);
+
 #[derive(Default)]
 struct State {
     waiting: HashSet<i64>,
-    answers: HashMap<i64, std::result::Result<Value, ResponseError>>,
+    answers: HashMap<i64, Arrival>,
     unidentified: Vec<std::result::Result<Value, ResponseError>>,
     messages: Vec<ServerMessage>,
     faults: Vec<String>,
@@ -99,8 +102,10 @@ impl Inbox {
         }
     }
 
-    pub(super) fn wait_for(&self, id: i64, patience: Duration) -> Result<Value> {
-        self.wait(patience, |state| state.answers.remove(&id))?.map_err(ClientError::Response)
+    /// An answer and when it was read, however late it is taken.
+    pub(super) fn wait_for(&self, id: i64, patience: Duration) -> Result<(Value, Instant)> {
+        let (answer, arrived) = self.wait(patience, |state| state.answers.remove(&id))?;
+        answer.map(|answer| (answer, arrived)).map_err(ClientError::Response)
     }
 
     pub(super) fn wait_for_unidentified(&self, patience: Duration) -> Result<Value> {
@@ -149,7 +154,7 @@ impl State {
         match message["id"].as_i64() {
             None => self.unidentified.push(result),
             Some(id) if self.waiting.remove(&id) => {
-                self.answers.insert(id, result);
+                self.answers.insert(id, (result, Instant::now()));
             }
             Some(id) => self.faults.push(format!("request {id} was answered twice, or never sent")),
         }

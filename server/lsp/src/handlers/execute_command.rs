@@ -86,6 +86,12 @@ fn status(session: &Session) -> Value {
         "accepted": counters.n_accepted,
         "dismissed": counters.n_dismissed,
         "pending": session.requests.len(),
+        "computing": counters.n_jobs_started - counters.n_jobs_reported,
+        "tokens": {
+            "reused": counters.n_tokens_reused,
+            "prefilled": counters.n_tokens_prefilled,
+            "decoded": counters.n_tokens_decoded,
+        },
         "documents": session.documents.len(),
         "documentBytes": session.documents.n_bytes(),
         "cacheEntries": session.suggestions.len(),
