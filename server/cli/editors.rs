@@ -104,18 +104,32 @@ fn helix(command: &str) -> String {
     out
 }
 
-/// A whole extension in two small files: VS Code has no generic language-server client of its own.
+/// A script that installs a whole extension: VS Code has no generic language-server client of its own. It is packed first,
+/// because an editor that has started once before does not look at folders that are put beside its extensions.
 fn vscode(command: &str) -> String {
     format!(
-        r#"# VS Code: run these lines in a shell, then restart the editor. They write a small extension without dependencies.
-folder="$HOME/.vscode/extensions/fimble.fimble-0.1.0"
-mkdir -p "$folder"
-cat > "$folder/package.json" <<'FIMBLE'
+        r#"# VS Code: run these lines in a shell, then restart the editor. They pack a small extension without dependencies and
+# install it. For a relative of VS Code set VSCODE to its command, such as codium.
+(
+set -e
+folder=$(mktemp -d)
+mkdir "$folder/extension"
+cat > "$folder/extension/package.json" <<'FIMBLE'
 {manifest}FIMBLE
-cat > "$folder/extension.js" <<'FIMBLE'
+cat > "$folder/extension/extension.js" <<'FIMBLE'
 "use strict";
 const FIMBLE = {command};
 {extension}FIMBLE
+cd "$folder"
+zip -qr fimble.vsix extension 2>/dev/null || python3 -m zipfile -c fimble.vsix extension 2>/dev/null || {{
+  echo "Packing the extension needs zip or python3: install one of them and run this again." >&2
+  exit 1
+}}
+"${{VSCODE:-code}}" --install-extension "$folder/fimble.vsix" --force || {{
+  echo "Choose 'Install from VSIX...' in the editor's Extensions view: $folder/fimble.vsix" >&2
+  exit 1
+}}
+)
 "#,
         manifest = include_str!("../../editors/vscode/package.json"),
         extension = include_str!("../../editors/vscode/extension.js"),
@@ -133,5 +147,52 @@ mod tests {
             let text = configuration(editor, r#"C:\odd "path"\fimble"#);
             assert!(text.contains(r#""C:\\odd \"path\"\\fimble""#), "{text}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_script_for_vs_code_hands_the_editor_a_package_with_the_extension() {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+
+        let folder = tempfile::tempdir().unwrap();
+        let editor = folder.path().join("editor");
+        // Stands in for the editor's command: keeps the package that it is to install.
+        std::fs::write(&editor, "[ \"$1 $3\" = '--install-extension --force' ] && cp \"$2\" \"$KEEP\"\n")
+            .unwrap();
+        let kept = folder.path().join("kept.vsix");
+        let mut shell = Command::new("sh")
+            .env("VSCODE", "sh_editor")
+            .env("KEEP", &kept)
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A function of the shell, so that no file has to be executable.
+        let script = format!(
+            "sh_editor() {{ sh '{}' \"$@\"; }}\n{}",
+            editor.display(),
+            configuration(Editor::Vscode, "/odd $path/'fimble'")
+        );
+        shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        let output = shell.wait_with_output().unwrap();
+        let messages = String::from_utf8_lossy(&output.stderr);
+        if messages.contains("needs zip or python3") {
+            assert!(!output.status.success());
+            return;
+        }
+        assert!(output.status.success(), "{messages}");
+        let package = std::fs::read(kept).unwrap();
+        for name in ["extension/package.json", "extension/extension.js"] {
+            assert!(package.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
+        }
+        let script = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path().join("extension/extension.js"))
+            .find(|path| path.exists())
+            .unwrap();
+        let script = std::fs::read_to_string(script).unwrap();
+        assert!(script.starts_with("\"use strict\";\nconst FIMBLE = \"/odd $path/'fimble'\";\n"), "{script}");
     }
 }
