@@ -2,9 +2,15 @@
 //! reads a bundled model and a downloaded one with the same code.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 
 use fimble_model::LoadError;
+
+/// How a file begins that stands for a large one in a repository which was cloned without Git LFS. Source: the
+/// specification of Git LFS, version 1; a pointer is under 1024 bytes.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// Where a model comes from.
 #[derive(Clone, Debug)]
@@ -94,7 +100,8 @@ impl ModelSource {
         };
         match self {
             Self::Folder(folder) => {
-                std::fs::read(folder.join(file)).map(Cow::Owned).map_err(|error| missing(&error.to_string()))
+                let bytes = std::fs::read(folder.join(file)).map_err(|error| missing(&error.to_string()))?;
+                if bytes.starts_with(POINTER) { Err(self.pointer_fault(file)) } else { Ok(Cow::Owned(bytes)) }
             }
             Self::Memory { files, .. } => files
                 .iter()
@@ -102,6 +109,24 @@ impl ModelSource {
                 .map(|(_, bytes)| Cow::Borrowed(*bytes))
                 .ok_or_else(|| missing("there is no such file")),
         }
+    }
+
+    /// Whether a file is a pointer of Git LFS. One that cannot be read is none.
+    pub(crate) fn is_pointer(&self, file: &str) -> bool {
+        let Self::Folder(folder) = self else { return false };
+        let mut beginning = Vec::with_capacity(POINTER.len());
+        let most = POINTER.len() as u64;
+        let read = File::open(folder.join(file)).and_then(|file| file.take(most).read_to_end(&mut beginning));
+        read.is_ok() && beginning == POINTER
+    }
+
+    /// The error for a pointer of Git LFS.
+    pub(crate) fn pointer_fault(&self, file: &str) -> LoadError {
+        self.fault(
+            file,
+            "it is a pointer of Git LFS and not the file itself",
+            "Run `git lfs pull` in the repository it is from, or download the file; a model that was added before is to be added again",
+        )
     }
 
     /// An error about one of the files.

@@ -5,6 +5,7 @@
 //! request runs on what its slot of the cache really holds, whatever was cancelled or failed before; nothing that goes
 //! wrong in a foreign library gets past this crate as a panic; no prompt and no text is ever logged.
 
+mod elf;
 mod engine;
 mod evaluator;
 mod files;

@@ -9,6 +9,7 @@ use fimble_model::LoadError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
+use crate::elf;
 use crate::panics::contain;
 
 /// The oldest minor version of ONNX Runtime 1.x whose interface this crate was built against (`api-22`).
@@ -62,7 +63,9 @@ pub fn initialize(library: &Path) -> Result<RuntimeInfo, LoadError> {
     if !is_supported(&version) {
         return Err(unusable(
             library,
-            &format!("it is version {version}, and version 1.{OLDEST_MINOR_VERSION} or newer is needed"),
+            &format!(
+                "it is version {version}, and version 1.{OLDEST_MINOR_VERSION} or a newer 1.x is needed"
+            ),
         ));
     }
     let environment = contain(|| create_environment(&path))
@@ -92,7 +95,9 @@ pub(crate) fn environment() -> Result<&'static Environment, LoadError> {
 fn unusable(library: &Path, reason: &str) -> LoadError {
     LoadError {
         cause: format!("{} cannot be used as ONNX Runtime: {reason}", library.display()),
-        remedy: "Run `fimble setup` to install a working one".to_owned(),
+        remedy: "Run `fimble setup` to install a working one; if FIMBLE_ONNXRUNTIME or ORT_DYLIB_PATH names this file, \
+                 unset that first"
+            .to_owned(),
     }
 }
 
@@ -107,6 +112,9 @@ fn is_supported(version: &str) -> bool {
 
 /// Asks the library for its version before `ort` sees it, because `ort` answers some unusable libraries with a panic.
 fn read_version(path: &Path) -> Result<String, String> {
+    if elf::is_cut_off(path).map_err(|error| format!("the file cannot be read ({error})"))? {
+        return Err("the file is truncated".to_owned());
+    }
     // SAFETY: loading a library runs its initialisers; the user or `fimble setup` named this file as the runtime to
     // run, so that its code is as trusted as this program.
     let library = unsafe { libloading::Library::new(path) }
@@ -115,16 +123,26 @@ fn read_version(path: &Path) -> Result<String, String> {
     let base =
         unsafe { library.get::<unsafe extern "C" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase\0") }
             .map_err(|_| "it does not export OrtGetApiBase".to_owned())?;
-    // SAFETY: the function takes nothing and returns a static structure or null, which is checked.
-    let version = unsafe {
+    // SAFETY: the function takes nothing and returns a static structure or null, which is checked; `GetApi`
+    // returns null for a version that it does not know.
+    let (version, has_interface) = unsafe {
         let base = base().as_ref().ok_or_else(|| "it offers no interface".to_owned())?;
         let text = (base.GetVersionString)();
         if text.is_null() {
             return Err("it names no version".to_owned());
         }
-        CStr::from_ptr(text).to_string_lossy().into_owned()
+        let version = CStr::from_ptr(text).to_string_lossy().into_owned();
+        // An older library is refused by its version, without an error message of its own on standard error.
+        let has_interface = !is_supported(&version) || !(base.GetApi)(OLDEST_MINOR_VERSION).is_null();
+        (version, has_interface)
     };
-    Ok(version)
+    if has_interface {
+        Ok(version)
+    } else {
+        Err(format!(
+            "it says that it is version {version}, but lacks the interface of 1.{OLDEST_MINOR_VERSION}"
+        ))
+    }
 }
 
 fn create_environment(path: &Path) -> Result<Environment, String> {

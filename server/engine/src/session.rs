@@ -16,11 +16,11 @@ use crate::runtime;
 pub(crate) fn open(source: &ModelSource, file: &str, threads: usize) -> Result<Session, LoadError> {
     let environment = runtime::environment()?;
     let fault = |error: ort::Error| {
-        let reason = format!("ONNX Runtime cannot load it ({})", shortened(&error.to_string()));
+        let reason = format!("ONNX Runtime cannot load it ({})", essence(&error.to_string()));
         source.fault(
             file,
             &reason,
-            "If the file or its .data file is truncated or missing, download or copy the model again",
+            "If the file or its .data file is truncated, missing or something else, download or copy the model again",
         )
     };
     let mut builder = options(environment, threads).map_err(fault)?;
@@ -28,6 +28,11 @@ pub(crate) fn open(source: &ModelSource, file: &str, threads: usize) -> Result<S
         ModelSource::Folder(folder) => {
             let path = folder.join(file);
             check_size(source, file)?;
+            for part in data_files(source, file).iter().map(String::as_str).chain([file]) {
+                if source.is_pointer(part) {
+                    return Err(source.pointer_fault(part));
+                }
+            }
             builder.commit_from_file(path).map_err(fault)
         }
         ModelSource::Memory { .. } => {
@@ -98,12 +103,50 @@ fn os_string(path: &Path) -> Vec<ort::sys::os_char> {
     path.as_os_str().encode_wide().chain([0]).collect()
 }
 
-/// The runtime's messages can be pages long; their beginning says what is wrong.
-fn shortened(message: &str) -> String {
+/// What a message of the runtime says, without the parts of its source code that say it: those can be longer than what
+/// they say.
+fn essence(message: &str) -> String {
     const MOST: usize = 300;
-    let one_line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    match one_line.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}...", &one_line[..end]),
-        None => one_line,
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A message inside of a message: "… [ONNXRuntimeError] : 1 : FAIL : cause".
+    let inner = message.rsplit("[ONNXRuntimeError] : ").next().unwrap_or(&message);
+    // A place in the source code: "… file.cc:74 Function cause".
+    let placed =
+        inner.rsplit_once(".cc:").and_then(|(_, place)| place.splitn(3, ' ').nth(2)).unwrap_or(inner);
+    // The file, which is named already.
+    let cause = match placed.split_once(" failed:") {
+        Some((beginning, cause)) if beginning.starts_with("Load model from ") => cause,
+        _ => placed,
+    };
+    let cause = cause.trim_end_matches('.');
+    match cause.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &cause[..end]),
+        None => cause.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::essence;
+
+    #[test]
+    fn of_a_message_the_cause_is_left() {
+        for (message, expected) in [
+            ("Load model from /m/model.onnx failed:Protobuf parsing failed.", "Protobuf parsing failed"),
+            (
+                "Exception during initialization: /src/frame.cc:74 ns::Frame::Info(const std::vector<const\n Node*>&) \
+                 [ONNXRuntimeError] : 1 : FAIL : protoutils.cc:1876 GetData External initializer: w out of bounds.",
+                "External initializer: w out of bounds",
+            ),
+            (
+                "Fatal error: Levitate is not a registered function/op",
+                "Fatal error: Levitate is not a registered function/op",
+            ),
+            ("ends at file.cc:3", "ends at file.cc:3"),
+            ("", ""),
+        ] {
+            assert_eq!(essence(message), expected);
+        }
+        assert_eq!(essence(&"ü".repeat(1000)), format!("{}…", "ü".repeat(300)));
     }
 }

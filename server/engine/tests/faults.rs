@@ -43,7 +43,7 @@ fn assert_fault(result: Result<Engine, LoadError>, words: &[&str]) {
 #[test]
 fn damaged_files_are_named() {
     type Damage = fn(&Path);
-    let cases: [(&str, Damage, &[&str]); 11] = [
+    let cases: [(&str, Damage, &[&str]); 14] = [
         (
             "llama-genai",
             |folder| std::fs::remove_file(folder.join("model.onnx")).expect("it is there"),
@@ -60,7 +60,10 @@ fn damaged_files_are_named() {
             &["tokenizer.json"],
         ),
         ("llama-genai", |folder| truncate(&folder.join("model.onnx")), &["model.onnx"]),
-        ("llama-genai", |folder| truncate(&folder.join("model.onnx.data")), &["model.onnx"]),
+        ("llama-genai", |folder| truncate(&folder.join("model.onnx.data")), &["model.onnx", "out of bounds"]),
+        ("llama-genai", |folder| point(&folder.join("model.onnx.data")), &["model.onnx.data", "Git LFS"]),
+        ("llama-optimum", |folder| point(&folder.join("onnx/model.onnx")), &["model.onnx", "Git LFS"]),
+        ("llama-optimum", |folder| point(&folder.join("tokenizer.json")), &["tokenizer.json", "Git LFS"]),
         ("llama-genai", |folder| truncate(&folder.join("tokenizer.json")), &["tokenizer.json"]),
         ("llama-genai", |folder| truncate(&folder.join("genai_config.json")), &["genai_config.json"]),
         ("llama-optimum", |folder| truncate(&folder.join("onnx/model.onnx")), &["model.onnx"]),
@@ -90,6 +93,12 @@ fn damaged_files_are_named() {
 fn truncate(path: &Path) {
     let content = std::fs::read(path).expect("it is there");
     std::fs::write(path, &content[..content.len() / 2]).expect("it can be written");
+}
+
+/// Puts in place of a file what a clone without Git LFS has there.
+fn point(path: &Path) {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
+    std::fs::write(path, pointer).expect("it can be written");
 }
 
 #[test]
