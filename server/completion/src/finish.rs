@@ -140,12 +140,12 @@ fn check_confidence(
     let bar = settings.min_confidence;
     filters.push(FilterStep {
         name: "confidence",
-        effect: format!("{confidence:.2} over {n_tokens} tokens, the bar is {bar:.2}"),
+        effect: format!("{confidence:.3} over {n_tokens} tokens, the bar is {bar:.3}"),
     });
     if confidence < bar {
         return Err(Refusal::new(
             RefusalKind::LowConfidence,
-            format!("the model is unsure: mean probability {confidence:.2}, the bar is {bar:.2}"),
+            format!("the model is unsure: mean probability {confidence:.3}, the bar is {bar:.3}"),
         ));
     }
     Ok(())

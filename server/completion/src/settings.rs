@@ -45,9 +45,10 @@ impl Default for CompletionSettings {
             max_lines: 8,
             max_new_tokens: 64,
             max_prompt_tokens: None,
-            // Measured with the bundled model on lines cut at random: of what is above 0.4, six in ten begin with the
-            // right word; of what is below, three to four.
-            min_confidence: 0.4,
+            // Measured with the bundled model on lines cut at random, mostly inside a word: of what is above 0.5, seven in
+            // ten begin with the right word and a third is the line to the letter; it holds 93 % of the exact ones and
+            // hides 57 % of all.
+            min_confidence: 0.5,
             in_comments: true,
             in_strings: true,
             syntax_check: true,

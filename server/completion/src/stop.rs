@@ -320,6 +320,10 @@ fn loop_length(line: &[char]) -> Option<usize> {
         while repeats && end < line.len() && is_word(line[end]) && is_word(line[end - 1]) {
             end += 1;
         }
+        if end == line.len() {
+            // The loop is one long word, such as a number that does not end.
+            end = first + unit;
+        }
         repeats.then(|| line.len() - end)
     })
 }
@@ -332,6 +336,7 @@ fn needed_length(line: &[char], unit: usize) -> usize {
     }
     // The longer the unit, the less likely it is that somebody means to write it twice in a row.
     match unit {
+        1 => 12,
         0..12 => (4 * unit).max(20),
         12..24 => 5 * unit / 2,
         _ => 2 * unit + 6,
