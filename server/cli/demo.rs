@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use console::Style;
+use console::{Style, Term};
 use fimble_lsp::AnswerPath;
 use fimble_lsp::client::InlineTrigger;
 use serde_json::{Value, json};
@@ -29,8 +29,61 @@ const CLOSING: char = '⟧';
 /// Pause between two keystrokes where somebody watches.
 const PAUSE: Duration = Duration::from_millis(60);
 
-/// Columns that the code may take; what is longer is cut with an ellipsis.
-const CODE_WIDTH: usize = 72;
+/// Columns that a line takes beside the code and what answered: line number, bar and time.
+const FRAME_WIDTH: usize = 17;
+/// Columns of "model, cached prefix" and the sign of a suggestion that was accepted.
+const PATH_WIDTH: usize = 22;
+/// Columns of the longest counts of tokens and of the word that a suggestion was accepted.
+const DETAIL_WIDTH: usize = 36;
+
+/// What fits on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Layout {
+    /// Columns that the code may take; what is longer is cut with an ellipsis.
+    code: usize,
+    /// Whether counts of tokens and words have room.
+    has_details: bool,
+}
+
+impl Layout {
+    /// The layout for a terminal of so many columns; none for a pipe, which takes lines of any length.
+    fn new(columns: Option<usize>) -> Self {
+        const CODE: std::ops::RangeInclusive<usize> = 24..=72;
+        let Some(columns) = columns else { return Self { code: *CODE.end(), has_details: true } };
+        let room = columns.saturating_sub(FRAME_WIDTH + PATH_WIDTH);
+        let has_details = room >= CODE.end() + DETAIL_WIDTH;
+        Self { code: room.clamp(*CODE.start(), *CODE.end()), has_details }
+    }
+
+    /// Cuts what stands left of the cursor, the suggestion and what stands right of the cursor to the width of the code.
+    /// The suggestion is what people look at: it is cut last, and the far end of the left goes first.
+    fn fit(self, before: &str, ghost: &str, right: &str) -> [String; 3] {
+        let least_before = self.code / 3;
+        let ghost = cut_end(ghost, self.code - least_before);
+        let left = self.code - ghost.chars().count();
+        let before = cut_start(before, left);
+        let right = cut_end(right, left - before.chars().count());
+        [before, ghost, right]
+    }
+}
+
+/// At most so many characters; what is longer ends in an ellipsis.
+fn cut_end(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(most.saturating_sub(1));
+    kept.chain(['…']).take(most).collect()
+}
+
+/// At most so many characters; what is longer begins with an ellipsis.
+fn cut_start(text: &str, most: usize) -> String {
+    let n_characters = text.chars().count();
+    if n_characters <= most {
+        return text.to_owned();
+    }
+    ['…'].into_iter().chain(text.chars().skip(n_characters + 1 - most.max(1))).take(most).collect()
+}
 
 /// Arguments of `fimble demo`.
 #[derive(Debug, clap::Args)]
@@ -150,7 +203,7 @@ struct Keystroke<'a> {
 /// What is drawn, and the figures for the end.
 struct Screen {
     pause: bool,
-    plain: Style,
+    layout: Layout,
     strong: Style,
     ghost: Style,
     dim: Style,
@@ -168,7 +221,7 @@ impl Screen {
         let style = || Style::new().force_styling(colours);
         Self {
             pause: may_pause && stdout().is_terminal(),
-            plain: style(),
+            layout: Layout::new(Term::stdout().size_checked().map(|(_, columns)| columns.into())),
             strong: style().bold(),
             ghost: style().cyan().italic(),
             dim: style().dim(),
@@ -214,29 +267,23 @@ impl Screen {
         let first_line = key.ghost.split('\n').next().unwrap_or("");
         let more = if key.ghost.contains('\n') { " …" } else { "" };
         let before = key.before.replace('\t', "    ");
-        let mut left = CODE_WIDTH;
-        let mut fit = |text: &str| -> String {
-            let n_chars = text.chars().count();
-            let shown: String = if n_chars <= left {
-                text.to_owned()
-            } else {
-                text.chars().take(left.saturating_sub(1)).chain(['…']).collect()
-            };
-            left -= shown.chars().count().min(left);
-            shown
-        };
-        let (before, ghost, right) = (fit(&before), fit(&format!("{first_line}{more}")), fit(key.right));
-        let padding = " ".repeat(left);
+        let [before, ghost, right] =
+            self.layout.fit(&before, &format!("{first_line}{more}"), &key.right.replace('\t', "    "));
+        let n_shown: usize = [&before, &ghost, &right].map(|part| part.chars().count()).iter().sum();
+        let padding = " ".repeat(self.layout.code.saturating_sub(n_shown));
         let read = match key.path {
-            AnswerPath::ModelCold | AnswerPath::ModelCachedPrefix => {
+            AnswerPath::ModelCold | AnswerPath::ModelCachedPrefix if self.layout.has_details => {
                 format!(", {} of {} tokens read", key.n_read, key.n_prompt)
             }
             _ => String::new(),
         };
-        let accepted =
-            if key.accepted { self.good.apply_to("  ⇥ accepted") } else { self.plain.apply_to("") };
+        let accepted = match (key.accepted, self.layout.has_details) {
+            (true, true) => "  ⇥ accepted",
+            (true, false) => " ⇥",
+            (false, _) => "",
+        };
         outln!(
-            "{:>4} {} {}{}{}{padding} {:>8} {}{accepted}",
+            "{:>4} {} {}{}{}{padding} {:>8} {}{}",
             self.dim.apply_to(key.line),
             self.dim.apply_to("│"),
             self.strong.apply_to(before),
@@ -244,6 +291,7 @@ impl Screen {
             self.dim.apply_to(right),
             format!("{:.1} ms", key.elapsed.as_secs_f64() * 1e3),
             self.dim.apply_to(format!("{path}{read}")),
+            self.good.apply_to(accepted),
         );
         if self.pause {
             std::thread::sleep(PAUSE);
@@ -284,5 +332,30 @@ mod tests {
     #[test]
     fn offsets_count_the_text_before_anything_is_typed() {
         assert_eq!(parse_sample("a⟦b⟧c⟦de⟧f"), ("acf".to_owned(), vec![(1, "b"), (2, "de")]));
+    }
+
+    #[test]
+    fn a_line_fits_its_terminal() {
+        let longest = FRAME_WIDTH + PATH_WIDTH + DETAIL_WIDTH;
+        assert_eq!(Layout::new(None), Layout { code: 72, has_details: true });
+        assert_eq!(Layout::new(Some(72 + longest)), Layout { code: 72, has_details: true });
+        assert_eq!(Layout::new(Some(72 + longest - 1)), Layout { code: 72, has_details: false });
+        assert_eq!(Layout::new(Some(80)), Layout { code: 41, has_details: false });
+        assert_eq!(Layout::new(Some(10)).code, 24);
+    }
+
+    #[test]
+    fn the_suggestion_is_seen_however_long_the_line_is() {
+        let layout = Layout { code: 12, has_details: false };
+        for (parts, expected) in [
+            (["ab", "cd", "ef"], ["ab", "cd", "ef"]),
+            (["return value", "(1)", ")"], ["…rn value", "(1)", ""]),
+            (["abcdefgh", "ij", "klmn"], ["abcdefgh", "ij", "k…"]),
+            (["äöüäöüäöü", "0123456789", ")"], ["…äöü", "0123456…", ""]),
+        ] {
+            assert_eq!(layout.fit(parts[0], parts[1], parts[2]), expected);
+        }
+        assert_eq!((cut_end("ab", 0).as_str(), cut_start("ab", 0).as_str()), ("", ""));
+        assert_eq!((cut_end("ab", 1).as_str(), cut_start("ab", 1).as_str()), ("…", "…"));
     }
 }

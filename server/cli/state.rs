@@ -50,7 +50,8 @@ pub fn read_traces() -> anyhow::Result<Option<TraceFile>> {
         return Ok(None);
     }
     let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file = serde_json::from_slice(&content)
-        .with_context(|| format!("{} was written by another version; remove it", path.display()))?;
+    let file = serde_json::from_slice(&content).with_context(|| {
+        format!("{} cannot be understood; remove it, the next request writes a new one", path.display())
+    })?;
     Ok(Some(file))
 }

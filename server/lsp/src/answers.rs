@@ -77,7 +77,7 @@ pub(crate) fn shown(
 }
 
 /// No suggestion, with one word for scripts and a sentence for people.
-pub(crate) fn nothing(session: &mut Session, arrived: Arrived, reason: &str, sentence: impl Into<String>) {
+pub(crate) fn nothing(session: &mut Session, arrived: Arrived, reason: &str, sentence: impl AsRef<str>) {
     let answer = empty(arrived.trace.method);
     finish(session, arrived, Ok(answer), |trace| trace.conclude_nothing(reason, sentence));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fimble_completion::{
-    CursorInput, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish, gate, plan,
+    CursorInput, Mode, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish, gate, plan,
 };
 use fimble_document::Text;
 use fimble_model::{CancelToken, GenerateRequest, Generation, Model, ModelError, Priority, StopReason};
@@ -149,7 +149,11 @@ fn compute(
             "none (plain left to right)".to_owned()
         }
     };
-    trace.mode = format!("{:?}: {}", plan.context.mode, plan.context.mode_reason);
+    let mode = match plan.context.mode {
+        Mode::SingleLine => "a single line",
+        Mode::MultiLine => "several lines",
+    };
+    trace.mode = format!("{mode}: {}", plan.context.mode_reason);
     trace.pieces = plan
         .context
         .pieces

@@ -108,7 +108,11 @@ fn warm(model: &dyn Model) {
     let request = GenerateRequest { prompt, options, priority: Priority::Idle };
     let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
     let outcome = contain(|| model.generate(request, &CancelToken::new(), observer));
-    if !matches!(outcome, Some(Ok(_))) {
-        tracing::warn!("the warm-up of the model failed");
+    // Nothing to warn of: a client that leaves at once ends the engine under it, and whatever is wrong with the model is
+    // told by the first request.
+    match outcome {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => tracing::debug!(%error, "the model was not warmed up"),
+        None => tracing::debug!("the warm-up of the model panicked"),
     }
 }

@@ -133,9 +133,25 @@ impl<S: LanguageServer> OrderedService<S> {
 
     fn request(&mut self, id: Id, method: &str, params: Option<Value>) -> Answer {
         use protocol::{CompletionParams, ExecuteCommandParams, InlineCompletionParams};
-        let request = match method {
+        match method {
             intake::UNREADABLE => return failed(Id::Null, Error::parse_error()),
             intake::INVALID | "" => return failed(id, Error::invalid_request()),
+            _ => {}
+        }
+        // The time comes before the method: what is unknown at the wrong time gets the code of the wrong time.
+        match self.phase.get() {
+            Phase::Running => {}
+            Phase::Starting => {
+                let error = Error {
+                    code: ErrorCode::ServerError(-32002),
+                    message: "Server not initialized".into(),
+                    data: None,
+                };
+                return failed(id, error);
+            }
+            Phase::ShutDown | Phase::Exited => return failed(id, Error::invalid_request()),
+        }
+        let request = match method {
             "textDocument/inlineCompletion" => {
                 parse::<InlineCompletionParams>(params).map(event::Request::InlineCompletion)
             }
@@ -149,18 +165,6 @@ impl<S: LanguageServer> OrderedService<S> {
                 return failed(id, error);
             }
         };
-        match self.phase.get() {
-            Phase::Running => {}
-            Phase::Starting => {
-                let error = Error {
-                    code: ErrorCode::ServerError(-32002),
-                    message: "Server not initialized".into(),
-                    data: None,
-                };
-                return failed(id, error);
-            }
-            Phase::ShutDown | Phase::Exited => return failed(id, Error::invalid_request()),
-        }
         let request = match request {
             Ok(request) => request,
             Err(error) => return failed(id, error),

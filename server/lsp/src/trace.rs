@@ -178,9 +178,12 @@ pub struct RequestTrace {
 }
 
 impl RequestTrace {
-    /// Ends it without a suggestion.
-    pub(crate) fn conclude_nothing(&mut self, reason: &str, sentence: impl Into<String>) {
-        self.decision = Decision::Nothing { reason: reason.to_owned(), sentence: sentence.into() };
+    /// Ends it without a suggestion. The sentence begins with a capital and ends with a full stop, whoever wrote it.
+    pub(crate) fn conclude_nothing(&mut self, reason: &str, sentence: impl AsRef<str>) {
+        let mut characters = sentence.as_ref().trim_end_matches('.').chars();
+        let first = characters.next().into_iter().flat_map(char::to_uppercase);
+        let sentence = first.chain(characters).chain(['.']).collect();
+        self.decision = Decision::Nothing { reason: reason.to_owned(), sentence };
     }
 
     /// Ends it with a suggestion.
