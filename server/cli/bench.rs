@@ -1,20 +1,45 @@
-//! `fimble bench`: the figures of the README, on this machine. Must hold: each figure is measured through the real server
-//! with the model in use; a bar that is missed is printed like one that is met.
+//! `fimble bench`: measures this machine. Plain, it gives the figures of the README. Must hold: each figure is measured
+//! through the real server with the model in use; a bar that is missed is printed like one that is met.
 
+mod bandwidth;
 mod figures;
+mod model;
 mod process;
+mod replay;
+pub mod session;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::local_server::ensure_runtime;
 use super::progress::ProgressReporter;
 
 /// Arguments of `fimble bench`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    #[command(subcommand)]
+    command: Option<BenchCommand>,
+    #[command(flatten)]
+    figures: FiguresArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum BenchCommand {
+    /// The figures of the README, on this machine; also without a subcommand
+    Figures(FiguresArgs),
+    /// Play typing sessions through the real server
+    Replay(replay::ReplayArgs),
+    /// Speed and memory of a model, without the server around it
+    Model(model::ModelBenchArgs),
+}
+
+/// Arguments of `fimble bench figures`.
+#[derive(Debug, clap::Args)]
+struct FiguresArgs {
     /// Model to measure instead of the one in use: a name or a folder
     #[arg(long)]
     model: Option<String>,
@@ -24,6 +49,11 @@ pub struct BenchArgs {
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Settings of a server with this model.
+fn settings_for(model: Option<&str>) -> Value {
+    model.map_or_else(|| json!({}), |model| json!({"model": model}))
 }
 
 /// One figure.
@@ -52,15 +82,21 @@ impl Figure {
 /// Runs the command.
 ///
 /// # Errors
-/// The runtime cannot be installed, the model cannot be loaded, or the server stopped answering.
+/// The runtime cannot be installed, the model cannot be loaded, the server stopped answering, or a session is bad.
 pub fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
+    match args.command {
+        None => run_figures(&args.figures),
+        Some(BenchCommand::Figures(args)) => run_figures(&args),
+        Some(BenchCommand::Replay(args)) => replay::run(&args),
+        Some(BenchCommand::Model(args)) => model::run(&args),
+    }
+}
+
+fn run_figures(args: &FiguresArgs) -> anyhow::Result<ExitCode> {
     ensure_runtime()?;
     let mut progress = ProgressReporter::new();
     let mut figures = Vec::new();
-    let settings = args
-        .model
-        .as_deref()
-        .map_or_else(|| serde_json::json!({}), |model| serde_json::json!({"model": model}));
+    let settings = settings_for(args.model.as_deref());
     progress.step("starting processes");
     figures.extend(process::start_times(&settings)?);
     progress.step("typing");

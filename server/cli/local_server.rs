@@ -27,8 +27,13 @@ pub struct Answer {
 
 /// What an inline-completion client announces that counts characters.
 pub fn capabilities() -> Value {
+    capabilities_counting("utf-32")
+}
+
+/// What an inline-completion client announces that counts positions in this encoding.
+pub fn capabilities_counting(encoding: &str) -> Value {
     json!({
-        "general": {"positionEncodings": ["utf-32"]},
+        "general": {"positionEncodings": [encoding]},
         "textDocument": {"synchronization": {}, "inlineCompletion": {}},
     })
 }
@@ -49,8 +54,16 @@ impl LocalServer {
     /// # Errors
     /// The model cannot be loaded.
     pub fn start(settings: &Value) -> anyhow::Result<Self> {
+        Self::start_for(&capabilities(), settings)
+    }
+
+    /// The same for a client with these capabilities.
+    ///
+    /// # Errors
+    /// The model cannot be loaded.
+    pub fn start_for(capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
         let client = Client::start(ServerOptions::new(loader::model_loader()))?;
-        client.initialize(&capabilities(), settings)?;
+        client.initialize(capabilities, settings)?;
         let server = Self { client };
         // A request that was asked for waits until the model is there.
         let uri = "untitled:fimble";

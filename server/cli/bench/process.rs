@@ -58,7 +58,7 @@ pub fn start_times(settings: &Value) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// Resident memory of a process in MB; none where the system does not tell in /proc.
-fn resident_mb(process: u32) -> Option<f64> {
+pub fn resident_mb(process: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -1,0 +1,104 @@
+//! `fimble bench replay`: recorded typing through the real server. Must hold: figures are of the questions as an editor
+//! asks them; sessions with a fault are refused before anything is measured.
+
+mod compare;
+mod kept;
+mod player;
+mod report;
+mod script;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::session::Session;
+use super::settings_for;
+use crate::cli::local_server::{LocalServer, capabilities_counting, ensure_runtime};
+use crate::cli::progress::ProgressReporter;
+use player::Speed;
+use report::Report;
+use script::Script;
+
+/// Keys per second where neither the command nor the session says it: somebody who types well.
+const TYPING_SPEED: f64 = 5.0;
+
+/// Arguments of `fimble bench replay`.
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// Sessions to play, in order
+    #[arg(required = true, value_name = "SESSION.jsonl")]
+    sessions: Vec<PathBuf>,
+    /// Do not wait between keys: each is pressed as soon as the answer to the one before is there
+    #[arg(long)]
+    fast: bool,
+    /// Typing speed; recorded times are then not used [default: 5, or as recorded]
+    #[arg(long, value_name = "N", value_parser = keys_per_second)]
+    keys_per_second: Option<f64>,
+    /// Model to measure instead of the one in use: a name or a folder
+    #[arg(long)]
+    model: Option<String>,
+    /// Print the results as JSON
+    #[arg(long)]
+    json: bool,
+    /// Also print the difference to these results, which `--json` printed earlier
+    #[arg(long, value_name = "RESULTS.json", conflicts_with = "json")]
+    compare: Option<PathBuf>,
+}
+
+fn keys_per_second(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if (0.1..=1000.0).contains(&speed) => Ok(speed),
+        _ => Err("a typing speed is a number from 0.1 to 1000".to_owned()),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A session or the results to compare with cannot be read, or the server failed.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let earlier = args.compare.as_ref().map(|path| -> anyhow::Result<Value> {
+        let shown = path.display();
+        let content = std::fs::read(path).with_context(|| format!("cannot read the results {shown}"))?;
+        serde_json::from_slice(&content).with_context(|| format!("{shown} holds no results of a replay"))
+    });
+    let earlier = earlier.transpose()?;
+    let scripts = args.sessions.iter().map(|path| Script::of(&Session::read(path)?));
+    let scripts = scripts.collect::<anyhow::Result<Vec<_>>>()?;
+    ensure_runtime()?;
+    let keys_per_second = args.keys_per_second.unwrap_or(TYPING_SPEED);
+    let interval = Duration::from_secs_f64(1.0 / keys_per_second);
+    let speed = if args.fast {
+        Speed::Fast(interval)
+    } else {
+        Speed::Typing { interval, as_recorded: args.keys_per_second.is_none() }
+    };
+
+    let mut progress = ProgressReporter::new();
+    progress.step("loading the model");
+    let server =
+        LocalServer::start_for(&capabilities_counting("utf-16"), &settings_for(args.model.as_deref()))?;
+    let status = server.client().execute_command("fimble.status", &json!([]))?;
+    progress.step("typing");
+    let mut played = Vec::new();
+    for (number, script) in scripts.iter().enumerate() {
+        progress.count(number as u64, scripts.len() as u64);
+        played.push((script, player::play(&server, script, speed)?));
+    }
+    server.shut_down()?;
+    progress.finish();
+
+    let report = Report::of(&status, speed, keys_per_second, &played);
+    if args.json {
+        outln!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        report.print();
+    }
+    if let Some(earlier) = earlier {
+        outln!("\n{}", compare::difference(&earlier, &serde_json::to_value(&report)?));
+    }
+    Ok(ExitCode::SUCCESS)
+}
