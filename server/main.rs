@@ -1,18 +1,20 @@
-//! The binary: reads the command line, runs one subcommand, prints its error if it has one.
+//! The binary: reads the command line, runs one subcommand, prints its error if it has one. Must hold: however early a
+//! command ends, the process ends by its exit code and not by a signal.
 
 mod cli;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 #[expect(clippy::print_stderr, reason = "the one place where an error of a command is printed")]
-fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("fimble: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() {
+    let code = cli::Cli::parse().run().unwrap_or_else(|error| {
+        eprintln!("fimble: {error:#}");
+        ExitCode::FAILURE
+    });
+    // Standard error is not buffered. A reader of standard output that has gone away has had enough.
+    let _ = std::io::stdout().flush();
+    fimble_engine::runtime::exit_process(if code == ExitCode::SUCCESS { 0 } else { 1 });
 }

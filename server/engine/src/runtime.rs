@@ -92,6 +92,19 @@ pub(crate) fn environment() -> Result<&'static Environment, LoadError> {
     })
 }
 
+/// Ends this process at once with an exit code, without what runs at a usual exit: there ONNX Runtime takes its own
+/// state away, and a thread that still loads or computes with it is killed by a signal, and the process with it. Threads
+/// that nobody may wait for are usual here: a client can leave while a large model is being loaded. The caller has to
+/// have written what is to be written.
+pub fn exit_process(code: i32) -> ! {
+    unsafe extern "C" {
+        /// Of the C library of every platform: `exit` without the functions that were registered for it.
+        fn _exit(code: std::ffi::c_int) -> !;
+    }
+    // SAFETY: the function takes a number, and nothing of this process is there after it.
+    unsafe { _exit(code) }
+}
+
 fn unusable(library: &Path, reason: &str) -> LoadError {
     LoadError {
         cause: format!("{} cannot be used as ONNX Runtime: {reason}", library.display()),
