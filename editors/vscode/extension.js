@@ -13,6 +13,19 @@ const toRange = ({ start, end }) => ({
 });
 const fromRange = ({ start, end }) => new vscode.Range(start.line, start.character, end.line, end.character);
 
+/**
+ * An item of the server as the editor wants it. Text right of the cursor that the item would write again stays untouched:
+ * rewritten, a bracket that the editor has closed by itself is no longer typed over, and the user's own `)` comes twice.
+ */
+function toItem({ insertText, range, command }, document, position) {
+  if (!range) return { insertText, command };
+  const replaced = fromRange(range);
+  const right = document.getText(new vscode.Range(position, replaced.end));
+  if (!insertText.endsWith(right)) return { insertText, range: replaced, command };
+  const kept = insertText.slice(0, insertText.length - right.length);
+  return { insertText: kept, range: new vscode.Range(replaced.start, position), command };
+}
+
 /** The user's settings without those that are the client's own. */
 function settings() {
   const all = JSON.parse(JSON.stringify(vscode.workspace.getConfiguration("fimble")));
@@ -33,7 +46,7 @@ class Server {
     this.path = vscode.workspace.getConfiguration("fimble").get("server.path") || FIMBLE;
     log.appendLine(`starting ${this.path}`);
     this.process = spawn(this.path, ["lsp"], { stdio: ["pipe", "pipe", "pipe"] });
-    this.process.on("error", (error) => this.ended(error.message));
+    this.process.on("error", (error) => this.ended(`cannot be started (${error.message})`));
     this.process.on("close", (code, signal) => this.ended(signal ? `ended by ${signal}` : `ended with code ${code}`));
     // What cannot be written is told by the end of the process.
     this.process.stdin.on("error", () => {});
@@ -207,12 +220,10 @@ function activate(context) {
           triggerKind: triggerKind + 1,
           selectedCompletionInfo: selected && { range: toRange(selected.range), text: selected.text },
         },
-      }, token).catch((error) => log.appendLine(`inlineCompletion: ${error.message}`));
-      return (result ? result.items : []).map(({ insertText, range, command }) => ({
-        insertText,
-        range: range && fromRange(range),
-        command,
-      }));
+      }, token).catch((error) => {
+        if (!token.isCancellationRequested) log.appendLine(`inlineCompletion: ${error.message}`);
+      });
+      return (result ? result.items : []).map((item) => toItem(item, document, position));
     },
   };
   start();
