@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod bad_input;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

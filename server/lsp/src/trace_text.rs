@@ -57,8 +57,9 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
         format!(
             "{}:{}:{} (version {}, {})",
             trace.document,
-            trace.line + 1,
-            trace.character + 1,
+            // The client may have asked for any place there could be.
+            u64::from(trace.line) + 1,
+            u64::from(trace.character) + 1,
             trace.version,
             trace.language
         ),

@@ -68,6 +68,9 @@ fn places_outside_of_the_text_are_clamped() {
                 "{place:?}: {item:?}"
             );
         }
+        // The trace names the place that was asked for, whatever it is.
+        let why = client.execute_command("fimble.why", &json!([])).unwrap();
+        assert!(why["text"].as_str().unwrap().contains(&format!(":{}", u64::from(place.0) + 1)), "{why}");
     }
 }
 
