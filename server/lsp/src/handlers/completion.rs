@@ -63,7 +63,7 @@ fn item(shown: &Shown<'_>, text: &str, order: &str) -> Value {
     let milliseconds = shown.trace.times.total / 1000;
     let lines = if n_lines == 1 { "1 line".to_owned() } else { format!("{n_lines} lines") };
     json!({
-        "label": label(&format!("{word}{first_line}")),
+        "label": label(&format!("{word}{first_line}"), n_lines),
         "kind": lsp::CompletionItemKind::Text,
         "detail": format!("Fimble, {lines}, {milliseconds} ms"),
         "documentation": {"kind": "markdown", "value": fenced(&format!("{word}{text}"), shown.language_id)},
@@ -86,9 +86,10 @@ fn typed_word(shown: &Shown<'_>) -> String {
     word.into_iter().collect()
 }
 
-fn label(line: &str) -> String {
+/// The line, with an ellipsis where there is more, so that the whole suggestion and its first line look different.
+fn label(line: &str, n_lines: usize) -> String {
     let line = line.trim();
-    if line.chars().count() <= MAX_LABEL {
+    if n_lines == 1 && line.chars().count() <= MAX_LABEL {
         return line.to_owned();
     }
     line.chars().take(MAX_LABEL - 1).chain(['…']).collect()
@@ -107,8 +108,9 @@ mod tests {
 
     #[test]
     fn labels_are_short_and_fences_hold() {
-        assert_eq!(label("  short  "), "short");
-        assert_eq!(label(&"ä".repeat(100)).chars().count(), MAX_LABEL);
+        assert_eq!(label("  short  ", 1), "short");
+        assert_eq!(label("first:", 3), "first:…");
+        assert_eq!(label(&"ä".repeat(100), 1).chars().count(), MAX_LABEL);
         assert_eq!(fenced("a", "rust"), "```rust\na\n```");
         assert_eq!(fenced("```a```", "markdown"), "````markdown\n```a```\n````");
     }
