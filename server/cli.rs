@@ -27,6 +27,7 @@ pub mod local_server;
 pub mod lsp;
 pub mod model;
 pub mod progress;
+pub mod record;
 pub mod setup;
 pub mod state;
 pub mod why;

@@ -1,6 +1,8 @@
 //! `fimble lsp`: the server on standard input and output. Must hold: nothing but the protocol is written to standard
 //! output, and nothing that takes time happens before the first message is answered.
 
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, reload};
 
+use super::record::Recorder;
 use super::{loader, state};
 
 /// Arguments of `fimble lsp`.
@@ -17,13 +20,17 @@ pub struct LspArgs {
     /// Speak over standard input and output; that is the only way there is, and what many clients say
     #[arg(long)]
     stdio: bool,
+    /// Write this session, with the text of every open file and all that is typed, into a new file that `fimble bench
+    /// replay` can play
+    #[arg(long, value_name = "SESSION.jsonl")]
+    record: Option<PathBuf>,
 }
 
 /// Runs the command until the client leaves.
 ///
 /// # Errors
-/// The threads of the server could not be started.
-pub fn run(_args: LspArgs) -> anyhow::Result<ExitCode> {
+/// The threads of the server could not be started, or the session cannot be recorded.
+pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     install_panic_hook();
     let log_level_sink = start_logging();
 
@@ -31,9 +38,18 @@ pub fn run(_args: LspArgs) -> anyhow::Result<ExitCode> {
     let mut options = ServerOptions::new(loader::model_loader());
     options.log_level_sink = Some(log_level_sink);
     options.trace_sink = Some(Arc::new(state::write_traces));
+    let recorder = args.record.as_deref().map(Recorder::start).transpose()?;
+    if let Some(recorder) = &recorder {
+        let _ = writeln!(std::io::stderr(), "{}", recorder.notice());
+        options.message_sink = Some(recorder.sink());
+        options.notice = Some(recorder.notice());
+    }
     let ended = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), options));
     // A thread may still wait for standard input, which some clients never close.
     runtime.shutdown_background();
+    if let Some(recorder) = recorder {
+        recorder.finish();
+    }
     Ok(ended.exit_code())
 }
 

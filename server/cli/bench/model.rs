@@ -191,7 +191,7 @@ fn median(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// Tokens per second of generations, as the server runs them. The first token of each comes with the prompt and does not
+/// Tokens per second of generations, as the server runs them. The text stops in the middle of a line, where no model ends. The first token of each comes with the prompt and does not
 /// count.
 fn decode(engine: &Engine) -> anyhow::Result<f64> {
     let mut n_tokens = 0;
@@ -202,7 +202,7 @@ fn decode(engine: &Engine) -> anyhow::Result<f64> {
         }
         let mut prompt = Prompt::default();
         prompt.push_text(&format!(
-            "def total_{number}(entries):\n    sum = 0\n    for entry in entries:\n        sum += entry.amount\n    return sum\n\ndef largest(entries):\n"
+"class Ledger{number}:\n    def __init__(self, entries):\n        self.entries = entries\n\n    def total(self):\n        return sum(entry.amount for entry in self.entries)\n\n    def largest(self):\n        return max("
         ));
         let options = GenerateOptions { max_new_tokens: 64, ..GenerateOptions::default() };
         let request = GenerateRequest { prompt, options, priority: Priority::Interactive };

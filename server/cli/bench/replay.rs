@@ -102,3 +102,34 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_session_of_ours_fits_its_files() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sessions");
+        let mut n_sessions = 0;
+        let mut languages = BTreeSet::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "jsonl") {
+                let session = Session::read(&path).unwrap();
+                assert_eq!(Some(session.name.as_str()), path.file_stem().and_then(|name| name.to_str()));
+                let script = Script::of(&session).unwrap();
+                assert!(
+                    script.beats.iter().filter(|beat| beat.ask.is_some()).count() > 50,
+                    "{}",
+                    script.name
+                );
+                languages.extend(session.files.into_values().map(|(language, _)| language));
+                n_sessions += 1;
+            }
+        }
+        assert!(n_sessions >= 12 && languages.len() >= 6, "{n_sessions} sessions, {languages:?}");
+    }
+}

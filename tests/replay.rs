@@ -1,0 +1,126 @@
+//! Typing sessions with the real binary and the bundled model: a recorded editor, and the figures of a replay. The
+//! runtime is installed first if it is missing.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use fimble_lsp::client::{Client, InlineTrigger};
+use serde_json::{Value, json};
+
+const TINY: &str = r#"{"session":"tiny","files":{"ledger.py":{"language":"python","text":["class Ledger:","    def __init__(self, entries):","        self.entries = entries","","    def first(self):","        return self.entries[0]","","    def count(self):"]}}}
+{"open":{"file":"ledger.py"}}
+{"go":"def count(self):"}
+{"type":"\n        return len(self.entries)"}
+"#;
+
+fn fimble(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fimble")).args(arguments).output().unwrap()
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn replay(session: &Path, more: &[&str]) -> Value {
+    let mut arguments = vec!["bench", "replay", "--json", session.to_str().unwrap()];
+    arguments.extend(more);
+    let output = fimble(&arguments);
+    assert!(output.status.success(), "{}", text_of(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn number(results: &Value, pointer: &str) -> u64 {
+    results.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer} in {results:#}"))
+}
+
+#[test]
+fn a_replay_counts_every_key_path_and_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("tiny.jsonl");
+    std::fs::write(&session, TINY).unwrap();
+    for speed in [["--fast", "--keys-per-second=5"], ["--keys-per-second=200", "--model=bundled"]] {
+        let results = replay(&session, &speed);
+        // A line break with its indentation is one key.
+        assert_eq!(number(&results, "/keys"), 25, "{speed:?}");
+        assert_eq!(number(&results, "/typedCharacters"), 33);
+        let paths = results["paths"].as_object().unwrap();
+        assert_eq!(paths.values().map(|path| number(path, "/count")).sum::<u64>(), 25, "{results:#}");
+        assert!(number(&results, "/tokens/prefilled") > 40 && number(&results, "/tokens/decoded") > 0);
+        assert!(number(&results, "/tokens/wasted") <= number(&results, "/tokens/decoded"));
+        for path in paths.values().chain([&results["all"]]) {
+            let [p50, p95, p99] = ["p50Ms", "p95Ms", "p99Ms"].map(|name| path[name].as_f64().unwrap());
+            assert!(p50 <= p95 && p95 <= p99, "{results:#}");
+        }
+    }
+    let results = replay(&session, &["--fast"]);
+    // The first key finds nothing in the cache; some word of the class is suggested and typed through.
+    assert_eq!(number(&results, "/paths/modelCold/count"), 1);
+    assert!(number(&results, "/paths/typedThrough/count") > 0, "{results:#}");
+    assert!(number(&results, "/keptCharacters") > 0, "{results:#}");
+    assert!(number(&results, "/tokensReadPerKey") <= 4);
+
+    let earlier = folder.path().join("results.json");
+    let mut other = results.clone();
+    other["keys"] = json!(20);
+    std::fs::write(&earlier, other.to_string()).unwrap();
+    let output = fimble(&[
+        "bench",
+        "replay",
+        "--fast",
+        session.to_str().unwrap(),
+        "--compare",
+        earlier.to_str().unwrap(),
+    ]);
+    assert!(text_of(&output.stdout).contains("| keys | 20 | 25 | +25.0 % |"), "{}", text_of(&output.stdout));
+}
+
+#[test]
+fn a_session_with_a_fault_is_refused_before_anything_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("bad.jsonl");
+    std::fs::write(&session, format!("{TINY}{{\"go\":\"nowhere\"}}\n")).unwrap();
+    let output = fimble(&["bench", "replay", session.to_str().unwrap()]);
+    let errors = text_of(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("line 5") && errors.contains("does not hold \"nowhere\""), "{errors}");
+    assert!(!errors.contains("typing"), "{errors}");
+}
+
+#[test]
+fn a_recorded_editor_can_be_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.jsonl");
+    let server = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fimble"));
+        command.args(["lsp", "--record", path.to_str().unwrap()]).stderr(std::process::Stdio::piped());
+        Client::spawn(&mut command).unwrap()
+    };
+    let mut client = server();
+    let capabilities =
+        json!({"general": {"positionEncodings": ["utf-8"]}, "textDocument": {"inlineCompletion": {}}});
+    client.initialize(&capabilities, &json!({})).unwrap();
+    let notice = client.next_message("window/showMessage").unwrap();
+    assert!(notice.params["message"].as_str().unwrap().contains("mine.jsonl"), "{notice:?}");
+    let uri = "file:///somewhere/private/notes.py";
+    client.open(uri, "python", "größe = 1\n");
+    for (version, (character, text)) in (2..).zip([(11, "2"), (12, "3")]) {
+        client.change(uri, version, [(0, character); 2], text);
+        client.inline_completion(uri, (0, character + 1), InlineTrigger::Automatic).unwrap();
+    }
+    client.shut_down().unwrap();
+    client.child().unwrap().wait().unwrap();
+
+    let recorded = std::fs::read_to_string(&path).unwrap();
+    assert!(recorded.contains(r#""change":{"range":[[0,9],[0,9]],"text":"2"}"#), "{recorded}");
+    assert!(!recorded.contains("private"), "{recorded}");
+    let results = replay(&path, &["--fast"]);
+    assert_eq!((number(&results, "/keys"), number(&results, "/typedCharacters")), (2, 2));
+
+    // A second recording into the same file would destroy the first.
+    let mut second = server();
+    let status = second.child().unwrap().wait().unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), recorded);
+}
