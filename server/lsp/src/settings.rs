@@ -182,7 +182,9 @@ pub struct SettingsProblem {
 impl fmt::Display for SettingsProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, value, allowed } = self;
-        if is_known(key) {
+        if key.is_empty() {
+            write!(f, "{SECTION}: {value} is no object with settings and is ignored. Settings are {allowed}.")
+        } else if is_known(key) {
             write!(
                 f,
                 "{SECTION}.{key}: {value} is not allowed. Allowed is {allowed}. The default is used until it is changed."
@@ -202,19 +204,34 @@ fn problem(key: &str, value: &Value) -> SettingsProblem {
         Some((_, allowed)) => (*allowed).to_owned(),
         None => KEYS.map(|(known, _)| known).join(", "),
     };
-    let text = value.to_string();
+    SettingsProblem { key: shortened(key), value: shortened(&value.to_string()), allowed }
+}
+
+/// What a message has room for.
+fn shortened(text: &str) -> String {
     let mut shown: String = text.chars().take(60).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
-    SettingsProblem { key: key.to_owned(), value: shown, allowed }
+    shown
 }
 
-/// What is set: the section's content, or the object itself. A null means "not set".
+/// What is set: the section's content, or the object itself. A null means "not set". What is no object is kept under an
+/// empty key, so that it is reported.
 fn section(value: &Value) -> Map<String, Value> {
-    let value = value.get(SECTION).unwrap_or(value);
-    let mut settings = value.as_object().cloned().unwrap_or_default();
-    settings.retain(|_, value| !value.is_null());
+    let section = value.get(SECTION);
+    let mut settings = match section.unwrap_or(value) {
+        Value::Object(settings) => settings.clone(),
+        Value::Null => Map::new(),
+        // Lua has one word for an empty list and an empty object.
+        Value::Array(items) if items.is_empty() => Map::new(),
+        other => Map::from_iter([(String::new(), other.clone())]),
+    };
+    settings.retain(|key, value| {
+        // Some clients send the sections of every server to each of them; without ours there is nothing for us.
+        let is_other_section = section.is_none() && value.is_object() && !is_known(key);
+        !value.is_null() && !is_other_section
+    });
     settings
 }
 
@@ -331,90 +348,4 @@ impl Settings {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn resolve(value: &Value) -> (Settings, Vec<String>) {
-        let mut layers = SettingsLayers::default();
-        layers.set_initialization(value);
-        let (settings, problems) = layers.resolve();
-        (settings, problems.iter().map(ToString::to_string).collect())
-    }
-
-    #[test]
-    fn every_key_is_readable_and_none_is_missing_from_the_table() {
-        let all = json!({
-            "enabled": false, "languages": {"disabled": ["markdown"]}, "multiLine": "never", "maxLines": 3,
-            "maxNewTokens": 32, "contextTokens": 256, "minConfidence": 0.5, "inComments": false, "inStrings": false,
-            "syntaxCheck": false, "model": "/models/x", "threads": 2, "completion": "always", "maxFileBytes": 1000,
-            "logLevel": "debug", "heal": false,
-        });
-        let (settings, problems) = resolve(&all);
-        assert_eq!(problems, Vec::<String>::new());
-        assert!(!settings.enabled && !settings.completion.in_comments && !settings.completion.heal);
-        assert_eq!(settings.disabled_languages, ["markdown"]);
-        assert_eq!(settings.model, ModelSettings { model: Some("/models/x".to_owned()), threads: Some(2) });
-        assert_eq!(settings.completion.max_prompt_tokens, Some(256));
-        assert_eq!(settings.completion.max_file_bytes, 1000);
-        let mut written: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
-        written.sort();
-        let mut known: Vec<_> = KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();
-        known.sort();
-        assert_eq!(written, known);
-    }
-
-    #[test]
-    fn a_bad_value_costs_only_itself() {
-        for (key, value) in [
-            ("enabled", json!("yes")),
-            ("languages", json!({"off": []})),
-            ("multiLine", json!("sometimes")),
-            ("maxLines", json!(0)),
-            ("maxLines", json!(-1)),
-            ("maxNewTokens", json!(1.5)),
-            ("contextTokens", json!(1)),
-            ("minConfidence", json!(1.01)),
-            ("model", json!("  ")),
-            ("threads", json!(0)),
-            ("completion", json!(true)),
-            ("maxFileBytes", json!("10 MB")),
-            ("logLevel", json!("loud")),
-        ] {
-            let (settings, problems) = resolve(&json!({"fimble": {key: value, "inStrings": false}}));
-            assert_eq!(problems.len(), 1, "{key}: {problems:?}");
-            assert!(problems[0].contains(&format!("fimble.{key}: ")), "{}", problems[0]);
-            let allowed = KEYS.iter().find(|(known, _)| *known == key).unwrap().1;
-            assert!(problems[0].contains(allowed), "{}", problems[0]);
-            assert!(!settings.completion.in_strings, "the rest applies");
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_the_known_ones() {
-        let (settings, problems) = resolve(&json!({"maxLine": 3}));
-        assert_eq!(settings, Settings::default());
-        assert!(problems[0].starts_with("fimble.maxLine is no setting"), "{problems:?}");
-        assert!(problems[0].contains("maxLines"));
-    }
-
-    #[test]
-    fn a_configuration_stands_over_the_initialization_key_by_key() {
-        let mut layers = SettingsLayers::default();
-        layers.set_initialization(&json!({"maxLines": 3, "inStrings": false}));
-        layers.set_configuration(&json!({"fimble": {"maxLines": 5, "inStrings": null}}));
-        let (settings, problems) = layers.resolve();
-        assert!(problems.is_empty());
-        assert_eq!((settings.completion.max_lines, settings.completion.in_strings), (5, false));
-        layers.set_configuration(&json!({}));
-        assert_eq!(layers.resolve().0.completion.max_lines, 3);
-    }
-
-    #[test]
-    fn settings_that_are_no_object_are_no_settings() {
-        for value in [json!(null), json!([]), json!("x"), json!({"fimble": 3})] {
-            assert_eq!(resolve(&value), (Settings::default(), Vec::new()));
-        }
-    }
-}
+mod tests;

@@ -159,8 +159,7 @@ fn obstacle(session: &Session, document: &OpenDocument) -> Option<(&'static str,
         ));
     }
     if !document.is_in_sync() {
-        let sentence =
-            "The editor's text and the server's differ; it mends itself when the file is opened again.";
+        let sentence = "The editor's text and the server's differ; close the file and open it again.";
         return Some(("out-of-sync", sentence.to_owned()));
     }
     let n_bytes = document.text().len();

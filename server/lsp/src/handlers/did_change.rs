@@ -11,8 +11,13 @@ pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
         tracing::warn!("a change of a document that is not open is ignored");
         return;
     };
-    if let Err(error) = document.change(params.text_document.version, &changes, encoding) {
-        tracing::warn!(document = document.path, %error, "the document is out of sync");
+    let was_in_sync = document.is_in_sync();
+    match document.change(params.text_document.version, &changes, encoding) {
+        // Once is enough: until the next full text every keystroke fails in the same way.
+        Err(error) if was_in_sync => {
+            tracing::warn!(document = document.path, %error, "the document is out of sync");
+        }
+        Err(_) | Ok(()) => {}
     }
 }
 

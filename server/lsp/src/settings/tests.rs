@@ -1,0 +1,102 @@
+//! Settings as clients send them, good and bad.
+
+use serde_json::json;
+
+use super::*;
+
+fn resolve(value: &Value) -> (Settings, Vec<String>) {
+    let mut layers = SettingsLayers::default();
+    layers.set_initialization(value);
+    let (settings, problems) = layers.resolve();
+    (settings, problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn every_key_is_readable_and_none_is_missing_from_the_table() {
+    let all = json!({
+        "enabled": false, "languages": {"disabled": ["markdown"]}, "multiLine": "never", "maxLines": 3,
+        "maxNewTokens": 32, "contextTokens": 256, "minConfidence": 0.5, "inComments": false, "inStrings": false,
+        "syntaxCheck": false, "model": "/models/x", "threads": 2, "completion": "always", "maxFileBytes": 1000,
+        "logLevel": "debug", "heal": false,
+    });
+    let (settings, problems) = resolve(&all);
+    assert_eq!(problems, Vec::<String>::new());
+    assert!(!settings.enabled && !settings.completion.in_comments && !settings.completion.heal);
+    assert_eq!(settings.disabled_languages, ["markdown"]);
+    assert_eq!(settings.model, ModelSettings { model: Some("/models/x".to_owned()), threads: Some(2) });
+    assert_eq!(settings.completion.max_prompt_tokens, Some(256));
+    assert_eq!(settings.completion.max_file_bytes, 1000);
+    let mut written: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
+    written.sort();
+    let mut known: Vec<_> = KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();
+    known.sort();
+    assert_eq!(written, known);
+}
+
+#[test]
+fn a_bad_value_costs_only_itself() {
+    for (key, value) in [
+        ("enabled", json!("yes")),
+        ("languages", json!({"off": []})),
+        ("multiLine", json!("sometimes")),
+        ("maxLines", json!(0)),
+        ("maxLines", json!(-1)),
+        ("maxNewTokens", json!(1.5)),
+        ("contextTokens", json!(1)),
+        ("minConfidence", json!(1.01)),
+        ("model", json!("  ")),
+        ("threads", json!(0)),
+        ("completion", json!(true)),
+        ("maxFileBytes", json!("10 MB")),
+        ("logLevel", json!("loud")),
+    ] {
+        let (settings, problems) = resolve(&json!({"fimble": {key: value, "inStrings": false}}));
+        assert_eq!(problems.len(), 1, "{key}: {problems:?}");
+        assert!(problems[0].contains(&format!("fimble.{key}: ")), "{}", problems[0]);
+        let allowed = KEYS.iter().find(|(known, _)| *known == key).unwrap().1;
+        assert!(problems[0].contains(allowed), "{}", problems[0]);
+        assert!(!settings.completion.in_strings, "the rest applies");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_known_ones() {
+    let (settings, problems) = resolve(&json!({"maxLine": 3}));
+    assert_eq!(settings, Settings::default());
+    assert!(problems[0].starts_with("fimble.maxLine is no setting"), "{problems:?}");
+    assert!(problems[0].contains("maxLines"));
+}
+
+#[test]
+fn a_configuration_stands_over_the_initialization_key_by_key() {
+    let mut layers = SettingsLayers::default();
+    layers.set_initialization(&json!({"maxLines": 3, "inStrings": false}));
+    layers.set_configuration(&json!({"fimble": {"maxLines": 5, "inStrings": null}}));
+    let (settings, problems) = layers.resolve();
+    assert!(problems.is_empty());
+    assert_eq!((settings.completion.max_lines, settings.completion.in_strings), (5, false));
+    layers.set_configuration(&json!({}));
+    assert_eq!(layers.resolve().0.completion.max_lines, 3);
+}
+
+#[test]
+fn settings_that_are_no_object_are_reported_unless_they_are_empty() {
+    for value in [json!(null), json!([]), json!({"fimble": null}), json!({"fimble": []})] {
+        assert_eq!(resolve(&value), (Settings::default(), Vec::new()), "{value}");
+    }
+    for value in [json!("x"), json!(3), json!(["maxLines"])] {
+        for whole in [value.clone(), json!({"fimble": value})] {
+            let (settings, problems) = resolve(&whole);
+            assert_eq!((settings, problems.len()), (Settings::default(), 1), "{whole}");
+            assert!(problems[0].starts_with(&format!("fimble: {value} is no object")), "{problems:?}");
+            assert!(problems[0].contains("maxLines, maxNewTokens"), "{problems:?}");
+        }
+    }
+}
+
+#[test]
+fn sections_of_other_servers_are_none_of_our_business() {
+    let (settings, problems) = resolve(&json!({"gopls": {"gofumpt": true}, "maxLines": 3}));
+    assert_eq!((settings.completion.max_lines, problems), (3, Vec::new()));
+    assert_eq!(resolve(&json!({"fimble": {"gopls": {}}})).1.len(), 1, "in our section it is a mistake");
+}
