@@ -129,6 +129,7 @@ zip -qr fimble.vsix extension 2>/dev/null || python3 -m zipfile -c fimble.vsix e
   echo "Choose 'Install from VSIX...' in the editor's Extensions view: $folder/fimble.vsix" >&2
   exit 1
 }}
+rm -r "$folder"
 )
 "#,
         manifest = include_str!("../../editors/vscode/package.json"),
@@ -157,10 +158,11 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let editor = folder.path().join("editor");
-        // Stands in for the editor's command: keeps the package that it is to install.
-        std::fs::write(&editor, "[ \"$1 $3\" = '--install-extension --force' ] && cp \"$2\" \"$KEEP\"\n")
-            .unwrap();
-        let kept = folder.path().join("kept.vsix");
+        // Stands in for the editor's command: keeps the package that it is to install, and what was packed.
+        let installs =
+            "[ \"$1 $3\" = '--install-extension --force' ] && cp -r \"$(dirname \"$2\")\" \"$KEEP\"\n";
+        std::fs::write(&editor, installs).unwrap();
+        let kept = folder.path().join("kept");
         let mut shell = Command::new("sh")
             .env("VSCODE", "sh_editor")
             .env("KEEP", &kept)
@@ -183,16 +185,12 @@ mod tests {
             return;
         }
         assert!(output.status.success(), "{messages}");
-        let package = std::fs::read(kept).unwrap();
+        let package = std::fs::read(kept.join("fimble.vsix")).unwrap();
         for name in ["extension/package.json", "extension/extension.js"] {
             assert!(package.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
         }
-        let script = std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path().join("extension/extension.js"))
-            .find(|path| path.exists())
-            .unwrap();
-        let script = std::fs::read_to_string(script).unwrap();
+        let script = std::fs::read_to_string(kept.join("extension/extension.js")).unwrap();
         assert!(script.starts_with("\"use strict\";\nconst FIMBLE = \"/odd $path/'fimble'\";\n"), "{script}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
     }
 }
