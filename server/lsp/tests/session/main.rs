@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accounting;
 mod answers;
 mod bad_input;
 mod documents;
