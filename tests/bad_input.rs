@@ -236,3 +236,26 @@ fn a_session_writes_no_errors_and_its_log_no_code() {
         assert!(!log.contains("Ledger") && !log.contains("entries"), "{log}");
     }
 }
+
+#[test]
+fn doctor_names_each_fault_once_with_what_to_do() {
+    set_up();
+    let library = fimble_store::RuntimeStore::from_env().unwrap().find().unwrap().path;
+    let home = scratch();
+    std::fs::write(home.path().join("active.json"), "{\"model\": \"gone\"}").unwrap();
+    for (home, cause, remedy) in [
+        (home.path(), "there is no model \"gone\"", "what to do: Choose one with `fimble model use NAME`"),
+        (Path::new("relative"), "FIMBLE_HOME is the relative path", "what to do: Set FIMBLE_HOME"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fimble"));
+        let command = command.arg("doctor").env("FIMBLE_HOME", home).env("FIMBLE_ONNXRUNTIME", &library);
+        let output = command.env("RUST_BACKTRACE", "1").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let report = text_of(&output.stdout);
+        assert_eq!((report.matches(cause).count(), report.matches(remedy).count()), (1, 1), "{report}");
+        assert!(
+            report.contains("1 fault to mend") && !report.contains("..") && output.stderr.is_empty(),
+            "{output:?}"
+        );
+    }
+}

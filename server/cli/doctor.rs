@@ -60,11 +60,14 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
 fn check_runtime(report: &mut Report) -> Option<()> {
     let located = RuntimeStore::from_env().and_then(|store| store.locate());
     match located {
-        Err(error) => report.fault("runtime", &error.to_string(), ""),
+        Err(error) => {
+            let error = loader::from_store(error);
+            report.fault("runtime", &error.cause, &error.remedy);
+        }
         Ok(None) => report.fault(
             "runtime",
             "ONNX Runtime is not installed",
-            "run `fimble setup`, or `fimble setup --from FOLDER` without a network",
+            "Run `fimble setup`, or `fimble setup --from FOLDER` without a network",
         ),
         Ok(Some(found)) => match loader::initialize_runtime() {
             Ok(info) => {
@@ -112,7 +115,8 @@ fn check_template(report: &mut Report, model: &dyn Model) {
 }
 
 fn check_completion(report: &mut Report, model: Option<&str>) {
-    let settings = model.map_or_else(|| json!({}), |model| json!({"model": model}));
+    // Whether a completion works is asked here, not whether this one is worth showing.
+    let settings = json!({"model": model, "minConfidence": 0});
     let tried = LocalServer::start(&settings).and_then(|server| {
         let uri = "file:///doctor/trial.py";
         server.client().open(uri, "python", TRIAL);
@@ -122,7 +126,7 @@ fn check_completion(report: &mut Report, model: Option<&str>) {
         Ok((answer, trace))
     });
     match tried {
-        Err(error) => report.fault("completion", &format!("{error:#}"), "run it again with FIMBLE_LOG=debug"),
+        Err(error) => report.fault("completion", &format!("{error:#}"), "Run it again with FIMBLE_LOG=debug"),
         Ok((answer, trace)) => match (&answer.item, &trace.decision) {
             (Some(item), _) => {
                 let text = item.insert_text.lines().next().unwrap_or("").to_owned();
@@ -189,9 +193,7 @@ impl Report {
     fn fault(&mut self, what: &str, cause: &str, remedy: &str) {
         self.n_faults += 1;
         outln!("{} {what:<11} {cause}", self.bad.apply_to("FAULT  "));
-        if !remedy.is_empty() {
-            outln!("        {:<11} what to do: {remedy}", "");
-        }
+        outln!("        {:<11} what to do: {remedy}", "");
     }
 
     fn conclude(&self) -> ExitCode {

@@ -83,7 +83,9 @@ fn bundled() -> Result<ModelSource, LoadError> {
     Ok(ModelSource::Memory { name: model.name.to_owned(), files })
 }
 
-/// The store's errors hold cause and remedy in one text.
-fn from_store(error: StoreError) -> LoadError {
-    LoadError { cause: error.to_string(), remedy: "`fimble doctor` checks the rest".to_owned() }
+/// The store's errors hold cause and remedy in one text, with a full stop between them.
+pub fn from_store(error: StoreError) -> LoadError {
+    let text = error.to_string();
+    let (cause, remedy) = text.split_once(". ").unwrap_or((&text, "Run `fimble doctor`"));
+    LoadError { cause: cause.to_owned(), remedy: remedy.to_owned() }
 }

@@ -146,7 +146,9 @@ pub enum StoreError {
         name: String,
     },
     /// No such model.
-    #[error("there is no model {name:?}; there are: {known}. Add one with `fimble model add FOLDER`")]
+    #[error(
+        "there is no model {name:?}; there are: {known}. Choose one with `fimble model use NAME`, or add one with `fimble model add FOLDER`"
+    )]
     UnknownModel {
         /// The name asked for.
         name: String,
