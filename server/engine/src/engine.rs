@@ -1,22 +1,23 @@
 //! A loaded model. Must hold: loading either gives a model that has been run once, or one error that names the file at
 //! fault; callers on any thread wait their turn and never see the session.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
     CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer, Priority,
-    TokenId,
+    Provider, TokenId,
 };
 
+use crate::blueprint::Blueprint;
 use crate::evaluator::{Evaluator, Limits};
 use crate::files::ModelSource;
 use crate::generate::{self, Task};
-use crate::graph::Graph;
 use crate::layout::{ModelConfig, choose_onnx_file, data_files};
 use crate::panics::contain;
-use crate::session;
+use crate::providers::{self, Chosen, System};
+use crate::session::essence;
 use crate::threads::default_threads;
 use crate::tokenizer::TextTokenizer;
 use crate::worker::Worker;
@@ -27,6 +28,8 @@ const UNKNOWN_CONTEXT: usize = 2048;
 /// How a model is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineOptions {
+    /// What computes. One that is not there, or fails, is replaced by the processor.
+    pub provider: Provider,
     /// Threads that compute; by default the physical cores, at most 8.
     pub threads: Option<usize>,
     /// Sequences whose keys and values are kept, at least 1.
@@ -46,6 +49,7 @@ pub struct EngineOptions {
 impl Default for EngineOptions {
     fn default() -> Self {
         Self {
+            provider: Provider::Auto,
             threads: None,
             kv_slots: 4,
             kv_bytes: None,
@@ -59,6 +63,9 @@ impl Default for EngineOptions {
 /// A model in this process.
 pub struct Engine {
     info: ModelInfo,
+    /// What it is since its provider failed.
+    fallen: Arc<OnceLock<ModelInfo>>,
+    notices: Arc<Mutex<Vec<String>>>,
     tokenizer: Arc<TextTokenizer>,
     end_tokens: Arc<[TokenId]>,
     worker: Worker,
@@ -85,8 +92,6 @@ impl Engine {
         let file = choose_onnx_file(source, &config, options.onnx_file.as_deref())?;
         let tokenizer = TextTokenizer::load(source, &config)?;
         let threads = options.threads.unwrap_or_else(default_threads).max(1);
-        let session = session::open(source, &file, threads)?;
-        let graph = Graph::read(&session, source, &file, &config)?;
         let own_context = config.context_length.filter(|length| *length > 0).unwrap_or(UNKNOWN_CONTEXT);
         let context_length = options.max_context.map_or(own_context, |most| most.clamp(1, own_context));
         let weight_bytes =
@@ -97,7 +102,11 @@ impl Engine {
             max_tokens: context_length,
             prefill_chunk: options.prefill_chunk,
         };
-        let evaluator = Evaluator::new(session, graph, source, &file, limits)?;
+        let blueprint = Arc::new(Blueprint { source: source.clone(), config, file, threads, limits });
+        let Blueprint { config, file, .. } = &*blueprint;
+        let plan = providers::plan(options.provider, System::here(), &providers::missing_here);
+        let Chosen { provider, ready: mut evaluator, reasons, notice } =
+            providers::choose(plan, &mut |provider| blueprint.open(provider), &mut Evaluator::measure)?;
         let vocabulary = evaluator.vocabulary();
         if tokenizer.bytes().n_ids() > vocabulary {
             return Err(source.fault(
@@ -114,13 +123,9 @@ impl Engine {
         let mut end_tokens = config.end_tokens.clone();
         end_tokens.extend(config.end_token_texts.iter().filter_map(|text| tokenizer.id_of(text)));
         end_tokens.extend(fim.iter().flat_map(FimTemplate::stop_tokens));
-        let worker = Worker::start(evaluator).map_err(|error| LoadError {
-            cause: format!("the engine's thread cannot be started ({error})"),
-            remedy: "Close other programs and try again".to_owned(),
-        })?;
         let info = ModelInfo {
             name: source.name(),
-            provider: format!("CPU, {threads} {}", if threads == 1 { "thread" } else { "threads" }),
+            provider: providers::describe(provider, threads, &reasons),
             context_length,
             vocabulary,
             fim,
@@ -128,8 +133,27 @@ impl Engine {
             weight_bytes,
             load_time: started.elapsed(),
         };
-        tracing::info!(name = %info.name, file, threads, context_length, shares_memory, load = ?info.load_time, "model loaded");
-        Ok(Self { info, tokenizer: Arc::new(tokenizer), end_tokens: end_tokens.into(), worker })
+        tracing::info!(name = %info.name, provider = %info.provider, file, context_length, shares_memory, load = ?info.load_time, "model loaded");
+        let per_token = evaluator.kv_bytes_per_token();
+        let notices = notice.into_iter().chain(unfit(options, own_context, per_token)).collect();
+        let notices = Arc::new(Mutex::new(notices));
+        let fallen = Arc::new(OnceLock::new());
+        if provider != Provider::Cpu {
+            let standby = Standby {
+                blueprint: Arc::clone(&blueprint),
+                provider,
+                info: info.clone(),
+                fallen: Arc::clone(&fallen),
+                notices: Arc::clone(&notices),
+            };
+            evaluator.set_fallback(Box::new(move |reason| standby.take_over(reason)));
+        }
+        let worker = Worker::start(evaluator).map_err(|error| LoadError {
+            cause: format!("the engine's thread cannot be started ({error})"),
+            remedy: "Close other programs and try again".to_owned(),
+        })?;
+        let tokenizer = Arc::new(tokenizer);
+        Ok(Self { info, fallen, notices, tokenizer, end_tokens: end_tokens.into(), worker })
     }
 
     /// The tokens of a text, special tokens in it not recognised.
@@ -165,6 +189,62 @@ impl Engine {
     }
 }
 
+/// What takes over when a provider fails while it computes.
+struct Standby {
+    blueprint: Arc<Blueprint>,
+    provider: Provider,
+    info: ModelInfo,
+    fallen: Arc<OnceLock<ModelInfo>>,
+    notices: Arc<Mutex<Vec<String>>>,
+}
+
+impl Standby {
+    /// Opens the model on the processor, and tells of it.
+    fn take_over(self, reason: &str) -> Result<Evaluator, String> {
+        let Self { blueprint, provider, mut info, fallen, notices } = self;
+        let cause = essence(reason);
+        tracing::warn!(%provider, cause, "the provider failed while it computed; the CPU takes over");
+        let evaluator = blueprint.open(Provider::Cpu).map_err(|error| {
+            format!("{provider} failed ({cause}), and so did the CPU in its place: {}", error.cause)
+        })?;
+        let failed = [format!("{provider} failed while it computed")];
+        info.provider = providers::describe(Provider::Cpu, blueprint.threads, &failed);
+        // Only this sets it, and is consumed by that.
+        let _ = fallen.set(info);
+        notices.lock().unwrap_or_else(PoisonError::into_inner).push(format!(
+            "{provider} failed while it computed ({cause}). The CPU computes from now on. Free the memory of the device \
+             or check its driver, then restart the server; `provider` set to \"cpu\" leaves it out."
+        ));
+        Ok(evaluator)
+    }
+}
+
+/// What the options ask of the model that it does not have, in sentences for people.
+fn unfit(options: &EngineOptions, own_context: usize, kv_bytes_per_token: usize) -> Vec<String> {
+    /// What a completion mostly needs.
+    const USUAL_TOKENS: usize = 1024;
+    let mut sentences = Vec::new();
+    if let Some(wanted) = options.max_context.filter(|wanted| *wanted > own_context) {
+        sentences.push(format!(
+            "A context of {wanted} tokens is wanted, and the model reads {own_context}. {own_context} are used; ask for no \
+             more, or choose another model."
+        ));
+    }
+    let tokens = options.max_context.unwrap_or(own_context).min(own_context).min(USUAL_TOKENS);
+    let needed = tokens * kv_bytes_per_token;
+    if let Some(allowed) = options.kv_bytes.filter(|allowed| *allowed < needed) {
+        let megabytes = |bytes: usize| bytes.div_ceil(1 << 20);
+        sentences.push(format!(
+            "A cache of {} MB is allowed, and one sequence of {tokens} tokens takes {} MB with this model. One sequence at a \
+             time is kept, over the limit where it has to be; set `kvMegabytes` to {} or more, or leave it out.",
+            allowed >> 20,
+            megabytes(needed),
+            megabytes(needed * options.kv_slots.max(1)),
+        ));
+    }
+    sentences
+}
+
 /// A cache in proportion to its model: whoever has the memory for the weights has some more for it.
 fn default_kv_bytes(weight_bytes: u64) -> usize {
     usize::try_from(weight_bytes / 2).unwrap_or(usize::MAX).max(24 << 20)
@@ -172,7 +252,11 @@ fn default_kv_bytes(weight_bytes: u64) -> usize {
 
 impl Model for Engine {
     fn info(&self) -> &ModelInfo {
-        &self.info
+        self.fallen.get().unwrap_or(&self.info)
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn count_tokens(&self, text: &str) -> usize {
@@ -206,3 +290,6 @@ impl Model for Engine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Evaluating tokens: one session with its prefix cache. Must hold: after any call, successful or not, every slot's tokens
 //! are those in its tensors; whether past and present may share memory was tried out on the model itself.
 
+use std::time::{Duration, Instant};
+
 use fimble_model::{LoadError, TokenId};
 use half::{bf16, f16};
 use ort::session::Session;
@@ -8,6 +10,7 @@ use ort::session::Session;
 use crate::files::ModelSource;
 use crate::graph::{Float, Graph, Role};
 use crate::kv_cache::KvCache;
+use crate::providers::Trial;
 use crate::tensor::{Output, Runner, Tensor, Value};
 
 /// Logits of one run take at most this many bytes: a model with a large vocabulary that computes them for every position
@@ -34,6 +37,9 @@ pub(crate) struct Limits {
     pub(crate) prefill_chunk: usize,
 }
 
+/// Gives what computes in the place of a session whose run failed, for the reason handed over.
+pub(crate) type Fallback = Box<dyn FnOnce(&str) -> Result<Evaluator, String> + Send>;
+
 /// A session with its cache.
 pub(crate) struct Evaluator {
     stepper: Stepper,
@@ -45,6 +51,7 @@ pub(crate) struct Evaluator {
     logits: Vec<f32>,
     /// The slot of the work under way, emptied if that fails.
     current: Option<usize>,
+    fallback: Option<Fallback>,
 }
 
 impl Evaluator {
@@ -91,8 +98,25 @@ impl Evaluator {
             vocabulary: width,
             logits: Vec::new(),
             current: None,
+            fallback: None,
             stepper,
         })
+    }
+
+    /// Lets so many runs pass, and none after them.
+    #[cfg(test)]
+    pub(crate) fn fail_after(&mut self, n_runs: usize) {
+        self.stepper.runner.fail_after(n_runs);
+    }
+
+    /// From now on the first run that fails is repeated on what this gives, with all that follows.
+    pub(crate) fn set_fallback(&mut self, fallback: Fallback) {
+        self.fallback = Some(fallback);
+    }
+
+    /// Memory of one token of the cache in bytes.
+    pub(crate) fn kv_bytes_per_token(&self) -> usize {
+        self.cache.bytes_per_token()
     }
 
     /// Width of the logits.
@@ -117,7 +141,14 @@ impl Evaluator {
 
     /// Chooses a slot for a prompt. Returns the slot and how many of the prompt's tokens it already holds.
     pub(crate) fn take(&mut self, prompt: &[TokenId]) -> Result<(usize, usize), String> {
-        let slot = self.cache.take(prompt)?;
+        let mut taken = self.cache.take(prompt);
+        if let Err(reason) = &taken
+            && let Some(fallback) = self.fallback.take()
+        {
+            *self = fallback(reason)?;
+            taken = self.cache.take(prompt);
+        }
+        let slot = taken?;
         self.current = Some(slot);
         Ok((slot, self.cache.slot(slot).len()))
     }
@@ -147,13 +178,51 @@ impl Evaluator {
         tokens: &[TokenId],
         wanted: Wanted,
     ) -> Result<&[f32], String> {
-        match self.try_evaluate(slot, tokens, wanted) {
+        let mut done = self.try_evaluate(slot, tokens, wanted);
+        if let Err(reason) = &done
+            && let Some(fallback) = self.fallback.take()
+        {
+            done =
+                self.fall_back(slot, fallback, reason).and_then(|()| self.try_evaluate(slot, tokens, wanted));
+        }
+        match done {
             Ok(()) => Ok(&self.logits),
             Err(reason) => {
                 self.cache.clear(slot);
                 Err(reason)
             }
         }
+    }
+
+    /// Goes on with another session: it evaluates what the slot holds, so that the work under way notices nothing. The
+    /// other slots are lost with the session that failed.
+    fn fall_back(&mut self, slot: usize, fallback: Fallback, reason: &str) -> Result<(), String> {
+        let held = self.cache.slot(slot).tokens().to_vec();
+        *self = Self { current: self.current, ..fallback(reason)? };
+        for part in held.chunks(self.chunk) {
+            self.try_evaluate(slot, part, Wanted::Nothing)?;
+        }
+        Ok(())
+    }
+
+    /// Times a chunk and a few tokens after it, about what a keystroke costs. Leaves the cache empty.
+    pub(crate) fn measure(&mut self) -> Result<Trial, String> {
+        const N_STEPS: usize = 8;
+        let chunk = vec![0; self.chunk.min(self.max_tokens.saturating_sub(N_STEPS)).max(1)];
+        let (slot, _) = self.take(&chunk)?;
+        let mut trial = Trial { elapsed: Duration::MAX, logits: Vec::new() };
+        // The first round pays for kernels and memory that the second finds ready.
+        for _ in 0..2 {
+            self.clear(slot);
+            let started = Instant::now();
+            self.evaluate(slot, &chunk, Wanted::Last)?;
+            for _ in 0..N_STEPS.min(self.max_tokens - chunk.len()) {
+                self.evaluate(slot, &[1], Wanted::Last)?;
+            }
+            trial = Trial { elapsed: started.elapsed(), logits: self.logits.clone() };
+        }
+        self.clear(slot);
+        Ok(trial)
     }
 
     /// The logits of the last evaluation.

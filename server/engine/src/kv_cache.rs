@@ -31,6 +31,11 @@ impl Slot {
         self.tokens.len()
     }
 
+    /// The tokens.
+    pub(crate) fn tokens(&self) -> &[TokenId] {
+        &self.tokens
+    }
+
     /// Its tensors, in the order of the specifications.
     pub(crate) fn tensors(&self) -> &[Tensor] {
         &self.tensors
@@ -135,8 +140,12 @@ impl KvCache {
 
     /// Memory of all slots in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let per_token: usize = self.specs.iter().map(CacheSpec::bytes_per_token).sum();
-        self.slots.iter().map(|slot| slot.room * per_token).sum()
+        self.slots.iter().map(|slot| slot.room).sum::<usize>() * self.bytes_per_token()
+    }
+
+    /// Memory of one token in bytes.
+    pub(crate) fn bytes_per_token(&self) -> usize {
+        self.specs.iter().map(CacheSpec::bytes_per_token).sum()
     }
 
     fn least_recently_used(&self) -> usize {

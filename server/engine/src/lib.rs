@@ -5,6 +5,7 @@
 //! request runs on what its slot of the cache really holds, whatever was cancelled or failed before; nothing that goes
 //! wrong in a foreign library gets past this crate as a panic; no prompt and no text is ever logged.
 
+mod blueprint;
 mod elf;
 mod engine;
 mod evaluator;
@@ -15,6 +16,7 @@ mod heal;
 mod kv_cache;
 mod layout;
 mod panics;
+mod providers;
 pub mod runtime;
 mod sampler;
 mod session;

@@ -3,17 +3,22 @@
 
 use std::path::Path;
 
-use fimble_model::LoadError;
+use fimble_model::{LoadError, Provider};
 use ort::AsPointer;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use crate::files::ModelSource;
 use crate::layout::data_files;
-use crate::runtime;
+use crate::{providers, runtime};
 
 /// Opens a session on an ONNX file of a model.
-pub(crate) fn open(source: &ModelSource, file: &str, threads: usize) -> Result<Session, LoadError> {
+pub(crate) fn open(
+    source: &ModelSource,
+    file: &str,
+    threads: usize,
+    provider: Provider,
+) -> Result<Session, LoadError> {
     let environment = runtime::environment()?;
     let fault = |error: ort::Error| {
         let reason = format!("ONNX Runtime cannot load it ({})", essence(&error.to_string()));
@@ -24,6 +29,9 @@ pub(crate) fn open(source: &ModelSource, file: &str, threads: usize) -> Result<S
         )
     };
     let mut builder = options(environment, threads).map_err(fault)?;
+    if provider != Provider::Cpu {
+        builder = register(builder, provider)?;
+    }
     match source {
         ModelSource::Folder(folder) => {
             let path = folder.join(file);
@@ -57,6 +65,25 @@ fn options(
         // A thread that waits for work must not burn a core: between two keystrokes there is nothing to do.
         .with_intra_op_spinning(false)?
         .with_log_level(ort::logging::LogLevel::Warning)?)
+}
+
+/// Gives a session the provider; what that cannot take, the processor computes.
+fn register(builder: SessionBuilder, provider: Provider) -> Result<SessionBuilder, LoadError> {
+    let mut builder = builder;
+    if provider == Provider::DirectMl {
+        // It plans its memory itself.
+        builder = builder.with_memory_pattern(false).map_err(|error| unregistered(&error.to_string()))?;
+    }
+    builder
+        .with_execution_providers(providers::registrations(provider))
+        .map_err(|error| unregistered(&error.to_string()))
+}
+
+fn unregistered(message: &str) -> LoadError {
+    LoadError {
+        cause: format!("ONNX Runtime cannot load it ({})", essence(message)),
+        remedy: "Install the drivers and libraries that it needs, or let the CPU compute".to_owned(),
+    }
 }
 
 fn check_size(source: &ModelSource, file: &str) -> Result<(), LoadError> {
@@ -105,7 +132,7 @@ fn os_string(path: &Path) -> Vec<ort::sys::os_char> {
 
 /// What a message of the runtime says, without the parts of its source code that say it: those can be longer than what
 /// they say.
-fn essence(message: &str) -> String {
+pub(crate) fn essence(message: &str) -> String {
     const MOST: usize = 300;
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     // A message inside of a message: "… [ONNXRuntimeError] : 1 : FAIL : cause".

@@ -240,16 +240,31 @@ pub(crate) struct Runner {
     session: Session,
     inputs: Vec<CString>,
     outputs: Vec<CString>,
+    /// After how many runs every further one fails, as those of a lost device do.
+    #[cfg(test)]
+    runs_left: Option<usize>,
 }
 
 impl Runner {
+    /// Lets so many runs pass, and none after them.
+    #[cfg(test)]
+    pub(crate) fn fail_after(&mut self, n_runs: usize) {
+        self.runs_left = Some(n_runs);
+    }
+
     /// Prepares runs with these inputs and outputs, in this order.
     pub(crate) fn new(session: Session, inputs: &[&str], outputs: &[&str]) -> Result<Self, String> {
         let names =
             |names: &[&str]| names.iter().map(|name| CString::new(*name)).collect::<Result<Vec<_>, _>>();
         let inputs = names(inputs).map_err(|error| error.to_string())?;
         let outputs = names(outputs).map_err(|error| error.to_string())?;
-        Ok(Self { session, inputs, outputs })
+        Ok(Self {
+            session,
+            inputs,
+            outputs,
+            #[cfg(test)]
+            runs_left: None,
+        })
     }
 
     /// Computes. Returns the outputs that were asked for as [`Output::New`], in order.
@@ -260,6 +275,11 @@ impl Runner {
     ) -> Result<Vec<Tensor>, String> {
         if inputs.len() != self.inputs.len() || outputs.len() != self.outputs.len() {
             return Err("the number of tensors does not fit the model".to_owned());
+        }
+        #[cfg(test)]
+        if let Some(left) = &mut self.runs_left {
+            *left =
+                left.checked_sub(1).ok_or("CUDA failure 700: an illegal memory access was encountered")?;
         }
         let input_names: Vec<_> = self.inputs.iter().map(|name| name.as_ptr()).collect();
         let output_names: Vec<_> = self.outputs.iter().map(|name| name.as_ptr()).collect();

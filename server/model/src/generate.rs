@@ -194,12 +194,12 @@ pub struct Generation {
     pub usage: Usage,
 }
 
-/// What a model is; fixed once it is loaded.
+/// What a model is; fixed once it is loaded, except for the provider, which can fail and be replaced.
 #[derive(Clone, Debug)]
 pub struct ModelInfo {
     /// Its name: "bundled", a folder's name, or a server's model name.
     pub name: String,
-    /// What computes it, for people: "CPU, 2 threads".
+    /// What computes it, for people: "CPU, 2 threads", with the reason where something else was expected.
     pub provider: String,
     /// Longest sequence of prompt and new tokens.
     pub context_length: usize,
@@ -219,6 +219,12 @@ pub struct ModelInfo {
 pub trait Model: Send + Sync {
     /// What it is.
     fn info(&self) -> &ModelInfo;
+
+    /// What went otherwise than the settings say, with what to do, in whole sentences for people. It can grow while the
+    /// model is used; each is to be told once.
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Number of tokens of a text, special tokens in it not recognised.
     fn count_tokens(&self, text: &str) -> usize;

@@ -7,9 +7,11 @@
 mod cancel;
 pub mod fim;
 mod generate;
+mod provider;
 
 pub use cancel::CancelToken;
 pub use generate::{
     GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
     Observer, Piece, Priority, Prompt, Sampling, StopReason, TokenId, Usage,
 };
+pub use provider::Provider;
