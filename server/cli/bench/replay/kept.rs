@@ -55,9 +55,8 @@ pub fn kept_characters(script: &Script, shown: &[Option<&InlineItem>]) -> usize 
         beat += 1;
         if let Some((suggestion, parts)) = fits {
             n_kept += suggestion.chars().count();
-            // The typist goes on behind the suggestion: at the key that types its last character, or in the middle of one.
-            let behind = parts.iter().find(|(end, _)| *end >= suggestion.len());
-            beat = behind.map_or(beat, |(end, number)| number + usize::from(*end > suggestion.len()));
+            // The typist goes on with the question after the key that types the last character of the suggestion.
+            beat = parts.iter().find(|(end, _)| *end >= suggestion.len()).map_or(beat, |(_, number)| *number);
         }
     }
     n_kept
