@@ -18,6 +18,7 @@ use crate::layout::{ModelConfig, choose_onnx_file, data_files};
 use crate::panics::contain;
 use crate::providers::{self, Chosen, System};
 use crate::session::essence;
+use crate::speculate::Speculation;
 use crate::threads::default_threads;
 use crate::tokenizer::TextTokenizer;
 use crate::worker::Worker;
@@ -44,6 +45,9 @@ pub struct EngineOptions {
     /// Name of the ONNX file to load, with or without its folder, where a model has several. By default the one that a
     /// processor computes fastest.
     pub onnx_file: Option<String>,
+    /// Whether to guess tokens that were read before and verify several in one pass. Affects time only, up to the
+    /// rounding of the model's numbers.
+    pub speculation: Speculation,
 }
 
 impl Default for EngineOptions {
@@ -56,6 +60,7 @@ impl Default for EngineOptions {
             max_context: None,
             prefill_chunk: 64,
             onnx_file: None,
+            speculation: Speculation::default(),
         }
     }
 }
@@ -101,6 +106,7 @@ impl Engine {
             kv_bytes: options.kv_bytes.unwrap_or(default_kv_bytes(weight_bytes)),
             max_tokens: context_length,
             prefill_chunk: options.prefill_chunk,
+            speculation: options.speculation,
         };
         let blueprint = Arc::new(Blueprint { source: source.clone(), config, file, threads, limits });
         let Blueprint { config, file, .. } = &*blueprint;

@@ -11,6 +11,7 @@ use crate::files::ModelSource;
 use crate::graph::{Float, Graph, Role};
 use crate::kv_cache::KvCache;
 use crate::providers::Trial;
+use crate::speculate::{Gauge, Speculation};
 use crate::tensor::{Output, Runner, Tensor, Value};
 
 /// Logits of one run take at most this many bytes: a model with a large vocabulary that computes them for every position
@@ -35,6 +36,7 @@ pub(crate) struct Limits {
     pub(crate) kv_bytes: usize,
     pub(crate) max_tokens: usize,
     pub(crate) prefill_chunk: usize,
+    pub(crate) speculation: Speculation,
 }
 
 /// Gives what computes in the place of a session whose run failed, for the reason handed over.
@@ -51,6 +53,7 @@ pub(crate) struct Evaluator {
     logits: Vec<f32>,
     /// The slot of the work under way, emptied if that fails.
     current: Option<usize>,
+    gauge: Gauge,
     fallback: Option<Fallback>,
 }
 
@@ -90,6 +93,9 @@ impl Evaluator {
         } else {
             limits.prefill_chunk
         };
+        // Guesses can be verified only by a graph that answers for every token of a pass.
+        let verifies = !stepper.graph.one_token && !stepper.graph.last_logits_only;
+        let speculation = if verifies { limits.speculation } else { Speculation::Never };
         let specs = stepper.graph.caches.clone();
         Ok(Self {
             cache: KvCache::new(specs, shared, limits.kv_slots, limits.max_tokens, limits.kv_bytes),
@@ -98,6 +104,7 @@ impl Evaluator {
             vocabulary: width,
             logits: Vec::new(),
             current: None,
+            gauge: Gauge::new(speculation),
             fallback: None,
             stepper,
         })
@@ -228,6 +235,16 @@ impl Evaluator {
     /// The logits of the last evaluation.
     pub(crate) fn logits(&self) -> &[f32] {
         &self.logits
+    }
+
+    /// Cuts a slot back to its first tokens; a failure empties it.
+    pub(crate) fn cut_back(&mut self, slot: usize, n_tokens: usize) -> Result<(), String> {
+        self.cache.cut_back(slot, n_tokens)
+    }
+
+    /// What is known of passes and guesses.
+    pub(crate) fn gauge(&mut self) -> &mut Gauge {
+        &mut self.gauge
     }
 
     fn try_evaluate(&mut self, slot: usize, tokens: &[TokenId], wanted: Wanted) -> Result<(), String> {

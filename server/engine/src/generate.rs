@@ -11,6 +11,7 @@ use fimble_model::{
 
 use crate::evaluator::{Evaluator, Wanted};
 use crate::heal::Healer;
+use crate::passes::Passes;
 use crate::sampler::{Allowed, Sampler, log_probability};
 use crate::text_stream::TextStream;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
@@ -49,11 +50,25 @@ pub(crate) fn generate(
     usage.prefill = started.elapsed();
     let started = Instant::now();
     let stream = TextStream::new(&task.options.stop_strings, task.prompt.healed.len());
-    let mut decoding =
-        Decoding { evaluator, tokenizer, slot, stream, tokens: Vec::new(), n_decoded: 0, task };
+    let sampler = Sampler::new(&task.options.sampling);
+    let may_guess = task.options.max_new_tokens > 1 && sampler.is_greedy();
+    let passes = Passes::new(evaluator, slot, &task.prompt.tokens, may_guess);
+    let mut decoding = Decoding {
+        evaluator,
+        tokenizer,
+        slot,
+        passes,
+        sampler,
+        stream,
+        tokens: Vec::new(),
+        n_decoded: 0,
+        task,
+    };
     let stop = decoding.run()?;
+    decoding.passes.finish(decoding.evaluator).map_err(ModelError::Engine)?;
     let stop = decoding.show_rest(stop);
-    let Decoding { stream, mut tokens, n_decoded, .. } = decoding;
+    let Decoding { stream, passes, mut tokens, n_decoded, .. } = decoding;
+    (usage.drafted_tokens, usage.accepted_tokens) = passes.n_drafted_and_accepted();
     let text = stream.into_shown();
     clamp_to_text(&mut tokens, text.len());
     usage.decoded_tokens = n_decoded;
@@ -115,6 +130,8 @@ struct Decoding<'a> {
     evaluator: &'a mut Evaluator,
     tokenizer: &'a TextTokenizer,
     slot: usize,
+    passes: Passes,
+    sampler: Sampler,
     stream: TextStream,
     tokens: Vec<GeneratedToken>,
     n_decoded: usize,
@@ -124,7 +141,6 @@ struct Decoding<'a> {
 impl Decoding<'_> {
     fn run(&mut self) -> Result<StopReason, ModelError> {
         let vocabulary = self.tokenizer.bytes();
-        let mut sampler = Sampler::new(&self.task.options.sampling);
         let mut healer = Healer::new(std::mem::take(&mut self.task.prompt.healed));
         if self.task.options.max_new_tokens == 0 {
             return Ok(StopReason::MaxTokens);
@@ -135,13 +151,13 @@ impl Decoding<'_> {
             }
             let forced = healer.allowed(vocabulary);
             let allowed = forced.as_deref().map_or(Allowed::Marked(vocabulary.known()), Allowed::Only);
-            let logits = self.evaluator.logits();
-            let Some(id) = sampler.choose(logits, allowed) else {
+            let logits = self.passes.logits(self.evaluator);
+            let Some(id) = self.sampler.choose(logits, allowed) else {
                 self.evaluator.clear(self.slot);
                 return Err(ModelError::Engine("the model computed no usable number".to_owned()));
             };
             self.n_decoded += 1;
-            if self.ends(id) {
+            if ends(&self.task, id) {
                 return Ok(StopReason::EndToken(id));
             }
             // A forced token had less to choose from: what counts is its share among what was allowed.
@@ -161,15 +177,13 @@ impl Decoding<'_> {
             if self.tokens.len() >= self.task.options.max_new_tokens {
                 return Ok(StopReason::MaxTokens);
             }
-            if self.evaluator.n_cached(self.slot) >= self.evaluator.max_tokens() {
+            if self.passes.is_full(self.evaluator) {
                 return Ok(StopReason::ContextFull);
             }
-            self.evaluator.evaluate(self.slot, &[id], Wanted::Last).map_err(ModelError::Engine)?;
+            let n_wanted = self.task.options.max_new_tokens - self.tokens.len();
+            let ends = |id| ends(&self.task, id);
+            self.passes.advance(self.evaluator, id, n_wanted, ends).map_err(ModelError::Engine)?;
         }
-    }
-
-    fn ends(&self, id: TokenId) -> bool {
-        self.task.end_tokens.contains(&id) || self.task.options.stop_tokens.contains(&id)
     }
 
     /// Shows the observer what became certain.
@@ -194,6 +208,11 @@ impl Decoding<'_> {
             },
         }
     }
+}
+
+/// Whether a token ends the generation.
+fn ends(task: &Task<'_>, id: TokenId) -> bool {
+    task.end_tokens.contains(&id) || task.options.stop_tokens.contains(&id)
 }
 
 /// Drops tokens that lie wholly behind the end of the text, as those of a stop string do.

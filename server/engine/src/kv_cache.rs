@@ -133,6 +133,15 @@ impl KvCache {
         }
     }
 
+    /// Cuts a slot back to its first tokens, at most as many as it holds. If that fails the slot is empty.
+    pub(crate) fn cut_back(&mut self, index: usize, n_tokens: usize) -> Result<(), String> {
+        let cut = self.cut(index, n_tokens.min(self.slots[index].len()));
+        if cut.is_err() {
+            self.clear(index);
+        }
+        cut
+    }
+
     /// Empties a slot and gives its memory back.
     pub(crate) fn clear(&mut self, index: usize) {
         self.slots[index] = Slot { last_used: self.slots[index].last_used, ..Slot::default() };

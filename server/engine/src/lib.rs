@@ -16,10 +16,12 @@ mod heal;
 mod kv_cache;
 mod layout;
 mod panics;
+mod passes;
 mod providers;
 pub mod runtime;
 mod sampler;
 mod session;
+mod speculate;
 mod tensor;
 mod text_stream;
 mod threads;
@@ -29,3 +31,4 @@ mod worker;
 
 pub use engine::{Engine, EngineOptions};
 pub use files::ModelSource;
+pub use speculate::Speculation;

@@ -27,6 +27,11 @@ impl Sampler {
         Self { sampling, random: SplitMix64(seed) }
     }
 
+    /// Whether equal logits always give equal tokens.
+    pub(crate) fn is_greedy(&self) -> bool {
+        self.sampling == Sampling::Greedy
+    }
+
     /// The next token; none if no allowed token has a finite logit.
     pub(crate) fn choose(&mut self, logits: &[f32], allowed: Allowed<'_>) -> Option<TokenId> {
         match self.sampling {

@@ -6,5 +6,6 @@ mod cache;
 mod faults;
 mod healing;
 mod scheduling;
+mod speculation;
 mod support;
 mod text;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Once;
 
-use fimble_engine::{Engine, EngineOptions, ModelSource};
+use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, Generation, Model, Observer, Piece, Priority, Prompt,
 };
@@ -43,9 +43,10 @@ pub fn engine(name: &str) -> Engine {
     engine_with(name, one_thread())
 }
 
-/// Options for one thread: with several, additions happen in another order from run to run.
+/// Options for results that are the same from run to run: with several threads additions happen in another order, and when
+/// guesses are made depends on the time that passes take.
 pub fn one_thread() -> EngineOptions {
-    EngineOptions { threads: Some(1), ..EngineOptions::default() }
+    EngineOptions { threads: Some(1), speculation: Speculation::Never, ..EngineOptions::default() }
 }
 
 /// An observer that lets everything pass.

@@ -171,6 +171,10 @@ pub struct Usage {
     pub prefilled_tokens: usize,
     /// Tokens produced (an end token included).
     pub decoded_tokens: usize,
+    /// Tokens that were guessed and evaluated together with the one before them.
+    pub drafted_tokens: usize,
+    /// Of them, those that were what the model chose, so that no pass of their own was needed.
+    pub accepted_tokens: usize,
     /// Waiting for the model to be free.
     pub queue: Duration,
     /// Turning the prompt into tokens.

@@ -23,8 +23,13 @@ fn put_on_failing_device(engine: &Engine, name: &str, n_runs: usize) {
     let source = source(name);
     let config = ModelConfig::read(&source).expect("it is there");
     let file = choose_onnx_file(&source, &config, None).expect("it is there");
-    let limits =
-        Limits { kv_slots: 4, kv_bytes: 24 << 20, max_tokens: engine.info.context_length, prefill_chunk: 8 };
+    let limits = Limits {
+        kv_slots: 4,
+        kv_bytes: 24 << 20,
+        max_tokens: engine.info.context_length,
+        prefill_chunk: 8,
+        speculation: Speculation::default(),
+    };
     let standby = Standby {
         blueprint: Arc::new(Blueprint { source, config, file, threads: 1, limits }),
         provider: Provider::Cuda,
