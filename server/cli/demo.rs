@@ -253,7 +253,7 @@ impl Screen {
         let path = match key.path {
             AnswerPath::None => "nothing to suggest",
             AnswerPath::ModelCold => "model",
-            AnswerPath::ModelCachedPrefix => "model, cached prefix",
+            AnswerPath::ModelCachedPrefix | AnswerPath::Kept => "model, cached prefix",
             AnswerPath::Same | AnswerPath::DeletedBack => "suggestion cache",
             AnswerPath::TypedThrough => "typed-through",
         };

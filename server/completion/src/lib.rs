@@ -5,6 +5,7 @@
 //! everything is a function of its arguments, without I/O, clock or threads; offsets are bytes; no reason and no effect
 //! that leaves this crate contains code.
 
+mod agreement;
 mod brackets;
 mod context;
 mod finish;
@@ -22,6 +23,7 @@ mod suggestions;
 mod surroundings;
 mod window;
 
+pub use agreement::agrees;
 pub use context::{Context, ContextPiece};
 pub use finish::{FilterStep, Finished, Suggestion, finish};
 pub use gate::gate;

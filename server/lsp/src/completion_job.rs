@@ -1,14 +1,16 @@
 //! The work of one request, off the loop: tree, gate, plan, model, post-processing. Must hold: it sees a snapshot and
 //! nothing else; it reports exactly once, panics included; each step's time is in the trace.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use fimble_completion::{
     CursorInput, Mode, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish, gate, plan,
 };
 use fimble_document::Text;
-use fimble_model::{CancelToken, GenerateRequest, Generation, Model, ModelError, Priority, StopReason};
+use fimble_model::{
+    CancelToken, GenerateRequest, Generation, Model, ModelError, Observer, Priority, StopReason,
+};
 use fimble_syntax::{Language, ParseBudget, ParseStopped, SyntaxTree};
 
 use crate::event::{Event, EventSender};
@@ -46,6 +48,8 @@ pub(crate) struct CompletionJob {
     pub(crate) settings_key: u64,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) cancel: CancelToken,
+    /// Where the loop sees what the model has said until now.
+    pub(crate) so_far: Arc<Mutex<String>>,
     pub(crate) trace: RequestTrace,
     pub(crate) queued: Instant,
 }
@@ -90,7 +94,8 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
         trigger: job.trigger,
         selected: job.selected,
     };
-    let computed = contain(|| compute(&input, &job.settings, &*job.model, &job.cancel, &mut trace));
+    let computed =
+        contain(|| compute(&input, &job.settings, &*job.model, &job.cancel, &job.so_far, &mut trace));
     let result = computed.unwrap_or(Err(NoSuggestion::Internal));
     let outcome = JobOutcome { serial, snapshot, offset, settings_key, trace, result };
     events.send(Event::Computed(Box::new(outcome)));
@@ -130,6 +135,7 @@ fn compute(
     settings: &Settings,
     model: &dyn Model,
     cancel: &CancelToken,
+    so_far: &Arc<Mutex<String>>,
     trace: &mut RequestTrace,
 ) -> Result<Suggestion, NoSuggestion> {
     let info = model.info();
@@ -169,7 +175,8 @@ fn compute(
         options: plan.options.clone(),
         priority: Priority::Interactive,
     };
-    let generation = model.generate(request, cancel, plan.observer()).map_err(NoSuggestion::Model)?;
+    let generation =
+        model.generate(request, cancel, watched(plan.observer(), so_far)).map_err(NoSuggestion::Model)?;
     note_generation(&generation, trace);
     if generation.stop == StopReason::Cancelled {
         return Err(cancelled());
@@ -188,6 +195,15 @@ fn compute(
     let suggestion = finished.result.map_err(NoSuggestion::Refused)?;
     trace.confidence = Some(suggestion.confidence);
     Ok(suggestion)
+}
+
+/// The observer, with what it sees written down for the loop. The loop holds the lock for a comparison of a few kilobytes.
+fn watched(mut observer: Observer, so_far: &Arc<Mutex<String>>) -> Observer {
+    let so_far = Arc::clone(so_far);
+    Box::new(move |piece: &str| {
+        so_far.lock().unwrap_or_else(PoisonError::into_inner).push_str(piece);
+        observer(piece)
+    })
 }
 
 fn cancelled() -> NoSuggestion {

@@ -17,6 +17,7 @@ mod handlers;
 mod intake;
 mod main_loop;
 mod model_state;
+mod notices;
 mod outgoing;
 mod panics;
 mod parse_job;

@@ -3,18 +3,24 @@
 
 use std::sync::Arc;
 
-use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, LoadError, Model, Priority, Prompt};
+use fimble_model::{
+    CancelToken, GenerateOptions, GenerateRequest, LoadError, Model, Priority, Prompt, Provider,
+};
 
 use crate::event::{Event, EventSender};
 use crate::panics::contain;
 
-/// Which model is wanted.
+/// Which model is wanted, and how it is to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ModelSettings {
     /// "bundled", the name of an added model, or the path of a model folder; none lets the loader choose.
     pub model: Option<String>,
     /// Threads that compute; none lets the engine choose.
     pub threads: Option<usize>,
+    /// What computes.
+    pub provider: Provider,
+    /// Memory for keys and values in MB; none lets the engine choose.
+    pub kv_megabytes: Option<usize>,
 }
 
 impl ModelSettings {

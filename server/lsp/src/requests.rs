@@ -1,9 +1,13 @@
 //! The requests that wait for an answer. Must hold: each id is answered exactly once; of each document and method at most
-//! one request waits, because a newer one supersedes it; whoever is answered has its work cancelled.
+//! one request waits, because a newer one supersedes it; whoever is answered has its work cancelled, unless the newer one
+//! takes the work over.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use fimble_completion::agrees;
+use fimble_document::Text;
 use fimble_model::CancelToken;
 use tower_lsp_server::jsonrpc::Id;
 
@@ -23,8 +27,35 @@ pub(crate) struct Pending {
     pub(crate) cancel: CancelToken,
     /// The trace so far.
     pub(crate) trace: RequestTrace,
-    /// Whether it waits for the model and no work has begun.
-    pub(crate) is_parked: bool,
+    /// Its work; none while it waits for the model to be loaded.
+    pub(crate) running: Option<Running>,
+}
+
+/// Work that has begun.
+pub(crate) struct Running {
+    /// The text that it sees.
+    pub(crate) text: Text,
+    /// The cursor that it sees.
+    pub(crate) offset: usize,
+    /// The settings and the model that it uses.
+    pub(crate) settings_key: u64,
+    /// Whether a selected item is a part of what it sees.
+    pub(crate) has_selected: bool,
+    /// What the model has said until now.
+    pub(crate) so_far: Arc<Mutex<String>>,
+    /// Whether it was begun for an earlier request, with which this one agrees.
+    pub(crate) is_kept: bool,
+}
+
+impl Running {
+    /// Whether what it will answer is expected to answer this place as well: the same, or reached by typing what the
+    /// model said.
+    pub(crate) fn agrees_with(&self, text: &Text, offset: usize, settings_key: u64) -> bool {
+        let so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        settings_key == self.settings_key
+            && !self.has_selected
+            && agrees(&self.text, self.offset, &so_far, text, offset)
+    }
 }
 
 /// All pending requests.
@@ -38,9 +69,34 @@ impl Requests {
     /// Registers a request and returns the number that its work reports under. (A client may use an id again once it was
     /// answered; late work for the old one must not answer the new one.)
     pub(crate) fn register(&mut self, pending: Pending) -> u64 {
+        let serial = self.next_serial();
+        self.by_serial.insert(serial, pending);
+        serial
+    }
+
+    /// A number that no other work reports under.
+    pub(crate) fn next_serial(&mut self) -> u64 {
         self.n_registered += 1;
-        self.by_serial.insert(self.n_registered, pending);
         self.n_registered
+    }
+
+    /// Registers a request that takes over the work of another one, which must have been taken.
+    pub(crate) fn register_under(&mut self, serial: u64, pending: Pending) {
+        self.by_serial.insert(serial, pending);
+    }
+
+    /// Takes a request of a document and method whose work is wanted, and lets that work go on.
+    pub(crate) fn take_running(
+        &mut self,
+        document: u64,
+        method: TraceMethod,
+        is_wanted: impl Fn(&Running) -> bool,
+    ) -> Option<(u64, Pending)> {
+        let serial = self.by_serial.iter().find_map(|(serial, pending)| {
+            let is_rival = pending.place.document == document && pending.trace.method == method;
+            (is_rival && pending.running.as_ref().is_some_and(&is_wanted)).then_some(*serial)
+        })?;
+        self.by_serial.remove(&serial).map(|pending| (serial, pending))
     }
 
     /// Whether a request with this id waits.
@@ -70,7 +126,7 @@ impl Requests {
 
     /// Takes the requests that wait for the model, in the order in which they came.
     pub(crate) fn take_parked(&mut self) -> Vec<Pending> {
-        self.take_where(|pending| pending.is_parked)
+        self.take_where(|pending| pending.running.is_none())
     }
 
     /// Takes all and cancels their work.

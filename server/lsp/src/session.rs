@@ -16,6 +16,7 @@ use crate::documents::Documents;
 use crate::event::{Event, EventSender, Notification, Request};
 use crate::handlers;
 use crate::model_state::{LoadReport, ModelState, start_loading};
+use crate::notices::Notices;
 use crate::outgoing::{Message, Outgoing};
 use crate::parse_job;
 use crate::requests::Requests;
@@ -83,6 +84,7 @@ pub(crate) struct Session {
     /// Tells suggestions that were made under other settings, or by another model.
     pub(crate) settings_key: u64,
     shown_problems: Vec<SettingsProblem>,
+    notices: Notices,
     /// Messages for the user that wait until the client may be told.
     early_messages: Vec<(MessageType, String)>,
     pub(crate) documents: Documents,
@@ -111,6 +113,7 @@ impl Session {
             settings: Arc::default(),
             settings_key: 0,
             shown_problems: Vec::new(),
+            notices: Notices::default(),
             early_messages: options.notice.iter().map(|text| (MessageType::Warning, text.clone())).collect(),
             documents: Documents::default(),
             requests: Requests::default(),
@@ -163,7 +166,10 @@ impl Session {
                     document.accept_parse(revision, tree);
                 }
             }
-            Event::Computed(outcome) => suggest::computed(self, *outcome),
+            Event::Computed(outcome) => {
+                suggest::computed(self, *outcome);
+                self.tell_notices();
+            }
             Event::Shutdown => {
                 self.is_shut_down = true;
                 self.answer_all_cancelled();
@@ -227,6 +233,19 @@ impl Session {
         }
         if needs_load {
             self.load_model();
+        }
+        self.tell_notices();
+    }
+
+    /// Tells what the model that computes cannot do as the settings say. Its provider can also fail while it computes.
+    pub(crate) fn tell_notices(&mut self) {
+        let ModelState::Ready(model) = &self.model else { return };
+        for notice in self.notices.news(&**model, &self.settings) {
+            tracing::warn!(notice, "the model cannot do as the settings say");
+            self.early_messages.push((MessageType::Warning, format!("Fimble: {notice}")));
+        }
+        if self.is_initialized {
+            self.send_early_messages();
         }
     }
 
@@ -324,6 +343,7 @@ impl Session {
                 let info = model.info();
                 tracing::info!(model = info.name, provider = info.provider, "the model is ready");
                 self.model = ModelState::Ready(model);
+                self.tell_notices();
             }
             Err(error) => {
                 tracing::error!(cause = error.cause, "the model cannot be loaded");

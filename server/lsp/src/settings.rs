@@ -5,6 +5,7 @@
 use std::fmt;
 
 use fimble_completion::{CompletionSettings, MultiLine};
+use fimble_model::Provider;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ pub(crate) const SECTION: &str = "fimble";
 const MAX_FILE_BYTES: usize = 10_000_000;
 
 /// Every key with what it allows, for messages.
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 18] = [
     ("enabled", "true or false"),
     ("languages", "{\"disabled\": [language identifiers, such as \"markdown\"]}"),
     ("multiLine", "\"auto\", \"always\" or \"never\""),
@@ -30,6 +31,8 @@ const KEYS: [(&str, &str); 16] = [
     ("syntaxCheck", "true or false"),
     ("model", "\"bundled\", the name of an added model, or the path of a model folder"),
     ("threads", "a whole number from 1 to 256"),
+    ("provider", "\"auto\", \"cpu\", \"cuda\", \"tensorrt\", \"coreml\", \"directml\" or \"openvino\""),
+    ("kvMegabytes", "a whole number from 1 to 1048576"),
     ("completion", "\"auto\", \"always\" or \"never\""),
     ("maxFileBytes", "a whole number from 1 to 1073741824"),
     ("logLevel", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
@@ -65,6 +68,10 @@ pub struct Options {
     pub model: Option<String>,
     /// Threads that compute, 1 to 256.
     pub threads: Option<u32>,
+    /// What computes: the name of an execution provider.
+    pub provider: Option<String>,
+    /// Memory for keys and values in MB, 1 to 2^20.
+    pub kv_megabytes: Option<u32>,
     /// Whether `textDocument/completion` answers with suggestions.
     pub completion: Option<AutoAlwaysNever>,
     /// Size in bytes over which a document gets none, up to 2^30.
@@ -143,7 +150,8 @@ pub struct Settings {
     /// What the completion of one place needs: `multiLine`, `maxLines`, `maxNewTokens`, `contextTokens`,
     /// `minConfidence`, `inComments`, `inStrings`, `syntaxCheck`, `heal`, `maxFileBytes`.
     pub completion: CompletionSettings,
-    /// Which model computes, and with how many threads: `model`, `threads`.
+    /// Which model computes, on what, with how many threads and how large a cache: `model`, `provider`, `threads`,
+    /// `kvMegabytes`.
     pub model: ModelSettings,
     /// Whether `textDocument/completion` answers with suggestions; auto means for clients that cannot show inline
     /// completions: `completion`.
@@ -298,6 +306,7 @@ impl Settings {
         let max_new_tokens = in_range("maxNewTokens", options.max_new_tokens.map(Into::into), 1, 1024);
         let context_tokens = in_range("contextTokens", options.context_tokens.map(Into::into), 64, 131_072);
         let threads = in_range("threads", options.threads.map(Into::into), 1, 256);
+        let kv_megabytes = in_range("kvMegabytes", options.kv_megabytes.map(Into::into), 1, 1 << 20);
         let max_file_bytes = in_range("maxFileBytes", options.max_file_bytes, 1, 1 << 30);
         let min_confidence = options.min_confidence.filter(|value| {
             let good = (0.0..=1.0).contains(value);
@@ -312,6 +321,13 @@ impl Settings {
                 problems.push(problem("model", &model.as_str().into()));
             }
             good
+        });
+        let provider = options.provider.as_deref().and_then(|name| {
+            let provider = Provider::from_name(name);
+            if provider.is_none() {
+                problems.push(problem("provider", &name.into()));
+            }
+            provider
         });
 
         let default = Self::default();
@@ -340,7 +356,7 @@ impl Settings {
                 .and_then(|languages| languages.disabled.clone())
                 .unwrap_or_default(),
             completion,
-            model: ModelSettings { model, threads },
+            model: ModelSettings { model, threads, provider: provider.unwrap_or_default(), kv_megabytes },
             completion_answers: options.completion.unwrap_or(default.completion_answers),
             log_level: options.log_level,
         }

@@ -2,11 +2,11 @@
 //! without the model is answered in the same turn; every way out goes through
 //! [`crate::answers`], so that it answers the request and leaves a trace with its reason.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use fimble_completion::{CacheHit, HitKind, SelectedItem, Trigger};
-use fimble_document::{Position, PositionRange};
+use fimble_completion::{CacheHit, HitKind, SelectedItem, Suggestion, Trigger};
+use fimble_document::{Position, PositionRange, Text};
 use fimble_model::CancelToken;
 use tower_lsp_server::jsonrpc::{Error, Id};
 
@@ -16,7 +16,7 @@ use crate::convert::from_proto;
 use crate::documents::OpenDocument;
 use crate::event::Reply;
 use crate::model_state::ModelState;
-use crate::requests::Pending;
+use crate::requests::{Pending, Running};
 use crate::session::{Session, unix_millis};
 use crate::trace::{
     AnswerPath, Decision, RequestTrace, StepTimes, TokenCounts, TraceMethod, TraceTrigger, micros,
@@ -68,47 +68,108 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
             text: item,
         }),
     };
-    let obstacle = obstacle(session, document);
+    let next = next_step(session, document.id, &text, &place);
+    // Work that would lead to the same goes on for the newer request; all else that is older ends.
+    let kept =
+        if matches!(next, Next::Compute) { take_agreeing(session, &text, &place, ask.method) } else { None };
+    let kept = kept.map(|(serial, mut pending)| {
+        let running = pending.running.take();
+        let cancel = pending.cancel.clone();
+        answers::superseded(session, pending);
+        (serial, running, cancel)
+    });
     for superseded in session.requests.take_superseded(place.document, ask.method) {
         answers::superseded(session, superseded);
     }
-    if let Some((reason, sentence)) = obstacle {
-        return answers::nothing(session, arrived, reason, sentence);
-    }
-
-    let key = session.settings_key;
-    if place.trigger == Trigger::Automatic
-        && session.suggestions.is_dismissed(place.document, &text, place.offset)
-    {
-        let sentence =
-            "The suggestion at this place was dismissed; it stays away until the text around it changes.";
-        return answers::nothing(session, arrived, "dismissed", sentence);
-    }
-    let hit = session.suggestions.lookup(place.document, &text, place.offset, key, place.selected.as_ref());
-    if let Some(CacheHit { suggestion, kind }) = hit {
-        arrived.trace.path = match kind {
-            HitKind::Same => AnswerPath::Same,
-            HitKind::TypedThrough => AnswerPath::TypedThrough,
-            HitKind::DeletedBack => AnswerPath::DeletedBack,
-        };
-        arrived.trace.confidence = Some(suggestion.confidence);
-        session.counters.n_without_model += 1;
-        return answers::shown(session, arrived, &place, &text, &suggestion);
-    }
-    match &session.model {
-        ModelState::Ready(_) => start(session, arrived, place),
-        ModelState::Idle | ModelState::Loading if place.trigger == Trigger::Invoked => {
+    match next {
+        Next::Refuse(reason, sentence) => answers::nothing(session, arrived, reason, sentence),
+        Next::Answer(CacheHit { suggestion, kind }) => {
+            arrived.trace.path = match kind {
+                HitKind::Same => AnswerPath::Same,
+                HitKind::TypedThrough => AnswerPath::TypedThrough,
+                HitKind::DeletedBack => AnswerPath::DeletedBack,
+            };
+            arrived.trace.confidence = Some(suggestion.confidence);
+            session.counters.n_without_model += 1;
+            answers::shown(session, arrived, &place, &text, &suggestion);
+        }
+        Next::Park => {
             arrived.trace.notes.push("it waited for the model to be loaded".to_owned());
             park(session, arrived, place);
         }
+        Next::Compute => match kept {
+            Some((serial, running, cancel)) => take_over(session, arrived, place, serial, running, cancel),
+            None => start(session, arrived, place),
+        },
+    }
+}
+
+/// What becomes of a request.
+enum Next {
+    /// Nothing is suggested: one word, and one sentence.
+    Refuse(&'static str, String),
+    /// The suggestion is known.
+    Answer(CacheHit),
+    /// The model is asked once it is there.
+    Park,
+    /// The model is asked.
+    Compute,
+}
+
+fn next_step(session: &mut Session, document: u64, text: &Text, place: &Place) -> Next {
+    let obstacle = session.documents.by_id(document).and_then(|document| obstacle(session, document));
+    if let Some((reason, sentence)) = obstacle {
+        return Next::Refuse(reason, sentence);
+    }
+    if place.trigger == Trigger::Automatic && session.suggestions.is_dismissed(document, text, place.offset) {
+        let sentence =
+            "The suggestion at this place was dismissed; it stays away until the text around it changes.";
+        return Next::Refuse("dismissed", sentence.to_owned());
+    }
+    let key = session.settings_key;
+    if let Some(hit) = session.suggestions.lookup(document, text, place.offset, key, place.selected.as_ref())
+    {
+        return Next::Answer(hit);
+    }
+    match &session.model {
+        ModelState::Ready(_) => Next::Compute,
+        ModelState::Idle | ModelState::Loading if place.trigger == Trigger::Invoked => Next::Park,
         ModelState::Idle | ModelState::Loading => {
-            answers::nothing(session, arrived, "loading", "The model is still being loaded.");
+            Next::Refuse("loading", "The model is still being loaded.".to_owned())
         }
         ModelState::Failed(error) => {
-            let sentence = format!("The model could not be loaded: {error}");
-            answers::nothing(session, arrived, "no-model", sentence);
+            Next::Refuse("no-model", format!("The model could not be loaded: {error}"))
         }
     }
+}
+
+/// The older request of the same document and method whose running work agrees with this place.
+fn take_agreeing(
+    session: &mut Session,
+    text: &Text,
+    place: &Place,
+    method: TraceMethod,
+) -> Option<(u64, Pending)> {
+    if place.selected.is_some() {
+        return None;
+    }
+    let key = session.settings_key;
+    let offset = place.offset;
+    session.requests.take_running(place.document, method, |running| running.agrees_with(text, offset, key))
+}
+
+/// Lets work that was begun for another request answer this one.
+fn take_over(
+    session: &mut Session,
+    arrived: Arrived,
+    place: Place,
+    serial: u64,
+    running: Option<Running>,
+    cancel: CancelToken,
+) {
+    let Arrived { id, reply, trace, received } = arrived;
+    let running = running.map(|running| Running { is_kept: true, ..running });
+    session.requests.register_under(serial, Pending { id, reply, place, received, cancel, trace, running });
 }
 
 fn new_trace(session: &Session, ask: &Ask) -> RequestTrace {
@@ -183,7 +244,7 @@ fn obstacle(session: &Session, document: &OpenDocument) -> Option<(&'static str,
 fn park(session: &mut Session, arrived: Arrived, place: Place) {
     let Arrived { id, reply, trace, received } = arrived;
     let cancel = CancelToken::new();
-    session.requests.register(Pending { id, reply, trace, received, place, cancel, is_parked: true });
+    session.requests.register(Pending { id, reply, trace, received, place, cancel, running: None });
 }
 
 /// The model was loaded, or failed to: goes on with a parked request.
@@ -231,6 +292,15 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
     };
     let cancel = CancelToken::new();
     let model = Arc::clone(model);
+    let so_far: Arc<Mutex<String>> = Arc::default();
+    let running = Running {
+        text: snapshot.text.clone(),
+        offset: place.offset,
+        settings_key: session.settings_key,
+        has_selected: place.selected.is_some(),
+        so_far: Arc::clone(&so_far),
+        is_kept: false,
+    };
     let pending = Pending {
         id,
         reply,
@@ -238,7 +308,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
         received,
         place: place.clone(),
         cancel: cancel.clone(),
-        is_parked: false,
+        running: Some(running),
     };
     let job = CompletionJob {
         serial: session.requests.register(pending),
@@ -250,6 +320,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
         settings_key: session.settings_key,
         model,
         cancel,
+        so_far,
         trace,
         queued: Instant::now(),
     };
@@ -268,20 +339,59 @@ pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
         session.suggestions.insert(snapshot.document, &snapshot.text, offset, settings_key, suggestion);
     }
     let Some(pending) = session.requests.take(serial) else { return };
-    let Pending { id, reply, received, place, .. } = pending;
+    let is_kept = pending.running.as_ref().is_some_and(|running| running.is_kept);
+    let Pending { id, reply, received, place, trace: own_trace, .. } = pending;
+    if is_kept {
+        let mut arrived = Arrived { id, reply, trace: own_trace, received };
+        arrived.trace.take_work(trace);
+        return answer_kept(session, arrived, place, result);
+    }
     let arrived = Arrived { id, reply, trace, received };
     match result {
         Ok(_) if revision != Some(snapshot.revision) => answers::changed(session, arrived),
         Ok(suggestion) => answers::shown(session, arrived, &place, &snapshot.text, &suggestion),
-        Err(NoSuggestion::Refused(refusal)) => {
+        Err(none) => answer_none(session, arrived, none),
+    }
+}
+
+/// Answers a request with work that was begun for an earlier one and is done: with what is left of its suggestion, which
+/// the cache knows by now. Where nothing is left, or nothing came of it, the request gets work of its own.
+fn answer_kept(
+    session: &mut Session,
+    mut arrived: Arrived,
+    place: Place,
+    result: Result<Suggestion, NoSuggestion>,
+) {
+    let current = session.documents.by_id(place.document).filter(|now| now.revision == place.revision);
+    let Some(text) = current.map(|document| document.text().clone()) else {
+        return answers::changed(session, arrived);
+    };
+    if let Err(none @ (NoSuggestion::Model(_) | NoSuggestion::Internal)) = result {
+        return answer_none(session, arrived, none);
+    }
+    let key = session.settings_key;
+    match session.suggestions.lookup(place.document, &text, place.offset, key, None) {
+        Some(hit) => {
+            arrived.trace.path = AnswerPath::Kept;
+            arrived.trace.confidence = Some(hit.suggestion.confidence);
+            answers::shown(session, arrived, &place, &text, &hit.suggestion);
+        }
+        None => start(session, arrived, place),
+    }
+}
+
+/// Answers a request whose work has no suggestion.
+fn answer_none(session: &mut Session, arrived: Arrived, none: NoSuggestion) {
+    match none {
+        NoSuggestion::Refused(refusal) => {
             answers::nothing(session, arrived, refusal.kind.name(), refusal.reason);
         }
-        Err(NoSuggestion::Model(error)) => {
+        NoSuggestion::Model(error) => {
             session.counters.n_failed += 1;
             tracing::error!(%error, "a generation failed");
             answers::nothing(session, arrived, "model-failed", format!("{error}."));
         }
-        Err(NoSuggestion::Internal) => {
+        NoSuggestion::Internal => {
             session.counters.n_failed += 1;
             let sentence = "An internal error happened; the log names the place.";
             let mut error = Error::internal_error();

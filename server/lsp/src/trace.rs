@@ -64,6 +64,8 @@ pub enum AnswerPath {
     TypedThrough,
     /// A suggestion whose typed part was deleted again.
     DeletedBack,
+    /// The model, whose work for an earlier request went on because it agreed with what was typed meanwhile.
+    Kept,
 }
 
 /// One piece of the context.
@@ -184,6 +186,25 @@ impl RequestTrace {
         let first = characters.next().into_iter().flat_map(char::to_uppercase);
         let sentence = first.chain(characters).chain(['.']).collect();
         self.decision = Decision::Nothing { reason: reason.to_owned(), sentence };
+    }
+
+    /// Takes what is known about work that was begun for an earlier request.
+    pub(crate) fn take_work(&mut self, work: Self) {
+        self.mode = work.mode;
+        self.pieces = work.pieces;
+        self.tokens = work.tokens;
+        self.model = work.model;
+        self.provider = work.provider;
+        self.template = work.template;
+        self.times = work.times;
+        self.stop = work.stop;
+        self.filters = work.filters;
+        self.confidence = work.confidence;
+        self.notes = work.notes;
+        self.notes.push(
+            "work that had begun for an earlier request was kept; some of its times lie before this one"
+                .to_owned(),
+        );
     }
 
     /// Ends it with a suggestion.

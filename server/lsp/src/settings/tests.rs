@@ -17,13 +17,21 @@ fn every_key_is_readable_and_none_is_missing_from_the_table() {
         "enabled": false, "languages": {"disabled": ["markdown"]}, "multiLine": "never", "maxLines": 3,
         "maxNewTokens": 32, "contextTokens": 256, "minConfidence": 0.5, "inComments": false, "inStrings": false,
         "syntaxCheck": false, "model": "/models/x", "threads": 2, "completion": "always", "maxFileBytes": 1000,
-        "logLevel": "debug", "heal": false,
+        "logLevel": "debug", "heal": false, "provider": "cuda", "kvMegabytes": 64,
     });
     let (settings, problems) = resolve(&all);
     assert_eq!(problems, Vec::<String>::new());
     assert!(!settings.enabled && !settings.completion.in_comments && !settings.completion.heal);
     assert_eq!(settings.disabled_languages, ["markdown"]);
-    assert_eq!(settings.model, ModelSettings { model: Some("/models/x".to_owned()), threads: Some(2) });
+    assert_eq!(
+        settings.model,
+        ModelSettings {
+            model: Some("/models/x".to_owned()),
+            threads: Some(2),
+            provider: Provider::Cuda,
+            kv_megabytes: Some(64),
+        }
+    );
     assert_eq!(settings.completion.max_prompt_tokens, Some(256));
     assert_eq!(settings.completion.max_file_bytes, 1000);
     let mut written: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
@@ -46,6 +54,8 @@ fn a_bad_value_costs_only_itself() {
         ("minConfidence", json!(1.01)),
         ("model", json!("  ")),
         ("threads", json!(0)),
+        ("provider", json!("gpu")),
+        ("kvMegabytes", json!(0)),
         ("completion", json!(true)),
         ("maxFileBytes", json!("10 MB")),
         ("logLevel", json!("loud")),

@@ -8,6 +8,7 @@ mod answers;
 mod bad_input;
 mod documents;
 mod interleaving;
+mod keeping;
 mod lifecycle;
 mod menu;
 mod model_loading;

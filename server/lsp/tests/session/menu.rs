@@ -62,7 +62,8 @@ fn a_superseded_menu_is_answered_without_a_cancellation() {
     let params = json!({"textDocument": {"uri": URI}, "position": {"line": place.0, "character": place.1}});
     let old = client.send("textDocument/completion", &params);
     gate.wait_for_arrivals(1);
-    let new = client.completion(URI, place).unwrap();
+    client.change(URI, 2, [place; 2], " ");
+    let new = client.completion(URI, (place.0, place.1 + 1)).unwrap();
     assert_eq!(client.wait(old).unwrap(), json!({"isIncomplete": true, "items": []}));
     assert_eq!(new["items"][0]["textEdit"]["newText"], "new();");
 }

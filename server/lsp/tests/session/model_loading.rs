@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use fimble_lsp::client::{Client, InlineTrigger};
 use fimble_lsp::{ModelSettings, ServerOptions};
-use fimble_model::{LoadError, Model};
+use fimble_model::{
+    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer,
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -119,4 +121,55 @@ fn a_warm_model_has_run_once() {
     client.initialize(&inline_capabilities(), &Value::Null).unwrap();
     crate::support::wait_until(&client, |_| model.n_calls() == 1);
     assert_eq!(status(&client)["requests"], 0);
+}
+
+/// A model whose provider fails in its first generation, and which tells so.
+struct Failing(Arc<Scripted>);
+
+impl Model for Failing {
+    fn info(&self) -> &ModelInfo {
+        self.0.info()
+    }
+
+    fn notices(&self) -> Vec<String> {
+        vec!["The CPU computes from now on.".to_owned(); self.0.n_calls().min(1)]
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        self.0.count_tokens(text)
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        self.0.generate(request, cancel, observer)
+    }
+}
+
+#[test]
+fn what_a_model_cannot_do_is_told_once_when_it_shows() {
+    let model = Scripted::saying("x();");
+    let mut options = options(&model);
+    let failing = Arc::new(Failing(model));
+    options.model_loader = Arc::new(move |_, _| Ok(failing.clone() as Arc<dyn Model>));
+    let client = Client::start(options).unwrap().strict();
+    client.initialize(&inline_capabilities(), &json!({"contextTokens": 5000})).unwrap();
+    let told = || client.next_message("window/showMessage").unwrap().params["message"].to_string();
+    let context = told();
+    assert!(
+        context.contains("`contextTokens` is 5000") && context.contains("reads 4096 tokens"),
+        "{context}"
+    );
+
+    let place = open(&client, URI, "rust", RUST);
+    assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
+    assert!(told().contains("The CPU computes from now on."));
+
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"maxLines": 2}}));
+    assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"contextTokens": 6000}}));
+    assert!(told().contains("`contextTokens` is 6000"), "nothing is told in between");
 }

@@ -51,7 +51,8 @@ fn a_superseded_request_gets_an_empty_list_at_once_and_its_work_is_cancelled() {
     let place = open(&client, URI, "rust", RUST);
     let old = client.send_inline_completion(URI, place, InlineTrigger::Automatic);
     gate.wait_for_arrivals(1);
-    let new = client.send_inline_completion(URI, place, InlineTrigger::Automatic);
+    client.change(URI, 2, [place; 2], "z");
+    let new = client.send_inline_completion(URI, (place.0, place.1 + 1), InlineTrigger::Automatic);
     assert_eq!(client.wait_inline_completion(old).unwrap(), []);
     assert_eq!(texts(&client.wait_inline_completion(new).unwrap()), ["new();"]);
     // The gate never opened: it is the cancellation that let the first generation go.

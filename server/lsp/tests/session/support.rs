@@ -22,6 +22,8 @@ pub enum Behaviour {
     Say(String),
     /// Announces itself, waits until the gate opens or the request is cancelled, and produces this text.
     Wait(Arc<Gate>, String),
+    /// Produces the first text, then does as above, and produces the second one.
+    Pause(String, Arc<Gate>, String),
     /// Fails.
     Fail,
     /// Panics.
@@ -172,7 +174,12 @@ impl Model for Scripted {
         let mut script = self.script.lock().unwrap();
         let behaviour = if script.len() > 1 { script.pop_front() } else { script.front().cloned() };
         drop(script);
+        let mut pause: Option<(usize, Arc<Gate>)> = None;
         let text = match behaviour.expect("a script") {
+            Behaviour::Pause(first, gate, second) => {
+                pause = Some((first.len(), gate));
+                first + &second
+            }
             Behaviour::Say(text) => text,
             Behaviour::Wait(gate, text) => {
                 if gate.pass(cancel) {
@@ -190,6 +197,11 @@ impl Model for Scripted {
             usage: Usage { prompt_tokens, prefilled_tokens: prompt_tokens, ..Usage::default() },
         };
         for character in text.chars() {
+            if let Some((_, gate)) = pause.take_if(|(at, _)| *at == generation.text.len())
+                && gate.pass(cancel)
+            {
+                self.n_cancelled.fetch_add(1, Ordering::SeqCst);
+            }
             if cancel.is_cancelled() {
                 generation.stop = StopReason::Cancelled;
                 break;
