@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use console::Style;
+use fimble_engine::provider_is_here;
 use fimble_lsp::client::InlineTrigger;
 use fimble_lsp::{Decision, ModelSettings};
-use fimble_model::Model;
+use fimble_model::{Model, Provider};
 use fimble_store::RuntimeStore;
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -27,6 +28,16 @@ pub struct DoctorArgs {
     /// Model to check instead of the one in use: a name or a folder
     #[arg(long)]
     model: Option<String>,
+    /// What is to compute, instead of the fastest: cpu, cuda, tensorrt, coreml, directml or openvino
+    #[arg(long, value_parser = parse_provider)]
+    provider: Option<Provider>,
+}
+
+fn parse_provider(name: &str) -> Result<Provider, String> {
+    Provider::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = Provider::ALL.into_iter().map(Provider::name).collect();
+        format!("there is no such provider; there are {}", known.join(", "))
+    })
 }
 
 /// A place where any model can be tried.
@@ -44,13 +55,13 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = Report::new();
-    let model = check_runtime(&mut report).and_then(|()| check_model(&mut report, args.model));
+    let model = check_runtime(&mut report).and_then(|()| check_model(&mut report, args.model, args.provider));
     match model {
         Some((model, name)) => {
             check_template(&mut report, &*model);
             // The server loads its own; two models at once would measure neither.
             drop(model);
-            check_completion(&mut report, name.as_deref());
+            check_completion(&mut report, name.as_deref(), args.provider.unwrap_or_default());
         }
         None => report.skipped("completion", "not tried, since there is no model to try"),
     }
@@ -81,8 +92,13 @@ fn check_runtime(report: &mut Report) -> Option<()> {
     None
 }
 
-fn check_model(report: &mut Report, name: Option<String>) -> Option<(Arc<dyn Model>, Option<String>)> {
-    let settings = ModelSettings { model: name, ..ModelSettings::default() };
+fn check_model(
+    report: &mut Report,
+    name: Option<String>,
+    provider: Option<Provider>,
+) -> Option<(Arc<dyn Model>, Option<String>)> {
+    let settings =
+        ModelSettings { model: name, provider: provider.unwrap_or_default(), ..ModelSettings::default() };
     match loader::load(&settings) {
         Ok(engine) => {
             let model: Arc<dyn Model> = Arc::new(engine);
@@ -98,6 +114,12 @@ fn check_model(report: &mut Report, name: Option<String>) -> Option<(Arc<dyn Mod
                 ),
             );
             report.good("provider", &info.provider);
+            let here = Provider::ALL.into_iter().filter(|provider| provider_is_here(*provider));
+            let here: Vec<_> = here.map(|provider| provider.to_string()).collect();
+            report.detail(&format!("this ONNX Runtime offers: {}", here.join(", ")));
+            for notice in model.notices() {
+                report.warning("provider", &notice);
+            }
             Some((model, settings.model))
         }
         Err(error) => {
@@ -114,9 +136,9 @@ fn check_template(report: &mut Report, model: &dyn Model) {
     }
 }
 
-fn check_completion(report: &mut Report, model: Option<&str>) {
+fn check_completion(report: &mut Report, model: Option<&str>, provider: Provider) {
     // Whether a completion works is asked here, not whether this one is worth showing.
-    let settings = json!({"model": model, "minConfidence": 0});
+    let settings = json!({"model": model, "provider": provider.name(), "minConfidence": 0});
     let tried = LocalServer::start(&settings).and_then(|server| {
         let uri = "file:///doctor/trial.py";
         server.client().open(uri, "python", TRIAL);

@@ -38,7 +38,12 @@ pub fn initialize_runtime() -> Result<fimble_engine::runtime::RuntimeInfo, LoadE
 /// # Errors
 /// There is no such model, or it cannot be loaded.
 pub fn load(settings: &ModelSettings) -> Result<Engine, LoadError> {
-    let options = EngineOptions { threads: settings.threads, ..EngineOptions::default() };
+    let options = EngineOptions {
+        provider: settings.provider,
+        threads: settings.threads,
+        kv_bytes: settings.kv_megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20)),
+        ..EngineOptions::default()
+    };
     Engine::load(source(settings.model.as_deref())?, options)
 }
 

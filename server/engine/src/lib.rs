@@ -16,12 +16,10 @@ mod heal;
 mod kv_cache;
 mod layout;
 mod panics;
-mod passes;
 mod providers;
 pub mod runtime;
 mod sampler;
 mod session;
-mod speculate;
 mod tensor;
 mod text_stream;
 mod threads;
@@ -31,4 +29,4 @@ mod worker;
 
 pub use engine::{Engine, EngineOptions};
 pub use files::ModelSource;
-pub use speculate::Speculation;
+pub use providers::provider_is_here;

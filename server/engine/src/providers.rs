@@ -104,6 +104,12 @@ pub(crate) fn missing_here(provider: Provider) -> Option<String> {
         .then(|| format!("its library {library} is missing in {}", folder.display()))
 }
 
+/// Whether the loaded runtime has a provider, as far as can be seen without using it.
+#[must_use]
+pub fn provider_is_here(provider: Provider) -> bool {
+    provider != Provider::Auto && missing_here(provider).is_none()
+}
+
 /// The library that holds a provider, for those that are no part of the runtime's own.
 fn library_of(provider: Provider, system: System) -> Option<&'static str> {
     let (linux, windows) = match provider {
