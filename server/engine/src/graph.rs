@@ -8,6 +8,9 @@ use ort::value::{Outlet, TensorElementType, ValueType};
 use crate::files::ModelSource;
 use crate::layout::ModelConfig;
 
+/// The input that says for how many of the last positions logits are wanted; 0 are all. The name is optimum's.
+pub(crate) const LOGITS_TO_KEEP: &str = "num_logits_to_keep";
+
 /// Number types in which a cache and logits may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Float {
@@ -177,7 +180,7 @@ impl Reader<'_> {
             } else if name == "use_cache_branch" {
                 expect(TensorElementType::Bool)?;
                 Role::UseCache
-            } else if name == "num_logits_to_keep" {
+            } else if name == LOGITS_TO_KEEP {
                 expect(TensorElementType::Int64)?;
                 Role::LogitsToKeep
             } else if let Some(present) = self.present_of(name) {
@@ -196,12 +199,26 @@ impl Reader<'_> {
             }
             inputs.push(Input { name: name.to_owned(), role, rank: shape.len() });
         }
+        inputs.extend(self.optional_logits_to_keep());
         if caches.is_empty() {
             return Err(self.fault("it was exported without a key-value cache (no past_key_values inputs)"));
         }
         let (logits_float, last_logits_only) = self.logits()?;
         let logits = names.logits.clone();
         Ok(Graph { inputs, caches, logits, logits_float, last_logits_only, one_token })
+    }
+
+    /// The input for the number of logits where it has a default, as the edit of `onnx_edit` makes it. Other inputs with a
+    /// default are left to it.
+    fn optional_logits_to_keep(&self) -> Option<Input> {
+        let optional = self.session.overridable_initializers();
+        let found = optional.iter().find(|input| input.name() == LOGITS_TO_KEEP)?;
+        match found.dtype() {
+            ValueType::Tensor { ty: TensorElementType::Int64, shape, .. } => {
+                Some(Input { name: LOGITS_TO_KEEP.to_owned(), role: Role::LogitsToKeep, rank: shape.len() })
+            }
+            _ => None,
+        }
     }
 
     /// Refuses what can be recognised as a kind of export that the engine cannot serve, before any smaller complaint.

@@ -15,6 +15,7 @@ mod graph;
 mod heal;
 mod kv_cache;
 mod layout;
+pub mod onnx_edit;
 mod panics;
 mod passes;
 mod providers;

@@ -5,6 +5,7 @@ mod agreement;
 mod cache;
 mod faults;
 mod healing;
+mod onnx_edit;
 mod scheduling;
 mod speculation;
 mod support;
