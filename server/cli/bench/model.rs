@@ -25,8 +25,10 @@ const PASSES: [usize; 4] = [1, 2, 4, 8];
 const PAST: usize = 256;
 /// Tokens to produce before a speed is known.
 const N_DECODED: usize = 256;
-/// Measurements of each kind; the median counts.
+/// Measurements of each prompt; the median counts.
 const N_ROUNDS: usize = 9;
+/// The same for passes, which are short.
+const N_PASS_ROUNDS: usize = 41;
 
 /// Arguments of `fimble bench model`.
 #[derive(Debug, clap::Args)]
@@ -53,7 +55,7 @@ struct ModelFigures {
     /// What loading and running the model added to this process; none where the system does not tell.
     resident_mb: Option<f64>,
     memory_bandwidth_gb_s: f64,
-    /// Weights, once for each token, as a share of the bandwidth.
+    /// Weights, once for each pass over one token, as a share of the bandwidth. Over 1 where the weights fit a cache.
     share_of_bandwidth: f64,
     /// Whether the program was built without optimisation, which makes the bandwidth too low.
     is_debug_build: bool,
@@ -107,6 +109,9 @@ pub fn run(args: &ModelBenchArgs) -> anyhow::Result<ExitCode> {
     let info = engine.info();
     #[expect(clippy::cast_precision_loss, reason = "sizes of files")]
     let weight_bytes = info.weight_bytes as f64;
+    // From passes over one token: several tokens may come out of one pass of a generation.
+    let one_token_s = passes.first().map_or(f64::INFINITY, |pass| pass.ms / 1e3);
+    let share_of_bandwidth = weight_bytes / one_token_s / bandwidth;
     let figures = ModelFigures {
         model: info.name.clone(),
         provider: info.provider.clone(),
@@ -117,7 +122,7 @@ pub fn run(args: &ModelBenchArgs) -> anyhow::Result<ExitCode> {
         passes,
         resident_mb: before.zip(after).map(|(before, after)| after - before),
         memory_bandwidth_gb_s: bandwidth / 1e9,
-        share_of_bandwidth: weight_bytes * decode_tokens_per_s / bandwidth,
+        share_of_bandwidth,
         is_debug_build: cfg!(debug_assertions),
     };
     if args.json {
@@ -169,19 +174,23 @@ impl Numbers<'_> {
         let room = self.engine.info().context_length.saturating_sub(PASSES[PASSES.len() - 1]);
         let past = self.fresh(PAST.min(room).max(1))?;
         self.time(&past)?;
-        let mut passes: Vec<Pass> = Vec::new();
-        for n_tokens in PASSES {
-            let mut times = Vec::new();
-            for _ in 0..N_ROUNDS {
+        let mut times: [Vec<Duration>; PASSES.len()] = Default::default();
+        // In turns, so that other work on the machine slows all of them down alike.
+        for _ in 0..N_PASS_ROUNDS {
+            for (n_tokens, times) in PASSES.into_iter().zip(&mut times) {
                 // Another first token each time: all of them have to be evaluated, and all before them are cached.
                 let mut tokens = past.clone();
                 tokens.extend(self.fresh(n_tokens)?);
                 times.push(self.time(&tokens)?);
             }
-            let ms = median(&mut times).as_secs_f64() * 1e3;
-            let one = passes.first().map_or(ms, |pass| pass.ms);
-            passes.push(Pass { tokens: n_tokens, ms, cost: ms / one });
         }
+        let ms = times.map(|mut times| median(&mut times).as_secs_f64() * 1e3);
+        let passes = PASSES.into_iter().zip(ms).map(|(tokens, ms_of_it)| Pass {
+            tokens,
+            ms: ms_of_it,
+            cost: ms_of_it / ms[0],
+        });
+        let passes = passes.collect();
         Ok(passes)
     }
 }
@@ -239,7 +248,10 @@ impl ModelFigures {
             None => outln!("| resident memory of the model | this system does not tell |"),
         }
         outln!("| memory bandwidth of this machine | {:.1} GB/s |", self.memory_bandwidth_gb_s);
-        outln!("| weights x tokens/s, of that bandwidth | {:.0} % |", self.share_of_bandwidth * 100.0);
+        outln!(
+            "| weights, once for each pass over 1 token, of that bandwidth | {:.0} % |",
+            self.share_of_bandwidth * 100.0
+        );
         if self.is_debug_build {
             outln!("\nThis build is not optimised: the bandwidth is too low, and its share too high.");
         }
