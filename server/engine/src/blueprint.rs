@@ -3,6 +3,7 @@
 
 use fimble_model::{LoadError, Provider};
 
+use crate::device::Place;
 use crate::evaluator::{Evaluator, Limits};
 use crate::files::ModelSource;
 use crate::graph::Graph;
@@ -27,6 +28,12 @@ impl Blueprint {
     pub(crate) fn open(&self, provider: Provider) -> Result<Evaluator, LoadError> {
         let session = session::open(&self.source, &self.file, self.threads, provider)?;
         let graph = Graph::read(&session, &self.source, &self.file, &self.config)?;
-        Evaluator::new(session, graph, &self.source, &self.file, self.limits)
+        let place = match &graph.caches[..] {
+            [first, others @ ..] if others.iter().all(|cache| cache.float == first.float) => {
+                Place::of(provider, first.float)
+            }
+            _ => Place::Host,
+        };
+        Evaluator::new(session, graph, &self.source, &self.file, self.limits, place)
     }
 }

@@ -124,7 +124,7 @@ impl Engine {
                 "Use the tokenizer.json that belongs to the model",
             ));
         }
-        let shares_memory = evaluator.shares_memory();
+        let (shares_memory, in_device) = (evaluator.shares_memory(), evaluator.is_in_device());
         let fim = FimTemplate::detect(&tokenizer);
         let mut end_tokens = config.end_tokens.clone();
         end_tokens.extend(config.end_token_texts.iter().filter_map(|text| tokenizer.id_of(text)));
@@ -139,7 +139,7 @@ impl Engine {
             weight_bytes,
             load_time: started.elapsed(),
         };
-        tracing::info!(name = %info.name, provider = %info.provider, file, context_length, shares_memory, load = ?info.load_time, "model loaded");
+        tracing::info!(name = %info.name, provider = %info.provider, file, context_length, shares_memory, in_device, load = ?info.load_time, "model loaded");
         let per_token = evaluator.kv_bytes_per_token();
         let notices = notice.into_iter().chain(unfit(options, own_context, per_token)).collect();
         let notices = Arc::new(Mutex::new(notices));

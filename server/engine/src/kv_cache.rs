@@ -7,6 +7,7 @@
 
 use fimble_model::TokenId;
 
+use crate::device::Place;
 use crate::graph::CacheSpec;
 use crate::tensor::Tensor;
 
@@ -46,6 +47,7 @@ impl Slot {
 pub(crate) struct KvCache {
     specs: Vec<CacheSpec>,
     shared: bool,
+    place: Place,
     slots: Vec<Slot>,
     max_tokens: usize,
     max_bytes: usize,
@@ -57,12 +59,13 @@ impl KvCache {
     pub(crate) fn new(
         specs: Vec<CacheSpec>,
         shared: bool,
+        place: Place,
         n_slots: usize,
         max_tokens: usize,
         max_bytes: usize,
     ) -> Self {
         let slots = (0..n_slots.max(1)).map(|_| Slot::default()).collect();
-        Self { specs, shared, slots, max_tokens, max_bytes, turn: 0 }
+        Self { specs, shared, place, slots, max_tokens, max_bytes, turn: 0 }
     }
 
     /// Whether past and present are the same tensor.
@@ -204,9 +207,9 @@ impl KvCache {
         for (layer, spec) in self.specs.iter().enumerate() {
             let mut copy = Tensor::zeros(spec.float, spec.shape_for(room))?;
             if n_tokens > 0 {
-                copy_rows(spec, slot.tensors[layer].bytes(), slot.room, copy.bytes_mut(), room, n_tokens);
+                copy_rows(spec, &slot.tensors[layer].read()?, slot.room, copy.bytes_mut(), room, n_tokens);
             }
-            copies.push(copy);
+            copies.push(self.place.place(copy)?);
         }
         Ok(copies)
     }

@@ -6,6 +6,7 @@
 //! wrong in a foreign library gets past this crate as a panic; no prompt and no text is ever logged.
 
 mod blueprint;
+mod device;
 mod elf;
 mod engine;
 mod evaluator;

@@ -54,6 +54,16 @@ pub(crate) fn open(
     }
 }
 
+/// Opens a session on a graph that holds all it needs.
+pub(crate) fn open_graph(graph: &[u8], provider: Provider) -> Result<Session, LoadError> {
+    let fault = |error: ort::Error| unregistered(&error.to_string());
+    let mut builder = options(runtime::environment()?, 1).map_err(fault)?;
+    if provider != Provider::Cpu {
+        builder = register(builder, provider)?;
+    }
+    builder.commit_from_memory(graph).map_err(fault)
+}
+
 fn options(
     environment: &ort::environment::Environment,
     threads: usize,

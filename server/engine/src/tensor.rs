@@ -1,18 +1,21 @@
 //! Tensors that the runtime reads and writes, and one run of a session: the only file of this crate that calls the
-//! runtime's C interface for computing. Must hold: a tensor's memory outlives its handle; nobody holds a slice of a
+//! runtime's C interface for computing (`device` makes memory with it). Must hold: a tensor's memory outlives its handle; nobody holds a slice of a
 //! tensor during a run; handles are released exactly once.
 //!
 //! The safe wrapper of `ort` is not used here because it copies an output whose memory is also an input, and the point
 //! of the cache is that keys and values of the past and of the present are the same memory.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use ort::AsPointer;
 use ort::session::Session;
 use ort::sys;
 
+use crate::device::DeviceMemory;
 use crate::graph::Float;
 
 /// What a tensor holds.
@@ -24,7 +27,7 @@ pub(crate) enum Element {
 }
 
 impl Element {
-    fn raw(self) -> sys::ONNXTensorElementDataType {
+    pub(crate) fn raw(self) -> sys::ONNXTensorElementDataType {
         use sys::ONNXTensorElementDataType as Raw;
         match self {
             Self::Float(Float::F32) => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
@@ -130,6 +133,8 @@ pub(crate) struct Tensor {
     shape: Vec<i64>,
     /// Ours, if the runtime did not allocate it. Reached only through `data`.
     _memory: Option<Vec<u64>>,
+    /// The device's memory that it is in; then `data` leads nowhere and there are no bytes.
+    device: Option<Arc<DeviceMemory>>,
 }
 
 // SAFETY: the memory is owned, and reached through `&self` and `&mut self` only.
@@ -144,7 +149,14 @@ impl Tensor {
         let data = NonNull::new(memory.as_mut_ptr().cast::<u8>()).ok_or("no memory")?;
         // SAFETY: the memory is kept beside the handle, does not move when the vector does, and outlives the handle.
         let value = unsafe { Value::over(data.as_ptr(), n_bytes, &shape, Element::Float(float)) }?;
-        Ok(Self { value, data, n_bytes, shape, _memory: Some(memory) })
+        Ok(Self { value, data, n_bytes, shape, _memory: Some(memory), device: None })
+    }
+
+    /// A tensor in a device's memory. What is in it is anything.
+    pub(crate) fn in_device(device: &Arc<DeviceMemory>, shape: Vec<i64>) -> Result<Self, String> {
+        let value = Value { handle: device.allocate(&shape)?, memory: PhantomData };
+        let data = NonNull::<u64>::dangling().cast();
+        Ok(Self { value, data, n_bytes: 0, shape, _memory: None, device: Some(Arc::clone(device)) })
     }
 
     /// Takes over a tensor that the runtime allocated for an output.
@@ -160,7 +172,7 @@ impl Tensor {
         let n_bytes = count(&shape)? * element.size();
         // An empty tensor may have no address.
         let data = NonNull::new(data.cast::<u8>()).unwrap_or(NonNull::<u64>::dangling().cast());
-        Ok(Self { value, data, n_bytes, shape, _memory: None })
+        Ok(Self { value, data, n_bytes, shape, _memory: None, device: None })
     }
 
     /// The handle, to feed it.
@@ -173,14 +185,22 @@ impl Tensor {
         &self.shape
     }
 
-    /// Its content.
+    /// Its content, wherever it is.
+    pub(crate) fn read(&self) -> Result<Cow<'_, [u8]>, String> {
+        match &self.device {
+            None => Ok(Cow::Borrowed(self.bytes())),
+            Some(device) => Ok(Cow::Owned(device.read(&self.value)?.bytes().to_vec())),
+        }
+    }
+
+    /// Its content, if it is in ordinary memory; nothing otherwise.
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: `data` points to that many initialised bytes, owned by this tensor; runs borrow the tensor, so that
         // none is under way while this slice lives on the one thread that has the tensor.
         unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.n_bytes) }
     }
 
-    /// Its content, to change it.
+    /// As [`Tensor::bytes`], to change it.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above, and `&mut self` makes this the only slice.
         unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.n_bytes) }
@@ -222,7 +242,7 @@ fn shape_of(value: &Value<'_>) -> Result<(Vec<i64>, Element), String> {
     Ok((shape, element.ok_or("the runtime gave an output that is no tensor of floats")?))
 }
 
-fn check(status: sys::OrtStatusPtr) -> Result<(), String> {
+pub(crate) fn check(status: sys::OrtStatusPtr) -> Result<(), String> {
     // SAFETY: every status comes from a call of the runtime just before, and is handed over here once.
     unsafe { ort::Error::result_from_status(status) }.map_err(|error| error.to_string())
 }

@@ -1,4 +1,4 @@
-//! A provider that fails while it computes, played on the processor: the runs of its session fail from some run on.
+//! Devices, played on the processor: memory that is reached by copying only, and sessions whose runs fail from some run on.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,8 +18,7 @@ fn engine(name: &str, options: EngineOptions) -> Engine {
         .expect("it loads")
 }
 
-/// Makes the engine believe that a device computes, which fails after so many runs.
-fn put_on_failing_device(engine: &Engine, name: &str, n_runs: usize) {
+fn blueprint(engine: &Engine, name: &str) -> Blueprint {
     let source = source(name);
     let config = ModelConfig::read(&source).expect("it is there");
     let file = choose_onnx_file(&source, &config, None).expect("it is there");
@@ -30,8 +29,28 @@ fn put_on_failing_device(engine: &Engine, name: &str, n_runs: usize) {
         prefill_chunk: 8,
         speculation: Speculation::default(),
     };
+    Blueprint { source, config, file, threads: 1, limits }
+}
+
+/// Puts the cache where a device would have it.
+fn put_in_device_memory(engine: &Engine, name: &str) {
+    let Blueprint { source, config, file, threads, limits } = blueprint(engine, name);
+    let session = crate::session::open(&source, &file, threads, Provider::Cpu).expect("it opens");
+    let graph = crate::graph::Graph::read(&session, &source, &file, &config).expect("it is read");
+    let place = crate::device::Place::stand_in(graph.caches[0].float);
+    let put = engine.worker.run(Priority::Interactive, move |evaluator, _| {
+        let shared = evaluator.shares_memory();
+        *evaluator = Evaluator::new(session, graph, &source, &file, limits, place).expect("it is ready");
+        assert_eq!((evaluator.is_in_device(), evaluator.shares_memory()), (true, shared));
+        Ok(())
+    });
+    put.expect("it is free");
+}
+
+/// Makes the engine believe that a device computes, which fails after so many runs.
+fn put_on_failing_device(engine: &Engine, name: &str, n_runs: usize) {
     let standby = Standby {
-        blueprint: Arc::new(Blueprint { source, config, file, threads: 1, limits }),
+        blueprint: Arc::new(blueprint(engine, name)),
         provider: Provider::Cuda,
         info: engine.info.clone(),
         fallen: Arc::clone(&engine.fallen),
@@ -122,5 +141,37 @@ fn limits_that_the_model_does_not_have_are_told_of_and_do_not_stop_it() {
     assert!(cache.contains("`kvMegabytes`"), "{cache}");
     for _ in 0..2 {
         assert!(generate(&engine, 20).is_ok());
+    }
+}
+
+#[test]
+fn a_cache_in_the_memory_of_a_device_gives_the_same_answers() {
+    for name in ["llama-genai", "llama-fp16", "gpt2-optimum"] {
+        let (host, device) = (engine(name, EngineOptions::default()), engine(name, EngineOptions::default()));
+        put_in_device_memory(&device, name);
+        // Longer, cut back, and again.
+        for n_tokens in [20, 50, 30, 6, 50, 20] {
+            let (expected, _) = generate(&host, n_tokens).expect("it answers");
+            let (found, _) = generate(&device, n_tokens).expect("it answers");
+            assert_eq!(ids(&found), ids(&expected), "{name}, {n_tokens} tokens");
+            assert_eq!(found.usage.reused_tokens, expected.usage.reused_tokens, "{name}, {n_tokens} tokens");
+        }
+    }
+}
+
+#[test]
+fn what_goes_into_the_memory_of_a_device_comes_out_again() {
+    source("llama-genai");
+    use crate::graph::Float;
+    for float in [Float::F32, Float::F16, Float::Bf16] {
+        let place = crate::device::Place::stand_in(float);
+        let mut tensor = crate::tensor::Tensor::zeros(float, vec![1, 2, 3, 4]).expect("there is memory");
+        for (index, byte) in tensor.bytes_mut().iter_mut().enumerate() {
+            *byte = u8::try_from(index % 50).expect("it is small");
+        }
+        let content = tensor.bytes().to_vec();
+        let placed = place.place(tensor).expect("it is copied");
+        assert_eq!((placed.bytes(), placed.shape()), (&[][..], &[1, 2, 3, 4][..]));
+        assert_eq!(placed.read().expect("it is copied back").into_owned(), content, "{float:?}");
     }
 }
