@@ -150,6 +150,30 @@ fn every_language_completes_in_its_own_sample() {
 }
 
 #[test]
+fn an_added_model_is_edited_and_its_folder_is_not() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/models/llama-genai");
+    let graph = |folder: &Path| std::fs::read(folder.join("model.onnx")).unwrap();
+    let before = graph(Path::new(folder));
+    let home = scratch();
+    for (name, option, edited) in [("edited", None, true), ("kept", Some("--keep-graph"), false)] {
+        let mut arguments = vec!["model", "add", folder, "--name", name];
+        arguments.extend(option);
+        let output = fimble(Some(home.path()), &arguments);
+        let text = text_of(&output.stdout);
+        assert!(output.status.success(), "{text} {}", text_of(&output.stderr));
+        assert_eq!(text.contains("model.onnx was edited"), edited, "{text}");
+        let added = graph(&home.path().join("models").join(name));
+        assert_eq!(added != before, edited);
+        let output = fimble(Some(home.path()), &["model", "verify", name]);
+        assert!(text_of(&output.stdout).contains("is whole"), "{}", text_of(&output.stderr));
+    }
+    assert_eq!(graph(Path::new(folder)), before);
+    let edited = home.path().join("models/edited");
+    let output = fimble(Some(home.path()), &["model", "add", edited.to_str().unwrap(), "--name", "again"]);
+    assert!(text_of(&output.stdout).contains("has the input num_logits_to_keep"), "{output:?}");
+}
+
+#[test]
 fn bad_places_and_files_are_named() {
     set_up();
     let folder = scratch();

@@ -1,9 +1,10 @@
-//! `fimble model`: the models on this machine. Must hold: it only asks the store; what a model is and where it lies is known
-//! there.
+//! `fimble model`: the models on this machine. Must hold: it only asks the store and the engine; what a model is and where it
+//! lies is known to the one, what can be changed in its graph to the other.
 
 use std::path::PathBuf;
 
-use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore};
+use fimble_engine::onnx_edit::{Edit, keep_last_logits};
+use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, Rewrite};
 use indicatif::HumanBytes;
 
 use super::progress::ProgressReporter;
@@ -31,6 +32,9 @@ pub enum ModelCommand {
         /// Use it from now on
         #[arg(long = "use")]
         and_use: bool,
+        /// Leave the .onnx files as they are, also where they compute more than is needed
+        #[arg(long)]
+        keep_graph: bool,
     },
     /// Use a model, from the next start of a server on
     Use {
@@ -62,12 +66,23 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
             list(&store.list()?);
             store.active()?;
         }
-        ModelCommand::Add { folder, name, and_use } => {
-            let added = store.add(&folder, name.as_deref(), &mut |report| progress.store(report));
+        ModelCommand::Add { folder, name, and_use, keep_graph } => {
+            let mut notes = Vec::new();
+            let mut edit = |file: &str, content: &[u8]| {
+                let (note, content) = edit(file, content);
+                notes.push(note);
+                content
+            };
+            let rewrite: Option<&mut Rewrite<'_>> = if keep_graph { None } else { Some(&mut edit) };
+            let report = &mut |report| progress.store(report);
+            let added = store.add_rewritten(&folder, name.as_deref(), rewrite, report);
             progress.finish();
             let added = added?;
             let size = HumanBytes(added.n_bytes.unwrap_or_default());
             outln!("Added {} ({size}).", added.name);
+            for note in notes {
+                outln!("{note}");
+            }
             if and_use {
                 store.use_model(&added.name)?;
                 outln!("It is in use from the next start of a server on.");
@@ -98,6 +113,25 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is said about a graph file, and its new content if it has one.
+fn edit(file: &str, content: &[u8]) -> (String, Option<Vec<u8>>) {
+    match keep_last_logits(content) {
+        Ok(Edit::Made(content)) => (
+            format!(
+                "{file} was edited to compute logits only where they are needed; the folder it is from is unchanged, and \
+                 --keep-graph adds it unedited."
+            ),
+            Some(content),
+        ),
+        Ok(Edit::NotNeeded(reason)) => {
+            (format!("{file} computes logits only where they are needed: {reason}."), None)
+        }
+        Err(reason) => {
+            (format!("{file} was added as it is, and computes logits for all tokens: {reason}."), None)
+        }
+    }
 }
 
 fn list(models: &[ModelEntry]) {

@@ -20,7 +20,7 @@ mod staging;
 
 pub use bundled::{BUNDLED_MODEL_NAME, BundledModel, bundled_model};
 pub use error::StoreError;
-pub use models::{ActiveModel, ModelEntry, ModelStore, Verification};
+pub use models::{ActiveModel, ModelEntry, ModelStore, Rewrite, Verification};
 pub use paths::Home;
 pub use progress::Progress;
 pub use runtime::{FoundRuntime, InstalledRuntime, Origin, RuntimeStore};

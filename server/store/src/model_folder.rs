@@ -87,7 +87,7 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<ModelFile>, StoreError> {
 }
 
 /// A graph at one of the two places where the layouts have them.
-fn is_graph(relative: &str) -> bool {
+pub(crate) fn is_graph(relative: &str) -> bool {
     let name =
         relative.strip_prefix(GRAPH_FOLDER).and_then(|rest| rest.strip_prefix('/')).unwrap_or(relative);
     name.ends_with(".onnx") && !name.contains('/')

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{self, Fingerprint};
 use crate::manifest::{MANIFEST_FILE, Manifest, ManifestFile};
 use crate::model_folder::{self, ModelFile};
 use crate::staging::{self, Staging};
-use crate::{BUNDLED_MODEL_NAME, Home, Progress, StoreError, bundled_model, digest};
+use crate::{BUNDLED_MODEL_NAME, Home, Progress, StoreError, bundled_model};
 
 /// The model in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,13 @@ pub struct Verification {
 struct ActiveFile {
     model: String,
 }
+
+/// Gives the content of a graph file as it is to be added, or `None` where it is to be added as it is. It is told the path
+/// of the file in its folder, with `/`.
+pub type Rewrite<'a> = dyn FnMut(&str, &[u8]) -> Option<Vec<u8>> + 'a;
+
+/// A message of more bytes is none of Protocol Buffers, and so no graph.
+const LARGEST_GRAPH: u64 = 1 << 31;
 
 /// The model folder of a [`Home`].
 #[derive(Clone, Debug)]
@@ -116,6 +124,21 @@ impl ModelStore {
         name: Option<&str>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ModelEntry, StoreError> {
+        self.add_rewritten(folder, name, None, progress)
+    }
+
+    /// As [`ModelStore::add`], with each graph file rewritten on the way. What is rewritten is a file of its own: neither the
+    /// folder nor anything that its files are links to is changed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_rewritten(
+        &self,
+        folder: &Path,
+        name: Option<&str>,
+        rewrite: Option<&mut Rewrite<'_>>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ModelEntry, StoreError> {
         let folder = fs::canonicalize(folder).map_err(StoreError::named_path(folder))?;
         let files = model_folder::files(&folder)?;
         let name = match name {
@@ -129,7 +152,7 @@ impl ModelStore {
         }
         progress(Progress::step(format!("adding {name}")));
         let prepared = staging.path().join("model");
-        let manifest = Manifest::new(&folder, prepare(&files, &prepared, progress)?);
+        let manifest = Manifest::new(&folder, prepare(&files, &prepared, rewrite, progress)?);
         let manifest_path = prepared.join(MANIFEST_FILE);
         fs::write(&manifest_path, manifest.to_bytes()).map_err(StoreError::io("write", &manifest_path))?;
         let path = self.folder_of(&name);
@@ -277,10 +300,11 @@ pub fn active() -> Result<ActiveModel, StoreError> {
     ModelStore::from_env()?.active()
 }
 
-/// Links or copies the files of a model into a new folder.
+/// Links, copies or rewrites the files of a model into a new folder.
 fn prepare(
     files: &[ModelFile],
     folder: &Path,
+    mut rewrite: Option<&mut Rewrite<'_>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<ManifestFile>, StoreError> {
     let total = files.iter().map(|file| file.size).sum();
@@ -291,17 +315,22 @@ fn prepare(
         let parent = target.parent().unwrap_or(folder);
         fs::create_dir_all(parent).map_err(StoreError::io("create", parent))?;
         let mut on_bytes = |done| progress(Progress::bytes(before + done, total));
-        let fingerprint = if fs::hard_link(&file.path, &target).is_ok() {
+        let rewritten = match &mut rewrite {
+            Some(rewrite) => rewritten(file, *rewrite)?,
+            None => None,
+        };
+        let fingerprint = if let Some(content) = rewritten {
+            let fingerprint = copy(&mut content.as_slice(), &target, &mut |_| {})?;
+            on_bytes(file.size);
+            fingerprint
+        } else if fs::hard_link(&file.path, &target).is_ok() {
             digest::of_file(&target, &mut on_bytes)?
         } else {
             // Another disk, or a file system without links.
             let mut reader = fs::File::open(&file.path).map_err(StoreError::io("open", &file.path))?;
-            let mut writer = fs::File::create(&target).map_err(StoreError::io("write", &target))?;
-            digest::copy(&mut reader, &mut writer, &mut on_bytes)
-                .and_then(|fingerprint| writer.sync_all().map(|()| fingerprint))
-                .map_err(StoreError::io("copy to", &target))?
+            copy(&mut reader, &target, &mut on_bytes)?
         };
-        before += fingerprint.size;
+        before += file.size;
         listed.push(ManifestFile {
             path: file.relative.clone(),
             size: fingerprint.size,
@@ -309,6 +338,27 @@ fn prepare(
         });
     }
     Ok(listed)
+}
+
+/// The new content of a file, if it is a graph that is to be rewritten.
+fn rewritten(file: &ModelFile, rewrite: &mut Rewrite<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+    if !model_folder::is_graph(&file.relative) || file.size >= LARGEST_GRAPH {
+        return Ok(None);
+    }
+    let content = fs::read(&file.path).map_err(StoreError::io("read", &file.path))?;
+    Ok(rewrite(&file.relative, &content))
+}
+
+/// Writes a new file.
+fn copy(
+    reader: &mut dyn io::Read,
+    target: &Path,
+    on_bytes: &mut dyn FnMut(u64),
+) -> Result<Fingerprint, StoreError> {
+    let mut writer = fs::File::create_new(target).map_err(StoreError::io("write", target))?;
+    digest::copy(reader, &mut writer, on_bytes)
+        .and_then(|fingerprint| writer.sync_all().map(|()| fingerprint))
+        .map_err(StoreError::io("copy to", target))
 }
 
 /// What is wrong with a file of a model.

@@ -96,6 +96,42 @@ fn a_model_is_added_used_verified_and_removed() {
 }
 
 #[test]
+fn what_is_rewritten_is_a_file_of_its_own_with_its_own_checksum() {
+    let world = World::new();
+    let source = world.folder_with(
+        "hub",
+        &[
+            ("onnx/model.onnx", "graph"),
+            ("onnx/other.onnx", "other"),
+            ("onnx/model.onnx_data", "weights"),
+            ("tokenizer.json", "{}"),
+        ],
+    );
+    let mut asked = Vec::new();
+    let mut rewrite = |path: &str, content: &[u8]| {
+        asked.push(path.to_owned());
+        (content == b"graph").then(|| b"another graph".to_vec())
+    };
+    let mut reports = Vec::new();
+    let entry = world
+        .store
+        .add_rewritten(&source, None, Some(&mut rewrite), &mut |report| reports.push(report))
+        .unwrap();
+    assert_eq!(asked, ["onnx/model.onnx", "onnx/other.onnx"], "only graphs can be rewritten");
+    assert_eq!(reports.last(), Some(&Progress::Bytes { done: 19, total: 19 }));
+    assert_eq!(entry.n_bytes, Some(27));
+    let path = entry.path.unwrap();
+    let contents = |folder: &Path| {
+        ["onnx/model.onnx", "onnx/other.onnx"].map(|file| fs::read_to_string(folder.join(file)).unwrap())
+    };
+    assert_eq!(contents(&path), ["another graph", "other"]);
+    assert_eq!(contents(&source), ["graph", "other"], "the folder it was added from is unchanged");
+    assert_eq!(world.store.verify("hub", &mut quiet()).unwrap().n_bytes, 27);
+    fs::write(path.join("onnx/model.onnx"), "a third graph").unwrap();
+    assert!(matches!(world.store.verify("hub", &mut quiet()), Err(StoreError::DamagedModel { .. })));
+}
+
+#[test]
 fn the_bundled_model_is_listed_first_and_cannot_be_removed() {
     let world = World::new();
     world.store.add(&world.model("a"), None, &mut quiet()).unwrap();
