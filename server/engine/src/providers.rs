@@ -49,8 +49,8 @@ pub(crate) struct Plan {
     pub(crate) tries: Vec<Provider>,
     /// Whether a try has to be faster than the processor to be used.
     pub(crate) must_be_faster: bool,
-    /// What to tell: the wanted provider is not there.
-    pub(crate) notice: Option<String>,
+    /// The wanted provider, if it is not there, and what it lacks.
+    pub(crate) missing: Option<(Provider, String)>,
 }
 
 /// Decides what to try. `missing` says what a provider lacks on this machine.
@@ -63,18 +63,18 @@ pub(crate) fn plan(wanted: Provider, system: System, missing: &dyn Fn(Provider) 
             Plan {
                 tries: candidates.filter(|provider| missing(*provider).is_none()).collect(),
                 must_be_faster: true,
-                notice: None,
+                missing: None,
             }
         }
         provider => match missing(provider) {
             None => Plan { tries: vec![provider], ..Plan::default() },
-            Some(cause) => Plan { notice: Some(not_used(provider, &cause)), ..Plan::default() },
+            Some(cause) => Plan { missing: Some((provider, cause)), ..Plan::default() },
         },
     }
 }
 
 /// The sentence for a provider that was asked for in vain.
-pub(crate) fn not_used(provider: Provider, cause: &str) -> String {
+fn not_used(provider: Provider, cause: &str) -> String {
     let remedy = match provider {
         Provider::DirectMl | Provider::CoreMl => {
             "Install a build of ONNX Runtime that has it with `fimble setup --from FOLDER`"
@@ -180,17 +180,20 @@ pub(crate) fn choose<T>(
     open: &mut dyn FnMut(Provider) -> Result<T, LoadError>,
     measure: &mut dyn FnMut(&mut T) -> Result<Trial, String>,
 ) -> Result<Chosen<T>, LoadError> {
-    let Plan { tries, must_be_faster, mut notice } = plan;
-    let mut reasons = Vec::new();
+    let Plan { tries, must_be_faster, mut missing } = plan;
     if !must_be_faster {
         for provider in tries {
             match open(provider) {
-                Ok(ready) => return Ok(Chosen { provider, ready, reasons, notice }),
-                Err(error) => notice = Some(not_used(provider, error.cause.trim_end_matches('.'))),
+                Ok(ready) => return Ok(Chosen { provider, ready, reasons: Vec::new(), notice: None }),
+                Err(error) => missing = Some((provider, error.cause.trim_end_matches('.').to_owned())),
             }
         }
-        return Ok(Chosen { provider: Provider::Cpu, ready: open(Provider::Cpu)?, reasons, notice });
+        let ready = open(Provider::Cpu)?;
+        let reasons = missing.iter().map(|(provider, _)| format!("{provider} cannot be used")).collect();
+        let notice = missing.map(|(provider, cause)| not_used(provider, &cause));
+        return Ok(Chosen { provider: Provider::Cpu, ready, reasons, notice });
     }
+    let (mut reasons, notice) = (Vec::new(), None);
     let mut best: Option<(Provider, T, Trial)> = None;
     for provider in tries {
         let tried = open(provider).map_err(|error| error.cause).and_then(|mut ready| {

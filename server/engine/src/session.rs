@@ -150,10 +150,20 @@ pub(crate) fn essence(message: &str) -> String {
     // A place in the source code: "… file.cc:74 Function cause".
     let placed =
         inner.rsplit_once(".cc:").and_then(|(_, place)| place.splitn(3, ' ').nth(2)).unwrap_or(inner);
-    // The file, which is named already.
-    let cause = match placed.split_once(" failed:") {
-        Some((beginning, cause)) if beginning.starts_with("Load model from ") => cause,
+    // A status: "1 : FAIL : cause".
+    let plain = match *placed.splitn(3, " : ").collect::<Vec<_>>() {
+        [number, name, cause]
+            if number.parse::<u8>().is_ok() && !name.contains(|letter: char| letter.is_ascii_lowercase()) =>
+        {
+            cause
+        }
         _ => placed,
+    };
+    // The file, which is named already or named by what it lacks.
+    let cause = match (plain.split_once(" failed:"), plain.split_once(" with error: ")) {
+        (Some((beginning, cause)), _) if beginning.starts_with("Load model from ") => cause,
+        (_, Some((beginning, cause))) if beginning.starts_with("Failed to load library ") => cause,
+        _ => plain,
     };
     let cause = cause.trim_end_matches('.');
     match cause.char_indices().nth(MOST) {
@@ -178,6 +188,11 @@ mod tests {
             (
                 "Fatal error: Levitate is not a registered function/op",
                 "Fatal error: Levitate is not a registered function/op",
+            ),
+            (
+                "/src/bridge.cc:9 Get [ONNXRuntimeError] : 1 : FAIL : Failed to load library /r/libcuda_part.so with error: \
+                 libblas.so.13: cannot open shared object file",
+                "libblas.so.13: cannot open shared object file",
             ),
             ("ends at file.cc:3", "ends at file.cc:3"),
             ("", ""),

@@ -175,3 +175,14 @@ fn what_goes_into_the_memory_of_a_device_comes_out_again() {
         assert_eq!(placed.read().expect("it is copied back").into_owned(), content, "{float:?}");
     }
 }
+
+#[test]
+fn a_provider_that_the_runtime_lacks_is_an_error_and_no_panic() {
+    let engine = engine("llama-genai", EngineOptions::default());
+    for provider in Provider::ALL {
+        if !crate::providers::provider_is_here(provider) && provider != Provider::Auto {
+            let error = blueprint(&engine, "llama-genai").open(provider).err().expect("it is not there");
+            assert!(error.cause.starts_with("ONNX Runtime cannot load it ("), "{provider}: {error}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ fn the_automatic_choice_tries_what_the_system_may_have_and_the_machine_has() {
         (System::Linux, &[], vec![]),
     ] {
         let plan = plan_with(Provider::Auto, system, present);
-        assert_eq!((plan.tries, plan.notice), (expected, None), "{system:?}, {present:?}");
+        assert_eq!((plan.tries, plan.missing), (expected, None), "{system:?}, {present:?}");
         assert!(plan.must_be_faster);
     }
 }
@@ -34,7 +34,12 @@ fn a_provider_that_is_asked_for_is_used_unmeasured_or_missed_with_cause_and_reme
         assert_eq!(there, Plan { tries: vec![provider], ..Plan::default() });
         let missing = plan_with(provider, System::Linux, &[]);
         assert_eq!(missing.tries, []);
-        let notice = missing.notice.expect("it is told");
+        let chosen = chosen(missing, &[(Provider::Cpu, Ok((1, 1.0)))]);
+        assert_eq!(
+            describe(chosen.provider, 2, &chosen.reasons),
+            format!("CPU, 2 threads ({provider} cannot be used)")
+        );
+        let notice = chosen.notice.expect("it is told");
         for part in [&provider.to_string(), "it lies elsewhere", "fimble setup --from", "The CPU computes"] {
             assert!(notice.contains(part), "{part:?} is not in: {notice}");
         }
