@@ -26,6 +26,7 @@ pub mod loader;
 pub mod local_server;
 pub mod lsp;
 pub mod model;
+pub mod power;
 pub mod progress;
 pub mod record;
 pub mod setup;

@@ -255,6 +255,7 @@ impl Screen {
             AnswerPath::ModelCold => "model",
             AnswerPath::ModelCachedPrefix | AnswerPath::Kept => "model, cached prefix",
             AnswerPath::Same | AnswerPath::DeletedBack => "suggestion cache",
+            AnswerPath::LookAhead => "look-ahead",
             AnswerPath::TypedThrough => "typed-through",
         };
         self.n_keystrokes += 1;

@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use super::record::Recorder;
-use super::{loader, state};
+use super::{loader, power, state};
 
 /// Arguments of `fimble lsp`.
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,7 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     let mut options = ServerOptions::new(loader::model_loader());
     options.log_level_sink = Some(log_level_sink);
     options.trace_sink = Some(Arc::new(state::write_traces));
+    options.on_battery = Some(Arc::new(power::is_on_battery));
     let recorder = args.record.as_deref().map(Recorder::start).transpose()?;
     if let Some(recorder) = &recorder {
         let _ = writeln!(std::io::stderr(), "{}", recorder.notice());

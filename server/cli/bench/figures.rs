@@ -81,7 +81,11 @@ pub fn typing(settings: &Value) -> anyhow::Result<Vec<Figure>> {
                         prefilled.push(trace.tokens.prefilled);
                     }
                     AnswerPath::TypedThrough => through.push(answer.elapsed),
-                    AnswerPath::None | AnswerPath::Same | AnswerPath::DeletedBack | AnswerPath::Kept => {}
+                    AnswerPath::None
+                    | AnswerPath::Same
+                    | AnswerPath::DeletedBack
+                    | AnswerPath::LookAhead
+                    | AnswerPath::Kept => {}
                 }
             }
             through.extend(type_suggestion(&server, &uri, version, line + 1)?);

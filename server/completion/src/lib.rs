@@ -33,4 +33,4 @@ pub use plan::{Plan, plan};
 pub use refusal::{Refusal, RefusalKind};
 pub use settings::{CompletionSettings, MultiLine};
 pub use stop::{StopCause, StopLimits, StopRule};
-pub use suggestions::{CacheHit, HitKind, SuggestionCache};
+pub use suggestions::{CacheHit, HitKind, SuggestionCache, place_key};

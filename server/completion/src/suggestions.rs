@@ -31,6 +31,8 @@ pub enum HitKind {
     TypedThrough,
     /// The user took back what had been typed of it.
     DeletedBack,
+    /// It was computed before anybody asked for it, and is asked for the first time.
+    LookAhead,
 }
 
 /// An answer from the cache.
@@ -60,6 +62,8 @@ struct Entry {
     n_typed: usize,
     confidence: f32,
     n_tokens: usize,
+    /// Whether it was computed ahead and nobody has asked for it yet.
+    is_ahead: bool,
 }
 
 /// What is known about one document.
@@ -114,6 +118,31 @@ impl SuggestionCache {
         settings_key: u64,
         suggestion: &Suggestion,
     ) {
+        self.remember(document, text, offset, settings_key, suggestion, false);
+    }
+
+    /// Remembers what would be suggested at `offset` of a `text` that may come to be, such as the one with a shown
+    /// suggestion in it.
+    pub fn insert_ahead(
+        &mut self,
+        document: u64,
+        text: &Text,
+        offset: usize,
+        settings_key: u64,
+        suggestion: &Suggestion,
+    ) {
+        self.remember(document, text, offset, settings_key, suggestion, true);
+    }
+
+    fn remember(
+        &mut self,
+        document: u64,
+        text: &Text,
+        offset: usize,
+        settings_key: u64,
+        suggestion: &Suggestion,
+        is_ahead: bool,
+    ) {
         let start = text.floor_char_boundary(suggestion.replace.start);
         let line_end = text.line_end(text.line_of(start));
         let n_typed = text.floor_char_boundary(offset).saturating_sub(start);
@@ -133,6 +162,7 @@ impl SuggestionCache {
             n_typed,
             confidence: suggestion.confidence,
             n_tokens: suggestion.n_tokens,
+            is_ahead,
         };
         let known = self.documents.get_or_insert_mut(document, DocumentEntries::default);
         let n_before = known.entries.len();
@@ -179,6 +209,7 @@ impl SuggestionCache {
             .find_map(|(at, entry)| place.hit(entry, selected).map(|(n_typed, hit)| (at, n_typed, hit)))?;
         let mut entry = known.entries.remove(at);
         let kind = match n_typed.cmp(&entry.n_typed) {
+            _ if std::mem::take(&mut entry.is_ahead) => HitKind::LookAhead,
             std::cmp::Ordering::Less => HitKind::DeletedBack,
             std::cmp::Ordering::Equal => HitKind::Same,
             std::cmp::Ordering::Greater => HitKind::TypedThrough,
@@ -298,6 +329,12 @@ impl<'a> Place<'a> {
         let beyond = text.strip_prefix(item.text.as_str())?;
         (!beyond.trim().is_empty()).then_some((item.range.start..end, text))
     }
+}
+
+/// Tells places apart by what the cache compares: the text right before and right behind them.
+#[must_use]
+pub fn place_key(text: &Text, offset: usize) -> (u64, u64) {
+    (hash_before(text, offset, WINDOW_BYTES), hash_after(text, offset, WINDOW_BYTES))
 }
 
 fn hash_before(text: &Text, offset: usize, n_bytes: usize) -> u64 {

@@ -73,6 +73,7 @@ pub(crate) fn shown(
         revision: place.revision,
         offset: place.offset,
     });
+    session.ahead.was_shown(place.document, place.revision, suggestion);
     finish(session, arrived, Ok(answer), |trace| trace.conclude_shown(&suggestion.text));
 }
 

@@ -9,13 +9,14 @@ use fimble_completion::{
 };
 use fimble_document::Text;
 use fimble_model::{
-    CancelToken, GenerateRequest, Generation, Model, ModelError, Observer, Priority, StopReason,
+    CancelToken, GenerateOptions, GenerateRequest, Generation, Model, ModelError, Observer, Priority,
+    StopReason,
 };
 use fimble_syntax::{Language, ParseBudget, ParseStopped, SyntaxTree};
 
 use crate::event::{Event, EventSender};
 use crate::panics::contain;
-use crate::parse_job::{ParseInput, parse_for_request};
+use crate::parse_job::{ParseInput, parse_for_request, parse_unseen};
 use crate::settings::Settings;
 use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCounts, micros};
 
@@ -37,9 +38,21 @@ pub(crate) struct DocumentSnapshot {
     pub(crate) needs_parse: bool,
 }
 
+/// What a job is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A request waits.
+    Answer,
+    /// A text that may come to be: nobody waits, and the snapshot is no document's.
+    LookAhead,
+    /// Only reading the prompt, so that it is in the model's cache: nobody waits.
+    WarmUp,
+}
+
 /// One job.
 pub(crate) struct CompletionJob {
     pub(crate) serial: u64,
+    pub(crate) purpose: Purpose,
     pub(crate) snapshot: DocumentSnapshot,
     pub(crate) offset: usize,
     pub(crate) trigger: Trigger,
@@ -67,6 +80,7 @@ pub(crate) enum NoSuggestion {
 /// What a job reports.
 pub(crate) struct JobOutcome {
     pub(crate) serial: u64,
+    pub(crate) purpose: Purpose,
     pub(crate) snapshot: DocumentSnapshot,
     pub(crate) offset: usize,
     pub(crate) settings_key: u64,
@@ -76,12 +90,12 @@ pub(crate) struct JobOutcome {
 
 /// Runs a job and reports to the loop.
 pub(crate) fn run(job: CompletionJob, events: &EventSender) {
-    let CompletionJob { serial, offset, settings_key, mut trace, queued, .. } = job;
+    let CompletionJob { serial, purpose, offset, settings_key, mut trace, queued, .. } = job;
     let mut snapshot = job.snapshot;
     trace.times.queue += micros(queued.elapsed());
     if snapshot.needs_parse {
         let start = Instant::now();
-        update_tree(&mut snapshot, &job.cancel, events, &mut trace);
+        update_tree(&mut snapshot, purpose, &job.cancel, events, &mut trace);
         trace.times.parse = micros(start.elapsed());
     }
     let input = CursorInput {
@@ -94,15 +108,17 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
         trigger: job.trigger,
         selected: job.selected,
     };
-    let computed =
-        contain(|| compute(&input, &job.settings, &*job.model, &job.cancel, &job.so_far, &mut trace));
+    let computed = contain(|| {
+        compute(&input, purpose, &job.settings, &*job.model, &job.cancel, &job.so_far, &mut trace)
+    });
     let result = computed.unwrap_or(Err(NoSuggestion::Internal));
-    let outcome = JobOutcome { serial, snapshot, offset, settings_key, trace, result };
+    let outcome = JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result };
     events.send(Event::Computed(Box::new(outcome)));
 }
 
 fn update_tree(
     snapshot: &mut DocumentSnapshot,
+    purpose: Purpose,
     cancel: &CancelToken,
     events: &EventSender,
     trace: &mut RequestTrace,
@@ -115,7 +131,11 @@ fn update_tree(
         text: snapshot.text.clone(),
         old: snapshot.tree.clone(),
     };
-    match parse_for_request(&input, cancel, events) {
+    let parsed = match purpose {
+        Purpose::LookAhead => parse_unseen(&input, cancel),
+        Purpose::Answer | Purpose::WarmUp => parse_for_request(&input, cancel, events),
+    };
+    match parsed {
         Ok(tree) => snapshot.tree = Some(tree),
         // The older tree was edited along and is still a good guess.
         Err(stopped) => {
@@ -132,15 +152,21 @@ fn update_tree(
 
 fn compute(
     input: &CursorInput<'_>,
+    purpose: Purpose,
     settings: &Settings,
     model: &dyn Model,
     cancel: &CancelToken,
     so_far: &Arc<Mutex<String>>,
     trace: &mut RequestTrace,
 ) -> Result<Suggestion, NoSuggestion> {
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
     let info = model.info();
     let start = Instant::now();
-    gate(input, &settings.completion).map_err(NoSuggestion::Refused)?;
+    if purpose != Purpose::WarmUp {
+        gate(input, &settings.completion).map_err(NoSuggestion::Refused)?;
+    }
     let count_tokens = |text: &str| model.count_tokens(text);
     let planned = plan(input, &settings.completion, info, &count_tokens);
     trace.times.plan = micros(start.elapsed());
@@ -172,8 +198,14 @@ fn compute(
 
     let request = GenerateRequest {
         prompt: plan.prompt.clone(),
-        options: plan.options.clone(),
-        priority: Priority::Interactive,
+        options: match purpose {
+            Purpose::WarmUp => GenerateOptions { max_new_tokens: 0, ..plan.options.clone() },
+            Purpose::Answer | Purpose::LookAhead => plan.options.clone(),
+        },
+        priority: match purpose {
+            Purpose::Answer => Priority::Interactive,
+            Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
+        },
     };
     let generation =
         model.generate(request, cancel, watched(plan.observer(), so_far)).map_err(NoSuggestion::Model)?;

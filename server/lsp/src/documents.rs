@@ -4,9 +4,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use fimble_document::{ChangeError, Document, PositionEncoding, SyncState, Text, TextChange, TextEdit};
+use fimble_completion::Suggestion;
+use fimble_document::{
+    ChangeError, Document, PositionEncoding, PositionRange, SyncState, Text, TextChange, TextEdit,
+};
 use fimble_syntax::{Language, SyntaxTree};
 
+use crate::completion_job::DocumentSnapshot;
 use crate::convert::from_proto;
 use crate::parse_job::ParseInput;
 use crate::unfit::{MAX_LINE_BYTES, Unfit, inspect};
@@ -38,12 +42,67 @@ pub(crate) struct OpenDocument {
     /// Revision whose background parse was stopped: it is not tried again.
     hopeless_revision: u64,
     edits: VecDeque<(u64, TextEdit)>,
+    last_changed: usize,
 }
 
 impl OpenDocument {
     /// The text. Not to be used for answers when out of sync.
     pub(crate) fn text(&self) -> &Text {
         self.document.text()
+    }
+
+    /// Where the last change ended; the start of the text if there was none.
+    pub(crate) fn last_changed(&self) -> usize {
+        self.last_changed
+    }
+
+    /// The document as it is, for work off the loop. A parse that this work does is counted as started.
+    pub(crate) fn snapshot(&mut self, max_file_bytes: usize) -> DocumentSnapshot {
+        let (tree, is_fresh) = self.tree();
+        let tree = tree.cloned();
+        let needs_parse = !is_fresh && self.is_parsable(max_file_bytes);
+        self.n_parses += usize::from(needs_parse);
+        DocumentSnapshot {
+            document: self.id,
+            revision: self.revision,
+            text: self.text().clone(),
+            language: self.language,
+            path: self.path.clone(),
+            repository: self.repository.clone(),
+            tree,
+            needs_parse,
+        }
+    }
+
+    /// The document as it will be once a suggestion for it is accepted, and the cursor behind the suggestion. Its tree is
+    /// the current one edited along.
+    pub(crate) fn if_accepted(&self, suggestion: &Suggestion) -> Option<(DocumentSnapshot, usize)> {
+        let mut document = self.document.clone();
+        let mut tree = self.tree.clone();
+        let encoding = PositionEncoding::Utf8;
+        let place = |offset| document.text().position(offset, encoding);
+        let range =
+            PositionRange { start: place(suggestion.replace.start), end: place(suggestion.replace.end) };
+        let change = TextChange { range: Some(range), text: suggestion.text.clone() };
+        let version = document.version().checked_add(1)?;
+        document
+            .apply(version, &[change], encoding, |_, edit| {
+                if let Some(tree) = &mut tree {
+                    tree.edit(&edit);
+                }
+            })
+            .ok()?;
+        let snapshot = DocumentSnapshot {
+            document: self.id,
+            revision: self.revision,
+            text: document.text().clone(),
+            language: self.language,
+            path: self.path.clone(),
+            repository: self.repository.clone(),
+            tree,
+            needs_parse: self.language.is_some(),
+        };
+        Some((snapshot, suggestion.replace.start + suggestion.text.len()))
     }
 
     /// The client's version.
@@ -148,6 +207,9 @@ impl OpenDocument {
         } else {
             self.inspect_changes(changes, &touched);
         }
+        if let Some(range) = touched.last() {
+            self.last_changed = range.end;
+        }
         while self.edits.len() > MAX_KEPT_EDITS {
             // A revision is kept whole or not at all: `accept_parse` looks at the first one only.
             let oldest = self.edits.front().map(|(at, _)| *at);
@@ -239,6 +301,7 @@ impl Documents {
             parsed_revision: 0,
             hopeless_revision: 0,
             edits: VecDeque::new(),
+            last_changed: 0,
         };
         self.by_uri.insert(uri, opened).map(|replaced| replaced.id)
     }
@@ -293,7 +356,7 @@ impl Documents {
 
 #[cfg(test)]
 mod tests {
-    use fimble_document::{Position, PositionRange};
+    use fimble_document::Position;
     use fimble_syntax::ParseBudget;
 
     use super::*;

@@ -5,6 +5,7 @@
 //! crate that knows the protocol's types; edits take effect in the order in which they were read; every request is
 //! answered exactly once; nothing on the loop waits for a model, a parse, the client or the disk.
 
+mod ahead;
 mod answers;
 mod capabilities;
 pub mod client;
@@ -36,7 +37,7 @@ mod workers;
 
 pub use model_state::{LoadProgress, ModelLoader, ModelSettings};
 pub use panics::install_panic_hook;
-pub use server::{Ended, LogLevelSink, MessageSink, ServerOptions, serve};
+pub use server::{Ended, LogLevelSink, MessageSink, PowerProbe, ServerOptions, serve};
 pub use settings::{AutoAlwaysNever, LanguageOptions, LogLevel, Options, Settings, SettingsProblem};
 pub use trace::{
     AnswerPath, Decision, FilterTrace, PieceTrace, RequestTrace, StepTimes, TokenCounts, TraceMethod,

@@ -28,8 +28,12 @@ pub(crate) fn run(
             Err(TryRecvError::Empty) => {
                 // Work that can wait is started only when nothing else is waiting: a request that follows an edit
                 // parses what it needs itself, and the two do not compete.
-                if contain(|| session.start_background_parses()).is_none() {
-                    tracing::error!("starting background parses panicked");
+                let start = || {
+                    session.start_background_parses();
+                    session.start_ahead();
+                };
+                if contain(start).is_none() {
+                    tracing::error!("starting background work panicked");
                 }
                 match receiver.recv() {
                     Ok(event) => event,

@@ -34,13 +34,22 @@ fn parse(
     cancel: &CancelToken,
     events: &EventSender,
 ) -> Result<SyntaxTree, ParseStopped> {
-    let is_cancelled = || cancel.is_cancelled();
-    let budget = ParseBudget { time: Some(time), cancelled: &is_cancelled };
-    let parsed = contain(|| SyntaxTree::parse(input.language, &input.text, input.old.as_ref(), &budget))
-        .unwrap_or(Err(ParseStopped::Failed));
+    let parsed = parse_alone(input, time, cancel);
     let tree = parsed.as_ref().ok().cloned();
     events.send(Event::Parsed { document: input.document, revision: input.revision, tree });
     parsed
+}
+
+fn parse_alone(input: &ParseInput, time: Duration, cancel: &CancelToken) -> Result<SyntaxTree, ParseStopped> {
+    let is_cancelled = || cancel.is_cancelled();
+    let budget = ParseBudget { time: Some(time), cancelled: &is_cancelled };
+    contain(|| SyntaxTree::parse(input.language, &input.text, input.old.as_ref(), &budget))
+        .unwrap_or(Err(ParseStopped::Failed))
+}
+
+/// Parses a text that is no document's, or not yet: the loop is not told.
+pub(crate) fn parse_unseen(input: &ParseInput, cancel: &CancelToken) -> Result<SyntaxTree, ParseStopped> {
+    parse_alone(input, INTERACTIVE_BUDGET_FRESH, cancel)
 }
 
 /// Parses for a request that waits: briefly.

@@ -29,6 +29,9 @@ pub type LogLevelSink = Arc<dyn Fn(LogLevel) + Send + Sync>;
 /// Sees the body of a message.
 pub type MessageSink = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
+/// Tells whether the machine runs on battery. Never called on the loop: it may read files.
+pub type PowerProbe = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// What a server is made of.
 #[derive(Clone)]
 pub struct ServerOptions {
@@ -44,8 +47,12 @@ pub struct ServerOptions {
     pub notice: Option<String>,
     /// Version to report.
     pub version: String,
-    /// Whether to run one token through a model once it is loaded, so that the first request finds it warm.
+    /// Whether to run one token through a model once it is loaded, and to read prompts that are likely to be asked about, so
+    /// that the first request finds them warm.
     pub warm_up: bool,
+    /// Asked before work that nobody waits for, unless the setting `lookAhead` decides; none means that there is always
+    /// power.
+    pub on_battery: Option<PowerProbe>,
 }
 
 impl ServerOptions {
@@ -60,6 +67,7 @@ impl ServerOptions {
             notice: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             warm_up: true,
+            on_battery: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use tower_lsp_server::gen_lsp_types::MessageType;
 use tower_lsp_server::jsonrpc::Error;
 
+use crate::ahead::Ahead;
 use crate::answers;
 use crate::capabilities::ClientFacts;
 use crate::documents::Documents;
@@ -96,6 +97,7 @@ pub(crate) struct Session {
     /// The load whose progress the client shows.
     visible_load: Option<u64>,
     pub(crate) completions: Workers,
+    pub(crate) ahead: Ahead,
     pub(crate) parses: Workers,
     pub(crate) traces: TraceRing,
     pub(crate) counters: Counters,
@@ -124,6 +126,7 @@ impl Session {
             visible_load: None,
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
             parses: Workers::new("fimble-parse", 1),
+            ahead: Ahead::new(),
             traces: TraceRing::new(options.trace_sink.clone()),
             counters: Counters::default(),
             is_initialized: false,
@@ -229,6 +232,7 @@ impl Session {
         }
         self.settings = Arc::new(settings);
         if is_new {
+            self.ahead.stop();
             self.settings_key += 1;
         }
         if needs_load {
@@ -255,6 +259,7 @@ impl Session {
         let serial = self.load_serial;
         self.visible_load = None;
         self.settings_key += 1;
+        self.ahead.stop();
         let replaced = std::mem::replace(&mut self.model, ModelState::Loading);
         if self.is_initialized {
             self.announce_load();

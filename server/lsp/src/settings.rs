@@ -18,7 +18,7 @@ pub(crate) const SECTION: &str = "fimble";
 const MAX_FILE_BYTES: usize = 10_000_000;
 
 /// Every key with what it allows, for messages.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 19] = [
     ("enabled", "true or false"),
     ("languages", "{\"disabled\": [language identifiers, such as \"markdown\"]}"),
     ("multiLine", "\"auto\", \"always\" or \"never\""),
@@ -37,6 +37,7 @@ const KEYS: [(&str, &str); 18] = [
     ("maxFileBytes", "a whole number from 1 to 1073741824"),
     ("logLevel", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
     ("heal", "true or false"),
+    ("lookAhead", "\"auto\", \"always\" or \"never\""),
 ];
 
 /// What the user wrote, as far as it has the right types. Keys are in camel case; unknown ones are reported.
@@ -80,6 +81,8 @@ pub struct Options {
     pub log_level: Option<LogLevel>,
     /// Whether a prompt that ends inside a token is mended.
     pub heal: Option<bool>,
+    /// Whether the model reads and completes ahead of what is asked.
+    pub look_ahead: Option<AutoAlwaysNever>,
 }
 
 /// The part of [`Options`] about languages.
@@ -156,6 +159,8 @@ pub struct Settings {
     /// Whether `textDocument/completion` answers with suggestions; auto means for clients that cannot show inline
     /// completions: `completion`.
     pub completion_answers: AutoAlwaysNever,
+    /// Whether the model reads and completes ahead of what is asked; auto means unless on battery: `lookAhead`.
+    pub look_ahead: AutoAlwaysNever,
     /// How much is logged: `logLevel`. None leaves it as the process was started.
     pub log_level: Option<LogLevel>,
 }
@@ -171,6 +176,7 @@ impl Default for Settings {
             },
             model: ModelSettings::default(),
             completion_answers: AutoAlwaysNever::Auto,
+            look_ahead: AutoAlwaysNever::Auto,
             log_level: None,
         }
     }
@@ -358,6 +364,7 @@ impl Settings {
             completion,
             model: ModelSettings { model, threads, provider: provider.unwrap_or_default(), kv_megabytes },
             completion_answers: options.completion.unwrap_or(default.completion_answers),
+            look_ahead: options.look_ahead.unwrap_or(default.look_ahead),
             log_level: options.log_level,
         }
     }

@@ -11,7 +11,7 @@ use fimble_model::CancelToken;
 use tower_lsp_server::jsonrpc::{Error, Id};
 
 use crate::answers::{self, Arrived};
-use crate::completion_job::{self, CompletionJob, DocumentSnapshot, JobOutcome, NoSuggestion};
+use crate::completion_job::{self, CompletionJob, JobOutcome, NoSuggestion, Purpose};
 use crate::convert::from_proto;
 use crate::documents::OpenDocument;
 use crate::event::Reply;
@@ -88,6 +88,7 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
                 HitKind::Same => AnswerPath::Same,
                 HitKind::TypedThrough => AnswerPath::TypedThrough,
                 HitKind::DeletedBack => AnswerPath::DeletedBack,
+                HitKind::LookAhead => AnswerPath::LookAhead,
             };
             arrived.trace.confidence = Some(suggestion.confidence);
             session.counters.n_without_model += 1;
@@ -99,7 +100,18 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
         }
         Next::Compute => match kept {
             Some((serial, running, cancel)) => take_over(session, arrived, place, serial, running, cancel),
-            None => start(session, arrived, place),
+            None => {
+                let key = session.settings_key;
+                let agrees = |running: &Running| {
+                    place.selected.is_none() && running.agrees_with(&text, place.offset, key)
+                };
+                match session.ahead.take_agreeing(place.document, agrees) {
+                    Some((serial, running, cancel)) => {
+                        take_over(session, arrived, place, serial, Some(running), cancel);
+                    }
+                    None => start(session, arrived, place),
+                }
+            }
         },
     }
 }
@@ -172,7 +184,7 @@ fn take_over(
     session.requests.register_under(serial, Pending { id, reply, place, received, cancel, trace, running });
 }
 
-fn new_trace(session: &Session, ask: &Ask) -> RequestTrace {
+pub(crate) fn new_trace(session: &Session, ask: &Ask) -> RequestTrace {
     RequestTrace {
         id: session.counters.n_requests,
         time: unix_millis(),
@@ -274,22 +286,8 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
     else {
         return answers::changed(session, Arrived { id, reply, trace, received });
     };
-    let (tree, is_fresh) = document.tree();
-    let tree = tree.cloned();
-    let needs_parse = !is_fresh && document.is_parsable(max_file_bytes);
-    if needs_parse {
-        document.n_parses += 1;
-    }
-    let snapshot = DocumentSnapshot {
-        document: document.id,
-        revision: document.revision,
-        text: document.text().clone(),
-        language: document.language,
-        path: document.path.clone(),
-        repository: document.repository.clone(),
-        tree,
-        needs_parse,
-    };
+    session.ahead.give_way();
+    let snapshot = document.snapshot(max_file_bytes);
     let cancel = CancelToken::new();
     let model = Arc::clone(model);
     let so_far: Arc<Mutex<String>> = Arc::default();
@@ -312,6 +310,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
     };
     let job = CompletionJob {
         serial: session.requests.register(pending),
+        purpose: Purpose::Answer,
         snapshot,
         offset: place.offset,
         trigger: place.trigger,
@@ -331,13 +330,22 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
 
 /// A job reports.
 pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
-    let JobOutcome { serial, snapshot, offset, settings_key, trace, result } = outcome;
+    let JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result } = outcome;
     session.counters.count_job(trace.tokens);
     let revision = session.documents.by_id(snapshot.document).map(|document| document.revision);
     // Also what nobody waits for any more is kept: it fits when the user comes back, or has typed along.
     if let (Ok(suggestion), Some(_)) = (&result, revision) {
-        session.suggestions.insert(snapshot.document, &snapshot.text, offset, settings_key, suggestion);
+        let (document, text) = (snapshot.document, &snapshot.text);
+        match purpose {
+            Purpose::LookAhead => {
+                session.suggestions.insert_ahead(document, text, offset, settings_key, suggestion);
+            }
+            Purpose::Answer | Purpose::WarmUp => {
+                session.suggestions.insert(document, text, offset, settings_key, suggestion);
+            }
+        }
     }
+    session.ahead.reported(serial);
     let Some(pending) = session.requests.take(serial) else { return };
     let is_kept = pending.running.as_ref().is_some_and(|running| running.is_kept);
     let Pending { id, reply, received, place, trace: own_trace, .. } = pending;
@@ -348,6 +356,11 @@ pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
     }
     let arrived = Arrived { id, reply, trace, received };
     match result {
+        Err(NoSuggestion::Refused(refusal)) if arrived.trace.tokens.prompt == 0 => {
+            // The cursor is here, and nothing was read: the next request finds it done.
+            session.ahead.expect(place.document, place.offset);
+            answer_none(session, arrived, NoSuggestion::Refused(refusal));
+        }
         Ok(_) if revision != Some(snapshot.revision) => answers::changed(session, arrived),
         Ok(suggestion) => answers::shown(session, arrived, &place, &snapshot.text, &suggestion),
         Err(none) => answer_none(session, arrived, none),

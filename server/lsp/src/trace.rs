@@ -64,6 +64,8 @@ pub enum AnswerPath {
     TypedThrough,
     /// A suggestion whose typed part was deleted again.
     DeletedBack,
+    /// A suggestion that was computed ahead, behind one that was shown before.
+    LookAhead,
     /// The model, whose work for an earlier request went on because it agreed with what was typed meanwhile.
     Kept,
 }

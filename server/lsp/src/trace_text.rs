@@ -74,6 +74,7 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
         AnswerPath::Same => Some("an earlier suggestion for this place, without the model"),
         AnswerPath::TypedThrough => Some("the rest of a suggestion that was typed along, without the model"),
         AnswerPath::DeletedBack => Some("a suggestion that was deleted back into, without the model"),
+        AnswerPath::LookAhead => Some("a suggestion that was computed ahead, without the model"),
         AnswerPath::Kept => Some("the model, at work for an earlier request that agreed with what was typed"),
     };
     if let Some(path) = path {

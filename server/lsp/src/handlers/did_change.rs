@@ -1,8 +1,13 @@
 //! `textDocument/didChange`. Must hold: a change that does not fit costs the document its suggestions until the next full
 //! text, and nothing else.
 
+use fimble_document::TextChange;
+
 use crate::protocol::DidChange;
 use crate::session::Session;
+
+/// Characters that one key brings: a bracket comes with its other half, and some clients send two keys at once.
+const MAX_TYPED: usize = 4;
 
 pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
     let encoding = session.client.encoding;
@@ -11,14 +16,26 @@ pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
         tracing::warn!("a change of a document that is not open is ignored");
         return;
     };
+    let is_typing = changes.iter().all(is_typing);
     let was_in_sync = document.is_in_sync();
     match document.change(params.text_document.version, &changes, encoding) {
         // Once is enough: until the next full text every keystroke fails in the same way.
         Err(error) if was_in_sync => {
             tracing::warn!(document = document.path, %error, "the document is out of sync");
         }
+        // Whoever types is about to ask; what was pasted, moved or undone is read before somebody does.
+        Ok(()) if !is_typing => {
+            let (id, offset) = (document.id, document.last_changed());
+            session.ahead.expect(id, offset);
+        }
         Err(_) | Ok(()) => {}
     }
+}
+
+/// Whether a change looks like a key: it stays on a line, or breaks it, and brings a few characters at most.
+fn is_typing(change: &TextChange) -> bool {
+    let is_short = change.text.trim().chars().take(MAX_TYPED + 1).count() <= MAX_TYPED;
+    change.range.is_some_and(|range| range.start.line == range.end.line) && is_short
 }
 
 /// The change could not be read.

@@ -16,6 +16,7 @@ pub(crate) fn forget(session: &mut Session, document: u64) {
     for pending in session.requests.take_of_document(document) {
         answers::closed(session, pending);
     }
+    session.ahead.forget(document);
     session.suggestions.forget(document);
     if session.last_shown.as_ref().is_some_and(|shown| shown.document == document) {
         session.last_shown = None;

@@ -17,7 +17,7 @@ fn every_key_is_readable_and_none_is_missing_from_the_table() {
         "enabled": false, "languages": {"disabled": ["markdown"]}, "multiLine": "never", "maxLines": 3,
         "maxNewTokens": 32, "contextTokens": 256, "minConfidence": 0.5, "inComments": false, "inStrings": false,
         "syntaxCheck": false, "model": "/models/x", "threads": 2, "completion": "always", "maxFileBytes": 1000,
-        "logLevel": "debug", "heal": false, "provider": "cuda", "kvMegabytes": 64,
+        "logLevel": "debug", "heal": false, "provider": "cuda", "kvMegabytes": 64, "lookAhead": "never",
     });
     let (settings, problems) = resolve(&all);
     assert_eq!(problems, Vec::<String>::new());
@@ -32,6 +32,7 @@ fn every_key_is_readable_and_none_is_missing_from_the_table() {
             kv_megabytes: Some(64),
         }
     );
+    assert_eq!(settings.look_ahead, AutoAlwaysNever::Never);
     assert_eq!(settings.completion.max_prompt_tokens, Some(256));
     assert_eq!(settings.completion.max_file_bytes, 1000);
     let mut written: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
@@ -57,6 +58,7 @@ fn a_bad_value_costs_only_itself() {
         ("provider", json!("gpu")),
         ("kvMegabytes", json!(0)),
         ("completion", json!(true)),
+        ("lookAhead", json!(true)),
         ("maxFileBytes", json!("10 MB")),
         ("logLevel", json!("loud")),
     ] {

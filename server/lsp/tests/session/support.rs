@@ -74,6 +74,7 @@ impl Gate {
 pub struct Scripted {
     info: ModelInfo,
     n_calls: AtomicUsize,
+    n_warm_ups: AtomicUsize,
     n_cancelled: AtomicUsize,
     script: Mutex<VecDeque<Behaviour>>,
     prompts: Mutex<Vec<String>>,
@@ -118,6 +119,7 @@ impl Scripted {
                 load_time: Duration::ZERO,
             },
             n_calls: AtomicUsize::new(0),
+            n_warm_ups: AtomicUsize::new(0),
             n_cancelled: AtomicUsize::new(0),
             script: Mutex::new(script.into_iter().collect()),
             prompts: Mutex::default(),
@@ -131,6 +133,11 @@ impl Scripted {
 
     pub fn n_calls(&self) -> usize {
         self.n_calls.load(Ordering::SeqCst)
+    }
+
+    /// How many prompts were read without producing anything.
+    pub fn n_warm_ups(&self) -> usize {
+        self.n_warm_ups.load(Ordering::SeqCst)
     }
 
     pub fn n_cancelled(&self) -> usize {
@@ -170,6 +177,16 @@ impl Model for Scripted {
         prompts.clear();
         prompts.push(prompt);
         drop(prompts);
+        if request.options.max_new_tokens == 0 {
+            self.n_warm_ups.fetch_add(1, Ordering::SeqCst);
+            let usage = Usage { prompt_tokens, prefilled_tokens: prompt_tokens, ..Usage::default() };
+            return Ok(Generation {
+                text: String::new(),
+                tokens: Vec::new(),
+                stop: StopReason::MaxTokens,
+                usage,
+            });
+        }
         self.n_calls.fetch_add(1, Ordering::SeqCst);
         let mut script = self.script.lock().unwrap();
         let behaviour = if script.len() > 1 { script.pop_front() } else { script.front().cloned() };
@@ -228,6 +245,8 @@ pub fn options(model: &Arc<Scripted>) -> ServerOptions {
         Ok(model)
     }));
     options.warm_up = false;
+    // Nothing that nobody asked for, unless a test wants it.
+    options.on_battery = Some(Arc::new(|| true));
     options
 }
 
