@@ -129,6 +129,12 @@ impl Evaluator {
         })
     }
 
+    /// Bytes of a slot's tensors that are in ordinary memory.
+    #[cfg(test)]
+    pub(crate) fn n_host_bytes(&self, slot: usize) -> usize {
+        self.cache.slot(slot).tensors().iter().map(|tensor| tensor.bytes().len()).sum()
+    }
+
     /// Lets so many runs pass, and none after them.
     #[cfg(test)]
     pub(crate) fn fail_after(&mut self, n_runs: usize) {

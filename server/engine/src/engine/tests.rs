@@ -156,6 +156,10 @@ fn a_cache_in_the_memory_of_a_device_gives_the_same_answers() {
             assert_eq!(ids(&found), ids(&expected), "{name}, {n_tokens} tokens");
             assert_eq!(found.usage.reused_tokens, expected.usage.reused_tokens, "{name}, {n_tokens} tokens");
         }
+        let outside = device.worker.run(Priority::Interactive, |evaluator, _| {
+            Ok((0..4).map(|slot| evaluator.n_host_bytes(slot)).sum::<usize>())
+        });
+        assert_eq!(outside, Ok(0), "{name}");
     }
 }
 
