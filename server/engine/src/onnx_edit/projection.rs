@@ -1,5 +1,6 @@
 //! Finding the projection that makes logits out of hidden states. Must hold: between it and the logits each position is
-//! computed for itself, from itself and from constants, so that leaving positions out changes none of the others.
+//! computed for itself, from itself and from constants, so that leaving positions out changes none of the others. Only where
+//! hidden states are quantized at run time, with one scale for all positions, does it change the rounding.
 
 use super::EditError;
 use super::graph::{Graph, Node};
@@ -56,7 +57,7 @@ pub(super) fn find<'a>(graph: &Graph<'a>, logits: &'a str) -> Result<Found<'a>, 
                         node.describe()
                     )));
                 };
-                // Scale and zero point are one number each for all positions that are left.
+                // Scale and zero point are one number each: they follow from the positions that are left.
                 let scales = graph.nodes[quantizer].outputs.get(1..).unwrap_or_default();
                 constant_weights(graph, node, &|name| scales.contains(&name))?;
                 if graph.n_readers(quantized) > 1 {
@@ -156,4 +157,104 @@ fn constant_weights(
 
 fn unsupported(reason: String) -> EditError {
     EditError::Unsupported(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::{INITIALIZER, INPUT, NODE, NODE_INPUT, NODE_OP_TYPE, NODE_OUTPUT, OUTPUT};
+    use super::super::graph::{TENSOR_NAME, VALUE_NAME};
+    use super::super::wire::put_bytes;
+    use super::*;
+
+    /// A graph with the input `x`, the initializer `w`, the output `logits` and these nodes, each "outputs = Op inputs".
+    fn graph_of(nodes: &[&str]) -> Vec<u8> {
+        let mut graph = Vec::new();
+        let named = |field, name: &str| {
+            let mut message = Vec::new();
+            put_bytes(&mut message, field, name.as_bytes());
+            message
+        };
+        put_bytes(&mut graph, INPUT, &named(VALUE_NAME, "x"));
+        put_bytes(&mut graph, INITIALIZER, &named(TENSOR_NAME, "w"));
+        put_bytes(&mut graph, OUTPUT, &named(VALUE_NAME, LOGITS));
+        for node in nodes {
+            let (outputs, call) = node.split_once(" = ").expect("a node");
+            let mut call = call.split(' ');
+            let mut message = named(NODE_OP_TYPE, call.next().expect("an operator"));
+            for input in call {
+                put_bytes(&mut message, NODE_INPUT, input.as_bytes());
+            }
+            for output in outputs.split(' ') {
+                put_bytes(&mut message, NODE_OUTPUT, output.as_bytes());
+            }
+            put_bytes(&mut graph, NODE, &message);
+        }
+        graph
+    }
+
+    const LOGITS: &str = "logits";
+
+    #[test]
+    fn the_projection_is_found_behind_what_works_on_each_number() {
+        for (nodes, hidden, shortened) in [
+            (&["logits = MatMul x w"][..], "x", vec!["logits"]),
+            (
+                &["m = MatMul x w", "d = Div m w", "t = Tanh d", "logits = Mul t w"],
+                "x",
+                vec!["logits", "t", "d", "m"],
+            ),
+            (&["v = Transpose w", "m = MatMul x v", "logits = Add w m"], "x", vec!["logits", "m"]),
+            (
+                &[
+                    "q scale zero = DynamicQuantizeLinear x",
+                    "m = MatMulInteger q w zero w",
+                    "c = Cast m",
+                    "s = Mul scale w",
+                    "logits = Mul c s",
+                ],
+                "x",
+                vec!["logits", "c", "m", "q"],
+            ),
+        ] {
+            let message = graph_of(nodes);
+            let graph = Graph::read(&message).expect("a graph");
+            match find(&graph, LOGITS) {
+                Ok(Found::Whole(found)) => {
+                    assert_eq!((found.hidden, found.shortened), (hidden, shortened), "{nodes:?}");
+                }
+                other => panic!("{other:?} for {nodes:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_projection_of_chosen_positions_is_told_apart() {
+        for nodes in [["h = Slice x w", "logits = MatMul h w"], ["h = MatMul x w", "logits = Gather h w"]] {
+            let message = graph_of(&nodes);
+            let graph = Graph::read(&message).expect("a graph");
+            assert!(matches!(find(&graph, LOGITS), Ok(Found::Pruned(_))), "{nodes:?}");
+        }
+    }
+
+    #[test]
+    fn what_would_change_other_values_is_refused() {
+        for (nodes, reason) in [
+            (&["logits = MatMul x x"][..], "depend on the prompt"),
+            (&["m = MatMul x w", "logits = Mul m x"], "joins two values"),
+            (&["m = MatMul x w", "other = Cast m", "logits = Tanh m"], "used twice"),
+            (&["logits = Cast w"], "constant"),
+            (&["logits = Gemm x w"], "no known projection"),
+            (&["logits = MatMulInteger x w"], "not quantized"),
+            (&["y = Cast x"], "no node makes"),
+        ] {
+            let message = graph_of(nodes);
+            let graph = Graph::read(&message).expect("a graph");
+            match find(&graph, LOGITS) {
+                Err(EditError::Unsupported(found)) => assert!(found.contains(reason), "{found}"),
+                other => panic!("{other:?} instead of {reason}"),
+            }
+        }
+        let message = graph_of(&["a = Cast logits", "logits = Cast a"]);
+        assert!(find(&Graph::read(&message).expect("a graph"), LOGITS).is_err());
+    }
 }
