@@ -32,6 +32,7 @@ mod suggest;
 mod trace;
 mod trace_ring;
 mod trace_text;
+mod turn_times;
 mod unfit;
 mod workers;
 

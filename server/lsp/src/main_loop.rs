@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crate::event::{Event, EventSender};
+use crate::event::{Event, EventSender, Notification};
 use crate::outgoing::Outgoing;
 use crate::panics::contain;
 use crate::server::{Ended, ServerOptions};
@@ -21,6 +21,8 @@ pub(crate) fn run(
     options: ServerOptions,
 ) -> Ended {
     let mut session = Session::new(events, outgoing, options);
+    // The turn of an edit ends when the loop is free again: what is started after it counts.
+    let mut change_turn: Option<Duration> = None;
     loop {
         let event = match receiver.try_recv() {
             Ok(event) => event,
@@ -32,8 +34,12 @@ pub(crate) fn run(
                     session.start_background_parses();
                     session.start_ahead();
                 };
+                let starting = Instant::now();
                 if contain(start).is_none() {
                     tracing::error!("starting background work panicked");
+                }
+                if let Some(turn) = change_turn.take() {
+                    session.change_turns.record(turn + starting.elapsed());
                 }
                 match receiver.recv() {
                     Ok(event) => event,
@@ -44,12 +50,17 @@ pub(crate) fn run(
         if matches!(event, Event::Exit) {
             break;
         }
+        if let Some(turn) = change_turn.take() {
+            session.change_turns.record(turn);
+        }
+        let is_change = matches!(event, Event::Notification(Notification::DidChange(_)));
         let name = event.name();
         let start = Instant::now();
         if contain(|| session.handle(event)).is_none() {
             tracing::error!(event = name, "handling the event panicked; it is skipped");
         }
         let elapsed = start.elapsed();
+        change_turn = is_change.then_some(elapsed);
         if elapsed > LONG_TURN {
             tracing::warn!(event = name, ms = elapsed.as_millis(), "overly long loop turn");
         }

@@ -26,6 +26,7 @@ use crate::settings::{Settings, SettingsLayers, SettingsProblem};
 use crate::suggest;
 use crate::trace::TokenCounts;
 use crate::trace_ring::TraceRing;
+use crate::turn_times::TurnTimes;
 use crate::workers::Workers;
 
 /// Completions that are computed at once. The model does one at a time; the others parse and plan meanwhile, or find out
@@ -101,6 +102,8 @@ pub(crate) struct Session {
     pub(crate) parses: Workers,
     pub(crate) traces: TraceRing,
     pub(crate) counters: Counters,
+    /// How long edits kept the loop busy.
+    pub(crate) change_turns: TurnTimes,
     is_initialized: bool,
     is_shut_down: bool,
 }
@@ -129,6 +132,7 @@ impl Session {
             ahead: Ahead::new(),
             traces: TraceRing::new(options.trace_sink.clone()),
             counters: Counters::default(),
+            change_turns: TurnTimes::default(),
             is_initialized: false,
             is_shut_down: false,
             options,

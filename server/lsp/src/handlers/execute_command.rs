@@ -70,6 +70,7 @@ fn status(session: &Session) -> Value {
             (json!(session.settings.model.name()), Value::Null, Value::Null)
         }
     };
+    let micros = |percent| session.change_turns.percentile(percent).map(crate::trace::micros);
     let state = if session.settings.enabled { session.model.word() } else { "disabled" };
     json!({
         "state": state,
@@ -92,6 +93,7 @@ fn status(session: &Session) -> Value {
             "prefilled": counters.n_tokens_prefilled,
             "decoded": counters.n_tokens_decoded,
         },
+        "changeTurns": {"count": session.change_turns.len(), "p50Micros": micros(50), "p99Micros": micros(99)},
         "documents": session.documents.len(),
         "documentBytes": session.documents.n_bytes(),
         "cacheEntries": session.suggestions.len(),
