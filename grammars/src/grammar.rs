@@ -27,8 +27,18 @@ pub(crate) struct Grammar {
     pub(crate) queries: [&'static str; 4],
 }
 
+/// The source of a query: that of the language it builds on, if it does, and its own.
+macro_rules! query {
+    ($file:literal, $name:literal $(, $base:literal)?) => {
+        concat!(
+            $(include_str!(concat!("../queries/", $base, "/", $file)), "\n",)?
+            include_str!(concat!("../queries/", $name, "/", $file)),
+        )
+    };
+}
+
 macro_rules! grammars {
-    ($($name:literal => $language:expr;)*) => {
+    ($($name:literal $(on $base:literal)? => $language:expr;)*) => {
         /// The grammar of the language with this name; none when its feature is off.
         pub(crate) fn grammar(name: &str) -> Option<Grammar> {
             match name {
@@ -37,10 +47,10 @@ macro_rules! grammars {
                     $name => Some(Grammar {
                         tree_sitter: || $language.into(),
                         queries: [
-                            include_str!(concat!("../queries/", $name, "/scopes.scm")),
-                            include_str!(concat!("../queries/", $name, "/imports.scm")),
-                            include_str!(concat!("../queries/", $name, "/identifiers.scm")),
-                            include_str!(concat!("../queries/", $name, "/regions.scm")),
+                            query!("scopes.scm", $name $(, $base)?),
+                            query!("imports.scm", $name $(, $base)?),
+                            query!("identifiers.scm", $name $(, $base)?),
+                            query!("regions.scm", $name $(, $base)?),
                         ],
                     }),
                 )*
@@ -68,7 +78,7 @@ grammars! {
     "ruby" => tree_sitter_ruby::LANGUAGE;
     "rust" => tree_sitter_rust::LANGUAGE;
     "toml" => tree_sitter_toml_ng::LANGUAGE;
-    "tsx" => tree_sitter_typescript::LANGUAGE_TSX;
+    "tsx" on "typescript" => tree_sitter_typescript::LANGUAGE_TSX;
     "typescript" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT;
     "yaml" => tree_sitter_yaml::LANGUAGE;
 }

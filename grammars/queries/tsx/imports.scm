@@ -1,5 +1,1 @@
-; The same as in TypeScript: the grammars differ in elements only.
-(import_statement) @import
-(export_statement source: (_)) @import
-((lexical_declaration (variable_declarator value: (call_expression function: (identifier) @function))) @import
-  (#eq? @function "require"))
+; TypeScript's come first; there are no others.

@@ -1,4 +1,2 @@
-[(comment) (html_comment)] @comment
-[(string) (template_string) (template_literal_type) (regex)] @string
-(template_substitution) @code
+; TypeScript's come first; an expression in an element is code.
 (jsx_expression) @code
