@@ -39,6 +39,11 @@ fn scopes_enclose_a_cursor_in_whole_code() {
         ("markdown", "# A\n\ntext\n\n## B\n\n$0\n", &["# A", "## B"]),
         ("markdown", "# A\n\n## B\n\ntext\n\n# C\n\n$0", &["# C"]),
         ("javascript", "const f = async () => {\n  $0\n};\n", &["const f = async () => {"]),
+        (
+            "tsx",
+            "function A() {\n  return (\n    <ul>\n      $0\n    </ul>\n  );\n}\n",
+            &["function A() {", "<ul>"],
+        ),
         ("ruby", "class A\n  def b(c)\n    $0\n  end\nend\n", &["class A", "def b(c)"]),
         ("json", "{\n  \"a\": {\n    \"b\": [$0]\n  }\n}\n", &["\"a\": {", "\"b\": ["]),
         ("html", "<main>\n  <p>\n    $0\n  </p>\n</main>\n", &["<main>", "<p>"]),
