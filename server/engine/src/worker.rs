@@ -87,7 +87,7 @@ impl Worker {
                 self.shared.n_waiting.fetch_add(1, Ordering::Relaxed);
                 queues.interactive.push_back(work);
             }
-            Priority::Idle => queues.idle.push_back(work),
+            Priority::Idle | Priority::Background => queues.idle.push_back(work),
         }
         drop(queues);
         self.shared.arrived.notify_one();

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::CancelToken;
+use crate::chat::Chat;
 use crate::fim::FimTemplate;
 
 /// Index of a token in the model's vocabulary.
@@ -95,8 +96,11 @@ impl Default for GenerateOptions {
 /// Who waits for a request. A higher priority makes lower work yield.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Priority {
-    /// Nobody waits: warm-up and look-ahead.
+    /// Nobody waits: warm-up and look-ahead. Ends when other work comes.
     Idle,
+    /// Somebody waits for an answer that takes its time, such as that of a conversation. Pauses while interactive work
+    /// runs, and goes on after it.
+    Background,
     /// Somebody looks at the cursor.
     #[default]
     Interactive,
@@ -130,6 +134,8 @@ pub enum StopReason {
     MaxTokens,
     /// The model's context is full.
     ContextFull,
+    /// The model had said all, and does not say by which token.
+    Finished,
     /// The [`CancelToken`] was cancelled. The text so far is returned.
     Cancelled,
 }
@@ -142,6 +148,7 @@ impl fmt::Display for StopReason {
             Self::Observer => f.write_str("stop rule"),
             Self::MaxTokens => f.write_str("token limit"),
             Self::ContextFull => f.write_str("context full"),
+            Self::Finished => f.write_str("end of the answer"),
             Self::Cancelled => f.write_str("cancelled"),
         }
     }
@@ -228,6 +235,14 @@ pub trait Model: Send + Sync {
     /// model is used; each is to be told once.
     fn notices(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The model as one that answers messages.
+    ///
+    /// # Errors
+    /// It was not made for that, or it does not say how messages are written for it: why not, in one sentence for people.
+    fn chat(&self) -> Result<&dyn Chat, String> {
+        Err(format!("The model {} completes code and cannot answer messages.", self.info().name))
     }
 
     /// Number of tokens of a text, special tokens in it not recognised.

@@ -1,15 +1,17 @@
 //! The seam between what wants a completion and what computes one.
 //!
 //! Lives here: the [`Model`] trait, what goes in ([`Prompt`], [`GenerateOptions`]), what comes out ([`Generation`]),
-//! cancellation, and the registry of fill-in-the-middle templates. Must hold: this crate imports nothing of ours and
+//! conversations ([`Chat`]) with the models that can lead one, cancellation, and the registry of fill-in-the-middle templates. Must hold: this crate imports nothing of ours and
 //! does no I/O, so that every engine and every user of one can depend on it.
 
 mod cancel;
+mod chat;
 pub mod fim;
 mod generate;
 mod provider;
 
 pub use cancel::CancelToken;
+pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role};
 pub use generate::{
     GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
     Observer, Piece, Priority, Prompt, Sampling, StopReason, TokenId, Usage,

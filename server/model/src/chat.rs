@@ -1,0 +1,120 @@
+//! The seam for conversations: what a model that was trained to answer is asked, and what it answers. Must hold: the text
+//! of a message is text; how a turn begins and ends is up to who implements [`Chat`], so that no message can forge one.
+//!
+//! A model in process renders its own template and generates; a server is asked through its chat endpoint. Both stream,
+//! both can be cancelled, and a conversation never delays a completion: in process it runs at
+//! [`crate::Priority::Background`].
+
+use std::fmt;
+
+use crate::{CancelToken, ModelError, Observer, Sampling, StopReason, Usage};
+
+/// Who says a [`Message`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The rules of the conversation. Where a model knows no such role, they go before the first message of the user.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    /// The name in chat templates and in the interfaces of servers: "user".
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One turn of a conversation. Turns of the user and of the model alternate, after at most one of the system; the last
+/// one is the user's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who says it.
+    pub role: Role,
+    /// What is said. Spaces and line breaks at its ends mean nothing.
+    pub content: String,
+}
+
+impl Message {
+    /// A message.
+    #[must_use]
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into() }
+    }
+}
+
+/// Limits and rules of one answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatOptions {
+    /// At most this many new tokens. An answer that is longer ends with [`StopReason::MaxTokens`].
+    pub max_new_tokens: usize,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+}
+
+impl Default for ChatOptions {
+    fn default() -> Self {
+        Self { max_new_tokens: 1024, sampling: Sampling::Greedy }
+    }
+}
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatAnswer {
+    /// The text, without the tokens that end a turn. Equal to the pieces that the observer saw, put together.
+    pub text: String,
+    /// Why it ended. A model that had said all ends with [`StopReason::EndToken`]; a server, which names no token, with
+    /// [`StopReason::Finished`].
+    pub stop: StopReason,
+    /// Name of the model that answered. Behind a chain of models it need not be [`Chat::name`].
+    pub model: String,
+    /// Whether what was asked left this machine.
+    pub is_remote: bool,
+    /// What it cost, as far as known.
+    pub usage: Usage,
+}
+
+/// A model that answers messages.
+pub trait Chat: Send + Sync {
+    /// Its name, for people.
+    fn name(&self) -> &str;
+
+    /// Whether what it is asked can leave this machine.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// Longest conversation with its answer, in tokens.
+    fn context_length(&self) -> usize;
+
+    /// Number of tokens of a text, or a guess that is rather too high.
+    fn count_tokens(&self, text: &str) -> usize;
+
+    /// Answers. Blocks until done, and may take minutes; `cancel` is asked between tokens, and whoever is asked over a
+    /// connection closes it at once. A cancelled answer is no error: it holds what there is. The observer sees each
+    /// piece of text as it comes and may end the answer; it must be quick.
+    ///
+    /// # Errors
+    /// The conversation does not fit the context, the template cannot be rendered, or the engine or the server failed; the
+    /// model stays usable.
+    fn respond(
+        &self,
+        messages: &[Message],
+        options: &ChatOptions,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<ChatAnswer, ModelError>;
+}
