@@ -14,6 +14,8 @@ pub enum Editor {
     Neovim,
     /// Helix.
     Helix,
+    /// Any editor: the settings as a JSON Schema.
+    Schema,
 }
 
 /// The part of the editor's configuration, `command` being the path of the binary.
@@ -22,6 +24,7 @@ pub fn configuration(editor: Editor, command: &str) -> String {
         Editor::Vscode => vscode(command),
         Editor::Neovim => neovim(command),
         Editor::Helix => helix(command),
+        Editor::Schema => format!("{:#}\n", fimble_lsp::settings_schema()),
     }
 }
 

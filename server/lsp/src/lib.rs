@@ -39,7 +39,7 @@ mod workers;
 pub use model_state::{LoadProgress, ModelLoader, ModelSettings};
 pub use panics::install_panic_hook;
 pub use server::{Ended, LogLevelSink, MessageSink, PowerProbe, ServerOptions, serve};
-pub use settings::{AutoAlwaysNever, LanguageOptions, LogLevel, Options, Settings, SettingsProblem};
+pub use settings::{AutoAlwaysNever, LogLevel, Settings, SettingsProblem, settings_schema};
 pub use trace::{
     AnswerPath, Decision, FilterTrace, PieceTrace, RequestTrace, StepTimes, TokenCounts, TraceMethod,
     TraceTrigger,

@@ -29,7 +29,7 @@ impl Provider {
 
     /// The name in settings: "cuda".
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Cpu => "cpu",

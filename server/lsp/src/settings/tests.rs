@@ -2,6 +2,10 @@
 
 use serde_json::json;
 
+use fimble_model::Provider;
+
+use super::entry::{Default as Preset, Kind, Setting};
+use super::table::SETTINGS;
 use super::*;
 
 fn resolve(value: &Value) -> (Settings, Vec<String>) {
@@ -37,7 +41,7 @@ fn every_key_is_readable_and_none_is_missing_from_the_table() {
     assert_eq!(settings.completion.max_file_bytes, 1000);
     let mut written: Vec<_> = all.as_object().unwrap().keys().cloned().collect();
     written.sort();
-    let mut known: Vec<_> = KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();
+    let mut known: Vec<_> = SETTINGS.iter().map(|setting| setting.key.to_owned()).collect();
     known.sort();
     assert_eq!(written, known);
 }
@@ -46,7 +50,7 @@ fn every_key_is_readable_and_none_is_missing_from_the_table() {
 fn a_bad_value_costs_only_itself() {
     for (key, value) in [
         ("enabled", json!("yes")),
-        ("languages", json!({"off": []})),
+        ("languages", json!(["markdown"])),
         ("multiLine", json!("sometimes")),
         ("maxLines", json!(0)),
         ("maxLines", json!(-1)),
@@ -65,10 +69,67 @@ fn a_bad_value_costs_only_itself() {
         let (settings, problems) = resolve(&json!({"fimble": {key: value, "inStrings": false}}));
         assert_eq!(problems.len(), 1, "{key}: {problems:?}");
         assert!(problems[0].contains(&format!("fimble.{key}: ")), "{}", problems[0]);
-        let allowed = KEYS.iter().find(|(known, _)| *known == key).unwrap().1;
-        assert!(problems[0].contains(allowed), "{}", problems[0]);
+        let allowed = SETTINGS.iter().find(|known| known.key == key).unwrap().kind.allowed();
+        assert!(problems[0].contains(&allowed), "{}", problems[0]);
         assert!(!settings.completion.in_strings, "the rest applies");
     }
+}
+
+#[test]
+fn a_bad_value_in_an_object_costs_only_itself_and_is_named_with_its_path() {
+    let (settings, problems) =
+        resolve(&json!({"languages": {"off": [], "disabled": ["markdown"]}, "maxLines": 3}));
+    assert_eq!(settings.disabled_languages, ["markdown"]);
+    assert_eq!(settings.completion.max_lines, 3);
+    assert_eq!(problems, ["fimble.languages.off is no setting and is ignored. Settings are disabled."]);
+    let (_, problems) = resolve(&json!({"languages": {"disabled": [3]}}));
+    assert!(problems[0].starts_with("fimble.languages.disabled: [3] is not allowed"), "{problems:?}");
+}
+
+/// Puts every default that the table names where it belongs.
+fn apply_defaults(entries: &[Setting], settings: &mut Settings) {
+    for entry in entries {
+        let value = match (&entry.default, &entry.kind) {
+            (Preset::Flag(value), Kind::Flag(_)) => json!(value),
+            (Preset::Whole(value), Kind::Whole(..)) => json!(value),
+            (Preset::Number(value), Kind::Number(..)) => json!(value),
+            (Preset::Word(value), Kind::Choice(_)) => json!(value),
+            (Preset::EmptyList, Kind::List(..)) => json!([]),
+            (Preset::Nested, Kind::Object(entries)) => {
+                apply_defaults(entries, settings);
+                continue;
+            }
+            (Preset::Found(_), _) => continue,
+            _ => panic!("the default of {} is of another kind", entry.key),
+        };
+        let mut problems = Vec::new();
+        entry.apply(entry.key, &value, settings, &mut problems);
+        assert_eq!(problems, []);
+    }
+}
+
+#[test]
+fn the_defaults_of_the_table_are_those_that_hold() {
+    let mut settings = Settings::default();
+    apply_defaults(SETTINGS, &mut settings);
+    assert_eq!(settings, Settings::default());
+}
+
+#[test]
+fn the_schema_knows_every_setting_with_default_and_description() {
+    fn check(schema: &Value, entries: &[Setting]) {
+        let properties = schema["properties"].as_object().unwrap();
+        assert_eq!(properties.len(), entries.len());
+        for entry in entries {
+            let property = &properties[entry.key];
+            assert!(property["description"].as_str().unwrap().ends_with('.'), "{property}");
+            match entry.kind {
+                Kind::Object(entries) => check(property, entries),
+                _ => assert!(property.get("default").is_some(), "{property}"),
+            }
+        }
+    }
+    check(&settings_schema(), SETTINGS);
 }
 
 #[test]

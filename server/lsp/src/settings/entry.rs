@@ -1,0 +1,170 @@
+//! What one setting is: its key, what it allows, its default, its meaning, and where it is put. Must hold: what an entry
+//! allows is said in one place, [`Kind`], for checking, for messages and for the schema.
+
+use serde_json::Value;
+
+use super::{Settings, SettingsProblem};
+
+/// One setting, or an object of settings.
+pub(super) struct Setting {
+    /// Name in camel case.
+    pub(super) key: &'static str,
+    /// What it allows, and how it is put into [`Settings`].
+    pub(super) kind: Kind,
+    /// What holds when nobody sets it.
+    pub(super) default: Default,
+    /// Who may set it.
+    pub(super) scope: Scope,
+    /// What it does, in Markdown.
+    pub(super) description: &'static str,
+}
+
+/// What a setting allows, with the way into [`Settings`].
+pub(super) enum Kind {
+    /// True or false.
+    Flag(fn(&mut Settings, bool)),
+    /// A whole number in a range, both ends allowed.
+    Whole(usize, usize, fn(&mut Settings, usize)),
+    /// A number in a range, both ends allowed.
+    Number(f32, f32, fn(&mut Settings, f32)),
+    /// One of several words.
+    Choice(&'static [Choice]),
+    /// Text that is not blank; the words say what is meant.
+    Text(&'static str, fn(&mut Settings, String)),
+    /// A list of texts; the words say what one is.
+    List(&'static str, fn(&mut Settings, Vec<String>)),
+    /// An object with settings of its own.
+    Object(&'static [Setting]),
+}
+
+/// A word that a setting may be.
+pub(super) struct Choice {
+    pub(super) name: &'static str,
+    pub(super) meaning: &'static str,
+    pub(super) set: fn(&mut Settings),
+}
+
+/// What holds when nobody sets it.
+pub(super) enum Default {
+    /// True or false.
+    Flag(bool),
+    /// A whole number.
+    Whole(usize),
+    /// A number.
+    Number(f32),
+    /// A word.
+    Word(&'static str),
+    /// An empty list.
+    EmptyList,
+    /// What its settings say.
+    Nested,
+    /// Found out while it runs; the words say how.
+    Found(&'static str),
+}
+
+/// Who may set it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The user, and a project for itself.
+    Project,
+    /// The user only: it names a file, an address, or what this machine can bear, and a project that was fetched from
+    /// somewhere must not decide that.
+    Machine,
+}
+
+impl Kind {
+    /// What is allowed, for messages.
+    pub(super) fn allowed(&self) -> String {
+        match self {
+            Self::Flag(_) => "true or false".to_owned(),
+            Self::Whole(low, high, _) => format!("a whole number from {low} to {high}"),
+            Self::Number(low, high, _) => format!("a number from {low} to {high}"),
+            Self::Choice(choices) => {
+                let names: Vec<_> = choices.iter().map(|choice| format!("\"{}\"", choice.name)).collect();
+                match names.split_last() {
+                    Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+                    _ => names.concat(),
+                }
+            }
+            Self::Text(what, _) => (*what).to_owned(),
+            Self::List(item, _) => format!("a list of {item}"),
+            Self::Object(settings) => format!("an object with {}", keys(settings)),
+        }
+    }
+}
+
+/// The names of these settings, for messages.
+pub(super) fn keys(settings: &[Setting]) -> String {
+    settings.iter().map(|setting| setting.key).collect::<Vec<_>>().join(", ")
+}
+
+impl Setting {
+    /// Puts a value where it belongs, or says why not. `path` is the whole key.
+    pub(super) fn apply(
+        &self,
+        path: &str,
+        value: &Value,
+        into: &mut Settings,
+        problems: &mut Vec<SettingsProblem>,
+    ) {
+        if let Kind::Object(settings) = self.kind {
+            match value {
+                Value::Object(values) => apply_all(settings, path, values, into, problems),
+                // Lua has one word for an empty list and an empty object.
+                Value::Array(items) if items.is_empty() => {}
+                _ => problems.push(SettingsProblem::not_allowed(path, value, &self.kind)),
+            }
+        } else if self.set(value, into).is_none() {
+            problems.push(SettingsProblem::not_allowed(path, value, &self.kind));
+        }
+    }
+
+    /// Nothing if the value is not allowed.
+    fn set(&self, value: &Value, into: &mut Settings) -> Option<()> {
+        match self.kind {
+            Kind::Flag(set) => set(into, value.as_bool()?),
+            Kind::Whole(low, high, set) => {
+                let number = usize::try_from(value.as_u64()?).ok()?;
+                set(into, (low..=high).contains(&number).then_some(number)?);
+            }
+            Kind::Number(low, high, set) => {
+                #[expect(clippy::cast_possible_truncation, reason = "no setting needs more than f32 holds")]
+                let number = value.as_f64()? as f32;
+                set(into, (low..=high).contains(&number).then_some(number)?);
+            }
+            Kind::Choice(choices) => {
+                let name = value.as_str()?;
+                (choices.iter().find(|choice| choice.name == name)?.set)(into);
+            }
+            Kind::Text(_, set) => {
+                let text = value.as_str()?;
+                set(into, (!text.trim().is_empty()).then(|| text.to_owned())?);
+            }
+            Kind::List(_, set) => {
+                let items = value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned));
+                set(into, items.collect::<Option<Vec<_>>>()?);
+            }
+            Kind::Object(_) => return None,
+        }
+        Some(())
+    }
+}
+
+/// Applies each value on its own. `path` is the key of the object around them, empty for the section itself; a null means
+/// "not set".
+pub(super) fn apply_all<'a>(
+    settings: &[Setting],
+    path: &str,
+    values: impl IntoIterator<Item = (&'a String, &'a Value)>,
+    into: &mut Settings,
+    problems: &mut Vec<SettingsProblem>,
+) {
+    for (key, value) in values {
+        let whole = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match settings.iter().find(|setting| setting.key == key) {
+            _ if value.is_null() => {}
+            Some(setting) => setting.apply(&whole, value, into, problems),
+            None => problems.push(SettingsProblem::unknown(&whole, value, &keys(settings))),
+        }
+    }
+}

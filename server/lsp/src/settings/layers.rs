@@ -1,0 +1,60 @@
+//! What a client sent, in the order of precedence. Must hold: what comes by `workspace/didChangeConfiguration` stands over
+//! what came with `initialize`, key by key, because some clients send an empty object as "no change".
+
+use serde_json::{Map, Value};
+
+use super::entry::apply_all;
+use super::table::SETTINGS;
+use super::{SECTION, Settings, SettingsProblem};
+
+/// What was sent so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SettingsLayers {
+    initialization: Map<String, Value>,
+    configuration: Map<String, Value>,
+}
+
+impl SettingsLayers {
+    /// Takes `initializationOptions`.
+    pub(crate) fn set_initialization(&mut self, value: &Value) {
+        self.initialization = section(value);
+    }
+
+    /// Takes the settings of a configuration change or pull.
+    pub(crate) fn set_configuration(&mut self, value: &Value) {
+        self.configuration = section(value);
+    }
+
+    /// What holds, and what does not apply.
+    pub(crate) fn resolve(&self) -> (Settings, Vec<SettingsProblem>) {
+        let mut all = self.initialization.clone();
+        all.extend(self.configuration.clone());
+        let mut problems = Vec::new();
+        if let Some(value) = all.remove("") {
+            problems.push(SettingsProblem::no_object(&value));
+        }
+        let mut settings = Settings::default();
+        apply_all(SETTINGS, "", &all, &mut settings, &mut problems);
+        (settings, problems)
+    }
+}
+
+/// What is set: the section's content, or the object itself. A null means "not set". What is no object is kept under an
+/// empty key, so that it is reported.
+fn section(value: &Value) -> Map<String, Value> {
+    let section = value.get(SECTION);
+    let mut settings = match section.unwrap_or(value) {
+        Value::Object(settings) => settings.clone(),
+        Value::Null => Map::new(),
+        // Lua has one word for an empty list and an empty object.
+        Value::Array(items) if items.is_empty() => Map::new(),
+        other => Map::from_iter([(String::new(), other.clone())]),
+    };
+    settings.retain(|key, value| {
+        // Some clients send the sections of every server to each of them; without ours there is nothing for us.
+        let is_known = SETTINGS.iter().any(|setting| setting.key == key);
+        let is_other_section = section.is_none() && value.is_object() && !is_known;
+        !value.is_null() && !is_other_section
+    });
+    settings
+}

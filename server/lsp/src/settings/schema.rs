@@ -1,0 +1,74 @@
+//! The settings as a JSON Schema, for editors and for people. Must hold: it allows what the server allows; a default that
+//! is found out while it runs is null, and its words stand in the description.
+
+use serde_json::{Map, Value, json};
+
+use super::entry::{Choice, Default, Kind, Scope, Setting};
+use super::table::SETTINGS;
+
+/// What a client may send as settings, bare (without the section's name). Beyond the vocabulary of JSON Schema it holds, as
+/// VS Code has them: `scope`, which is `window` for what a project may set and `machine` for what only the user may;
+/// `enumDescriptions`, the meaning of each word of an `enum`; and `order`, the place among its neighbours.
+#[must_use]
+pub fn settings_schema() -> Value {
+    let mut schema = object(SETTINGS);
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!("Settings of Fimble");
+    schema
+}
+
+fn object(settings: &[Setting]) -> Value {
+    let properties: Map<_, _> = settings
+        .iter()
+        .enumerate()
+        .map(|(at, setting)| (setting.key.to_owned(), property(at, setting)))
+        .collect();
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+fn property(order: usize, setting: &Setting) -> Value {
+    let mut schema = match setting.kind {
+        Kind::Flag(_) => json!({"type": "boolean"}),
+        Kind::Whole(low, high, _) => json!({"type": "integer", "minimum": low, "maximum": high}),
+        Kind::Number(low, high, _) => json!({"type": "number", "minimum": low, "maximum": high}),
+        Kind::Choice(choices) => json!({
+            "type": "string",
+            "enum": each(choices, |choice| choice.name),
+            "enumDescriptions": each(choices, |choice| choice.meaning),
+        }),
+        Kind::Text(..) => json!({"type": "string"}),
+        Kind::List(..) => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::Object(settings) => object(settings),
+    };
+    let mut description = setting.description.to_owned();
+    let default = match setting.default {
+        Default::Flag(value) => Some(json!(value)),
+        Default::Whole(value) => Some(json!(value)),
+        Default::Number(value) => Some(json!(value)),
+        Default::Word(value) => Some(json!(value)),
+        Default::EmptyList => Some(json!([])),
+        Default::Nested => None,
+        Default::Found(words) => {
+            schema["type"] = json!([schema["type"], "null"]);
+            if let Some(words_of_enum) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+                words_of_enum.push(Value::Null);
+            }
+            description = format!("{description} If not set: {words}.");
+            Some(Value::Null)
+        }
+    };
+    if let Some(default) = default {
+        schema["default"] = default;
+    }
+    schema["description"] = json!(description);
+    schema["order"] = json!(order);
+    schema["scope"] = json!(match setting.scope {
+        Scope::Project => "window",
+        Scope::Machine => "machine",
+    });
+    schema
+}
+
+fn each(choices: &[Choice], part: fn(&Choice) -> &'static str) -> Vec<&'static str> {
+    choices.iter().map(part).collect()
+}

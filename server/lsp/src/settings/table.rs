@@ -1,0 +1,269 @@
+//! Every setting there is. Must hold: a setting is added here, in one entry, and nowhere else but as a field of
+//! [`super::Settings`]; the test `settings` of the binary then names the files that are made from it.
+
+use fimble_completion::MultiLine;
+use fimble_model::Provider;
+
+use super::entry::{Choice, Default, Kind, Scope, Setting};
+use super::{AutoAlwaysNever, LogLevel, MAX_FILE_BYTES};
+
+/// All of them, in the order in which they are shown.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "enabled",
+        kind: Kind::Flag(|settings, value| settings.enabled = value),
+        default: Default::Flag(true),
+        scope: Scope::Project,
+        description: "Suggestions at all.",
+    },
+    Setting {
+        key: "languages",
+        kind: Kind::Object(&[Setting {
+            key: "disabled",
+            kind: Kind::List("language identifiers, such as \"markdown\"", |settings, value| {
+                settings.disabled_languages = value;
+            }),
+            default: Default::EmptyList,
+            scope: Scope::Project,
+            description: "Language identifiers, such as `markdown`, that get no suggestions.",
+        }]),
+        default: Default::Nested,
+        scope: Scope::Project,
+        description: "Suggestions by language.",
+    },
+    Setting {
+        key: "multiLine",
+        kind: Kind::Choice(&[
+            Choice {
+                name: "auto",
+                meaning: "Where a block is to be written.",
+                set: |settings| settings.completion.multi_line = MultiLine::Auto,
+            },
+            Choice {
+                name: "always",
+                meaning: "Wherever nothing but closing brackets follows on the line.",
+                set: |settings| settings.completion.multi_line = MultiLine::Always,
+            },
+            Choice {
+                name: "never",
+                meaning: "One line only.",
+                set: |settings| settings.completion.multi_line = MultiLine::Never,
+            },
+        ]),
+        default: Default::Word("auto"),
+        scope: Scope::Project,
+        description: "When a suggestion may have several lines.",
+    },
+    Setting {
+        key: "maxLines",
+        kind: Kind::Whole(1, 100, |settings, value| settings.completion.max_lines = value),
+        default: Default::Whole(8),
+        scope: Scope::Project,
+        description: "The most lines that a suggestion may have.",
+    },
+    Setting {
+        key: "maxNewTokens",
+        kind: Kind::Whole(1, 1024, |settings, value| settings.completion.max_new_tokens = value),
+        default: Default::Whole(64),
+        scope: Scope::Project,
+        description: "The most tokens that a suggestion may have.",
+    },
+    Setting {
+        key: "contextTokens",
+        kind: Kind::Whole(64, 131_072, |settings, value| {
+            settings.completion.max_prompt_tokens = Some(value);
+        }),
+        default: Default::Found("512 for models of up to 2,048 positions, else 1,024"),
+        scope: Scope::Project,
+        description: "The most tokens that the model reads.",
+    },
+    Setting {
+        key: "minConfidence",
+        kind: Kind::Number(0.0, 1.0, |settings, value| settings.completion.min_confidence = value),
+        default: Default::Number(0.5),
+        scope: Scope::Project,
+        description: "How sure the model has to be of a suggestion, from 0 (everything is shown) to 1.",
+    },
+    Setting {
+        key: "inComments",
+        kind: Kind::Flag(|settings, value| settings.completion.in_comments = value),
+        default: Default::Flag(true),
+        scope: Scope::Project,
+        description: "Suggestions in comments.",
+    },
+    Setting {
+        key: "inStrings",
+        kind: Kind::Flag(|settings, value| settings.completion.in_strings = value),
+        default: Default::Flag(true),
+        scope: Scope::Project,
+        description: "Suggestions in strings.",
+    },
+    Setting {
+        key: "syntaxCheck",
+        kind: Kind::Flag(|settings, value| settings.completion.syntax_check = value),
+        default: Default::Flag(true),
+        scope: Scope::Project,
+        description: "Cut or drop what would add syntax errors.",
+    },
+    Setting {
+        key: "heal",
+        kind: Kind::Flag(|settings, value| settings.completion.heal = value),
+        default: Default::Flag(true),
+        scope: Scope::Project,
+        description: "Mend prompts that end inside a word.",
+    },
+    Setting {
+        key: "model",
+        kind: Kind::Text(
+            "\"bundled\", the name of an added model, or the path of a model folder",
+            |settings, value| settings.model.model = Some(value),
+        ),
+        default: Default::Found("the one that `fimble model use` chose, else the bundled one"),
+        scope: Scope::Machine,
+        description: "The model: `bundled`, the name of an added model, or the path of a model folder.",
+    },
+    Setting {
+        key: "threads",
+        kind: Kind::Whole(1, 256, |settings, value| settings.model.threads = Some(value)),
+        default: Default::Found("physical cores, at most 8"),
+        scope: Scope::Machine,
+        description: "Threads that compute.",
+    },
+    Setting {
+        key: "provider",
+        kind: Kind::Choice(&[
+            Choice {
+                name: Provider::Auto.name(),
+                meaning: "The fastest that this machine has.",
+                set: |settings| settings.model.provider = Provider::Auto,
+            },
+            Choice {
+                name: Provider::Cpu.name(),
+                meaning: "The processor.",
+                set: |settings| settings.model.provider = Provider::Cpu,
+            },
+            Choice {
+                name: Provider::Cuda.name(),
+                meaning: "Graphics cards of NVIDIA.",
+                set: |settings| settings.model.provider = Provider::Cuda,
+            },
+            Choice {
+                name: Provider::TensorRt.name(),
+                meaning: "The same cards, with kernels built for the model.",
+                set: |settings| settings.model.provider = Provider::TensorRt,
+            },
+            Choice {
+                name: Provider::CoreMl.name(),
+                meaning: "Apple's accelerators.",
+                set: |settings| settings.model.provider = Provider::CoreMl,
+            },
+            Choice {
+                name: Provider::DirectMl.name(),
+                meaning: "Any graphics card on Windows.",
+                set: |settings| settings.model.provider = Provider::DirectMl,
+            },
+            Choice {
+                name: Provider::OpenVino.name(),
+                meaning: "Intel's processors and accelerators.",
+                set: |settings| settings.model.provider = Provider::OpenVino,
+            },
+        ]),
+        default: Default::Word("auto"),
+        scope: Scope::Machine,
+        description: "What computes.",
+    },
+    Setting {
+        key: "kvMegabytes",
+        kind: Kind::Whole(1, 1 << 20, |settings, value| settings.model.kv_megabytes = Some(value)),
+        default: Default::Found("half of the weights, at least 24"),
+        scope: Scope::Machine,
+        description: "Memory for the cache of keys and values, in MB.",
+    },
+    Setting {
+        key: "completion",
+        kind: Kind::Choice(&[
+            Choice {
+                name: "auto",
+                meaning: "Only for clients without inline completion.",
+                set: |settings| settings.completion_answers = AutoAlwaysNever::Auto,
+            },
+            Choice {
+                name: "always",
+                meaning: "For every client.",
+                set: |settings| settings.completion_answers = AutoAlwaysNever::Always,
+            },
+            Choice {
+                name: "never",
+                meaning: "For none.",
+                set: |settings| settings.completion_answers = AutoAlwaysNever::Never,
+            },
+        ]),
+        default: Default::Word("auto"),
+        scope: Scope::Project,
+        description: "Whether suggestions also are items of the completion menu (`textDocument/completion`).",
+    },
+    Setting {
+        key: "lookAhead",
+        kind: Kind::Choice(&[
+            Choice {
+                name: "auto",
+                meaning: "Unless on battery (told apart on Linux only).",
+                set: |settings| settings.look_ahead = AutoAlwaysNever::Auto,
+            },
+            Choice {
+                name: "always",
+                meaning: "Also on battery.",
+                set: |settings| settings.look_ahead = AutoAlwaysNever::Always,
+            },
+            Choice {
+                name: "never",
+                meaning: "The model works only when it is asked.",
+                set: |settings| settings.look_ahead = AutoAlwaysNever::Never,
+            },
+        ]),
+        default: Default::Word("auto"),
+        scope: Scope::Machine,
+        description: "Whether the model reads prompts before they are asked about, and completes behind a shown suggestion \
+                      as if it were accepted.",
+    },
+    Setting {
+        key: "maxFileBytes",
+        kind: Kind::Whole(1, 1 << 30, |settings, value| settings.completion.max_file_bytes = value),
+        default: Default::Whole(MAX_FILE_BYTES),
+        scope: Scope::Project,
+        description: "Files with more bytes than this get nothing.",
+    },
+    Setting {
+        key: "logLevel",
+        kind: Kind::Choice(&[
+            Choice {
+                name: "error",
+                meaning: "What failed.",
+                set: |settings| settings.log_level = Some(LogLevel::Error),
+            },
+            Choice {
+                name: "warn",
+                meaning: "And what is odd.",
+                set: |settings| settings.log_level = Some(LogLevel::Warn),
+            },
+            Choice {
+                name: "info",
+                meaning: "And what was started and ended.",
+                set: |settings| settings.log_level = Some(LogLevel::Info),
+            },
+            Choice {
+                name: "debug",
+                meaning: "And every request.",
+                set: |settings| settings.log_level = Some(LogLevel::Debug),
+            },
+            Choice {
+                name: "trace",
+                meaning: "And everything else.",
+                set: |settings| settings.log_level = Some(LogLevel::Trace),
+            },
+        ]),
+        default: Default::Found("`warn`, or what the environment variable `FIMBLE_LOG` says"),
+        scope: Scope::Machine,
+        description: "How much is logged, to standard error. The log never holds code.",
+    },
+];
