@@ -109,8 +109,8 @@ export PATH=$node/bin:$PATH npm_config_nodedir=$node
 wrapper node "exec '$node/bin/node' \"\$@\""
 wrapper npm "PATH='$node/bin':\"\$PATH\" exec '$(command -v npm)' \"\$@\""
 workbench=$folder/node_modules/code-server/lib/vscode
-npm ci --prefix "$workbench" --omit=dev --ignore-scripts "${quiet[@]}" >&2 ||
-  npm install --prefix "$workbench" --omit=dev --ignore-scripts "${quiet[@]}" >&2
+# Not `npm ci`: the lock that the workbench carries does not fit its own package.json.
+npm install --prefix "$workbench" --omit=dev --ignore-scripts "${quiet[@]}" >&2
 (cd "$workbench" && npm rebuild --loglevel=error node-pty @vscode/spdlog @vscode/native-watchdog >&2)
 wrapper code-server "exec '$node/bin/node' '$folder/node_modules/code-server/out/node/entry.js' \"\$@\""
 
