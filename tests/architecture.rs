@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-store", &[]),
     ("fimble-syntax", &["fimble-document", "fimble-grammars"]),
     ("fimble-engine", &["fimble-model"]),
+    ("fimble-workspace", &["fimble-syntax"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
     (
         "fimble-lsp",

@@ -1,0 +1,292 @@
+//! The index: chunks of many files, and the search for those that share rare words with a place. Must hold: its memory is
+//! bounded by the number of chunks; a file that is replaced or removed leaves nothing behind; the order of results is the
+//! same for equal content.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::chunks::{Word, cut, fingerprint, words};
+
+/// What an index may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexLimits {
+    /// Chunks of all files; one takes about 250 bytes.
+    pub max_chunks: usize,
+}
+
+impl Default for IndexLimits {
+    fn default() -> Self {
+        Self { max_chunks: 32_768 }
+    }
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The text around the place.
+    pub text: &'a str,
+    /// Path of the file that the place is in; chunks of it are not found.
+    pub path: &'a str,
+    /// At most this many results.
+    pub max_results: usize,
+}
+
+/// A chunk that is like what was looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Path of its file.
+    pub path: String,
+    /// Its bytes in the file.
+    pub bytes: Range<usize>,
+    /// Tells whether the file is still what was indexed.
+    pub fingerprint: u64,
+    /// How much is shared, 0 to about 1.
+    pub score: f32,
+}
+
+/// Chunks that share less than this are noise.
+const MIN_SCORE: f32 = 0.12;
+/// A file gives at most this many chunks.
+const MAX_PER_FILE: usize = 2;
+/// What it is worth to lie in the same folder, and to be named where the place is (by an import, mostly).
+const SAME_FOLDER: f32 = 1.1;
+const NAMED: f32 = 1.4;
+/// What it costs to be written in another language.
+const OTHER_LANGUAGE: f32 = 0.4;
+
+#[derive(Debug)]
+struct IndexedChunk {
+    bytes: Range<u32>,
+    words: Box<[Word]>,
+}
+
+#[derive(Debug)]
+struct IndexedFile {
+    fingerprint: u64,
+    chunks: Vec<IndexedChunk>,
+}
+
+/// Chunks of files, by path.
+#[derive(Debug, Default)]
+pub struct Index {
+    limits: IndexLimits,
+    files: std::collections::BTreeMap<String, IndexedFile>,
+    /// In how many chunks a word is.
+    n_chunks_with: HashMap<Word, u32>,
+    n_chunks: usize,
+}
+
+impl Index {
+    /// An empty index.
+    #[must_use]
+    pub fn new(limits: IndexLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Number of files.
+    #[must_use]
+    pub fn n_files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Number of chunks.
+    #[must_use]
+    pub fn n_chunks(&self) -> usize {
+        self.n_chunks
+    }
+
+    /// Whether a file is in it.
+    #[must_use]
+    pub fn contains(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Takes a file in, in the place of what was known of it. Returns whether there was room.
+    pub fn insert(&mut self, path: &str, text: &str) -> bool {
+        let fingerprint = fingerprint(text);
+        if self.files.get(path).is_some_and(|file| file.fingerprint == fingerprint) {
+            return true;
+        }
+        self.remove(path);
+        let Ok(_) = u32::try_from(text.len()) else { return false };
+        let chunks = cut(text);
+        if self.n_chunks + chunks.len() > self.limits.max_chunks {
+            return false;
+        }
+        let chunks: Vec<_> = chunks
+            .into_iter()
+            .map(|chunk| IndexedChunk {
+                bytes: chunk.bytes.start as u32..chunk.bytes.end as u32,
+                words: chunk.words,
+            })
+            .collect();
+        for word in chunks.iter().flat_map(|chunk| &chunk.words) {
+            *self.n_chunks_with.entry(*word).or_default() += 1;
+        }
+        self.n_chunks += chunks.len();
+        self.files.insert(path.to_owned(), IndexedFile { fingerprint, chunks });
+        true
+    }
+
+    /// Forgets a file.
+    pub fn remove(&mut self, path: &str) {
+        let Some(file) = self.files.remove(path) else { return };
+        self.n_chunks -= file.chunks.len();
+        for word in file.chunks.iter().flat_map(|chunk| &chunk.words) {
+            if let Some(count) = self.n_chunks_with.get_mut(word) {
+                *count -= 1;
+                if *count == 0 {
+                    self.n_chunks_with.remove(word);
+                }
+            }
+        }
+    }
+
+    /// The chunks of other files that are most like a text: those that share its rare words, measured as the cosine of
+    /// the two sets of words, each weighted by how rare it is. Best first; ties by path.
+    #[must_use]
+    pub fn search(&self, query: &Query<'_>) -> Vec<Found> {
+        let wanted = words(query.text);
+        let weights: HashMap<Word, f32> =
+            wanted.iter().filter_map(|word| self.weight(*word).map(|weight| (*word, weight))).collect();
+        let norm = weights.values().map(|weight| weight * weight).sum::<f32>().sqrt();
+        if norm == 0.0 || query.max_results == 0 {
+            return Vec::new();
+        }
+        let here = Place::of(query.path);
+        let mut found: Vec<Found> = Vec::new();
+        for (path, file) in &self.files {
+            if path == query.path {
+                continue;
+            }
+            let there = Place::of(path);
+            let mut factor = if there.folder == here.folder { SAME_FOLDER } else { 1.0 };
+            if words(there.stem).iter().any(|word| weights.contains_key(word)) {
+                factor *= NAMED;
+            }
+            if there.extension != here.extension {
+                factor *= OTHER_LANGUAGE;
+            }
+            let mut best: Vec<Found> = Vec::new();
+            for chunk in &file.chunks {
+                let score = factor * self.similarity(chunk, &weights) / norm;
+                if score >= MIN_SCORE {
+                    best.push(Found {
+                        path: path.clone(),
+                        bytes: chunk.bytes.start as usize..chunk.bytes.end as usize,
+                        fingerprint: file.fingerprint,
+                        score,
+                    });
+                }
+            }
+            best.sort_by(|a, b| b.score.total_cmp(&a.score));
+            best.truncate(MAX_PER_FILE);
+            found.append(&mut best);
+        }
+        // The sort is stable and the files came by path.
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(query.max_results);
+        found
+    }
+
+    /// Sum of the shared words' squared weights, over the length of the chunk's own.
+    fn similarity(&self, chunk: &IndexedChunk, wanted: &HashMap<Word, f32>) -> f32 {
+        let (mut shared, mut own) = (0.0_f32, 0.0_f32);
+        for word in &chunk.words {
+            match wanted.get(word) {
+                Some(weight) => {
+                    shared += weight * weight;
+                    own += weight * weight;
+                }
+                None => {
+                    let weight = self.weight(*word).unwrap_or_default();
+                    own += weight * weight;
+                }
+            }
+        }
+        if own == 0.0 { 0.0 } else { shared / own.sqrt() }
+    }
+
+    /// How much a word tells: less the more chunks have it, nothing if none or nearly all have it.
+    fn weight(&self, word: Word) -> Option<f32> {
+        let n_with = *self.n_chunks_with.get(&word)?;
+        let weight = (self.n_chunks as f32 / n_with as f32).ln();
+        (weight > 0.0).then_some(weight)
+    }
+}
+
+/// A path, taken apart.
+struct Place<'a> {
+    folder: &'a str,
+    stem: &'a str,
+    extension: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of(path: &'a str) -> Self {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        Self { folder, stem, extension }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORE: &str =
+        "struct OrderStore { orders: Vec<Order> }\nimpl OrderStore {\n    fn insert_order(&mut self) {}\n}\n";
+    const COLOUR: &str =
+        "enum Colour { Red, Green }\nfn blend(first: Colour, second: Colour) -> Colour { first }\n";
+    const MAPS: &str =
+        "fn latitude(point: Point) -> f64 { point.north }\nfn distance(from: Point, until: Point) {}\n";
+
+    fn index() -> Index {
+        let mut index = Index::new(IndexLimits::default());
+        for (path, text) in [("a/store.rs", STORE), ("a/colour.rs", COLOUR), ("b/maps.rs", MAPS)] {
+            assert!(index.insert(path, text));
+        }
+        index
+    }
+
+    fn search(index: &Index, text: &str, path: &str) -> Vec<String> {
+        let query = Query { text, path, max_results: 5 };
+        index.search(&query).into_iter().map(|found| found.path).collect()
+    }
+
+    #[test]
+    fn what_shares_rare_words_is_found_first() {
+        let index = index();
+        assert_eq!(
+            search(&index, "let store = OrderStore::new(); store.insert_order", "a/main.rs")[0],
+            "a/store.rs"
+        );
+        assert_eq!(search(&index, "latitude(Point)", "a/main.rs")[0], "b/maps.rs");
+        assert!(search(&index, "nothing of this is known", "a/main.rs").is_empty());
+        // Its own file is no help: the prompt has it.
+        assert!(!search(&index, "OrderStore", "a/store.rs").contains(&"a/store.rs".to_owned()));
+    }
+
+    #[test]
+    fn a_file_that_changes_or_goes_leaves_nothing_behind() {
+        let mut index = index();
+        index.insert("a/store.rs", COLOUR);
+        index.insert("a/store.rs", STORE);
+        let fresh = self::index();
+        assert_eq!(index.n_chunks_with, fresh.n_chunks_with);
+        for path in ["a/store.rs", "a/colour.rs", "b/maps.rs"] {
+            index.remove(path);
+        }
+        assert_eq!((index.n_files(), index.n_chunks(), index.n_chunks_with.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_full_index_takes_no_more() {
+        let mut index = Index::new(IndexLimits { max_chunks: 1 });
+        assert!(index.insert("a.rs", STORE));
+        assert!(!index.insert("b.rs", MAPS));
+        assert_eq!(index.n_chunks(), 1);
+        // What is known already, or smaller, still can be replaced.
+        assert!(index.insert("a.rs", MAPS));
+    }
+}

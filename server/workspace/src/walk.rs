@@ -1,0 +1,166 @@
+//! The source files of a folder. Must hold: what `.gitignore`, `.ignore` and `.fimbleignore` name is not visited, nor what
+//! is hidden, nor what a link points to; the walk ends at its limits and says so.
+
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+
+use crate::secrets;
+
+/// Folders that hold what others wrote, or what was built, when no ignore file says so.
+const FOREIGN_FOLDERS: &[&str] = &[
+    "node_modules",
+    "bower_components",
+    "vendor",
+    "third_party",
+    "target",
+    "dist",
+    "__pycache__",
+    "site-packages",
+    "venv",
+    "Pods",
+];
+
+/// Files that a tool keeps, by their ends.
+const KEPT_BY_TOOLS: &[&str] =
+    &["package-lock.json", "pnpm-lock.yaml", ".min.js", ".min.css", ".lock", "go.sum"];
+
+/// Where a walk ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalkLimits {
+    /// At most this many files.
+    pub max_files: usize,
+    /// Larger files are left out; bytes.
+    pub max_file_bytes: u64,
+    /// The walk ends before the files found add up to more; bytes.
+    pub max_total_bytes: u64,
+}
+
+impl Default for WalkLimits {
+    fn default() -> Self {
+        Self { max_files: 4000, max_file_bytes: 256 << 10, max_total_bytes: 32 << 20 }
+    }
+}
+
+/// A source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its path in the folder, with forward slashes.
+    pub relative: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What a walk found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// The files, by path.
+    pub files: Vec<SourceFile>,
+    /// Whether there were more than the limits allow.
+    pub is_cut: bool,
+}
+
+/// Lists the source files of a folder: those of a language that is built in. `is_cancelled` is asked at every entry; what
+/// was found until then is returned. A folder that cannot be read holds nothing.
+pub fn walk(root: &Path, limits: WalkLimits, is_cancelled: &dyn Fn() -> bool) -> Walk {
+    let entries = WalkBuilder::new(root)
+        .follow_links(false)
+        // Ignore files count outside of a repository too: somebody wrote them.
+        .require_git(false)
+        .add_custom_ignore_filename(".fimbleignore")
+        .filter_entry(|entry| {
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let name = entry.file_name().to_string_lossy();
+            // The root itself may be called anything.
+            entry.depth() == 0 || !is_folder || !FOREIGN_FOLDERS.contains(&name.as_ref())
+        })
+        .sort_by_file_name(std::cmp::Ord::cmp)
+        .build();
+    let mut found = Walk::default();
+    let mut total = 0;
+    for entry in entries.flatten() {
+        if is_cancelled() {
+            break;
+        }
+        let Some(file) = source_file(root, &entry, limits.max_file_bytes) else { continue };
+        total += file.bytes;
+        if found.files.len() >= limits.max_files || total > limits.max_total_bytes {
+            found.is_cut = true;
+            break;
+        }
+        found.files.push(file);
+    }
+    found
+}
+
+fn source_file(root: &Path, entry: &ignore::DirEntry, max_bytes: u64) -> Option<SourceFile> {
+    if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+        return None;
+    }
+    let path = entry.path();
+    let relative = path.strip_prefix(root).ok()?;
+    let relative: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let relative = relative.join("/");
+    let is_source = fimble_syntax::by_path(&relative).is_some()
+        && !KEPT_BY_TOOLS.iter().any(|end| relative.ends_with(end))
+        && !secrets::is_secret_path(path);
+    let bytes = is_source.then(|| entry.metadata().ok()).flatten()?.len();
+    (bytes > 0 && bytes <= max_bytes).then(|| SourceFile { path: path.to_owned(), relative, bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        folder
+    }
+
+    fn names(walk: &Walk) -> Vec<&str> {
+        walk.files.iter().map(|file| file.relative.as_str()).collect()
+    }
+
+    #[test]
+    fn what_is_ignored_secret_hidden_or_foreign_is_not_found() {
+        let folder = folder(&[
+            (".gitignore", "build/\n*.gen.rs\n"),
+            (".fimbleignore", "private.rs\n"),
+            ("src/main.rs", "fn main() {}"),
+            ("src/lib/a.py", "x = 1"),
+            ("src/private.rs", "x"),
+            ("src/b.gen.rs", "x"),
+            ("build/out.rs", "x"),
+            (".hidden/c.rs", "x"),
+            (".env", "A=1"),
+            ("secrets.yaml", "a: 1"),
+            ("node_modules/m/index.js", "x"),
+            ("package-lock.json", "{}"),
+            ("picture.png", "x"),
+            ("empty.rs", ""),
+        ]);
+        let found = walk(folder.path(), WalkLimits::default(), &|| false);
+        assert_eq!(names(&found), ["src/lib/a.py", "src/main.rs"]);
+        assert!(!found.is_cut);
+    }
+
+    #[test]
+    fn the_limits_hold() {
+        let folder = folder(&[("a.rs", "12345"), ("b.rs", "12345"), ("c.rs", "123456789")]);
+        let limits = WalkLimits { max_files: 10, max_file_bytes: 8, max_total_bytes: 100 };
+        assert_eq!(names(&walk(folder.path(), limits, &|| false)), ["a.rs", "b.rs"]);
+        let few = walk(folder.path(), WalkLimits { max_files: 1, ..limits }, &|| false);
+        assert_eq!((names(&few), few.is_cut), (vec!["a.rs"], true));
+        let small = walk(folder.path(), WalkLimits { max_total_bytes: 7, ..limits }, &|| false);
+        assert_eq!((names(&small), small.is_cut), (vec!["a.rs"], true));
+        assert_eq!(walk(folder.path(), limits, &|| true), Walk::default());
+        assert_eq!(walk(&folder.path().join("none"), limits, &|| false), Walk::default());
+    }
+}
