@@ -21,7 +21,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
     (
         "fimble-lsp",
-        &["fimble-document", "fimble-syntax", "fimble-model", "fimble-completion", "fimble-engine"],
+        &[
+            "fimble-document",
+            "fimble-syntax",
+            "fimble-model",
+            "fimble-completion",
+            "fimble-engine",
+            "fimble-workspace",
+        ],
     ),
 ];
 

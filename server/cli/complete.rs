@@ -1,7 +1,7 @@
 //! `fimble complete`: one completion of one place, for people and for scripts.
 #![expect(clippy::print_stderr, reason = "why there is no suggestion is no suggestion")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -84,7 +84,7 @@ pub fn complete(place: &Place, model: Option<&str>) -> anyhow::Result<Outcome> {
     }
     let path = std::path::absolute(&place.file).with_context(|| format!("cannot find {file}"))?;
     let settings = model.map_or_else(|| json!({}), |model| json!({"model": model}));
-    let server = LocalServer::start(&settings)?;
+    let server = LocalServer::start_in(&project_of(&path), &settings)?;
     let uri = file_uri(&path);
     server.client().open(&uri, "", &text);
     let answer = server.ask(&uri, (wanted.line, wanted.character), InlineTrigger::Invoked)?;
@@ -93,8 +93,14 @@ pub fn complete(place: &Place, model: Option<&str>) -> anyhow::Result<Outcome> {
     Ok(Outcome { item: answer.item, trace })
 }
 
+/// The folder whose files belong to a file: that of its repository, else its own.
+fn project_of(file: &Path) -> PathBuf {
+    let own = file.parent().unwrap_or(file);
+    own.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(own).to_owned()
+}
+
 /// The URI of an absolute path: every byte that may not stand in one is escaped.
-pub fn file_uri(path: &std::path::Path) -> String {
+pub fn file_uri(path: &Path) -> String {
     let path = path.to_string_lossy().replace('\\', "/");
     let mut uri = String::from(if path.starts_with('/') { "file://" } else { "file:///" });
     for byte in path.bytes() {
@@ -146,7 +152,7 @@ mod tests {
 
     #[test]
     fn uris_escape_what_may_not_stand_in_them() {
-        assert_eq!(file_uri(std::path::Path::new("/a b/ü#.rs")), "file:///a%20b/%C3%BC%23.rs");
-        assert_eq!(file_uri(std::path::Path::new(r"C:\x.rs")), "file:///C:/x.rs");
+        assert_eq!(file_uri(Path::new("/a b/ü#.rs")), "file:///a%20b/%C3%BC%23.rs");
+        assert_eq!(file_uri(Path::new(r"C:\x.rs")), "file:///C:/x.rs");
     }
 }

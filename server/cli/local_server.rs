@@ -1,6 +1,7 @@
 //! The real server in this process, over the real protocol in memory, for the commands that need answers: `demo`,
 //! `complete`, `why`, `doctor` and `bench`. Must hold: it takes the same way as an editor; positions count characters.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -9,8 +10,12 @@ use fimble_lsp::{RequestTrace, ServerOptions};
 use fimble_store::RuntimeStore;
 use serde_json::{Value, json};
 
+use super::complete::file_uri;
 use super::loader;
 use super::progress::ProgressReporter;
+
+/// How often it is asked whether the files were read.
+const INDEXING_POLL: Duration = Duration::from_millis(5);
 
 /// A server with one client.
 pub struct LocalServer {
@@ -62,8 +67,26 @@ impl LocalServer {
     /// # Errors
     /// The model cannot be loaded.
     pub fn start_for(capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
+        Self::start_with(&Value::Null, capabilities, settings)
+    }
+
+    /// The same in a folder, whose source files it has read then.
+    ///
+    /// # Errors
+    /// The model cannot be loaded.
+    pub fn start_in(folder: &Path, settings: &Value) -> anyhow::Result<Self> {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let folders = json!([{"uri": file_uri(folder), "name": name}]);
+        let server = Self::start_with(&folders, &capabilities(), settings)?;
+        while server.client.execute_command("fimble.status", &json!([]))?["workspace"]["indexing"] == true {
+            std::thread::sleep(INDEXING_POLL);
+        }
+        Ok(server)
+    }
+
+    fn start_with(folders: &Value, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
         let client = Client::start(ServerOptions::new(loader::model_loader()))?;
-        client.initialize(capabilities, settings)?;
+        client.initialize_in(folders, capabilities, settings)?;
         let server = Self { client };
         // A request that was asked for waits until the model is there.
         let uri = "untitled:fimble";

@@ -41,7 +41,7 @@ pub struct Context {
 /// One part of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContextPiece {
-    /// "path", "imports and headers", "lines above", "line", "suffix".
+    /// "snippets", "path", "imports and headers", "lines above", "line", "suffix".
     pub kind: &'static str,
     /// Its length as the model reads it.
     pub bytes: usize,

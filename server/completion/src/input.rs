@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use fimble_document::Text;
+use fimble_model::fim::Snippet;
 use fimble_syntax::{Language, Region, SyntaxTree};
 
 use crate::{Refusal, RefusalKind};
@@ -21,6 +22,8 @@ pub struct CursorInput<'a> {
     pub path: &'a str,
     /// Name of the workspace folder; may be empty.
     pub repository: &'a str,
+    /// Parts of other files that may help, the best last; the prompt takes as many as it has room for.
+    pub snippets: &'a [Snippet],
     /// Where the cursor stands, in bytes. Clamped to the text.
     pub offset: usize,
     /// Why it is asked.

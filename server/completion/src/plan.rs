@@ -3,7 +3,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use fimble_model::fim::FimParts;
+use fimble_model::fim::{FimParts, Snippet};
 use fimble_model::{GenerateOptions, ModelInfo, Observer, Piece, Prompt, Sampling};
 
 use crate::brackets::is_only_auto_closed;
@@ -22,6 +22,12 @@ const RESERVE_TOKENS: usize = 16;
 /// Tokens set aside for the typed part of the line; doubled when it is longer, so that the windows around it keep still
 /// while it grows.
 const LINE_TOKENS: usize = 64;
+
+/// The part of a prompt that snippets of other files may take: one in this many tokens.
+const SNIPPET_SHARE: usize = 4;
+
+/// Tokens that a snippet costs besides its path and text, roughly.
+const SNIPPET_FRAME: usize = 4;
 
 /// Fewer prompt tokens than this are no prompt.
 const MIN_PROMPT_TOKENS: usize = 48;
@@ -67,11 +73,14 @@ pub fn plan(
     let line = readable_line(input, &cursor, max_prompt_tokens / 2, count_tokens);
     let least = LINE_TOKENS.min(max_prompt_tokens / 8);
     let line_reserve = line.tokens.next_power_of_two().max(least).min(max_prompt_tokens / 2);
-    let budget = max_prompt_tokens.saturating_sub(RESERVE_TOKENS + path_tokens + line_reserve);
+    let template = model.fim.as_ref().ok();
+    let offered = if template.is_some() { input.snippets } else { &[] };
+    let (snippets, snippet_tokens) = fitting(offered, max_prompt_tokens / SNIPPET_SHARE, count_tokens);
+    let taken = RESERVE_TOKENS + path_tokens + line_reserve + snippet_tokens;
+    let budget = max_prompt_tokens.saturating_sub(taken);
 
     let right = input.text.slice(cursor.rest_start..cursor.line_end);
     let text_right = !is_only_auto_closed(&right);
-    let template = model.fim.as_ref().ok();
     // What the editor closed by itself comes and goes while somebody types: the model does not see it.
     let suffix_start = if text_right { cursor.rest_start } else { cursor.line_end };
     let (prefix, suffix) =
@@ -88,7 +97,7 @@ pub fn plan(
             path: input.path,
             language: input.language.map_or("", |language| language.display_name()),
             repository: input.repository,
-            snippets: &[],
+            snippets,
             prefix: &above,
             line: &line.text,
             suffix: &suffix.text,
@@ -123,9 +132,14 @@ pub fn plan(
         mode_reason,
         region,
         template: template.map_or("plain left to right", |template| template.family()),
-        prompt_tokens: path_tokens + prefix.tokens + suffix.tokens + line.tokens + n_special,
+        prompt_tokens: path_tokens + snippet_tokens + prefix.tokens + suffix.tokens + line.tokens + n_special,
         max_prompt_tokens,
         pieces: vec![
+            ContextPiece {
+                kind: "snippets",
+                bytes: snippets.iter().map(|snippet| snippet.text.len()).sum(),
+                tokens: snippet_tokens,
+            },
             ContextPiece { kind: "path", bytes: input.path.len(), tokens: path_tokens },
             ContextPiece {
                 kind: "imports and headers",
@@ -179,6 +193,21 @@ fn prompt_budget(
         ));
     }
     Ok(budget)
+}
+
+/// The last of `snippets` that fit into a budget together, with their tokens.
+fn fitting<'a>(snippets: &'a [Snippet], budget: usize, count: CountTokens<'_>) -> (&'a [Snippet], usize) {
+    let mut tokens = 0;
+    let mut first = snippets.len();
+    for snippet in snippets.iter().rev() {
+        let more = count(&snippet.path) + count(&snippet.text) + SNIPPET_FRAME;
+        if tokens + more > budget {
+            break;
+        }
+        tokens += more;
+        first -= 1;
+    }
+    (&snippets[first..], tokens)
 }
 
 /// The typed part of the line as the model reads it.

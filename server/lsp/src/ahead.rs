@@ -210,6 +210,7 @@ impl Session {
             selected: None,
             settings: Arc::clone(&self.settings),
             settings_key: self.settings_key,
+            workspace: self.snippet_source(),
             model,
             cancel: cancel.clone(),
             so_far,

@@ -136,10 +136,19 @@ impl Client {
     /// # Errors
     /// As [`Client::request`].
     pub fn initialize(&self, capabilities: &Value, options: &Value) -> Result<Value> {
+        self.initialize_in(&Value::Null, capabilities, options)
+    }
+
+    /// The same in a workspace: a list of folders, each with `uri` and `name`.
+    ///
+    /// # Errors
+    /// The server answered with an error, or not at all.
+    pub fn initialize_in(&self, folders: &Value, capabilities: &Value, options: &Value) -> Result<Value> {
         let params = json!({
             "processId": std::process::id(),
             "clientInfo": {"name": "fimble-client"},
             "rootUri": null,
+            "workspaceFolders": folders,
             "capabilities": capabilities,
             "initializationOptions": options,
         });

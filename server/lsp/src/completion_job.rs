@@ -8,11 +8,13 @@ use fimble_completion::{
     CursorInput, Mode, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish, gate, plan,
 };
 use fimble_document::Text;
+use fimble_model::fim::Snippet;
 use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, Generation, Model, ModelError, Observer, Priority,
     StopReason,
 };
 use fimble_syntax::{Language, ParseBudget, ParseStopped, SyntaxTree};
+use fimble_workspace::{Related, Workspace, block_of, lines_around};
 
 use crate::event::{Event, EventSender};
 use crate::panics::contain;
@@ -60,6 +62,8 @@ pub(crate) struct CompletionJob {
     pub(crate) settings: Arc<Settings>,
     pub(crate) settings_key: u64,
     pub(crate) model: Arc<dyn Model>,
+    /// Where snippets of other files come from; none if none are wanted.
+    pub(crate) workspace: Option<Arc<Workspace>>,
     pub(crate) cancel: CancelToken,
     /// Where the loop sees what the model has said until now.
     pub(crate) so_far: Arc<Mutex<String>>,
@@ -98,12 +102,14 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
         update_tree(&mut snapshot, purpose, &job.cancel, events, &mut trace);
         trace.times.parse = micros(start.elapsed());
     }
+    let snippets = snippets(&job.workspace, &*job.model, &snapshot, offset);
     let input = CursorInput {
         text: &snapshot.text,
         tree: snapshot.tree.as_ref(),
         language: snapshot.language,
         path: &snapshot.path,
         repository: &snapshot.repository,
+        snippets: &snippets,
         offset,
         trigger: job.trigger,
         selected: job.selected,
@@ -114,6 +120,25 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
     let result = computed.unwrap_or(Err(NoSuggestion::Internal));
     let outcome = JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result };
     events.send(Event::Computed(Box::new(outcome)));
+}
+
+/// Parts of other files that are like what stands around a place.
+fn snippets(
+    workspace: &Option<Arc<Workspace>>,
+    model: &dyn Model,
+    snapshot: &DocumentSnapshot,
+    offset: usize,
+) -> Vec<Snippet> {
+    let Some(workspace) = workspace.as_ref().filter(|_| model.info().fim.is_ok()) else { return Vec::new() };
+    let text = &snapshot.text;
+    let block = block_of(text.line_of(text.floor_char_boundary(offset)));
+    let choice = workspace.chosen(snapshot.document, block).unwrap_or_else(|| {
+        let lines = lines_around(block);
+        let around = text.slice(text.line_start(lines.start)..text.line_start(lines.end));
+        workspace.choose(snapshot.document, block, &snapshot.path, &around)
+    });
+    let snippet = |related: &Related| Snippet { path: related.path.clone(), text: related.text.clone() };
+    choice.snippets.iter().map(snippet).collect()
 }
 
 fn update_tree(

@@ -35,6 +35,7 @@ mod trace_text;
 mod turn_times;
 mod unfit;
 mod workers;
+mod workspace_index;
 
 pub use model_state::{LoadProgress, ModelLoader, ModelSettings};
 pub use panics::install_panic_hook;

@@ -28,6 +28,7 @@ use crate::trace::TokenCounts;
 use crate::trace_ring::TraceRing;
 use crate::turn_times::TurnTimes;
 use crate::workers::Workers;
+use crate::workspace_index::WorkspaceIndex;
 
 /// Completions that are computed at once. The model does one at a time; the others parse and plan meanwhile, or find out
 /// that they were cancelled.
@@ -100,6 +101,7 @@ pub(crate) struct Session {
     pub(crate) completions: Workers,
     pub(crate) ahead: Ahead,
     pub(crate) parses: Workers,
+    pub(crate) index: WorkspaceIndex,
     pub(crate) traces: TraceRing,
     pub(crate) counters: Counters,
     /// How long edits kept the loop busy.
@@ -129,6 +131,7 @@ impl Session {
             visible_load: None,
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
             parses: Workers::new("fimble-parse", 1),
+            index: WorkspaceIndex::new(),
             ahead: Ahead::new(),
             traces: TraceRing::new(options.trace_sink.clone()),
             counters: Counters::default(),
@@ -241,6 +244,9 @@ impl Session {
         }
         if needs_load {
             self.load_model();
+        }
+        if self.is_initialized {
+            self.index_workspace();
         }
         self.tell_notices();
     }

@@ -89,6 +89,8 @@ pub struct Settings {
     pub completion_answers: AutoAlwaysNever,
     /// Whether the model reads and completes ahead of what is asked; auto means unless on battery.
     pub look_ahead: AutoAlwaysNever,
+    /// Whether parts of other files of the workspace are shown to the model: `snippets`.
+    pub snippets: bool,
     /// How much is logged. None leaves it as the process was started.
     pub log_level: Option<LogLevel>,
 }
@@ -105,6 +107,7 @@ impl Default for Settings {
             model: ModelSettings::default(),
             completion_answers: AutoAlwaysNever::Auto,
             look_ahead: AutoAlwaysNever::Auto,
+            snippets: true,
             log_level: None,
         }
     }

@@ -138,7 +138,7 @@ fn next_step(session: &mut Session, document: u64, text: &Text, place: &Place) -
             "The suggestion at this place was dismissed; it stays away until the text around it changes.";
         return Next::Refuse("dismissed", sentence.to_owned());
     }
-    let key = session.settings_key;
+    let key = session.suggestions_key(session.settings_key, document, text, place.offset);
     if let Some(hit) = session.suggestions.lookup(document, text, place.offset, key, place.selected.as_ref())
     {
         return Next::Answer(hit);
@@ -317,6 +317,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
         selected: place.selected,
         settings: Arc::clone(&session.settings),
         settings_key: session.settings_key,
+        workspace: session.snippet_source(),
         model,
         cancel,
         so_far,
@@ -336,12 +337,13 @@ pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
     // Also what nobody waits for any more is kept: it fits when the user comes back, or has typed along.
     if let (Ok(suggestion), Some(_)) = (&result, revision) {
         let (document, text) = (snapshot.document, &snapshot.text);
+        let key = session.suggestions_key(settings_key, document, text, offset);
         match purpose {
             Purpose::LookAhead => {
-                session.suggestions.insert_ahead(document, text, offset, settings_key, suggestion);
+                session.suggestions.insert_ahead(document, text, offset, key, suggestion);
             }
             Purpose::Answer | Purpose::WarmUp => {
-                session.suggestions.insert(document, text, offset, settings_key, suggestion);
+                session.suggestions.insert(document, text, offset, key, suggestion);
             }
         }
     }
@@ -382,7 +384,7 @@ fn answer_kept(
     if let Err(none @ (NoSuggestion::Model(_) | NoSuggestion::Internal)) = result {
         return answer_none(session, arrived, none);
     }
-    let key = session.settings_key;
+    let key = session.suggestions_key(session.settings_key, place.document, &text, place.offset);
     match session.suggestions.lookup(place.document, &text, place.offset, key, None) {
         Some(hit) => {
             arrived.trace.path = AnswerPath::Kept;

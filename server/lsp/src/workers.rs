@@ -34,6 +34,11 @@ impl Workers {
         }
     }
 
+    /// Whether a job is queued or running.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.n_jobs.load(Ordering::SeqCst) > 0
+    }
+
     /// Queues a job.
     pub(crate) fn spawn(&mut self, job: impl FnOnce() + Send + 'static) {
         let n_jobs = self.n_jobs.fetch_add(1, Ordering::SeqCst) + 1;

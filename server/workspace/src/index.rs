@@ -83,10 +83,9 @@ impl Index {
         Self { limits, ..Self::default() }
     }
 
-    /// Number of files.
-    #[must_use]
-    pub fn n_files(&self) -> usize {
-        self.files.len()
+    /// Paths of the files, in order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
     }
 
     /// Number of chunks.
@@ -277,7 +276,7 @@ mod tests {
         for path in ["a/store.rs", "a/colour.rs", "b/maps.rs"] {
             index.remove(path);
         }
-        assert_eq!((index.n_files(), index.n_chunks(), index.n_chunks_with.len()), (0, 0, 0));
+        assert_eq!((index.files().count(), index.n_chunks(), index.n_chunks_with.len()), (0, 0, 0));
     }
 
     #[test]

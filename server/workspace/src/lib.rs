@@ -16,4 +16,4 @@ pub use chunks::words;
 pub use index::{Found, Index, IndexLimits, Query};
 pub use read::{Unfit, read};
 pub use walk::{SourceFile, Walk, WalkLimits, walk};
-pub use workspace::{Choice, Related, ScanReport, Workspace, block_of};
+pub use workspace::{Choice, Related, ScanReport, Workspace, block_of, lines_around};

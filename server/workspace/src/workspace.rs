@@ -3,6 +3,7 @@
 //! shown was read from the disk just now and is what was indexed.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -11,7 +12,7 @@ use lru::LruCache;
 use crate::chunks::fingerprint;
 use crate::index::{Index, IndexLimits, Query};
 use crate::read::read;
-use crate::walk::{SourceFile, WalkLimits, walk};
+use crate::walk::{WalkLimits, walk};
 
 /// Lines that share a choice: a cursor that moves on for a screen's length may have another one.
 const BLOCK_LINES: usize = 32;
@@ -55,6 +56,13 @@ pub fn block_of(line: usize) -> usize {
     line / BLOCK_LINES
 }
 
+/// The lines around a block that say what is written there: half a block more on both sides.
+#[must_use]
+pub fn lines_around(block: usize) -> Range<usize> {
+    let first = block * BLOCK_LINES;
+    first.saturating_sub(BLOCK_LINES / 2)..first + BLOCK_LINES + BLOCK_LINES / 2
+}
+
 /// Folders, indexed. Every method may be called from any thread.
 #[derive(Debug)]
 pub struct Workspace {
@@ -76,14 +84,8 @@ impl Default for Workspace {
 }
 
 impl Workspace {
-    /// Indexes a folder; takes as long as reading its source files. `seen` gets each file's text as it is read.
-    /// `is_cancelled` is asked at every file.
-    pub fn scan(
-        &self,
-        root: &Path,
-        seen: &mut dyn FnMut(&SourceFile, &str),
-        is_cancelled: &dyn Fn() -> bool,
-    ) -> ScanReport {
+    /// Indexes a folder; takes as long as reading its source files. `is_cancelled` is asked at every file.
+    pub fn scan(&self, root: &Path, is_cancelled: &dyn Fn() -> bool) -> ScanReport {
         let walked = walk(root, self.limits, is_cancelled);
         let mut report = ScanReport { is_cut: walked.is_cut, ..ScanReport::default() };
         {
@@ -97,14 +99,18 @@ impl Workspace {
                 break;
             }
             let text = read(&file.path, self.limits.max_file_bytes).ok();
-            let is_in = text.as_deref().is_some_and(|text| self.insert(&file.relative, text));
-            match text {
-                Some(text) if is_in => {
-                    seen(file, &text);
-                    report.n_indexed += 1;
-                }
-                _ => report.n_left_out += 1,
+            if text.is_some_and(|text| self.insert(&file.relative, &text)) {
+                report.n_indexed += 1;
+            } else {
+                report.n_left_out += 1;
             }
+        }
+        // Where nothing was found before, there may be something now.
+        let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty: Vec<_> =
+            choices.iter().filter(|(_, choice)| choice.key == 0).map(|(place, _)| *place).collect();
+        for place in empty {
+            choices.pop(&place);
         }
         report
     }
@@ -123,7 +129,7 @@ impl Workspace {
         if !is_known {
             return;
         }
-        match self.read(relative) {
+        match self.text(relative) {
             Some(text) => {
                 self.insert(relative, &text);
             }
@@ -131,7 +137,9 @@ impl Workspace {
         }
     }
 
-    fn read(&self, relative: &str) -> Option<String> {
+    /// The text of a file as it is on the disk now, by its path in a folder, if it may be read.
+    #[must_use]
+    pub fn text(&self, relative: &str) -> Option<String> {
         let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
         roots.iter().find_map(|root| read(&root.join(relative), self.limits.max_file_bytes).ok())
     }
@@ -155,7 +163,7 @@ impl Workspace {
         let mut snippets: Vec<Related> = Vec::new();
         for part in found {
             // The disk may hold another text by now; then the bytes mean nothing.
-            let text = self.read(&part.path).filter(|text| fingerprint(text) == part.fingerprint);
+            let text = self.text(&part.path).filter(|text| fingerprint(text) == part.fingerprint);
             if let Some(lines) = text.as_deref().and_then(|text| text.get(part.bytes)) {
                 snippets.push(Related { path: part.path, text: lines.trim_matches('\n').to_owned() + "\n" });
             }
@@ -180,11 +188,11 @@ impl Workspace {
         }
     }
 
-    /// Number of files and of chunks in the index.
+    /// Paths of the files in the index, in order.
     #[must_use]
-    pub fn size(&self) -> (usize, usize) {
+    pub fn files(&self) -> Vec<String> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        (index.n_files(), index.n_chunks())
+        index.files().map(str::to_owned).collect()
     }
 }
 
@@ -208,11 +216,9 @@ mod tests {
         )
         .unwrap();
         let workspace = Workspace::default();
-        let mut seen = Vec::new();
-        let report =
-            workspace.scan(folder.path(), &mut |file, _| seen.push(file.relative.clone()), &|| false);
+        let report = workspace.scan(folder.path(), &|| false);
         assert_eq!(report, ScanReport { n_indexed: 2, n_left_out: 1, is_cut: false });
-        assert_eq!(seen, ["src/colour.rs", "src/store.rs"]);
+        assert_eq!(workspace.files(), ["src/colour.rs", "src/store.rs"]);
         (folder, workspace)
     }
 
@@ -232,6 +238,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_empty_is_chosen_again_after_a_scan() {
+        let (folder, workspace) = project();
+        assert_eq!(workspace.choose(1, 0, "src/main.rs", "TrafficLight").key, 0);
+        fs::write(folder.path().join("src/light.rs"), "struct TrafficLight;\n").unwrap();
+        workspace.scan(folder.path(), &|| false);
+        assert_ne!(workspace.choose(1, 0, "src/main.rs", "TrafficLight").key, 0);
+    }
+
+    #[test]
     fn what_changed_on_the_disk_is_not_shown_as_it_was() {
         let (folder, workspace) = project();
         fs::write(folder.path().join("src/store.rs"), format!("// A new first line.\n{STORE}")).unwrap();
@@ -241,9 +256,9 @@ mod tests {
         assert!(choice.snippets[0].text.contains("A new first line"));
         fs::remove_file(folder.path().join("src/store.rs")).unwrap();
         workspace.refresh("src/store.rs");
-        assert_eq!(workspace.size().0, 1);
+        assert_eq!(workspace.files().len(), 1);
         // What no walk found is not taken in, whatever is said about it.
         workspace.refresh("src/leak.rs");
-        assert_eq!(workspace.size().0, 1);
+        assert_eq!(workspace.files().len(), 1);
     }
 }

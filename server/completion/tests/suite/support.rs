@@ -46,6 +46,7 @@ impl Marked {
             language: self.language,
             path: &self.path,
             repository: "",
+            snippets: &[],
             offset: self.offset,
             trigger: Trigger::Invoked,
             selected: None,

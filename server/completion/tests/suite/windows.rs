@@ -1,7 +1,8 @@
 //! Windows keep still while somebody types, and keep to their budget.
 
 use fimble_completion::{CompletionSettings, CursorInput, Plan, gate, plan};
-use fimble_model::{Piece, Prompt};
+use fimble_model::fim::Snippet;
+use fimble_model::{ModelInfo, Piece, Prompt};
 use proptest::prelude::*;
 
 use crate::support::{Marked, count_tokens, model, planned};
@@ -152,11 +153,11 @@ fn a_header_of_several_lines_is_kept_whole() {
 fn what_one_side_does_not_need_goes_to_the_other() {
     let content = long_file(80);
     let at_start = plan_at(&content, 0, 512);
-    assert!(at_start.context.pieces[4].tokens > 300, "{:?}", at_start.context.pieces);
+    assert!(suffix_tokens(&at_start) > 300, "{:?}", at_start.context.pieces);
     let at_end = plan_at(&content, content.len(), 1024);
     let in_middle = plan_at(&content, content[..content.len() / 2].rfind('\n').expect("a line") + 1, 1024);
-    assert_eq!(at_end.context.pieces[4].tokens, 0);
-    assert!(in_middle.context.pieces[4].tokens > 150, "{:?}", in_middle.context.pieces);
+    assert_eq!(suffix_tokens(&at_end), 0);
+    assert!(suffix_tokens(&in_middle) > 150, "{:?}", in_middle.context.pieces);
 }
 
 /// Text that goes wrong: long lines, every line break, wide characters, brackets.
@@ -219,4 +220,35 @@ proptest! {
         prop_assert!(context.prefix.end <= context.line.start && context.line.end <= context.replaced.start);
         prop_assert!(context.replaced.end <= context.suffix.start && context.suffix.end <= content.len());
     }
+}
+
+fn suffix_tokens(plan: &Plan) -> usize {
+    plan.context.pieces.iter().find(|piece| piece.kind == "suffix").expect("a suffix").tokens
+}
+
+#[test]
+fn snippets_take_their_share_and_the_best_one_stays() {
+    let snippet = |name: &str, n_lines: usize| Snippet {
+        path: format!("{name}.rs"),
+        text: format!("fn {name}_function() {{}}\n").repeat(n_lines),
+    };
+    let content = long_file(80);
+    let marked = Marked::at("a.rs", &content, content.len() / 2);
+    let snippets = [snippet("huge", 500), snippet("good", 4), snippet("best", 4)];
+    let input = CursorInput { snippets: &snippets, ..marked.input() };
+    let with = plan(&input, &settings(512), &model(4096), &count_tokens).expect("a plan");
+    let texts: String = with.prompt.pieces.iter().map(|piece| format!("{piece:?}")).collect();
+    assert!(
+        texts.contains("good_function")
+            && texts.contains("best_function")
+            && !texts.contains("huge_function")
+    );
+    assert!(texts.find("good_function") < texts.find("best_function"));
+    let used = with.context.pieces.iter().find(|piece| piece.kind == "snippets").expect("a piece").tokens;
+    assert!(used > 0 && used <= 512 / 4, "{used}");
+    assert!(with.context.prompt_tokens <= 512);
+    // A model that knows no snippets gets none.
+    let plain = ModelInfo { fim: Err("none".to_owned()), ..model(4096) };
+    let without = plan(&input, &settings(512), &plain, &count_tokens).expect("a plan");
+    assert!(!format!("{:?}", without.prompt).contains("best_function"));
 }

@@ -18,6 +18,7 @@ pub(crate) fn forget(session: &mut Session, document: u64) {
     }
     session.ahead.forget(document);
     session.suggestions.forget(document);
+    session.index.forget(document);
     if session.last_shown.as_ref().is_some_and(|shown| shown.document == document) {
         session.last_shown = None;
     }

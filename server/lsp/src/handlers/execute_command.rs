@@ -94,6 +94,7 @@ fn status(session: &Session) -> Value {
             "decoded": counters.n_tokens_decoded,
         },
         "changeTurns": {"count": session.change_turns.len(), "p50Micros": micros(50), "p99Micros": micros(99)},
+        "workspace": {"files": session.index.n_files(), "indexing": session.index.is_at_work()},
         "documents": session.documents.len(),
         "documentBytes": session.documents.n_bytes(),
         "cacheEntries": session.suggestions.len(),

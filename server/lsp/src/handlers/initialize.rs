@@ -26,6 +26,7 @@ pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Send
 
 pub(crate) fn initialized(session: &mut Session) {
     session.initialized();
+    session.index_workspace();
     if session.client.registers_configuration {
         session.outgoing.send(Message::RegisterConfiguration);
     }

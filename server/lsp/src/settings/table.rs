@@ -227,6 +227,13 @@ pub(super) const SETTINGS: &[Setting] = &[
                       as if it were accepted.",
     },
     Setting {
+        key: "snippets",
+        kind: Kind::Flag(|settings, value| settings.snippets = value),
+        default: Default::Flag(true),
+        scope: Scope::Project,
+        description: "Show the model parts of other files of the workspace that are like the place.",
+    },
+    Setting {
         key: "maxFileBytes",
         kind: Kind::Whole(1, 1 << 30, |settings, value| settings.completion.max_file_bytes = value),
         default: Default::Whole(MAX_FILE_BYTES),

@@ -15,6 +15,7 @@ mod menu;
 mod model_loading;
 mod ordering;
 mod settings;
+mod snippets;
 mod soak;
 mod support;
 mod why;

@@ -1,0 +1,88 @@
+//! Parts of other files in the prompt: which, when they change, and what is remembered with them.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use fimble_lsp::client::Client;
+use serde_json::{Value, json};
+
+use crate::support::{Scripted, open, options, status, suggestion, wait_until};
+
+const STORE: &str = "pub struct OrderStore { orders: Vec<Order> }\n\nimpl OrderStore {\n    pub fn insert_order(&mut self) {}\n}\n";
+const MAIN: &str =
+    "fn main() {\n    let mut store = OrderStore::default();\n    store.insert_order();\n    $0\n}\n";
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(folder.path().join("src/store.rs"), STORE).unwrap();
+    fs::write(folder.path().join("src/colour.rs"), "enum Colour { Red, Green }\nfn blend() {}\n").unwrap();
+    folder
+}
+
+fn uri(folder: &Path, file: &str) -> String {
+    format!("file://{}/{file}", folder.display())
+}
+
+/// A client whose server works in a folder and has read it.
+fn connect(model: &Arc<Scripted>, folder: &Path, settings: &Value) -> Client {
+    let client = Client::start(options(model)).unwrap().strict();
+    let capabilities = json!({"textDocument": {"inlineCompletion": {}}});
+    let folders = json!([{"uri": uri(folder, ""), "name": "project"}]);
+    client.initialize_in(&folders, &capabilities, settings).unwrap();
+    wait_until(&client, |status| status["state"] == "ready" && status["workspace"]["indexing"] == false);
+    client
+}
+
+#[test]
+fn the_prompt_shows_what_other_files_define() {
+    let folder = project();
+    let model = Scripted::saying("finish();");
+    let client = connect(&model, folder.path(), &Value::Null);
+    assert_eq!(status(&client)["workspace"]["files"], 2);
+    let main = uri(folder.path(), "src/main.rs");
+    let place = open(&client, &main, "rust", MAIN);
+    suggestion(&client, &main, place).unwrap();
+    assert!(model.last_prompt().contains("pub fn insert_order"), "{}", model.last_prompt());
+    assert!(!model.last_prompt().contains("Colour"));
+    let why = client.execute_command("fimble.why", &json!([])).unwrap();
+    let pieces = why["trace"]["pieces"].as_array().unwrap();
+    assert!(pieces.iter().any(|piece| piece["kind"] == "snippets" && piece["tokens"].as_u64() > Some(0)));
+}
+
+#[test]
+fn the_setting_leaves_them_out() {
+    let folder = project();
+    let model = Scripted::saying("finish();");
+    let client = connect(&model, folder.path(), &json!({"snippets": false}));
+    let main = uri(folder.path(), "src/main.rs");
+    let place = open(&client, &main, "rust", MAIN);
+    suggestion(&client, &main, place).unwrap();
+    assert!(!model.last_prompt().contains("pub fn insert_order"));
+    assert_eq!(status(&client)["workspace"]["files"], 0);
+}
+
+#[test]
+fn a_save_of_another_file_does_not_flush_what_is_known() {
+    let folder = project();
+    let model = Scripted::saying("finish();");
+    let client = connect(&model, folder.path(), &Value::Null);
+    let main = uri(folder.path(), "src/main.rs");
+    let place = open(&client, &main, "rust", MAIN);
+    let shown = suggestion(&client, &main, place);
+    let prompt = model.last_prompt();
+    let store = uri(folder.path(), "src/store.rs");
+    open(&client, &store, "rust", &format!("{STORE}$0"));
+    fs::write(folder.path().join("src/store.rs"), STORE.replace("insert_order", "add_order")).unwrap();
+    client.notify("textDocument/didSave", &json!({"textDocument": {"uri": store}}));
+    wait_until(&client, |status| status["workspace"]["indexing"] == false);
+    assert_eq!(suggestion(&client, &main, place), shown);
+    assert_eq!(model.n_calls(), 1);
+    // A document that is opened anew sees the file as it is now.
+    client.notify("textDocument/didClose", &json!({"textDocument": {"uri": main}}));
+    let place = open(&client, &main, "rust", MAIN);
+    suggestion(&client, &main, place).unwrap();
+    assert_ne!(model.last_prompt(), prompt);
+    assert!(model.last_prompt().contains("add_order"));
+}
