@@ -31,6 +31,7 @@ pub mod progress;
 pub mod record;
 pub mod setup;
 pub mod state;
+pub mod uri;
 pub mod why;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ use fimble_lsp::{Decision, RequestTrace};
 use serde_json::json;
 
 use super::local_server::LocalServer;
+use super::uri::file_uri;
 
 /// Arguments of `fimble complete`.
 #[derive(Debug, clap::Args)]
@@ -99,20 +100,6 @@ fn project_of(file: &Path) -> PathBuf {
     own.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(own).to_owned()
 }
 
-/// The URI of an absolute path: every byte that may not stand in one is escaped.
-pub fn file_uri(path: &Path) -> String {
-    let path = path.to_string_lossy().replace('\\', "/");
-    let mut uri = String::from(if path.starts_with('/') { "file://" } else { "file:///" });
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    uri
-}
-
 /// Runs the command. The exit code is 1 when there is no suggestion.
 ///
 /// # Errors
@@ -148,11 +135,5 @@ mod tests {
         for wrong in ["main.rs", "main.rs:1", "main.rs:0:1", "main.rs:1:0", ":1:1", "main.rs:a:1"] {
             assert!(wrong.parse::<Place>().unwrap_err().contains("FILE:LINE:COLUMN"), "{wrong}");
         }
-    }
-
-    #[test]
-    fn uris_escape_what_may_not_stand_in_them() {
-        assert_eq!(file_uri(Path::new("/a b/ü#.rs")), "file:///a%20b/%C3%BC%23.rs");
-        assert_eq!(file_uri(Path::new(r"C:\x.rs")), "file:///C:/x.rs");
     }
 }

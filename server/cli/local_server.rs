@@ -10,9 +10,9 @@ use fimble_lsp::{RequestTrace, ServerOptions};
 use fimble_store::RuntimeStore;
 use serde_json::{Value, json};
 
-use super::complete::file_uri;
 use super::loader;
 use super::progress::ProgressReporter;
+use super::uri::file_uri;
 
 /// How often it is asked whether the files were read.
 const INDEXING_POLL: Duration = Duration::from_millis(5);

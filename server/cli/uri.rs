@@ -1,0 +1,28 @@
+//! Paths as the protocol writes them. Must hold: a path of any bytes gives a URI that names the same file.
+
+use std::path::Path;
+
+/// The URI of an absolute path: every byte that may not stand in one is escaped.
+pub fn file_uri(path: &Path) -> String {
+    let path = path.to_string_lossy().replace('\\', "/");
+    let mut uri = String::from(if path.starts_with('/') { "file://" } else { "file:///" });
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_escape_what_may_not_stand_in_them() {
+        assert_eq!(file_uri(Path::new("/a b/ü#.rs")), "file:///a%20b/%C3%BC%23.rs");
+        assert_eq!(file_uri(Path::new(r"C:\x.rs")), "file:///C:/x.rs");
+    }
+}
