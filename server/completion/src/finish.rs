@@ -67,6 +67,16 @@ fn suggest(
     if generation.stop == StopReason::Cancelled {
         return Err(Refusal::new(RefusalKind::Cancelled, "the request was cancelled while the model worked"));
     }
+    if generation.stop == StopReason::Unsure {
+        let n_tokens = generation.tokens.len();
+        let effect =
+            format!("out of reach after {n_tokens} tokens, the bar is {:.3}", settings.min_confidence);
+        filters.push(FilterStep { name: "confidence", effect });
+        return Err(Refusal::new(
+            RefusalKind::LowConfidence,
+            format!("the model is unsure: after {n_tokens} tokens it could not reach the bar any more"),
+        ));
+    }
     if generation.text.is_empty() {
         return Err(Refusal::new(RefusalKind::NothingGenerated, "the model ended at once"));
     }

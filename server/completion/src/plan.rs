@@ -158,6 +158,7 @@ pub fn plan(
         stop_strings: template.map_or_else(Vec::new, |template| {
             template.stop_strings().iter().map(|text| (*text).to_owned()).collect()
         }),
+        least_confidence: settings.min_confidence,
     };
     let limits = StopLimits {
         multi_line: mode == Mode::MultiLine,

@@ -1,13 +1,13 @@
 //! A loaded model. Must hold: loading either gives a model that has been run once, or one error that names the file at
 //! fault; callers on any thread wait their turn and never see the session.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
     CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer, Priority,
-    Provider, TokenId,
+    Provider, Speeds, TokenId,
 };
 
 use crate::blueprint::Blueprint;
@@ -19,6 +19,7 @@ use crate::panics::contain;
 use crate::providers::{self, Chosen, System};
 use crate::session::essence;
 use crate::speculate::Speculation;
+use crate::speed::SpeedMeter;
 use crate::threads::default_threads;
 use crate::tokenizer::TextTokenizer;
 use crate::worker::Worker;
@@ -73,6 +74,8 @@ pub struct Engine {
     notices: Arc<Mutex<Vec<String>>>,
     tokenizer: Arc<TextTokenizer>,
     end_tokens: Arc<[TokenId]>,
+    speed: Mutex<SpeedMeter>,
+    most_per_chunk: usize,
     worker: Worker,
 }
 
@@ -159,7 +162,17 @@ impl Engine {
             remedy: "Close other programs and try again".to_owned(),
         })?;
         let tokenizer = Arc::new(tokenizer);
-        Ok(Self { info, fallen, notices, tokenizer, end_tokens: end_tokens.into(), worker })
+        let (speed, most_per_chunk) = (Mutex::default(), options.prefill_chunk);
+        Ok(Self {
+            info,
+            fallen,
+            notices,
+            tokenizer,
+            end_tokens: end_tokens.into(),
+            speed,
+            most_per_chunk,
+            worker,
+        })
     }
 
     /// The tokens of a text, special tokens in it not recognised.
@@ -179,6 +192,10 @@ impl Engine {
     pub fn logits(&self, tokens: &[TokenId], all: bool) -> Result<Vec<Vec<f32>>, ModelError> {
         let tokens = tokens.to_vec();
         self.worker.run(Priority::Interactive, move |evaluator, _| generate::logits(evaluator, &tokens, all))
+    }
+
+    fn speed(&self) -> MutexGuard<'_, SpeedMeter> {
+        self.speed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Interactive requests that wait for their turn.
@@ -265,6 +282,10 @@ impl Model for Engine {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn speeds(&self) -> Speeds {
+        self.speed().speeds()
+    }
+
     fn count_tokens(&self, text: &str) -> usize {
         // A failing tokenizer is reported by the generation that follows; until then every byte counts.
         self.tokenizer.encode(text).map_or(text.len(), |tokens| tokens.len())
@@ -284,16 +305,28 @@ impl Model for Engine {
         let end_tokens = Arc::clone(&self.end_tokens);
         let cancel = cancel.clone();
         let options = request.options;
-        self.worker.run(request.priority, move |evaluator, turn| {
+        let chunk = self.speed().chunk(request.priority, self.most_per_chunk);
+        let generation = self.worker.run(request.priority, move |evaluator, turn| {
             let queue = queued.elapsed();
             let stopped = || cancel.is_cancelled() || turn.is_due();
-            let task =
-                Task { prompt, options: &options, end_tokens: &end_tokens, observer, stopped: &stopped };
+            let task = Task {
+                prompt,
+                options: &options,
+                end_tokens: &end_tokens,
+                observer,
+                stopped: &stopped,
+                chunk,
+            };
             let mut generation = generate::generate(evaluator, &tokenizer, task)?;
             generation.usage.queue = queue;
             generation.usage.tokenize = tokenize;
             Ok(generation)
-        })
+        })?;
+        // The time of work that pauses for other work tells nothing.
+        if request.priority != Priority::Background {
+            self.speed().note(&generation.usage);
+        }
+        Ok(generation)
     }
 }
 

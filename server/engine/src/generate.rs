@@ -11,6 +11,7 @@ use fimble_model::{
 
 use crate::evaluator::{Evaluator, Wanted};
 use crate::heal::Healer;
+use crate::hope::Hope;
 use crate::passes::Passes;
 use crate::sampler::{Allowed, Sampler, log_probability};
 use crate::text_stream::TextStream;
@@ -25,6 +26,8 @@ pub(crate) struct Task<'a> {
     pub(crate) observer: Observer,
     /// Asked between chunks and tokens.
     pub(crate) stopped: &'a dyn Fn() -> bool,
+    /// Most tokens of the prompt that are evaluated at once, so that it is asked often enough.
+    pub(crate) chunk: usize,
 }
 
 /// Generates. The times of waiting and of tokenising are the caller's to add.
@@ -35,7 +38,7 @@ pub(crate) fn generate(
 ) -> Result<Generation, ModelError> {
     let mut usage = Usage { prompt_tokens: task.prompt.tokens.len(), ..Usage::default() };
     let started = Instant::now();
-    let slot = match prefill(evaluator, &task.prompt.tokens, task.stopped, &mut usage)? {
+    let slot = match prefill(evaluator, &task, &mut usage)? {
         Prefilled::Done(slot) => slot,
         Prefilled::Stopped => {
             usage.prefill = started.elapsed();
@@ -82,19 +85,15 @@ enum Prefilled {
     Stopped,
 }
 
-fn prefill(
-    evaluator: &mut Evaluator,
-    prompt: &[TokenId],
-    stopped: &dyn Fn() -> bool,
-    usage: &mut Usage,
-) -> Result<Prefilled, ModelError> {
+fn prefill(evaluator: &mut Evaluator, task: &Task<'_>, usage: &mut Usage) -> Result<Prefilled, ModelError> {
+    let (prompt, stopped) = (&task.prompt.tokens[..], task.stopped);
     check_prompt(evaluator, prompt)?;
     if stopped() {
         return Ok(Prefilled::Stopped);
     }
     let (slot, n_reused) = evaluator.take(prompt).map_err(ModelError::Engine)?;
     usage.reused_tokens = n_reused;
-    let chunk = evaluator.chunk();
+    let chunk = evaluator.chunk().min(task.chunk).max(1);
     let mut rest = &prompt[n_reused..];
     while !rest.is_empty() {
         if stopped() {
@@ -141,6 +140,7 @@ struct Decoding<'a> {
 impl Decoding<'_> {
     fn run(&mut self) -> Result<StopReason, ModelError> {
         let vocabulary = self.tokenizer.bytes();
+        let mut hope = Hope::new(self.task.options);
         let mut healer = Healer::new(std::mem::take(&mut self.task.prompt.healed));
         if self.task.options.max_new_tokens == 0 {
             return Ok(StopReason::MaxTokens);
@@ -173,6 +173,9 @@ impl Decoding<'_> {
             }
             if self.show().is_break() {
                 return Ok(StopReason::Observer);
+            }
+            if !only_forced && hope.is_lost_with(logprob, bytes) {
+                return Ok(StopReason::Unsure);
             }
             if self.tokens.len() >= self.task.options.max_new_tokens {
                 return Ok(StopReason::MaxTokens);

@@ -10,3 +10,4 @@ mod scheduling;
 mod speculation;
 mod support;
 mod text;
+mod unsure;

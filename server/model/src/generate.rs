@@ -80,6 +80,9 @@ pub struct GenerateOptions {
     pub stop_tokens: Vec<TokenId>,
     /// Texts that end the generation. The text ends before the stop string.
     pub stop_strings: Vec<String>,
+    /// Ends the generation once the geometric mean of its tokens' probabilities stays below this, from 0 to 1, whatever
+    /// could follow and wherever the text is cut off. 0 never ends it.
+    pub least_confidence: f32,
 }
 
 impl Default for GenerateOptions {
@@ -89,6 +92,7 @@ impl Default for GenerateOptions {
             sampling: Sampling::Greedy,
             stop_tokens: Vec::new(),
             stop_strings: Vec::new(),
+            least_confidence: 0.0,
         }
     }
 }
@@ -134,6 +138,8 @@ pub enum StopReason {
     MaxTokens,
     /// The model's context is full.
     ContextFull,
+    /// [`GenerateOptions::least_confidence`] was out of reach.
+    Unsure,
     /// The model had said all, and does not say by which token.
     Finished,
     /// The [`CancelToken`] was cancelled. The text so far is returned.
@@ -148,6 +154,7 @@ impl fmt::Display for StopReason {
             Self::Observer => f.write_str("stop rule"),
             Self::MaxTokens => f.write_str("token limit"),
             Self::ContextFull => f.write_str("context full"),
+            Self::Unsure => f.write_str("the confidence bar is out of reach"),
             Self::Finished => f.write_str("end of the answer"),
             Self::Cancelled => f.write_str("cancelled"),
         }
@@ -226,6 +233,15 @@ pub struct ModelInfo {
     pub load_time: Duration,
 }
 
+/// How fast a model is on this machine, as measured on its last work.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Speeds {
+    /// Tokens of a prompt that are read in a second, if long parts of prompts were read lately.
+    pub prefill: Option<f64>,
+    /// Tokens that are produced in a second, if some were.
+    pub decode: Option<f64>,
+}
+
 /// A loaded model. One generation runs at a time; concurrent calls wait their turn, a higher [`Priority`] first.
 pub trait Model: Send + Sync {
     /// What it is.
@@ -243,6 +259,12 @@ pub trait Model: Send + Sync {
     /// It was not made for that, or it does not say how messages are written for it: why not, in one sentence for people.
     fn chat(&self) -> Result<&dyn Chat, String> {
         Err(format!("The model {} completes code and cannot answer messages.", self.info().name))
+    }
+
+    /// How fast it is; it follows what else the machine does. Nothing is known before the first work, or ever, of models
+    /// that do not tell.
+    fn speeds(&self) -> Speeds {
+        Speeds::default()
     }
 
     /// Number of tokens of a text, special tokens in it not recognised.

@@ -14,6 +14,6 @@ pub use cancel::CancelToken;
 pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role};
 pub use generate::{
     GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
-    Observer, Piece, Priority, Prompt, Sampling, StopReason, TokenId, Usage,
+    Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId, Usage,
 };
 pub use provider::Provider;
