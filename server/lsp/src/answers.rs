@@ -12,7 +12,8 @@ use tower_lsp_server::jsonrpc::{Error, Id};
 use crate::event::Reply;
 use crate::handlers;
 use crate::requests::Pending;
-use crate::session::{Session, ShownSuggestion};
+use crate::session::Session;
+use crate::shown::ShownSuggestion;
 use crate::suggest::Place;
 use crate::trace::{RequestTrace, TraceMethod, micros};
 
@@ -67,12 +68,7 @@ pub(crate) fn shown(
         TraceMethod::InlineCompletion => handlers::inline_completion::answer(&view),
         TraceMethod::Completion => handlers::completion::answer(&view),
     };
-    session.last_shown = Some(ShownSuggestion {
-        id: arrived.trace.id,
-        document: place.document,
-        revision: place.revision,
-        offset: place.offset,
-    });
+    session.last_shown = Some(ShownSuggestion::new(&view, place));
     session.ahead.was_shown(place.document, place.revision, suggestion);
     finish(session, arrived, Ok(answer), |trace| trace.conclude_shown(&suggestion.text));
 }

@@ -28,6 +28,7 @@ mod server;
 mod service;
 mod session;
 mod settings;
+mod shown;
 mod suggest;
 mod trace;
 mod trace_ring;

@@ -23,6 +23,7 @@ use crate::parse_job;
 use crate::requests::Requests;
 use crate::server::{Ended, ServerOptions};
 use crate::settings::{Settings, SettingsLayers, SettingsProblem};
+use crate::shown::ShownSuggestion;
 use crate::suggest;
 use crate::trace::TokenCounts;
 use crate::trace_ring::TraceRing;
@@ -68,14 +69,6 @@ impl Counters {
     }
 }
 
-/// A suggestion that was sent, so that a later "dismissed" can say which.
-pub(crate) struct ShownSuggestion {
-    pub(crate) id: u64,
-    pub(crate) document: u64,
-    pub(crate) revision: u64,
-    pub(crate) offset: usize,
-}
-
 /// The state.
 pub(crate) struct Session {
     pub(crate) events: EventSender,
@@ -94,6 +87,8 @@ pub(crate) struct Session {
     pub(crate) requests: Requests,
     pub(crate) suggestions: SuggestionCache,
     pub(crate) last_shown: Option<ShownSuggestion>,
+    /// Number of the request whose suggestion was accepted last; 0 if none was.
+    last_accepted: u64,
     pub(crate) model: ModelState,
     load_serial: u64,
     /// The load whose progress the client shows.
@@ -126,6 +121,7 @@ impl Session {
             requests: Requests::default(),
             suggestions: SuggestionCache::new(SUGGESTIONS_PER_DOCUMENT, SUGGESTIONS),
             last_shown: None,
+            last_accepted: 0,
             model: ModelState::Idle,
             load_serial: 0,
             visible_load: None,
@@ -287,6 +283,14 @@ impl Session {
             let remedy = "Close other programs and restart the server.".to_owned();
             let report = LoadReport::Done(Err(LoadError { cause, remedy }));
             self.events.send(Event::Load { serial, report });
+        }
+    }
+
+    /// Counts the suggestion of a request as accepted. The client's command and the edit that it made both say so.
+    pub(crate) fn accepted(&mut self, id: u64) {
+        if id != self.last_accepted {
+            self.last_accepted = id;
+            self.counters.n_accepted += 1;
         }
     }
 

@@ -18,7 +18,13 @@ pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
     };
     let is_typing = changes.iter().all(is_typing);
     let was_in_sync = document.is_in_sync();
-    match document.change(params.text_document.version, &changes, encoding) {
+    let applied = document.change(params.text_document.version, &changes, encoding);
+    let document_id = document.id;
+    let accepted = session.last_shown.as_ref().filter(|shown| {
+        applied.is_ok() && shown.document == document_id && shown.was_accepted(&changes, document.text())
+    });
+    let accepted = accepted.map(|shown| shown.id);
+    match applied {
         // Once is enough: until the next full text every keystroke fails in the same way.
         Err(error) if was_in_sync => {
             tracing::warn!(document = document.path, %error, "the document is out of sync");
@@ -29,6 +35,9 @@ pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
             session.ahead.expect(id, offset);
         }
         Err(_) | Ok(()) => {}
+    }
+    if let Some(id) = accepted {
+        session.accepted(id);
     }
 }
 

@@ -28,10 +28,7 @@ pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply
     let answer = match params.command.as_str() {
         WHY => why(session, argument),
         STATUS => Ok(status(session)),
-        ACCEPTED => {
-            session.counters.n_accepted += 1;
-            Ok(Value::Null)
-        }
+        ACCEPTED => accepted(session, argument),
         DISMISSED => dismissed(session, argument),
         RELOAD => {
             session.load_model();
@@ -99,6 +96,12 @@ fn status(session: &Session) -> Value {
         "documentBytes": session.documents.n_bytes(),
         "cacheEntries": session.suggestions.len(),
     })
+}
+
+fn accepted(session: &mut Session, argument: &Value) -> Result<Value, Error> {
+    let id = argument.get("id").and_then(Value::as_u64);
+    session.accepted(id.ok_or_else(|| Error::invalid_params("needs {\"id\"}, the number of the request"))?);
+    Ok(Value::Null)
 }
 
 fn dismissed(session: &mut Session, argument: &Value) -> Result<Value, Error> {

@@ -1,0 +1,61 @@
+//! The suggestion that was shown last, and how an edit tells that it was accepted. Must hold: each suggestion counts as
+//! accepted once at most, whether the client runs its command, only edits the text (Helix), or does both; typing along
+//! with a suggestion is no acceptance.
+
+use std::ops::Range;
+
+use fimble_document::{Text, TextChange};
+
+use crate::answers::Shown;
+use crate::suggest::Place;
+use crate::trace::TraceMethod;
+
+/// Characters that a change must bring to count as acceptance: a single one is as likely typed.
+const MIN_ACCEPTED: usize = 2;
+
+/// A suggestion that was sent.
+pub(crate) struct ShownSuggestion {
+    /// Number of the request.
+    pub(crate) id: u64,
+    pub(crate) document: u64,
+    pub(crate) revision: u64,
+    pub(crate) offset: usize,
+    /// Length of the document's text then.
+    n_bytes: usize,
+    replaced: Range<usize>,
+    text: String,
+    /// Whether the first line alone was offered, too.
+    has_first_line: bool,
+}
+
+impl ShownSuggestion {
+    pub(crate) fn new(shown: &Shown<'_>, place: &Place) -> Self {
+        Self {
+            id: shown.trace.id,
+            document: place.document,
+            revision: place.revision,
+            offset: place.offset,
+            n_bytes: shown.text.len(),
+            replaced: shown.replaced(),
+            text: shown.suggestion.text.clone(),
+            has_first_line: shown.trace.method == TraceMethod::Completion,
+        }
+    }
+
+    /// Whether these changes brought the suggestion into the text, which now is `text`. What was typed between showing and
+    /// accepting does not matter: it belongs to the suggestion or is replaced by it.
+    pub(crate) fn was_accepted(&self, changes: &[TextChange], text: &Text) -> bool {
+        let first_line = self.text.lines().next().filter(|_| self.has_first_line);
+        std::iter::once(self.text.as_str()).chain(first_line).any(|accepted| {
+            let brings = |change: &TextChange| {
+                change.range.is_some()
+                    && change.text.len() >= accepted.len()
+                    && change.text.chars().nth(MIN_ACCEPTED - 1).is_some()
+            };
+            let end = self.replaced.start + accepted.len();
+            changes.iter().any(brings)
+                && text.len() == self.n_bytes - self.replaced.len() + accepted.len()
+                && text.slice(self.replaced.start..end) == accepted
+        })
+    }
+}
