@@ -1,0 +1,231 @@
+-- The server's process: started for every buffer with a file, started again when it dies. Must hold: what goes wrong is
+-- told once, in one sentence with its remedy; the text of a buffer never depends on the server.
+local config = require("fimble.config")
+
+local M = {}
+
+--- Starts that ended again this soon (milliseconds) count as failures, and after so many the user has to decide.
+local SOON, MAX_FAILURES = 60000, 3
+
+local has_methods = vim.fn.has("nvim-0.11") == 1
+local told, stopping, failures = {}, {}, {}
+local extra_arguments = {}
+
+local function tell_once(text)
+  if not told[text] then
+    told[text] = true
+    config.tell(text, vim.log.levels.WARN)
+  end
+end
+
+--- Sends a request to a server.
+---@return boolean, integer? # whether it was sent, and its number
+function M.request(client, method, params, handler, bufnr)
+  if has_methods then
+    return client:request(method, params, handler, bufnr)
+  end
+  return client.request(method, params, handler, bufnr)
+end
+
+--- Withdraws a request.
+function M.cancel(client, id)
+  if has_methods then
+    client:cancel_request(id)
+  else
+    client.cancel_request(id)
+  end
+end
+
+--- Sends a notification to a server.
+function M.notify(client, method, params)
+  if has_methods then
+    client:notify(method, params)
+  else
+    client.notify(method, params)
+  end
+end
+
+--- Runs one of the server's commands. Without a handler an error of the server is told.
+function M.execute(client, command, argument, handler)
+  local params = { command = command, arguments = { argument or vim.empty_dict() } }
+  M.request(client, "workspace/executeCommand", params, handler or function(err)
+    if err then
+      config.tell(err.message, vim.log.levels.WARN)
+    end
+  end)
+end
+
+--- The server of a buffer, else any.
+---@param bufnr? integer
+function M.any(bufnr)
+  local filter = { bufnr = bufnr or vim.api.nvim_get_current_buf(), name = "fimble" }
+  return vim.lsp.get_clients(filter)[1] or vim.lsp.get_clients({ name = "fimble" })[1]
+end
+
+--- All servers.
+function M.all()
+  return vim.lsp.get_clients({ name = "fimble" })
+end
+
+local function capabilities()
+  local all = vim.lsp.protocol.make_client_capabilities()
+  all.textDocument.inlineCompletion = { dynamicRegistration = false }
+  -- Most servers count in UTF-16, and before 0.12 Neovim warns when those of a buffer count differently.
+  all.general.positionEncodings = { "utf-16" }
+  all.experimental = { fimble = { virtualDocuments = true, asksInstruction = true } }
+  return all
+end
+
+local function check_version(result)
+  local theirs = (result.serverInfo or {}).version or "unknown"
+  local ours = require("fimble").version
+  if theirs ~= ours then
+    tell_once(("the server is version %s and this plugin belongs to %s. Install both from one release: "
+      .. "`fimble setup --editor neovim` writes the plugin of the server."):format(theirs, ours))
+  end
+end
+
+local function on_exit(code, _, client_id)
+  vim.schedule(function()
+    local known = failures[client_id] or {}
+    failures[client_id] = nil
+    require("fimble.status").forget(client_id)
+    if stopping[client_id] or vim.v.exiting ~= vim.NIL then
+      stopping[client_id] = nil
+      return
+    end
+    local command = table.concat(config.current.cmd, " ")
+    if not known.is_ready then
+      tell_once(("`%s` ended with code %d before it answered. Run `:Fimble doctor`; `:Fimble log` shows what it wrote.")
+        :format(command, code))
+      return
+    end
+    M.n_failures = vim.uv.now() - known.started < SOON and (M.n_failures or 0) + 1 or 1
+    if M.n_failures > MAX_FAILURES then
+      config.tell(("`%s` ended %d times in a row. `:Fimble log` shows why; `:Fimble restart` starts it again.")
+        :format(command, M.n_failures), vim.log.levels.WARN)
+      return
+    end
+    -- The editor forgets the old one first.
+    vim.defer_fn(M.attach_all, 100)
+  end)
+end
+
+local function command_line()
+  return vim.list_extend(vim.list_extend({}, config.current.cmd), extra_arguments)
+end
+
+local function start_config(bufnr)
+  local options = config.current
+  local wire = next(options.settings) and options.settings or vim.empty_dict()
+  local started = vim.uv.now()
+  return {
+    name = "fimble",
+    cmd = command_line(),
+    root_dir = vim.fs.root(bufnr, options.root_markers),
+    capabilities = capabilities(),
+    init_options = wire,
+    settings = { fimble = wire },
+    on_init = function(client, result)
+      failures[client.id] = { started = started, is_ready = true }
+      check_version(result or {})
+      require("fimble.ghost").prepare(client)
+      require("fimble.status").ask(client)
+    end,
+    on_exit = on_exit,
+    handlers = require("fimble.documents").handlers,
+    commands = require("fimble.documents").commands,
+  }
+end
+
+--- Starts the server for a buffer, or gives the buffer to one that runs for its folder.
+---@param bufnr integer
+function M.attach(bufnr)
+  if not vim.api.nvim_buf_is_loaded(bufnr) or vim.bo[bufnr].buftype ~= "" or vim.api.nvim_buf_get_name(bufnr) == "" then
+    return
+  end
+  local program = config.current.cmd[1]
+  if vim.fn.executable(program) == 0 then
+    return tell_once(("the program %q was not found. Install it (`cargo install --path .` in its folder), "
+      .. 'or name it: require("fimble").setup { cmd = { "/path/to/fimble", "lsp" } }.'):format(program))
+  end
+  local current = vim.lsp.get_clients({ bufnr = bufnr, name = "fimble" })[1]
+  if current then
+    if vim.b[bufnr].fimble_filetype == vim.bo[bufnr].filetype then
+      return
+    end
+    -- The server learns the language when a document is opened.
+    vim.lsp.buf_detach_client(bufnr, current.id)
+  end
+  vim.b[bufnr].fimble_filetype = vim.bo[bufnr].filetype
+  vim.lsp.start(start_config(bufnr), {
+    bufnr = bufnr,
+    silent = true,
+    reuse_client = function(client, wanted)
+      return client.name == "fimble" and not client.is_stopped(client) and client.config.root_dir == wanted.root_dir
+    end,
+  })
+end
+
+--- Attaches every loaded buffer.
+function M.attach_all()
+  for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+    M.attach(bufnr)
+  end
+end
+
+--- Ends all servers and starts them again.
+---@param arguments? string[] more arguments for them
+function M.restart(arguments)
+  extra_arguments = arguments or {}
+  told, M.n_failures = {}, 0
+  local clients = M.all()
+  for _, client in ipairs(clients) do
+    stopping[client.id] = true
+    client.stop(client)
+  end
+  local deadline = vim.uv.now() + 3000
+  local function go_on()
+    local running = vim.tbl_filter(function(client)
+      return vim.lsp.get_client_by_id(client.id) ~= nil
+    end, clients)
+    if #running > 0 and vim.uv.now() < deadline then
+      return vim.defer_fn(go_on, 50)
+    end
+    for _, client in ipairs(running) do
+      client.stop(client, true)
+    end
+    M.attach_all()
+  end
+  go_on()
+end
+
+--- Changes settings of the server while it runs.
+---@param settings table
+function M.configure(settings)
+  config.current.settings = vim.tbl_deep_extend("force", config.current.settings, settings)
+  for _, client in ipairs(M.all()) do
+    client.settings = { fimble = config.current.settings }
+    M.notify(client, "workspace/didChangeConfiguration", { settings = client.settings })
+    require("fimble.status").ask(client)
+  end
+end
+
+--- Attaches buffers from now on.
+function M.start()
+  local group = vim.api.nvim_create_augroup("fimble.attach", {})
+  vim.api.nvim_create_autocmd({ "FileType", "BufReadPost", "BufNewFile", "BufFilePost" }, {
+    group = group,
+    callback = function(event)
+      -- The type of a file is found after the file was read.
+      vim.schedule(function()
+        if vim.api.nvim_buf_is_valid(event.buf) then
+          M.attach(event.buf)
+        end
+      end)
+    end,
+  })
+  M.attach_all()
+end
+
+return M

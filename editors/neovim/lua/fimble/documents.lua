@@ -1,0 +1,131 @@
+-- Texts that the server writes for the user, such as explanations, in scratch windows. Must hold: the cursor stays where
+-- the user works; a window that was closed early ends the work behind it.
+local config = require("fimble.config")
+
+local M = {}
+
+--- Progress tokens of documents that are not finished, by their name.
+local tokens = {}
+
+--- Shows lines in a scratch window under this name, and returns the buffer.
+---@param name string
+---@param content string
+---@param filetype string
+---@return integer
+function M.show(name, content, filetype)
+  local bufnr = vim.fn.bufnr("^" .. vim.fn.escape(name, "*?[{\\^$.~") .. "$")
+  if bufnr < 0 then
+    bufnr = vim.api.nvim_create_buf(false, true)
+    vim.api.nvim_buf_set_name(bufnr, name)
+    vim.bo[bufnr].bufhidden = "wipe"
+    vim.bo[bufnr].filetype = filetype
+    vim.keymap.set("n", "q", "<Cmd>close<CR>", { buffer = bufnr, nowait = true, desc = "Close" })
+  end
+  vim.bo[bufnr].modifiable = true
+  vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, vim.split((content:gsub("\n$", "")), "\r?\n"))
+  vim.bo[bufnr].modifiable = false
+  if vim.fn.bufwinid(bufnr) < 0 then
+    local window = vim.api.nvim_open_win(bufnr, false, { split = "below", win = -1, height = 15 })
+    vim.wo[window].wrap = true
+    vim.wo[window].linebreak = true
+    vim.wo[window].number = false
+  end
+  return bufnr
+end
+
+local function document(_, params, ctx)
+  local uri = params.uri
+  local bufnr = vim.fn.bufnr(uri)
+  -- A window that the user has closed stays closed.
+  if bufnr < 0 and tokens[uri] == false then
+    return
+  end
+  bufnr = M.show(uri, params.text, params.languageId or "markdown")
+  if tokens[uri] == nil then
+    tokens[uri] = true
+    vim.api.nvim_create_autocmd("BufWipeout", {
+      buffer = bufnr,
+      once = true,
+      callback = function()
+        local client = vim.lsp.get_client_by_id(ctx.client_id)
+        if client and type(tokens[uri]) == "string" then
+          require("fimble.client").execute(client, "fimble.cancel", { token = tokens[uri] })
+        end
+        tokens[uri] = false
+      end,
+    })
+  end
+  if params.done then
+    tokens[uri] = false
+  end
+end
+
+M.handlers = {
+  ["fimble/document"] = document,
+  ["window/showDocument"] = function(err, params, ctx, ...)
+    -- Ours is shown with its first text.
+    if vim.startswith(params.uri, "fimble:") then
+      return { success = true }
+    end
+    return vim.lsp.handlers["window/showDocument"](err, params, ctx, ...)
+  end,
+}
+
+--- The range of a command in the protocol's form: the lines, or the cursor.
+local function place(client, arguments)
+  local text = require("fimble.text")
+  local bufnr = vim.api.nvim_get_current_buf()
+  local function position(row, column)
+    return { line = row, character = text.to_character(text.line(bufnr, row), column, client.offset_encoding) }
+  end
+  local first, last = position(text.cursor())
+  if arguments and arguments.range > 0 then
+    local end_row = arguments.line2 - 1
+    first, last = position(arguments.line1 - 1, 0), position(end_row, #text.line(bufnr, end_row))
+  end
+  return { textDocument = { uri = vim.uri_from_bufnr(bufnr) }, range = { start = first, ["end"] = last or first } }
+end
+
+--- Explains the selected lines, or the item at the cursor.
+function M.explain(client, arguments)
+  require("fimble.client").execute(client, "fimble.explain", place(client, arguments), function(err, answer)
+    if err then
+      return config.tell(err.message, vim.log.levels.WARN)
+    end
+    if answer and tokens[answer.uri] ~= false then
+      tokens[answer.uri] = answer.token
+    end
+  end)
+end
+
+--- Refactors a place as the user says.
+local function refactor(client, target, instruction)
+  local argument = vim.tbl_extend("force", target, { instruction = instruction })
+  require("fimble.client").execute(client, "fimble.refactor", argument)
+end
+
+local function ask(client, target)
+  vim.ui.input({ prompt = "Refactor: " }, function(instruction)
+    if instruction and instruction ~= "" then
+      refactor(client, target, instruction)
+    end
+  end)
+end
+
+--- Refactors the selected lines, or the item at the cursor; without an instruction the user is asked for one.
+function M.refactor(client, arguments, instruction)
+  local target = place(client, arguments)
+  if instruction ~= "" then
+    return refactor(client, target, instruction)
+  end
+  ask(client, target)
+end
+
+--- Commands that the server's code actions carry and the client runs.
+M.commands = {
+  ["fimble.refactor.ask"] = function(command, ctx)
+    ask(assert(vim.lsp.get_client_by_id(ctx.client_id)), command.arguments[1])
+  end,
+}
+
+return M
