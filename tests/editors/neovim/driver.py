@@ -44,8 +44,12 @@ class Neovim:
         """Runs the body of a Lua function in the editor and returns what it returns; none if the editor is away."""
         source = f"vim.json.encode((function() {body} end)())"
         expression = "luaeval(" + "'" + source.replace("'", "''") + "')"
-        done = subprocess.run([self.program, "--server", self.socket, "--remote-expr", expression], env=self.env,
-                              text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        # An editor that waits for a key answers nobody.
+        try:
+            done = subprocess.run([self.program, "--server", self.socket, "--remote-expr", expression], env=self.env,
+                                  text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=10)
+        except subprocess.TimeoutExpired:
+            return None
         if done.returncode != 0 or not done.stdout.strip():
             return None
         try:

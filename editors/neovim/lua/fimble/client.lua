@@ -1,6 +1,7 @@
 -- The server's process: started for every buffer with a file, started again when it dies. Must hold: what goes wrong is
 -- told once, in one sentence with its remedy; the text of a buffer never depends on the server.
 local config = require("fimble.config")
+local message = require("fimble.message")
 
 local M = {}
 
@@ -8,15 +9,8 @@ local M = {}
 local SOON, MAX_FAILURES = 60000, 3
 
 local has_methods = vim.fn.has("nvim-0.11") == 1
-local told, stopping, failures = {}, {}, {}
+local stopping, failures = {}, {}
 local extra_arguments = {}
-
-local function tell_once(text)
-  if not told[text] then
-    told[text] = true
-    config.tell(text, vim.log.levels.WARN)
-  end
-end
 
 --- Sends a request to a server.
 ---@return boolean, integer? # whether it was sent, and its number
@@ -50,7 +44,7 @@ function M.execute(client, command, argument, handler)
   local params = { command = command, arguments = { argument or vim.empty_dict() } }
   M.request(client, "workspace/executeCommand", params, handler or function(err)
     if err then
-      config.tell(err.message, vim.log.levels.WARN)
+      message.tell(err.message, vim.log.levels.WARN)
     end
   end)
 end
@@ -80,7 +74,7 @@ local function check_version(result)
   local theirs = (result.serverInfo or {}).version or "unknown"
   local ours = require("fimble").version
   if theirs ~= ours then
-    tell_once(("the server is version %s and this plugin belongs to %s. Install both from one release: "
+    message.warn_once(("the server is version %s and this plugin belongs to %s. Install both from one release: "
       .. "`fimble setup --editor neovim` writes the plugin of the server."):format(theirs, ours))
   end
 end
@@ -96,17 +90,18 @@ local function on_exit(code, _, client_id)
     end
     local command = table.concat(config.current.cmd, " ")
     if not known.is_ready then
-      tell_once(("`%s` ended with code %d before it answered. Run `:Fimble doctor`; `:Fimble log` shows what it wrote.")
+      message.warn_once(("`%s` ended with code %d before it answered. Run `:Fimble doctor`; `:Fimble log` shows what it wrote.")
         :format(command, code))
       return
     end
     M.n_failures = vim.uv.now() - known.started < SOON and (M.n_failures or 0) + 1 or 1
     if M.n_failures > MAX_FAILURES then
-      config.tell(("`%s` ended %d times in a row. `:Fimble log` shows why; `:Fimble restart` starts it again.")
+      message.tell(("`%s` ended %d times in a row. `:Fimble log` shows why; `:Fimble restart` starts it again.")
         :format(command, M.n_failures), vim.log.levels.WARN)
       return
     end
-    -- The editor forgets the old one first.
+    -- The editor tells of the end itself, in a long sentence, and forgets the old server first.
+    message.make_room(#command + 200)
     vim.defer_fn(M.attach_all, 100)
   end)
 end
@@ -146,7 +141,7 @@ function M.attach(bufnr)
   end
   local program = config.current.cmd[1]
   if vim.fn.executable(program) == 0 then
-    return tell_once(("the program %q was not found. Install it (`cargo install --path .` in its folder), "
+    return message.warn_once(("the program %q was not found. Install it (`cargo install --path .` in its folder), "
       .. 'or name it: require("fimble").setup { cmd = { "/path/to/fimble", "lsp" } }.'):format(program))
   end
   local current = vim.lsp.get_clients({ bufnr = bufnr, name = "fimble" })[1]
@@ -178,7 +173,8 @@ end
 ---@param arguments? string[] more arguments for them
 function M.restart(arguments)
   extra_arguments = arguments or {}
-  told, M.n_failures = {}, 0
+  message.forget()
+  M.n_failures = 0
   local clients = M.all()
   for _, client in ipairs(clients) do
     stopping[client.id] = true

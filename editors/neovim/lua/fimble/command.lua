@@ -2,13 +2,14 @@
 local client_of = require("fimble.client")
 local config = require("fimble.config")
 local documents = require("fimble.documents")
+local message = require("fimble.message")
 
 local M = {}
 
 local function server()
   local client = client_of.any()
   if not client then
-    config.tell("no server runs. `:checkhealth fimble` says why; `:Fimble restart` starts it.", vim.log.levels.WARN)
+    message.tell("no server runs. `:checkhealth fimble` says why; `:Fimble restart` starts it.", vim.log.levels.WARN)
   end
   return client
 end
@@ -19,7 +20,7 @@ local function ask(command, show)
   if client then
     client_of.execute(client, command, {}, function(err, answer)
       if err then
-        return config.tell(err.message, vim.log.levels.WARN)
+        return message.tell(err.message, vim.log.levels.WARN)
       end
       show(answer)
     end)
@@ -33,7 +34,7 @@ local function run_program(subcommand)
     documents.show("fimble://" .. subcommand, done.stdout .. done.stderr, "text")
   end))
   if not is_started then
-    config.tell(("%q cannot be run: %s"):format(program, problem), vim.log.levels.WARN)
+    message.tell(("%q cannot be run: %s"):format(program, problem), vim.log.levels.WARN)
   end
 end
 
@@ -41,11 +42,11 @@ local toggles = {
   [""] = function()
     local is_on = config.current.settings.enabled == false
     client_of.configure({ enabled = is_on })
-    config.tell(is_on and "on" or "off")
+    message.tell(is_on and "on" or "off")
   end,
   buffer = function()
     vim.b.fimble_off = not vim.b.fimble_off or nil
-    config.tell(vim.b.fimble_off and "off in this buffer" or "on in this buffer")
+    message.tell(vim.b.fimble_off and "off in this buffer" or "on in this buffer")
   end,
   language = function()
     local language = vim.bo.filetype
@@ -55,7 +56,7 @@ local toggles = {
       return other ~= language
     end, off) or vim.list_extend(off, { language })
     client_of.configure({ languages = { disabled = off } })
-    config.tell(("%s for %s"):format(is_off and "on" or "off", language))
+    message.tell(("%s for %s"):format(is_off and "on" or "off", language))
   end,
 }
 
@@ -65,7 +66,7 @@ local commands = {
       local model = ("%s, model %s%s"):format(status.state, status.model,
         status.provider and " on " .. status.provider or "")
       local reason = type(status.reason) == "string" and " (" .. status.reason .. ")" or ""
-      config.tell(("%s%s; %d requests, %d shown, %d without the model, %d accepted, %d dismissed"):format(model, reason,
+      message.tell(("%s%s; %d requests, %d shown, %d without the model, %d accepted, %d dismissed"):format(model, reason,
         status.requests, status.shown, status.withoutModel, status.accepted, status.dismissed))
     end)
   end,
@@ -77,7 +78,7 @@ local commands = {
   toggle = function(_, what)
     local toggle = toggles[what]
     if not toggle then
-      return config.tell("`:Fimble toggle` takes buffer, language or nothing.", vim.log.levels.WARN)
+      return message.tell("`:Fimble toggle` takes buffer, language or nothing.", vim.log.levels.WARN)
     end
     toggle()
   end,
@@ -106,7 +107,7 @@ local commands = {
   end,
   record = function(_, file)
     if file == "" then
-      return config.tell("`:Fimble record FILE` needs the name of a new file.", vim.log.levels.WARN)
+      return message.tell("`:Fimble record FILE` needs the name of a new file.", vim.log.levels.WARN)
     end
     client_of.restart({ "--record", vim.fn.fnamemodify(vim.fn.expand(file), ":p") })
   end,
@@ -118,7 +119,7 @@ function M.run(arguments)
   local command = commands[word == "" and "status" or word]
   if not command then
     local known = table.concat(vim.fn.sort(vim.tbl_keys(commands)), ", ")
-    return config.tell(("there is no `:Fimble %s`; there are %s."):format(word, known), vim.log.levels.WARN)
+    return message.tell(("there is no `:Fimble %s`; there are %s."):format(word, known), vim.log.levels.WARN)
   end
   command(arguments, rest)
 end

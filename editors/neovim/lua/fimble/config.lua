@@ -1,4 +1,6 @@
 -- The options of `setup`. Must hold: a mistake in them is told in one sentence and costs that option only.
+local message = require("fimble.message")
+
 local M = {}
 
 local defaults = {
@@ -70,9 +72,9 @@ function M.set(options)
     end
     if not check then
       local known = table.concat(vim.fn.sort(vim.tbl_keys(checks)), ", ")
-      M.tell(("setup has no option %q; there are %s."):format(name, known), vim.log.levels.WARN)
+      message.tell(("setup has no option %q; there are %s."):format(name, known), vim.log.levels.WARN)
     elseif not is_good then
-      M.tell(("the option %s must be %s; its default is used."):format(name, expected), vim.log.levels.WARN)
+      message.tell(("the option %s must be %s; its default is used."):format(name, expected), vim.log.levels.WARN)
     else
       M.current[name] = value
     end
@@ -84,13 +86,6 @@ end
 ---@return boolean
 function M.is_editor_showing()
   return M.current.ghost ~= "plugin" and vim.lsp.inline_completion ~= nil
-end
-
---- Tells the user something.
----@param text string
----@param level? integer
-function M.tell(text, level)
-  vim.notify("Fimble: " .. text, level or vim.log.levels.INFO)
 end
 
 return M

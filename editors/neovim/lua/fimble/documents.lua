@@ -1,6 +1,6 @@
 -- Texts that the server writes for the user, such as explanations, in scratch windows. Must hold: the cursor stays where
 -- the user works; a window that was closed early ends the work behind it.
-local config = require("fimble.config")
+local message = require("fimble.message")
 
 local M = {}
 
@@ -61,6 +61,9 @@ local function document(_, params, ctx)
 end
 
 M.handlers = {
+  ["window/showMessage"] = function(_, params)
+    message.tell(params.message, params.type)
+  end,
   ["fimble/document"] = document,
   ["window/showDocument"] = function(err, params, ctx, ...)
     -- Ours is shown with its first text.
@@ -90,7 +93,7 @@ end
 function M.explain(client, arguments)
   require("fimble.client").execute(client, "fimble.explain", place(client, arguments), function(err, answer)
     if err then
-      return config.tell(err.message, vim.log.levels.WARN)
+      return message.tell(err.message, vim.log.levels.WARN)
     end
     if answer and tokens[answer.uri] ~= false then
       tokens[answer.uri] = answer.token
