@@ -36,7 +36,8 @@ PLAIN_ROWS = 0.28            # rows of plain text, besides what fills up the oth
 KINDS = {"line": 0.56, "lines": 0.22, "block": 0.10, "characters": 0.12}
 NO_SUFFIX = 0.12
 RIGHT_PART_STAYS = 0.20      # of the one-line middles: the line goes on behind the cursor
-CUT_APART = 0.35             # middles that are tokenised in two parts, as when nothing heals the cut
+CUT_APART = 0.22             # middles that are tokenised in two parts, as when nothing heals the cut
+INDENTATION_APART = 0.25     # middles whose indentation is tokenised apart: the server heals no blank line
 SNIPPETS = 0.35              # of the middles, a quarter of all samples
 REPOSITORY = 0.8             # of those with snippets
 OUTLINE = 0.6                # windows that begin inside a file and keep its imports
@@ -141,6 +142,17 @@ def cut(rng, text, kind, budget):
     return result
 
 
+def parted(rng, middle):
+    """A middle in the parts that are tokenised apart: what was typed, and what is to come."""
+    indented, chance = indentation(middle), rng.random()
+    if chance < INDENTATION_APART and 0 < indented < len(middle):
+        return middle[:indented], middle[indented:]
+    if chance > 1 - CUT_APART and len(middle) > 2:
+        at = rng.randrange(1, len(middle))
+        return middle[:at], middle[at:]
+    return (middle,)
+
+
 def imports(text, size):
     """The import lines of a text, as many as fit."""
     found, used = [], 0
@@ -236,7 +248,7 @@ def assemble(vocabulary, found, ids):
     """(tokens, weights) of a cut whose texts were tokenised, in the order of `texts_of`, or None if it does not fit."""
     special = [part for part in layout(vocabulary, found) if isinstance(part, int)]
     ids = list(ids)
-    ending = ids[-len(middle_texts(found)):]
+    ending = ids[-len(found.middle):]
     n_middle = sum(map(len, ending)) + 1
     if n_middle > min(MAX_MIDDLE, found.budget // 2):
         return None
@@ -267,13 +279,9 @@ def layout(vocabulary, found):
     return prompt(vocabulary, found.path, found.above, found.suffix, found.snippets, found.repository)
 
 
-def middle_texts(found):
-    return found.middle if isinstance(found.middle, tuple) else (found.middle,)
-
-
 def texts_of(vocabulary, found):
     """What of a cut is to be tokenised: texts of the layout, the outline, the middle in its parts."""
-    return [part for part in layout(vocabulary, found) if isinstance(part, str)] + [found.outline, *middle_texts(found)]
+    return [part for part in layout(vocabulary, found) if isinstance(part, str)] + [found.outline, *found.middle]
 
 
 def up_to_line_end(vocabulary, ids):
@@ -302,9 +310,7 @@ class Packer:
         rng = self.source.rng
         founds = [self.source.cut(self.length) for _ in range(self.batch)]
         for found in founds:
-            if rng.random() < CUT_APART and len(found.middle) > 2:
-                at = rng.randrange(1, len(found.middle))
-                found.middle = (found.middle[:at], found.middle[at:])
+            found.middle = parted(rng, found.middle)
         texts = [texts_of(self.vocabulary, found) for found in founds]
         ids = iter(self.vocabulary.encode([text for one in texts for text in one]))
         for found, one in zip(founds, texts):
@@ -386,14 +392,18 @@ def main():
     parser.add_argument("--tokens", type=float, default=60e6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--validation-tokens", type=float, default=500e3)
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the shards, FOLDER/shards unless given")
     options = parser.parse_args()
-    folder = options.data / "shards"
+    folder = options.out or options.data / "shards"
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = Vocabulary(options.data / "tokenizer" / "tokenizer.json")
     if not (folder / f"valid-{options.length}.npy").exists():
         source = Source(options.data / "validation.jsonl", 0)
         write(Packer(vocabulary, source, options.length), options.validation_tokens, folder, f"valid-{options.length}",
               options.validation_tokens)
+        tokens = np.load(folder / f"valid-{options.length}.npy")
+        size = sum(len(text.encode()) for text in vocabulary.tokenizer.decode_batch(tokens.tolist()))
+        (folder / f"valid-{options.length}.json").write_text(json.dumps({"bytes_per_token": size / tokens.size}) + "\n")
     source = Source(options.data / "train.jsonl", f"{options.length} {options.seed}")
     write(Packer(vocabulary, source, options.length), options.tokens, folder,
           f"train-{options.length}-{options.seed:02}-{{:03}}")
