@@ -24,7 +24,7 @@ AROUND_LINES = 12
 
 def read_test(data, manifest_rows):
     """Files of the test split; refuses packages that the manifest names as training data."""
-    files = [json.loads(line) for line in open(data / "test.jsonl")]
+    files = [json.loads(line) for line in (data / "test.jsonl").read_text().splitlines()]
     refuse_trained(sorted({file["package"] for file in files}), manifest_rows)
     return files
 
@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--next", type=int, default=120)
     parser.add_argument("--seed", type=int, default=11)
     options = parser.parse_args()
-    files = read_test(options.data, list(csv.DictReader(open(options.manifest))))
+    files = read_test(options.data, list(csv.DictReader(options.manifest.read_text().splitlines())))
     out = options.data / "eval_cases.jsonl"
     cases = list(make(files, options.seed, options.rest, options.next))
     out.write_text("".join(json.dumps(case) + "\n" for case in cases))

@@ -8,7 +8,6 @@ name; no file stands in two splits; equal input gives equal output.
 """
 
 import argparse
-import bisect
 import collections
 import csv
 import fnmatch

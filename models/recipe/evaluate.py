@@ -28,7 +28,7 @@ from samples import OUTLINE_SHARE, from_line_start, imports, prompt, up_to_line_
 
 PROMPT_TOKENS = 512          # as the server, for a model of a short context
 RESERVED = 16 + 64           # what the server keeps free: frame, and the line
-SNIPPET_SHARE = 0.3
+SNIPPET_SHARE = 0.25       # as the server
 WINDOW = 1250
 FIRST_WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
 
@@ -93,11 +93,9 @@ def prompt_of(vocabulary, case, heal, with_suffix, with_snippets):
         room = int(left * OUTLINE_SHARE)
         outline = vocabulary.encode([imports(above[:-4000] or above[:len(above) // 2], room * 3)])[0][:room]
         above_ids = from_line_start(vocabulary, above_ids, left - len(outline))
-    ids, texts = [], []
-    parts = prompt(vocabulary, case["path"], "above", "suffix", snippets, case["package"] if snippets else "")
-    for part in parts[:-4]:
-        ids += [part] if isinstance(part, int) else vocabulary.encode([part])[0]
-    ids += [vocabulary.prefix, *outline, *above_ids, vocabulary.suffix, *suffix_ids, vocabulary.middle]
+    ids = []
+    for part in prompt(vocabulary, case["path"], outline + above_ids, suffix_ids, snippets, case["package"] if snippets else ""):
+        ids += [part] if isinstance(part, int) else part if isinstance(part, list) else vocabulary.encode([part])[0]
     forced = b""
     if heal and line.strip():
         typed, forced = vocabulary.take_back(typed)
@@ -197,9 +195,9 @@ def main():
     parser.add_argument("--seed", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    manifest = list(csv.DictReader(open(options.manifest)))
+    manifest = list(csv.DictReader(options.manifest.read_text().splitlines()))
     files = read_test(options.data, manifest)
-    cases = [json.loads(line) for line in open(options.data / "eval_cases.jsonl")]
+    cases = [json.loads(line) for line in (options.data / "eval_cases.jsonl").read_text().splitlines()]
     refuse_trained(sorted({case["package"] for case in cases}), manifest)
     kind = torch.bfloat16 if options.bf16 else torch.float32
     rows = evaluate(Llama(options.model, kind), Words(options.model / "tokenizer.json"), files, cases, options)

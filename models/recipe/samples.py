@@ -188,7 +188,7 @@ class Source:
     """Draws cuts and plain texts from the files of a split."""
 
     def __init__(self, path, seed):
-        self.files = [json.loads(line) for line in open(path)]
+        self.files = [json.loads(line) for line in path.read_text().splitlines()]
         self.rng = random.Random(f"{path.name} {seed}")
         languages = collections.defaultdict(list)
         for index, file in enumerate(self.files):

@@ -50,7 +50,7 @@ def train(texts, vocabulary):
 
 def sample(path, megabytes, seed):
     """(language, text) of files until each language has its share of `megabytes`."""
-    files = [json.loads(line) for line in open(path)]
+    files = [json.loads(line) for line in path.read_text().splitlines()]
     random.Random(seed).shuffle(files)
     total = sum(SHARES.values()) + 7 * SHARE_OF_OTHERS
     room = {}
@@ -82,7 +82,7 @@ def main():
 
 def characters_per_token(tokenizer, path):
     sizes = {}
-    for line in open(path):
+    for line in path.read_text().splitlines():
         file = json.loads(line)
         characters, tokens = sizes.get(file["language"], (0, 0))
         if characters < 500_000:
