@@ -107,38 +107,39 @@ fn helix(command: &str) -> String {
     out
 }
 
-/// A script that installs a whole extension: VS Code has no generic language-server client of its own. It is packed first,
-/// because an editor that has started once before does not look at folders that are put beside its extensions.
+/// VS Code has no generic language-server client of its own: there is an extension, and it carries the server.
 fn vscode(command: &str) -> String {
     format!(
-        r#"# VS Code: run these lines in a shell, then restart the editor. They pack a small extension without dependencies and
-# install it. For a relative of VS Code set VSCODE to its command, such as codium.
-(
-set -e
-folder=$(mktemp -d)
-mkdir "$folder/extension"
-cat > "$folder/extension/package.json" <<'FIMBLE'
-{manifest}FIMBLE
-cat > "$folder/extension/extension.js" <<'FIMBLE'
-"use strict";
-const FIMBLE = {command};
-{extension}FIMBLE
-cd "$folder"
-zip -qr fimble.vsix extension 2>/dev/null || python3 -m zipfile -c fimble.vsix extension 2>/dev/null || {{
-  echo "Packing the extension needs zip or python3: install one of them and run this again." >&2
-  exit 1
-}}
-"${{VSCODE:-code}}" --install-extension "$folder/fimble.vsix" --force || {{
-  echo "Choose 'Install from VSIX...' in the editor's Extensions view: $folder/fimble.vsix" >&2
-  exit 1
-}}
-rm -r "$folder"
-)
+        r#"VS Code: install the extension's package for your platform. It carries the server, and nothing has to be configured.
+
+  code --install-extension fimble-{target}.vsix
+
+or choose 'Install from VSIX...' in the Extensions view. The package is made in editors/vscode of Fimble's sources:
+
+  npm ci && npm run package -- --target {target}
+
+To use this very binary instead of the one in the package, put into settings.json:
+
+  "fimble.server.path": {command}
 "#,
-        manifest = include_str!("../../editors/vscode/package.json"),
-        extension = include_str!("../../editors/vscode/extension.js"),
+        target = vscode_target(),
         command = quoted(command),
     )
+}
+
+/// This platform as VS Code names it.
+fn vscode_target() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        "windows" => "win32",
+        other => other,
+    };
+    let processor = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{system}-{processor}")
 }
 
 #[cfg(test)]
@@ -151,49 +152,5 @@ mod tests {
             let text = configuration(editor, r#"C:\odd "path"\fimble"#);
             assert!(text.contains(r#""C:\\odd \"path\"\\fimble""#), "{text}");
         }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_script_for_vs_code_hands_the_editor_a_package_with_the_extension() {
-        use std::io::Write as _;
-        use std::process::{Command, Stdio};
-
-        let folder = tempfile::tempdir().unwrap();
-        let editor = folder.path().join("editor");
-        // Stands in for the editor's command: keeps the package that it is to install, and what was packed.
-        let installs =
-            "[ \"$1 $3\" = '--install-extension --force' ] && cp -r \"$(dirname \"$2\")\" \"$KEEP\"\n";
-        std::fs::write(&editor, installs).unwrap();
-        let kept = folder.path().join("kept");
-        let mut shell = Command::new("sh")
-            .env("VSCODE", "sh_editor")
-            .env("KEEP", &kept)
-            .env("TMPDIR", folder.path())
-            .stdin(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A function of the shell, so that no file has to be executable.
-        let script = format!(
-            "sh_editor() {{ sh '{}' \"$@\"; }}\n{}",
-            editor.display(),
-            configuration(Editor::Vscode, "/odd $path/'fimble'")
-        );
-        shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        let output = shell.wait_with_output().unwrap();
-        let messages = String::from_utf8_lossy(&output.stderr);
-        if messages.contains("needs zip or python3") {
-            assert!(!output.status.success());
-            return;
-        }
-        assert!(output.status.success(), "{messages}");
-        let package = std::fs::read(kept.join("fimble.vsix")).unwrap();
-        for name in ["extension/package.json", "extension/extension.js"] {
-            assert!(package.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
-        }
-        let script = std::fs::read_to_string(kept.join("extension/extension.js")).unwrap();
-        assert!(script.starts_with("\"use strict\";\nconst FIMBLE = \"/odd $path/'fimble'\";\n"), "{script}");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
     }
 }

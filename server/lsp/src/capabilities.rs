@@ -18,6 +18,8 @@ pub(crate) struct ClientFacts {
     pub(crate) shows_inline_completions: bool,
     /// Whether the client shows work-done progress.
     pub(crate) shows_progress: bool,
+    /// Whether the client wants `fimble/status`.
+    pub(crate) wants_status: bool,
     /// Whether the client answers `workspace/configuration`.
     pub(crate) has_configuration: bool,
     /// Whether the client lets us register for changes of the configuration.
@@ -34,6 +36,7 @@ impl ClientFacts {
                 .pointer("/capabilities/textDocument/inlineCompletion")
                 .is_some_and(Value::is_object),
             shows_progress: says("/capabilities/window/workDoneProgress"),
+            wants_status: says("/capabilities/experimental/fimble/status"),
             has_configuration: says("/capabilities/workspace/configuration"),
             registers_configuration: says(
                 "/capabilities/workspace/didChangeConfiguration/dynamicRegistration",

@@ -29,6 +29,7 @@ mod service;
 mod session;
 mod settings;
 mod shown;
+mod status;
 mod suggest;
 mod trace;
 mod trace_ring;

@@ -24,6 +24,8 @@ pub(crate) enum Message {
     CreateProgress { serial: u64 },
     /// `$/progress` of that load.
     Progress { serial: u64, value: Value },
+    /// `fimble/status`.
+    Status(Value),
 }
 
 /// The loop's end of the queue.
@@ -63,6 +65,16 @@ impl lsp::Notification for RawProgress {
         <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
 }
 
+/// `fimble/status`: how the server is.
+enum StatusChanged {}
+
+impl lsp::Notification for StatusChanged {
+    type Params = Value;
+    const METHOD: lsp::LspNotificationMethod<'static> = lsp::LspNotificationMethod::new("fimble/status");
+    const MESSAGE_DIRECTION: lsp::MessageDirection =
+        <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
+}
+
 /// Delivers until the loop is gone.
 pub(crate) async fn deliver(
     mut messages: mpsc::UnboundedReceiver<Message>,
@@ -79,6 +91,7 @@ pub(crate) async fn deliver(
                 let params = json!({"token": progress_token(serial), "value": value});
                 client.send_notification::<RawProgress>(params).await;
             }
+            Message::Status(status) => client.send_notification::<StatusChanged>(status).await,
             Message::PullConfiguration => {
                 let (client, events) = (client.clone(), events.clone());
                 waiting.spawn(async move {

@@ -24,6 +24,7 @@ use crate::requests::Requests;
 use crate::server::{Ended, ServerOptions};
 use crate::settings::{Settings, SettingsLayers, SettingsProblem};
 use crate::shown::ShownSuggestion;
+use crate::status::{self, ToldStatus};
 use crate::suggest;
 use crate::trace::TokenCounts;
 use crate::trace_ring::TraceRing;
@@ -93,6 +94,7 @@ pub(crate) struct Session {
     load_serial: u64,
     /// The load whose progress the client shows.
     visible_load: Option<u64>,
+    pub(crate) status: ToldStatus,
     pub(crate) completions: Workers,
     pub(crate) ahead: Ahead,
     pub(crate) parses: Workers,
@@ -125,6 +127,7 @@ impl Session {
             model: ModelState::Idle,
             load_serial: 0,
             visible_load: None,
+            status: ToldStatus::default(),
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
             parses: Workers::new("fimble-parse", 1),
             index: WorkspaceIndex::new(),
@@ -245,6 +248,14 @@ impl Session {
             self.index_workspace();
         }
         self.tell_notices();
+        self.tell_status();
+    }
+
+    fn tell_status(&mut self) {
+        // Before that the client may not be told anything.
+        if self.is_initialized {
+            status::tell(self);
+        }
     }
 
     /// Tells what the model that computes cannot do as the settings say. Its provider can also fail while it computes.
@@ -266,10 +277,12 @@ impl Session {
         self.visible_load = None;
         self.settings_key += 1;
         self.ahead.stop();
+        self.status.progress = None;
         let replaced = std::mem::replace(&mut self.model, ModelState::Loading);
         if self.is_initialized {
             self.announce_load();
         }
+        self.tell_status();
         let started = start_loading(
             Arc::clone(&self.options.model_loader),
             self.settings.model.clone(),
@@ -303,6 +316,7 @@ impl Session {
             ModelState::Failed(error) => self.show_load_error(&error.clone()),
             ModelState::Idle | ModelState::Ready(_) => {}
         }
+        self.tell_status();
     }
 
     fn send_early_messages(&mut self) {
@@ -331,6 +345,10 @@ impl Session {
         let is_visible = self.visible_load == Some(serial);
         match report {
             LoadReport::Progress(progress) => {
+                if serial == self.load_serial {
+                    self.status.progress = Some(progress.clone());
+                    self.tell_status();
+                }
                 if is_visible {
                     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
                     let percentage =
@@ -372,6 +390,7 @@ impl Session {
                 self.model = ModelState::Failed(error);
             }
         }
+        self.tell_status();
         for parked in self.requests.take_parked() {
             suggest::resume(self, parked);
         }

@@ -5,9 +5,9 @@ use tower_lsp_server::jsonrpc::Error;
 
 use crate::convert::from_proto;
 use crate::event::Reply;
-use crate::model_state::ModelState;
 use crate::protocol::{DocumentPosition, ExecuteCommandParams};
 use crate::session::Session;
+use crate::status;
 use crate::trace_text::render_markdown;
 
 /// What the last request did. Argument: `{"index": n}` for the one n requests earlier.
@@ -58,22 +58,9 @@ fn why(session: &Session, argument: &Value) -> Result<Value, Error> {
 
 fn status(session: &Session) -> Value {
     let counters = &session.counters;
-    let (model, provider, reason) = match &session.model {
-        ModelState::Ready(model) => (json!(model.info().name), json!(model.info().provider), Value::Null),
-        ModelState::Failed(error) => {
-            (json!(session.settings.model.name()), Value::Null, json!(error.to_string()))
-        }
-        ModelState::Idle | ModelState::Loading => {
-            (json!(session.settings.model.name()), Value::Null, Value::Null)
-        }
-    };
     let micros = |percent| session.change_turns.percentile(percent).map(crate::trace::micros);
-    let state = if session.settings.enabled { session.model.word() } else { "disabled" };
-    json!({
-        "state": state,
-        "model": model,
-        "provider": provider,
-        "reason": reason,
+    let mut status = status::current(session);
+    let numbers = json!({
         "version": session.options.version,
         "requests": counters.n_requests,
         "shown": counters.n_shown,
@@ -95,7 +82,11 @@ fn status(session: &Session) -> Value {
         "documents": session.documents.len(),
         "documentBytes": session.documents.n_bytes(),
         "cacheEntries": session.suggestions.len(),
-    })
+    });
+    if let (Value::Object(status), Value::Object(numbers)) = (&mut status, numbers) {
+        status.extend(numbers);
+    }
+    status
 }
 
 fn accepted(session: &mut Session, argument: &Value) -> Result<Value, Error> {

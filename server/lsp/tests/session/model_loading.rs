@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use fimble_lsp::client::{Client, InlineTrigger};
-use fimble_lsp::{ModelSettings, ServerOptions};
+use fimble_lsp::{LoadProgress, ModelSettings, ServerOptions};
 use fimble_model::{
     CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer,
 };
@@ -91,6 +91,7 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
     }
     let failed = status(&client);
     assert_eq!(failed["state"], "failed");
+    client.next_message("window/showMessage").unwrap();
     assert!(failed["reason"].as_str().unwrap().contains("truncated"));
 
     // Repeated settings are no reason to try again; the command is.
@@ -172,4 +173,37 @@ fn what_a_model_cannot_do_is_told_once_when_it_shows() {
     assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
     client.notify("workspace/didChangeConfiguration", &json!({"settings": {"contextTokens": 6000}}));
     assert!(told().contains("`contextTokens` is 6000"), "nothing is told in between");
+}
+
+#[test]
+fn a_client_that_wants_the_status_is_told_of_every_change_once() {
+    let gate = Arc::new(Gate::default());
+    let mut options = options(&Scripted::saying("x();"));
+    let loads = Arc::clone(&gate);
+    options.model_loader = Arc::new(move |_, progress| {
+        progress(LoadProgress { fraction: Some(0.5), message: "half".to_owned() });
+        loads.pass_once_open();
+        Err(LoadError { cause: "no such file".to_owned(), remedy: "Add it.".to_owned() })
+    });
+    let client = Client::start(options).unwrap().strict();
+    let mut capabilities = inline_capabilities();
+    capabilities["experimental"] = json!({"fimble": {"status": true}});
+    client.initialize(&capabilities, &Value::Null).unwrap();
+    let next = || client.next_message("fimble/status").unwrap().params;
+    let mut told = next();
+    // Whether loading began to report before the client was ready to listen is chance.
+    if told.get("message").is_none() {
+        told = next();
+    }
+    assert_eq!(
+        (&told["state"], &told["message"], &told["fraction"]),
+        (&json!("loading"), &json!("half"), &json!(0.5))
+    );
+    gate.open();
+    let failed = next();
+    assert_eq!(failed["state"], "failed");
+    client.next_message("window/showMessage").unwrap();
+    assert!(failed["reason"].as_str().unwrap().contains("Add it."), "{failed}");
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"enabled": false}}));
+    assert_eq!(next()["state"], "disabled");
 }

@@ -1,0 +1,47 @@
+// Documents that exist in the editor only: explanations that the server writes, and pages of ours. Must hold: they are shown
+// rendered, beside the code, and go with the window.
+
+import * as vscode from "vscode";
+import type { ServerDocument } from "./server";
+
+export const SCHEME = "fimble";
+
+export class Documents implements vscode.TextDocumentContentProvider {
+  private readonly texts = new Map<string, string>();
+  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.changed.event;
+
+  provideTextDocumentContent(uri: vscode.Uri): string {
+    return this.texts.get(uri.toString()) ?? "";
+  }
+
+  /** What the server has written so far. */
+  async written({ uri, text }: ServerDocument): Promise<void> {
+    const parsed = vscode.Uri.parse(uri);
+    const isNew = !this.texts.has(parsed.toString());
+    this.put(parsed, text);
+    if (isNew) await preview(parsed);
+  }
+
+  /** Shows a page under a name. */
+  async page(name: string, text: string): Promise<void> {
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}.md` });
+    this.put(uri, text);
+    await preview(uri);
+  }
+
+  private put(uri: vscode.Uri, text: string): void {
+    this.texts.set(uri.toString(), text);
+    this.changed.fire(uri);
+  }
+}
+
+/** Rendered if the editor has its Markdown extension, else as text. */
+async function preview(uri: vscode.Uri): Promise<void> {
+  const commands = await vscode.commands.getCommands(true);
+  if (commands.includes("markdown.showPreviewToSide")) {
+    await vscode.commands.executeCommand("markdown.showPreviewToSide", uri);
+  } else {
+    await vscode.window.showTextDocument(uri, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+  }
+}

@@ -1,0 +1,103 @@
+// The extension's start and its commands. Must hold: a command that cannot do its work says why; nothing here or below opens
+// a connection or counts anything for somebody else.
+
+import * as vscode from "vscode";
+import { Documents, SCHEME } from "./documents";
+import { chooseModel, showMenu } from "./menu";
+import { Places } from "./places";
+import { Server } from "./server";
+import { statusBar } from "./statusBar";
+import { dismiss, middleware, Working } from "./suggestions";
+import { runInTerminal } from "./terminal";
+import { editorFault, statisticsPage } from "./words";
+
+let server: Server | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  const fault = editorFault(vscode.version);
+  if (fault) {
+    void vscode.window.showErrorMessage(fault);
+    return;
+  }
+  const log = vscode.window.createOutputChannel("Fimble", { log: true });
+  const places = new Places(context.workspaceState);
+  const working = new Working();
+  const documents = new Documents();
+  const running = new Server(context, log, {
+    ...middleware(places, working),
+    window: {
+      // The document came before, and is shown rendered already.
+      showDocument: (params, token, next) => (params.uri.startsWith(`${SCHEME}:`) ? { success: true } : next(params, token)),
+    },
+  });
+  server = running;
+  const command = (name: string, run: (...args: never[]) => unknown) =>
+    vscode.commands.registerCommand(name, async (...args: never[]) => {
+      try {
+        await run(...args);
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        log.error(`${name}: ${message}`);
+        void vscode.window.showErrorMessage(message);
+      }
+    });
+  const action = (kind: string, apply: "first" | "never") =>
+    vscode.commands.executeCommand("editor.action.codeAction", { kind, apply });
+  context.subscriptions.push(
+    log,
+    running,
+    statusBar(running, places, working),
+    vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
+    running.onDidWrite((document) => void documents.written(document)),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration("fimble.server.path")) void running.restart();
+    }),
+    command("fimble.menu", () => showMenu(running, places)),
+    command("fimble.complete", () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger")),
+    command("fimble.dismiss", () => dismiss(running)),
+    command("fimble.showWhy", async () => {
+      const { text } = await running.execute<{ text: string }>("fimble.why");
+      await documents.page("Why", text);
+    }),
+    command("fimble.statistics", async () => {
+      await documents.page("Statistics", statisticsPage(await running.execute("fimble.status")));
+    }),
+    command("fimble.explainHere", () => action("fimble.explain", "first")),
+    command("fimble.refactorHere", () => action("refactor", "never")),
+    command("fimble.refactor.ask", async (place: object) => {
+      const instruction = await vscode.window.showInputBox({ title: "Refactor", prompt: "What is to be changed?" });
+      if (instruction?.trim()) await running.execute("fimble.refactor", { ...place, instruction });
+    }),
+    command("fimble.toggle", () => places.toggleEverywhere()),
+    command("fimble.chooseModel", () => chooseModel(running)),
+    command("fimble.openLog", () => log.show()),
+    command("fimble.restart", () => running.restart()),
+    command("fimble.doctor", () => runInTerminal(running, ["doctor"])),
+    command("fimble.setUp", () => runInTerminal(running, ["setup"], () => running.execute("fimble.reload"))),
+    command("fimble.record", () => record(running)),
+  );
+  void running.restart();
+}
+
+export async function deactivate(): Promise<void> {
+  await server?.end();
+}
+
+/** A recording begins with the process: the server is started anew, with or without it. */
+async function record(running: Server): Promise<void> {
+  if (running.recording) {
+    const file = running.recording;
+    running.recording = undefined;
+    await running.restart();
+    void vscode.window.showInformationMessage(`The session is in ${file}. fimble bench replay plays it.`);
+    return;
+  }
+  const file = await vscode.window.showSaveDialog({
+    title: "Record what is typed, and the text of every open file, into",
+    filters: { "Fimble session": ["jsonl"] },
+    saveLabel: "Record",
+  });
+  if (!file) return;
+  running.recording = file.fsPath;
+  await running.restart();
+}

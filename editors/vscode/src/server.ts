@@ -1,0 +1,170 @@
+// The server process and the connection to it. Must hold: at most one runs; one that ends is started again, but not forever;
+// whatever keeps it from running is told once, with what to do, and stays in the status bar.
+
+import * as vscode from "vscode";
+import {
+  CloseAction,
+  ErrorAction,
+  ExecuteCommandRequest,
+  LanguageClient,
+  RevealOutputChannelOn,
+  type Middleware,
+  type StaticFeature,
+} from "vscode-languageclient/node";
+import { findBinary } from "./binary";
+import { keepsEnding, serverSettings, type ServerStatus } from "./words";
+
+const MOST_ENDS = 4;
+const WITHIN_MS = 3 * 60_000;
+const STOP_TIMEOUT_MS = 3_000;
+
+/** What the server sends for documents that it writes (see editors/PROTOCOL.md). */
+export interface ServerDocument {
+  uri: string;
+  title: string;
+  text: string;
+  done: boolean;
+}
+
+/** Our part of the client's capabilities. */
+const capabilities: StaticFeature = {
+  fillClientCapabilities: (client) => {
+    client.experimental = { ...client.experimental, fimble: { status: true, virtualDocuments: true, asksInstruction: true } };
+  },
+  initialize: () => {},
+  getState: () => ({ kind: "static" }),
+  clear: () => {},
+};
+
+export class Server implements vscode.Disposable {
+  /** None while it does not run. */
+  status: ServerStatus | undefined;
+  /** Why it does not run. */
+  fault: string | undefined;
+  /** The file that the session is recorded in. */
+  recording: string | undefined;
+  /** The binary in use. */
+  path: string | undefined;
+  private client: LanguageClient | undefined;
+  private ends: number[] = [];
+  private turn: Promise<void> = Promise.resolve();
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChange = this.changed.event;
+  private readonly written = new vscode.EventEmitter<ServerDocument>();
+  readonly onDidWrite = this.written.event;
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly log: vscode.LogOutputChannel,
+    private readonly middleware: Middleware,
+  ) {}
+
+  /** Stops what runs and starts anew, one after the other however often it is called. */
+  restart(): Promise<void> {
+    this.turn = this.turn.then(() => this.stop()).then(() => this.start()).catch((error) => this.broken(String(error)));
+    return this.turn;
+  }
+
+  /** Ends the server for good. */
+  end(): Promise<void> {
+    this.turn = this.turn.then(() => this.stop());
+    return this.turn;
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+    this.written.dispose();
+  }
+
+  /** Runs a command of the server. */
+  async execute<T>(command: string, ...args: unknown[]): Promise<T> {
+    if (!this.client?.isRunning()) throw new Error(this.fault ?? "Fimble's server is not running.");
+    return (await this.client.sendRequest(ExecuteCommandRequest.type, { command, arguments: args as never[] })) as T;
+  }
+
+  private async start(): Promise<void> {
+    this.fault = undefined;
+    this.status = undefined;
+    this.ends = [];
+    this.changed.fire();
+    const binary = await findBinary(this.context);
+    if ("fault" in binary) return this.broken(binary.fault);
+    this.path = binary.path;
+    if (binary.warning) void vscode.window.showWarningMessage(binary.warning);
+    this.log.info(`starting ${binary.path}`);
+    const args = this.recording ? ["lsp", "--record", this.recording] : ["lsp"];
+    const client: LanguageClient = new LanguageClient(
+      "fimble",
+      "Fimble",
+      { command: binary.path, args },
+      {
+        documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+        outputChannel: this.log,
+        revealOutputChannelOn: RevealOutputChannelOn.Never,
+        initializationOptions: () => settings(),
+        initializationFailedHandler: () => false,
+        errorHandler: {
+          error: () => ({ action: ErrorAction.Continue, handled: true }),
+          closed: () => this.ended(binary.path),
+        },
+        middleware: {
+          ...this.middleware,
+          workspace: {
+            configuration: () => [settings()],
+            didChangeConfiguration: () => client.sendNotification("workspace/didChangeConfiguration", { settings: { fimble: settings() } }),
+          },
+        },
+      },
+    );
+    client.registerFeature(capabilities);
+    client.onNotification("fimble/status", (status: ServerStatus) => {
+      this.status = status;
+      this.changed.fire();
+    });
+    client.onNotification("fimble/document", (document: ServerDocument) => this.written.fire(document));
+    this.client = client;
+    try {
+      await client.start();
+    } catch (error) {
+      if (!this.fault) this.broken(`Fimble's server ${binary.path} did not start: ${error instanceof Error ? error.message : String(error)}.`);
+    }
+  }
+
+  private async stop(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    this.status = undefined;
+    if (!client) return;
+    // One that is still starting, or that is gone already, cannot be asked to stop.
+    await client.dispose(STOP_TIMEOUT_MS).catch((error) => this.log.warn(`stopping: ${String(error)}`));
+  }
+
+  private ended(path: string): { action: CloseAction; handled: boolean } {
+    this.status = undefined;
+    const now = Date.now();
+    this.ends = [...this.ends.filter((time) => now - time < WITHIN_MS), now];
+    this.log.warn(`the server ended, ${this.ends.length} of ${MOST_ENDS} times within three minutes`);
+    if (this.ends.length < MOST_ENDS) {
+      this.changed.fire();
+      return { action: CloseAction.Restart, handled: true };
+    }
+    this.broken(keepsEnding(path, this.ends.length));
+    return { action: CloseAction.DoNotRestart, handled: true };
+  }
+
+  private broken(fault: string): void {
+    this.fault = fault;
+    this.status = undefined;
+    this.log.error(fault);
+    this.changed.fire();
+    void vscode.window.showErrorMessage(fault, "Restart", "Open Settings", "Show Log").then((chosen) => {
+      if (chosen === "Restart") void this.restart();
+      if (chosen === "Open Settings") void vscode.commands.executeCommand("workbench.action.openSettings", "fimble.server.path");
+      if (chosen === "Show Log") this.log.show();
+    });
+  }
+}
+
+function settings(): Record<string, unknown> {
+  return serverSettings(vscode.workspace.getConfiguration().get<Record<string, unknown>>("fimble", {}));
+}

@@ -1,0 +1,59 @@
+// Ghost text: what passes between the editor and the server. Must hold: a document that is switched off is not asked about;
+// a dismissed suggestion is told to the server, which keeps it away from that place.
+
+import * as vscode from "vscode";
+import type { Middleware } from "vscode-languageclient/node";
+import type { Places } from "./places";
+import type { Server } from "./server";
+
+/** After this long somebody may wonder whether anything happens; before, a moving icon would only flicker. */
+const WORKING_AFTER_MS = 150;
+
+/** Counts what is being computed. */
+export class Working {
+  private pending = 0;
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChange = this.changed.event;
+
+  get isLong(): boolean {
+    return this.pending > 0;
+  }
+
+  async during<T>(work: PromiseLike<T>): Promise<T> {
+    let counted = false;
+    const timer = setTimeout(() => {
+      counted = true;
+      this.pending++;
+      this.changed.fire();
+    }, WORKING_AFTER_MS);
+    try {
+      return await work;
+    } finally {
+      clearTimeout(timer);
+      if (counted) {
+        this.pending--;
+        this.changed.fire();
+      }
+    }
+  }
+}
+
+export function middleware(places: Places, working: Working): Middleware {
+  return {
+    async provideInlineCompletionItems(document, position, context, token, next) {
+      if (places.isFileOff(document.uri)) return [];
+      return working.during(Promise.resolve(next(document, position, context, token)));
+    },
+  };
+}
+
+/** Hides the suggestion as the editor does, and keeps it away. */
+export async function dismiss(server: Server): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
+  if (!editor) return;
+  const { line, character } = editor.selection.active;
+  const place = { textDocument: { uri: editor.document.uri.toString() }, position: { line, character } };
+  // Without a server there is nothing to keep away.
+  await server.execute("fimble.dismissed", place).catch(() => {});
+}

@@ -1,0 +1,58 @@
+// What the user is told, for each state and each fault.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { editorFault, isOlder, keepsEnding, noBinary, notFimble, otherVersion, serverSettings, statisticsPage, statusItem, versionIn } from "./words";
+
+const nothing = { status: undefined, fault: undefined, isWorking: false, disabledHere: undefined };
+
+test("each state has an icon of its own, and faults say why", () => {
+  const ready = { state: "ready", model: "m", provider: "CPU" } as const;
+  assert.equal(statusItem(nothing).icon, "loading~spin");
+  assert.equal(statusItem({ ...nothing, status: ready }).icon, "zap");
+  assert.equal(statusItem({ ...nothing, status: ready, isWorking: true }).icon, "sync~spin");
+  assert.match(statusItem({ ...nothing, status: ready, disabledHere: "off for this file." }).tooltip, /off for this file/);
+  assert.equal(statusItem({ ...nothing, status: { state: "disabled" } }).icon, "circle-slash");
+  const loading = statusItem({ ...nothing, status: { state: "loading", message: "reading", fraction: 0.456 } });
+  assert.equal(loading.text, "Fimble 46 %");
+  assert.match(loading.tooltip, /reading/);
+  const failed = statusItem({ ...nothing, status: { state: "failed", reason: "Run fimble setup." } });
+  assert.ok(failed.isError);
+  assert.match(failed.tooltip, /Run fimble setup/);
+  assert.equal(statusItem({ ...nothing, fault: "It is gone." }).tooltip, "It is gone.");
+});
+
+test("versions are compared by number, and an old editor is told what to do", () => {
+  assert.ok(isOlder("1.9.0", "1.91.0") && isOlder("0.99.99", "1.0.0"));
+  assert.ok(!isOlder("1.91.0", "1.91.0") && !isOlder("1.100.1-insider", "1.91.0"));
+  assert.match(editorFault("1.70.2") ?? "", /1\.91\.0 or newer, and this is 1\.70\.2\. Update/);
+  assert.equal(editorFault("1.139.1"), undefined);
+});
+
+test("every fault of the binary names it and the setting", () => {
+  const messages = [
+    noBinary("/x", true, "there is no such file"),
+    noBinary("/x", false, "there is no such file"),
+    notFimble("/x", "ls (GNU coreutils) 9.1\nmore"),
+    otherVersion("/x", "0.0.9", "0.1.0") ?? "",
+  ];
+  for (const message of messages) assert.match(message, /\/x.*fimble\.server\.path/);
+  assert.match(messages[2] ?? "", /"ls \(GNU coreutils\) 9\.1"/);
+  assert.equal(otherVersion("/x", "0.1.0", "0.1.0"), undefined);
+  assert.match(keepsEnding("/x", 4), /4 times/);
+  assert.equal(versionIn("fimble 0.1.0\n"), "0.1.0");
+  assert.equal(versionIn("ls 9.1\n"), undefined);
+});
+
+test("the extension's own settings do not go to the server", () => {
+  assert.deepEqual(serverSettings({ server: { path: "/x" }, maxLines: 3, languages: { disabled: [] } }), {
+    maxLines: 3,
+    languages: { disabled: [] },
+  });
+});
+
+test("the statistics name what was counted", () => {
+  const page = statisticsPage({ state: "ready", version: "0.1.0", model: "m", provider: "CPU", requests: 1234, tokens: { decoded: 5 } });
+  assert.match(page, /\| requests \| 1,234 \|/);
+  assert.match(page, /\| tokens written \| 5 \|/);
+});

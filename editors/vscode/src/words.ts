@@ -1,0 +1,140 @@
+// What the extension tells the user, apart from the editor so that it can be tested alone. Must hold: each message says what
+// is wrong and what to do about it.
+
+/** The oldest editor that shows inline completions the way the client library asks for them. */
+export const OLDEST_EDITOR = "1.91.0";
+
+/** How the server is, as it says in `fimble/status`. */
+export interface ServerStatus {
+  state: "loading" | "ready" | "failed" | "disabled";
+  model?: string | null;
+  provider?: string | null;
+  reason?: string | null;
+  message?: string | null;
+  fraction?: number | null;
+}
+
+/** What the status bar shows. */
+export interface Shown {
+  icon: string;
+  text: string;
+  tooltip: string;
+  isError: boolean;
+}
+
+/** What is known when the status bar is drawn. */
+export interface Known {
+  /** None: the server does not run. */
+  status: ServerStatus | undefined;
+  /** Why it does not run, if that is known. */
+  fault: string | undefined;
+  /** Whether a suggestion is being computed, for long enough that somebody may wonder. */
+  isWorking: boolean;
+  /** Why there are no suggestions in the file that is shown, if that is so. */
+  disabledHere: string | undefined;
+}
+
+/** The status bar's item. */
+export function statusItem({ status, fault, isWorking, disabledHere }: Known): Shown {
+  const item = (icon: string, tooltip: string, text = "Fimble", isError = false): Shown => ({ icon, text, tooltip, isError });
+  if (fault) return item("error", fault, "Fimble", true);
+  if (!status) return item("loading~spin", "Fimble: the server is starting.");
+  switch (status.state) {
+    case "failed":
+      return item("error", `Fimble works without suggestions: ${status.reason ?? "the model could not be loaded."}`, "Fimble", true);
+    case "disabled":
+      return item("circle-slash", "Fimble: suggestions are off.");
+    case "loading": {
+      const part = typeof status.fraction === "number" ? ` ${Math.round(status.fraction * 100)} %` : "";
+      return item("loading~spin", `Fimble: ${status.message ?? "loading the model"}${part}`, `Fimble${part}`);
+    }
+    case "ready":
+      if (disabledHere) return item("circle-slash", `Fimble: ${disabledHere}`);
+      return item(isWorking ? "sync~spin" : "zap", `Fimble: ${status.model ?? "the model"} on ${status.provider ?? "this machine"}`);
+  }
+}
+
+/** Whether version `a` (like 1.91.0-insider) is older than `b`. */
+export function isOlder(a: string, b: string): boolean {
+  const numbers = (version: string) => version.split(/[.\-+]/).slice(0, 3).map((part) => Number.parseInt(part, 10) || 0);
+  const [left, right] = [numbers(a), numbers(b)];
+  for (let at = 0; at < 3; at++) {
+    const difference = (left[at] ?? 0) - (right[at] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
+
+/** What is wrong with this editor, if anything. */
+export function editorFault(version: string): string | undefined {
+  if (!isOlder(version, OLDEST_EDITOR)) return undefined;
+  return `Fimble needs VS Code ${OLDEST_EDITOR} or newer, and this is ${version}. Update the editor.`;
+}
+
+/** The binary is not there, or may not be run. */
+export function noBinary(path: string, isFromSetting: boolean, why: string): string {
+  const remedy = isFromSetting
+    ? "Correct the setting fimble.server.path, or clear it to use the server that the extension carries."
+    : "Install the extension's package for this platform, or set fimble.server.path to the path of a fimble binary.";
+  return `Fimble cannot start its server ${path}: ${why}. ${remedy}`;
+}
+
+/** The binary is something else. */
+export function notFimble(path: string, said: string): string {
+  const shown = said.trim().split("\n")[0]?.slice(0, 80) ?? "";
+  const what = shown ? `it said "${shown}"` : "it said nothing";
+  return `Fimble cannot use ${path} as its server: asked for its version, ${what}. Set fimble.server.path to the path of a fimble binary, or clear it.`;
+}
+
+/** The binary is of another version than the extension; none if they fit. */
+export function otherVersion(path: string, binary: string, extension: string): string | undefined {
+  if (binary === extension) return undefined;
+  return `Fimble's server ${path} is version ${binary}, the extension is ${extension}. Install both in the same version, or clear fimble.server.path to use the server that the extension carries.`;
+}
+
+/** The server keeps ending. */
+export function keepsEnding(path: string, times: number): string {
+  return `Fimble's server ${path} ended ${times} times within three minutes and is not started again. The log says why.`;
+}
+
+/** The version in what `fimble --version` prints; none if it is no fimble. */
+export function versionIn(output: string): string | undefined {
+  return /^fimble (\S+)\s*$/m.exec(output)?.[1];
+}
+
+/** The settings that go to the server: all but those of the extension itself. */
+export function serverSettings(section: Record<string, unknown>): Record<string, unknown> {
+  const { server: _, ...settings } = JSON.parse(JSON.stringify(section)) as Record<string, unknown>;
+  return settings;
+}
+
+/** Counters of `fimble.status` as a page. */
+export function statisticsPage(status: Record<string, unknown>): string {
+  const number = (key: string) => (typeof status[key] === "number" ? (status[key] as number).toLocaleString("en") : "0");
+  const tokens = (status["tokens"] ?? {}) as Record<string, number>;
+  const rows = [
+    ["requests", number("requests")],
+    ["suggestions shown", number("shown")],
+    ["answered without the model", number("withoutModel")],
+    ["accepted", number("accepted")],
+    ["dismissed", number("dismissed")],
+    ["superseded while typing", number("superseded")],
+    ["tokens read", (tokens["prefilled"] ?? 0).toLocaleString("en")],
+    ["tokens kept from before", (tokens["reused"] ?? 0).toLocaleString("en")],
+    ["tokens written", (tokens["decoded"] ?? 0).toLocaleString("en")],
+    ["open documents", number("documents")],
+  ];
+  const table = rows.map(([name, value]) => `| ${name} | ${value} |`).join("\n");
+  return [
+    "# Fimble since the server started",
+    "",
+    `Server ${String(status["version"])}, model ${String(status["model"])} on ${String(status["provider"] ?? "nothing")}: ${String(status["state"])}.`,
+    "",
+    "| what | count |",
+    "|---|---|",
+    table,
+    "",
+    "Counted in memory, written nowhere, sent nowhere.",
+    "",
+  ].join("\n");
+}
