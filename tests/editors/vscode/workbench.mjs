@@ -1,0 +1,293 @@
+// VS Code's workbench in a browser, with the packed extension: started for one test, driven by keys, read from the page and from
+// the disk. Must hold: every wait is for a condition; a test has folders, settings and a server of its own; nothing that is
+// started outlives it.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
+export const EDITORS = process.env.FIMBLE_EDITORS || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "fimble-editors");
+export const PICTURES = join(ROOT, "target/editors");
+const CODE_SERVER = join(EDITORS, "node_modules/code-server/out/node/entry.js");
+const RUNTIME_HOME = process.env.FIMBLE_HOME || join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "fimble");
+const { chromium } = createRequire(join(EDITORS, "package.json"))("playwright-core");
+
+/** Far beyond what anything takes, on a machine that does other things too. */
+export const PATIENCE = 120_000;
+
+/** Each test's package is the same; installing it takes a second. */
+const PACKAGE = process.env.FIMBLE_VSIX || join(PICTURES, "fimble-linux-x64.vsix");
+
+/** What keeps the workbench quiet; the suggestions are shown however sure the model is. */
+const SETTINGS = {
+  "chat.disableAIFeatures": true,
+  "workbench.secondarySideBar.defaultVisibility": "hidden",
+  "workbench.startupEditor": "none",
+  "workbench.tips.enabled": false,
+  "telemetry.telemetryLevel": "off",
+  "extensions.autoUpdate": false,
+  "extensions.autoCheckUpdates": false,
+  "git.enabled": false,
+  "security.workspace.trust.enabled": false,
+  "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
+  "editor.suggestOnTriggerCharacters": false,
+  "editor.wordBasedSuggestions": "off",
+  "editor.minimap.enabled": false,
+  "editor.accessibilitySupport": "off",
+  "files.autoSave": "off",
+  "fimble.minConfidence": 0,
+};
+
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
+/** Waits until `read` gives something true, and returns it. */
+export async function until(what, read, patience = PATIENCE) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const value = await read();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`this did not come: ${what}`);
+    await pause(20);
+  }
+}
+
+function freePort() {
+  return new Promise((settle, reject) => {
+    const server = createServer().on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => settle(port));
+    });
+  });
+}
+
+export class Workbench {
+  /**
+   * Starts one. `files`: names and texts of the folder that is opened; `settings`: the user's; `workspace`: the folder's own;
+   * `environment`: of the editor and so of our server.
+   */
+  static async start({ files = {}, settings = {}, workspace, environment = {}, withRuntime = true } = {}) {
+    const bench = new Workbench();
+    try {
+      await bench.#start(files, settings, workspace, environment, withRuntime);
+    } catch (error) {
+      await bench.close();
+      throw error;
+    }
+    return bench;
+  }
+
+  async #start(files, settings, workspace, environment, withRuntime) {
+    this.base = mkdtempSync(join(tmpdir(), "fimble-vscode-"));
+    for (const name of ["home", "user/User", "extensions", "folder", "fimble/state"]) mkdirSync(join(this.base, name), { recursive: true });
+    this.folder = join(this.base, "folder");
+    for (const [name, text] of Object.entries(files)) this.write(name, text);
+    if (workspace) this.write(".vscode/settings.json", JSON.stringify(workspace));
+    this.set(settings);
+    this.environment = {
+      PATH: process.env.PATH,
+      LANG: "C.UTF-8",
+      HOME: join(this.base, "home"),
+      EXTENSIONS_GALLERY: '{"serviceUrl":""}',
+      FIMBLE_HOME: join(this.base, "fimble"),
+      ...(withRuntime ? { FIMBLE_ONNXRUNTIME: runtime() } : {}),
+      ...environment,
+    };
+    const installed = this.#codeServer("--install-extension", PACKAGE, "--force");
+    if (installed.status !== 0) throw new Error(`the extension was not installed: ${installed.stdout}${installed.stderr}`);
+    this.port = await freePort();
+    this.log = "";
+    this.process = spawn(join(EDITORS, "bin/node"), [
+      CODE_SERVER, ...this.#folders(), "--bind-addr", `127.0.0.1:${this.port}`, "--auth", "none", "--disable-telemetry",
+      "--disable-update-check", "--disable-workspace-trust", "--disable-getting-started-override", "--disable-proxy",
+      "--ignore-last-opened",
+    ], { env: this.environment, stdio: ["ignore", "pipe", "pipe"] });
+    running.add(this.process);
+    for (const stream of [this.process.stdout, this.process.stderr]) stream.on("data", (data) => (this.log += data));
+    await until("the workbench's server", () => fetch(`http://127.0.0.1:${this.port}/healthz`).then(() => true, () => false));
+    this.context = await chromium.launchPersistentContext(join(this.base, "browser"), {
+      executablePath: process.env.FIMBLE_CHROMIUM || "/usr/bin/chromium",
+      headless: true,
+      viewport: { width: 1000, height: 640 },
+      args: [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+      ],
+    });
+    this.page = this.context.pages()[0];
+  }
+
+  #folders() {
+    return [
+      "--config", join(this.base, "code-server.yaml"), "--user-data-dir", join(this.base, "user"),
+      "--extensions-dir", join(this.base, "extensions"),
+    ];
+  }
+
+  /** Runs the editor's command line. */
+  #codeServer(...args) {
+    return spawnSync(join(EDITORS, "bin/node"), [CODE_SERVER, ...this.#folders(), ...args], { env: this.environment, encoding: "utf8" });
+  }
+
+  install(file) {
+    return this.#codeServer("--install-extension", file, "--force");
+  }
+
+  /** Writes the user's settings. */
+  set(settings) {
+    writeFileSync(join(this.base, "user/User/settings.json"), JSON.stringify({ ...SETTINGS, ...settings }));
+  }
+
+  path(name) {
+    return join(this.folder, name);
+  }
+
+  write(name, text) {
+    mkdirSync(dirname(this.path(name)), { recursive: true });
+    writeFileSync(this.path(name), text);
+  }
+
+  read(name) {
+    return readFileSync(this.path(name), "utf8");
+  }
+
+  /** Opens a file of the folder in a page, and waits until it can be typed into. */
+  async open(name, page = this.page) {
+    const file = `vscode-remote://127.0.0.1:${this.port}${this.path(name)}`;
+    const payload = encodeURIComponent(JSON.stringify([["openFile", file]]));
+    await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.folder)}&payload=${payload}`);
+    await page.locator(".monaco-editor .view-line").first().waitFor({ timeout: PATIENCE });
+    return new Window(this, page, name);
+  }
+
+  /** The same, with the server ready. */
+  async ready(name) {
+    const window = await this.open(name);
+    await window.status("zap");
+    return window;
+  }
+
+  /** Another window of the same editor. */
+  async openAnother(name) {
+    return this.open(name, await this.context.newPage());
+  }
+
+  /** What the server traced of its requests, oldest first. */
+  traces() {
+    const file = join(this.base, "fimble/state/requests.json");
+    return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).traces : [];
+  }
+
+  /** The server's processes. */
+  servers() {
+    const found = spawnSync("pgrep", ["-f", `${this.base}/extensions/.*/server/fimble lsp`], { encoding: "utf8" });
+    return found.stdout.split("\n").filter(Boolean).map(Number);
+  }
+
+  async close() {
+    await this.context?.close().catch(() => {});
+    if (this.process && this.process.exitCode === null) {
+      const gone = new Promise((settle) => this.process.once("exit", settle));
+      this.process.kill();
+      await gone;
+    }
+    running.delete(this.process);
+    // What ends may still write.
+    if (this.base) rmSync(this.base, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+}
+
+function runtime() {
+  if (process.env.FIMBLE_ONNXRUNTIME) return process.env.FIMBLE_ONNXRUNTIME;
+  const found = spawnSync("find", [join(RUNTIME_HOME, "runtime"), "-name", "libonnxruntime.so*", "-type", "f"], { encoding: "utf8" });
+  const library = found.stdout.split("\n").find(Boolean);
+  if (!library) throw new Error(`There is no ONNX Runtime in ${RUNTIME_HOME}: fimble setup installs it.`);
+  return library;
+}
+
+/** One window of the workbench. */
+export class Window {
+  constructor(bench, page, name) {
+    this.bench = bench;
+    this.page = page;
+    this.name = name;
+  }
+
+  /** Waits until the status bar's item has this icon. */
+  async status(icon) {
+    await this.page.locator(`.statusbar-item[id="fimble.fimble.fimble.status"] .codicon-${icon}`).first().waitFor({ state: "attached", timeout: PATIENCE });
+  }
+
+  async statusText() {
+    return this.page.locator('.statusbar-item[id="fimble.fimble.fimble.status"] a').first().getAttribute("aria-label");
+  }
+
+  /** Puts the cursor behind the last character. */
+  async toEnd() {
+    await this.page.locator(".monaco-editor .view-lines").first().click();
+    await this.page.keyboard.press("Control+End");
+  }
+
+  async type(text) {
+    await this.page.keyboard.type(text);
+  }
+
+  async press(key) {
+    await this.page.keyboard.press(key);
+  }
+
+  /** The suggestion as it is on the page, its lines apart; empty if there is none. */
+  async ghost() {
+    return this.page.evaluate(() => {
+      const plain = (node) => (node.textContent ?? "").replaceAll("\u00a0", " ").replaceAll("\u200b", "");
+      const first = [...document.querySelectorAll(".view-line .ghost-text-decoration, .view-line .ghost-text-decoration-preview")].map(plain);
+      const further = [...document.querySelectorAll(".suggest-preview-text .view-line, .suggest-preview-text .ghost-text")].map(plain);
+      return first.length + further.length ? [first.join(""), ...further].join("\n") : "";
+    });
+  }
+
+  /** Waits for a suggestion and returns it. */
+  async shown() {
+    return until("a suggestion on the page", () => this.ghost());
+  }
+
+  /** Waits until there is none. */
+  async hidden() {
+    await until("no suggestion on the page", async () => !(await this.ghost()));
+  }
+
+  /** Saves and returns what is on disk then. */
+  async saved() {
+    await this.press("Control+s");
+    await until("the file saved", async () => (await this.page.locator(".tab.dirty").count()) === 0);
+    return this.bench.read(this.name);
+  }
+
+  /** Runs a command by its title. */
+  async command(title) {
+    await this.press("F1");
+    const input = this.page.locator(".quick-input-widget input");
+    await input.waitFor({ timeout: PATIENCE });
+    await input.fill(`>${title}`);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().waitFor({ timeout: PATIENCE });
+    await this.press("Enter");
+  }
+
+  /** Waits for a message that holds this text. */
+  async message(text) {
+    const found = this.page.locator(".notifications-toasts .notification-list-item", { hasText: text });
+    await found.first().waitFor({ timeout: PATIENCE });
+    return found.first().innerText();
+  }
+
+  async picture(name) {
+    mkdirSync(PICTURES, { recursive: true });
+    await this.page.screenshot({ path: join(PICTURES, `vscode-${name}.png`) });
+  }
+}
