@@ -5,9 +5,11 @@
 
 mod acceptance;
 mod accounting;
+mod actions;
 mod ahead;
 mod answers;
 mod bad_input;
+mod chatting;
 mod documents;
 mod interleaving;
 mod keeping;
