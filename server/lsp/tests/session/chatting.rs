@@ -148,6 +148,6 @@ pub fn chat_client(model: Arc<dyn Model>, capabilities: &Value) -> Client {
     let client = Client::start(options_for(model)).unwrap();
     client.initialize(capabilities, &Value::Null).unwrap();
     wait_for_state(&client, "ready");
-    client.take_messages();
+    let _ = client.take_messages();
     client
 }
