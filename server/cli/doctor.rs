@@ -8,7 +8,7 @@ use std::sync::Arc;
 use console::Style;
 use fimble_engine::provider_is_here;
 use fimble_lsp::client::InlineTrigger;
-use fimble_lsp::{Decision, ModelSettings};
+use fimble_lsp::{Decision, ModelSettings, RequestTrace};
 use fimble_model::{Model, Provider};
 use fimble_store::RuntimeStore;
 use indicatif::HumanBytes;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::editors::{self, Editor};
 use super::loader;
-use super::local_server::LocalServer;
+use super::local_server::{Answer, LocalServer};
 use super::progress::colours_wanted;
 
 /// Arguments of `fimble doctor`.
@@ -149,28 +149,32 @@ fn check_completion(report: &mut Report, model: Option<&str>, provider: Provider
     });
     match tried {
         Err(error) => report.fault("completion", &format!("{error:#}"), "Run it again with FIMBLE_LOG=debug"),
-        Ok((answer, trace)) => match (&answer.item, &trace.decision) {
-            (Some(item), _) => {
-                let text = item.insert_text.lines().next().unwrap_or("").to_owned();
-                let elapsed = answer.elapsed.as_secs_f64() * 1e3;
-                report
-                    .good("completion", &format!("`return ` was completed with `{text}` in {elapsed:.1} ms"));
+        Ok((answer, trace)) => {
+            if !trace.limits.is_empty() {
+                report.good("budget", &trace.limits);
             }
-            (None, Decision::Nothing { reason, sentence }) if reason == "failed" => {
-                report.fault(
-                    "completion",
-                    sentence,
-                    "`fimble bench` and `fimble model verify` narrow it down",
-                );
-            }
-            (None, decision) => {
-                let why = match decision {
-                    Decision::Nothing { sentence, .. } => sentence.as_str(),
-                    _ => "no reason was given",
-                };
-                report.warning("completion", &format!("the model answered, but nothing was shown: {why}"));
-            }
-        },
+            check_answer(report, &answer, &trace);
+        }
+    }
+}
+
+fn check_answer(report: &mut Report, answer: &Answer, trace: &RequestTrace) {
+    match (&answer.item, &trace.decision) {
+        (Some(item), _) => {
+            let text = item.insert_text.lines().next().unwrap_or("").to_owned();
+            let elapsed = answer.elapsed.as_secs_f64() * 1e3;
+            report.good("completion", &format!("`return ` was completed with `{text}` in {elapsed:.1} ms"));
+        }
+        (None, Decision::Nothing { reason, sentence }) if reason == "failed" => {
+            report.fault("completion", sentence, "`fimble bench` and `fimble model verify` narrow it down");
+        }
+        (None, decision) => {
+            let why = match decision {
+                Decision::Nothing { sentence, .. } => sentence.as_str(),
+                _ => "no reason was given",
+            };
+            report.warning("completion", &format!("the model answered, but nothing was shown: {why}"));
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fimble_engine::{Engine, EngineOptions, ModelSource};
+use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_lsp::{LoadProgress, ModelLoader, ModelSettings};
 use fimble_model::{LoadError, Model};
 use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelStore, RuntimeStore, StoreError, bundled_model};
@@ -41,6 +41,7 @@ pub fn load(settings: &ModelSettings) -> Result<Engine, LoadError> {
     let options = EngineOptions {
         provider: settings.provider,
         threads: settings.threads,
+        speculation: if settings.without_guesses { Speculation::Never } else { Speculation::Auto },
         kv_bytes: settings.kv_megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20)),
         ..EngineOptions::default()
     };

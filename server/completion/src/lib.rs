@@ -7,6 +7,7 @@
 
 mod agreement;
 mod brackets;
+mod budget;
 mod context;
 mod finish;
 mod gate;
@@ -24,6 +25,7 @@ mod surroundings;
 mod window;
 
 pub use agreement::agrees;
+pub use budget::Allotment;
 pub use context::{Context, ContextPiece};
 pub use finish::{FilterStep, Finished, Suggestion, finish};
 pub use gate::gate;

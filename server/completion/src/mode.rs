@@ -5,7 +5,7 @@ use fimble_syntax::{Language, Region};
 
 use crate::input::Cursor;
 use crate::lines::{is_blank, line_head, opens_block, text_line_above};
-use crate::{CursorInput, MultiLine};
+use crate::{CompletionSettings, CursorInput, MultiLine};
 
 /// How many lines a suggestion may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,9 +22,9 @@ pub(crate) fn choose(
     cursor: &Cursor,
     text_right: bool,
     region: Region,
-    setting: MultiLine,
+    settings: &CompletionSettings,
 ) -> (Mode, &'static str) {
-    if setting == MultiLine::Never {
+    if settings.multi_line == MultiLine::Never {
         return (Mode::SingleLine, "several lines are off in the settings");
     }
     if text_right {
@@ -35,9 +35,19 @@ pub(crate) fn choose(
         Region::Comment => return (Mode::SingleLine, "inside of a comment"),
         Region::Code => {}
     }
-    if setting == MultiLine::Always {
+    if settings.multi_line == MultiLine::Always {
         return (Mode::MultiLine, "always several lines, by the settings");
     }
+    match by_code(input, cursor) {
+        (Mode::MultiLine, _) if !settings.allotment.several_lines => {
+            (Mode::SingleLine, "several lines take longer than the time budget on this machine")
+        }
+        chosen => chosen,
+    }
+}
+
+/// What the code at the cursor asks for.
+fn by_code(input: &CursorInput<'_>, cursor: &Cursor) -> (Mode, &'static str) {
     // The tree knows the buffer, not the selected item; with one, the line is not blank and opens nothing yet.
     if cursor.selected.is_empty()
         && input.tree.is_some_and(|tree| tree.block_is_open_and_empty(input.text, cursor.rest_start))

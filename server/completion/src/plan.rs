@@ -7,6 +7,7 @@ use fimble_model::fim::{FimParts, Snippet};
 use fimble_model::{GenerateOptions, ModelInfo, Observer, Piece, Prompt, Sampling};
 
 use crate::brackets::is_only_auto_closed;
+use crate::budget::MOST_PROMPT_TOKENS;
 use crate::input::Cursor;
 use crate::lines::is_blank;
 use crate::surroundings::Surroundings;
@@ -66,7 +67,8 @@ pub fn plan(
     count_tokens: &dyn Fn(&str) -> usize,
 ) -> Result<Plan, Refusal> {
     let cursor = Cursor::resolve(input)?;
-    let max_new_tokens = settings.max_new_tokens.clamp(1, (model.context_length / 2).max(1));
+    let max_new_tokens = settings.max_new_tokens.unwrap_or(settings.allotment.new_tokens);
+    let max_new_tokens = max_new_tokens.clamp(1, (model.context_length / 2).max(1));
     let max_prompt_tokens = prompt_budget(settings, model, max_new_tokens)?;
 
     let path_tokens = count_tokens(input.path);
@@ -87,7 +89,7 @@ pub fn plan(
         window::choose(input, &cursor, template.is_some().then_some(suffix_start), budget, count_tokens);
 
     let region = input.region();
-    let (mode, mode_reason) = mode::choose(input, &cursor, text_right, region, settings.multi_line);
+    let (mode, mode_reason) = mode::choose(input, &cursor, text_right, region, settings);
     let below_is_whole = suffix.range.end >= input.text.len();
     let surroundings = Surroundings::take(input, &cursor, &prefix.lines, &suffix.text, below_is_whole);
 
@@ -172,15 +174,16 @@ pub fn plan(
 
 /// How many tokens a prompt may have.
 ///
-/// Without a setting: 1024, since a longer prompt costs more time than it adds on the machines this is for, and 512 for
-/// models of a short context (2048 or less), which have mostly seen sequences of that length in training, and are small
-/// because the machine or the patience is.
+/// Without a setting: what is allotted, 1024 at most, since a longer prompt costs more time than it adds on the machines this
+/// is for, and 512 for models of a short context (2048 or less), which have mostly seen sequences of that length in training,
+/// and are small because the machine or the patience is.
 fn prompt_budget(
     settings: &CompletionSettings,
     model: &ModelInfo,
     max_new_tokens: usize,
 ) -> Result<usize, Refusal> {
-    let default = if model.context_length <= 2048 { 512 } else { 1024 };
+    let default = if model.context_length <= 2048 { 512 } else { MOST_PROMPT_TOKENS };
+    let default = default.min(settings.allotment.prompt_tokens);
     let room = model.context_length.saturating_sub(max_new_tokens + RESERVE_TOKENS);
     let budget = settings.max_prompt_tokens.unwrap_or(default).min(room);
     if budget < MIN_PROMPT_TOKENS {

@@ -1,5 +1,7 @@
 //! What a user can choose about suggestions. Must hold: the defaults are what somebody meets who has set nothing.
 
+use crate::Allotment;
+
 /// When a suggestion may have several lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MultiLine {
@@ -19,10 +21,12 @@ pub struct CompletionSettings {
     pub multi_line: MultiLine,
     /// At most this many lines with text; at least 1.
     pub max_lines: usize,
-    /// At most this many tokens are generated.
-    pub max_new_tokens: usize,
-    /// At most this many tokens are read; none: chosen by the model's context.
+    /// At most this many tokens are generated; none: what the allotment says.
+    pub max_new_tokens: Option<usize>,
+    /// At most this many tokens are read; none: chosen by the model's context and the allotment.
     pub max_prompt_tokens: Option<usize>,
+    /// What fits into the time that somebody waits.
+    pub allotment: Allotment,
     /// A suggestion is shown only if the geometric mean of its tokens' probabilities is at least this, 0 to 1. 0 shows
     /// everything.
     pub min_confidence: f32,
@@ -43,8 +47,9 @@ impl Default for CompletionSettings {
         Self {
             multi_line: MultiLine::Auto,
             max_lines: 8,
-            max_new_tokens: 64,
+            max_new_tokens: None,
             max_prompt_tokens: None,
+            allotment: Allotment::default(),
             // Measured with the bundled model on lines cut at random, mostly inside a word: of what is above 0.5, seven in
             // ten begin with the right word and a third is the line to the letter; it holds 93 % of the exact ones and
             // hides 57 % of all.

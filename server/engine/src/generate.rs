@@ -28,8 +28,6 @@ pub(crate) struct Task<'a> {
     pub(crate) stopped: &'a dyn Fn() -> bool,
     /// Most tokens of the prompt that are evaluated at once, so that it is asked often enough.
     pub(crate) chunk: usize,
-    /// Lets other work use the evaluator, between chunks and tokens, and says whether any did.
-    pub(crate) let_pass: &'a dyn Fn(&mut Evaluator) -> bool,
 }
 
 /// Generates. The times of waiting and of tokenising are the caller's to add.
@@ -40,7 +38,7 @@ pub(crate) fn generate(
 ) -> Result<Generation, ModelError> {
     let mut usage = Usage { prompt_tokens: task.prompt.tokens.len(), ..Usage::default() };
     let started = Instant::now();
-    let slot = match prefill(evaluator, &task.prompt.tokens, &task, &mut usage)? {
+    let slot = match prefill(evaluator, &task, &mut usage)? {
         Prefilled::Done(slot) => slot,
         Prefilled::Stopped => {
             usage.prefill = started.elapsed();
@@ -66,17 +64,17 @@ pub(crate) fn generate(
         sampler,
         stream,
         tokens: Vec::new(),
-        chosen: Vec::new(),
-        usage: &mut usage,
+        n_decoded: 0,
         task,
     };
     let stop = decoding.run()?;
     decoding.passes.finish(decoding.evaluator).map_err(ModelError::Engine)?;
     let stop = decoding.show_rest(stop);
-    let Decoding { stream, passes, mut tokens, .. } = decoding;
+    let Decoding { stream, passes, mut tokens, n_decoded, .. } = decoding;
     (usage.drafted_tokens, usage.accepted_tokens) = passes.n_drafted_and_accepted();
     let text = stream.into_shown();
     clamp_to_text(&mut tokens, text.len());
+    usage.decoded_tokens = n_decoded;
     usage.decode = started.elapsed();
     Ok(Generation { text, tokens, stop, usage })
 }
@@ -87,34 +85,25 @@ enum Prefilled {
     Stopped,
 }
 
-/// Evaluates what is not in the cache yet. Other work that passes meanwhile may have taken the slot, or emptied it: then
-/// what it held is read again.
-fn prefill(
-    evaluator: &mut Evaluator,
-    prompt: &[TokenId],
-    task: &Task<'_>,
-    usage: &mut Usage,
-) -> Result<Prefilled, ModelError> {
+fn prefill(evaluator: &mut Evaluator, task: &Task<'_>, usage: &mut Usage) -> Result<Prefilled, ModelError> {
+    let (prompt, stopped) = (&task.prompt.tokens[..], task.stopped);
     check_prompt(evaluator, prompt)?;
-    if (task.stopped)() {
+    if stopped() {
         return Ok(Prefilled::Stopped);
     }
-    (task.let_pass)(evaluator);
+    let (slot, n_reused) = evaluator.take(prompt).map_err(ModelError::Engine)?;
+    usage.reused_tokens = n_reused;
     let chunk = evaluator.chunk().min(task.chunk).max(1);
-    let (mut slot, mut n_read) = evaluator.take(prompt).map_err(ModelError::Engine)?;
-    usage.reused_tokens = usage.reused_tokens.max(n_read);
-    while n_read < prompt.len() {
-        if (task.stopped)() {
+    let mut rest = &prompt[n_reused..];
+    while !rest.is_empty() {
+        if stopped() {
             return Ok(Prefilled::Stopped);
         }
-        if (task.let_pass)(evaluator) {
-            (slot, n_read) = evaluator.take(prompt).map_err(ModelError::Engine)?;
-        }
-        let (now, later) = prompt[n_read..].split_at(chunk.min(prompt.len() - n_read));
+        let (now, later) = rest.split_at(chunk.min(rest.len()));
         let wanted = if later.is_empty() { Wanted::Last } else { Wanted::Nothing };
         evaluator.evaluate(slot, now, wanted).map_err(ModelError::Engine)?;
         usage.prefilled_tokens += now.len();
-        n_read += now.len();
+        rest = later;
     }
     Ok(Prefilled::Done(slot))
 }
@@ -144,9 +133,7 @@ struct Decoding<'a> {
     sampler: Sampler,
     stream: TextStream,
     tokens: Vec<GeneratedToken>,
-    /// All tokens that were chosen, those that healing forced included.
-    chosen: Vec<TokenId>,
-    usage: &'a mut Usage,
+    n_decoded: usize,
     task: Task<'a>,
 }
 
@@ -159,7 +146,7 @@ impl Decoding<'_> {
             return Ok(StopReason::MaxTokens);
         }
         loop {
-            if (self.task.stopped)() || !self.let_pass()? {
+            if (self.task.stopped)() {
                 return Ok(StopReason::Cancelled);
             }
             let forced = healer.allowed(vocabulary);
@@ -169,7 +156,7 @@ impl Decoding<'_> {
                 self.evaluator.clear(self.slot);
                 return Err(ModelError::Engine("the model computed no usable number".to_owned()));
             };
-            self.usage.decoded_tokens += 1;
+            self.n_decoded += 1;
             if ends(&self.task, id) {
                 return Ok(StopReason::EndToken(id));
             }
@@ -199,23 +186,6 @@ impl Decoding<'_> {
             let n_wanted = self.task.options.max_new_tokens - self.tokens.len();
             let ends = |id| ends(&self.task, id);
             self.passes.advance(self.evaluator, id, n_wanted, ends).map_err(ModelError::Engine)?;
-            self.chosen.push(id);
-        }
-    }
-
-    /// Lets other work pass, and finds the way back to where this generation was. False if it was stopped on that way.
-    fn let_pass(&mut self) -> Result<bool, ModelError> {
-        if !(self.task.let_pass)(self.evaluator) {
-            return Ok(true);
-        }
-        let read: Vec<TokenId> = self.task.prompt.tokens.iter().chain(&self.chosen).copied().collect();
-        match prefill(self.evaluator, &read, &self.task, self.usage)? {
-            Prefilled::Done(slot) => {
-                self.slot = slot;
-                self.passes.go_on(self.evaluator, slot);
-                Ok(true)
-            }
-            Prefilled::Stopped => Ok(false),
         }
     }
 

@@ -213,8 +213,7 @@ pub(crate) fn data_files(source: &ModelSource, onnx_file: &str) -> Vec<String> {
     listed.filter(|file| file != name && file.starts_with(name)).map(beside).collect()
 }
 
-/// A JSON file; none if there is no such file.
-pub(crate) fn read_json(source: &ModelSource, file: &str) -> Result<Option<Value>, LoadError> {
+fn read_json(source: &ModelSource, file: &str) -> Result<Option<Value>, LoadError> {
     if !source.has(file) {
         return Ok(None);
     }
@@ -237,7 +236,7 @@ fn first_number(config: &Value, keys: &[&str]) -> Option<usize> {
 }
 
 /// A token is written as its text or as an object with the text in `content`.
-pub(crate) fn token_text(value: &Value) -> Option<String> {
+fn token_text(value: &Value) -> Option<String> {
     text(value).or_else(|| text(&value["content"]))
 }
 

@@ -3,7 +3,6 @@
 
 mod agreement;
 mod cache;
-mod chat;
 mod faults;
 mod healing;
 mod onnx_edit;

@@ -16,6 +16,7 @@ use fimble_model::{
 use fimble_syntax::{Language, ParseBudget, ParseStopped, SyntaxTree};
 use fimble_workspace::{Related, Workspace, block_of, lines_around};
 
+use crate::allotment::pace;
 use crate::event::{Event, EventSender};
 use crate::panics::contain;
 use crate::parse_job::{ParseInput, parse_for_request, parse_unseen};
@@ -210,6 +211,12 @@ fn compute(
         Mode::SingleLine => "a single line",
         Mode::MultiLine => "several lines",
     };
+    trace.limits = format!(
+        "{} tokens to read and {} to produce; {}",
+        plan.context.max_prompt_tokens,
+        plan.options.max_new_tokens,
+        pace(model.speeds(), settings.budget_ms)
+    );
     trace.mode = format!("{mode}: {}", plan.context.mode_reason);
     trace.pieces = plan
         .context
@@ -277,6 +284,8 @@ fn note_generation(generation: &Generation, trace: &mut RequestTrace) {
         reused: usage.reused_tokens,
         prefilled: usage.prefilled_tokens,
         decoded: usage.decoded_tokens,
+        drafted: usage.drafted_tokens,
+        accepted: usage.accepted_tokens,
     };
     trace.times.queue += micros(usage.queue);
     trace.times.tokenize = micros(usage.tokenize);

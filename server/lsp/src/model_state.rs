@@ -21,6 +21,8 @@ pub struct ModelSettings {
     pub provider: Provider,
     /// Memory for keys and values in MB; none lets the engine choose.
     pub kv_megabytes: Option<usize>,
+    /// Whether no tokens are guessed.
+    pub without_guesses: bool,
 }
 
 impl ModelSettings {
@@ -106,19 +108,26 @@ pub(crate) fn start_loading(
     Ok(())
 }
 
-/// The first pass through a model pays for memory and kernels that later ones find ready. Nobody waits for this one.
+/// Code to measure the speed of a model with: long enough that reading it takes a whole part of a prompt.
+const WARM_UP_TEXT: &str = "fn sum(values: &[u64]) -> u64 {\n    let mut sum = 0;\n    for value in values {\n        \
+    sum += value;\n    }\n    sum\n}\n\nfn mean(values: &[u64]) -> Option<u64> {\n    let n = values.len();\n    ";
+
+/// The first pass through a model pays for memory and kernels that later ones find ready. Nobody waits for this one. A second
+/// round tells how fast the model is here.
 fn warm(model: &dyn Model) {
-    let mut prompt = Prompt::default();
-    prompt.push_text("\n");
-    let options = GenerateOptions { max_new_tokens: 1, ..GenerateOptions::default() };
-    let request = GenerateRequest { prompt, options, priority: Priority::Idle };
-    let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
-    let outcome = contain(|| model.generate(request, &CancelToken::new(), observer));
-    // Nothing to warn of: a client that leaves at once ends the engine under it, and whatever is wrong with the model is
-    // told by the first request.
-    match outcome {
-        Some(Ok(_)) => {}
-        Some(Err(error)) => tracing::debug!(%error, "the model was not warmed up"),
-        None => tracing::debug!("the warm-up of the model panicked"),
+    for (text, max_new_tokens) in [("\n", 1), (WARM_UP_TEXT, 8)] {
+        let mut prompt = Prompt::default();
+        prompt.push_text(text);
+        let options = GenerateOptions { max_new_tokens, ..GenerateOptions::default() };
+        let request = GenerateRequest { prompt, options, priority: Priority::Idle };
+        let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
+        let outcome = contain(|| model.generate(request, &CancelToken::new(), observer));
+        // Nothing to warn of: a client that leaves at once ends the engine under it, and whatever is wrong with the model is
+        // told by the first request.
+        match outcome {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => tracing::debug!(%error, "the model was not warmed up"),
+            None => tracing::debug!("the warm-up of the model panicked"),
+        }
     }
 }

@@ -10,8 +10,8 @@ use serde_json::json;
 use tower_lsp_server::gen_lsp_types::MessageType;
 use tower_lsp_server::jsonrpc::Error;
 
-use crate::actions::{self, Actions};
 use crate::ahead::Ahead;
+use crate::allotment::AllottedFor;
 use crate::answers;
 use crate::capabilities::ClientFacts;
 use crate::documents::Documents;
@@ -25,7 +25,6 @@ use crate::requests::Requests;
 use crate::server::{Ended, ServerOptions};
 use crate::settings::{Settings, SettingsLayers, SettingsProblem};
 use crate::shown::ShownSuggestion;
-use crate::shown_documents::ShownDocuments;
 use crate::status::{self, ToldStatus};
 use crate::suggest;
 use crate::trace::TokenCounts;
@@ -60,6 +59,8 @@ pub(crate) struct Counters {
     pub(crate) n_tokens_reused: usize,
     pub(crate) n_tokens_prefilled: usize,
     pub(crate) n_tokens_decoded: usize,
+    pub(crate) n_tokens_drafted: usize,
+    pub(crate) n_tokens_accepted: usize,
 }
 
 impl Counters {
@@ -69,6 +70,8 @@ impl Counters {
         self.n_tokens_reused += tokens.reused;
         self.n_tokens_prefilled += tokens.prefilled;
         self.n_tokens_decoded += tokens.decoded;
+        self.n_tokens_drafted += tokens.drafted;
+        self.n_tokens_accepted += tokens.accepted;
     }
 }
 
@@ -82,6 +85,8 @@ pub(crate) struct Session {
     pub(crate) settings: Arc<Settings>,
     /// Tells suggestions that were made under other settings, or by another model.
     pub(crate) settings_key: u64,
+    /// The document and line that was asked about last: what fits the time budget changes between lines only.
+    pub(crate) allotted_for: Option<AllottedFor>,
     shown_problems: Vec<SettingsProblem>,
     notices: Notices,
     /// Messages for the user that wait until the client may be told.
@@ -99,8 +104,6 @@ pub(crate) struct Session {
     pub(crate) status: ToldStatus,
     pub(crate) completions: Workers,
     pub(crate) ahead: Ahead,
-    pub(crate) actions: Actions,
-    pub(crate) shown: ShownDocuments,
     pub(crate) parses: Workers,
     pub(crate) index: WorkspaceIndex,
     pub(crate) traces: TraceRing,
@@ -120,6 +123,7 @@ impl Session {
             layers: SettingsLayers::default(),
             settings: Arc::default(),
             settings_key: 0,
+            allotted_for: None,
             shown_problems: Vec::new(),
             notices: Notices::default(),
             early_messages: options.notice.iter().map(|text| (MessageType::Warning, text.clone())).collect(),
@@ -136,8 +140,6 @@ impl Session {
             parses: Workers::new("fimble-parse", 1),
             index: WorkspaceIndex::new(),
             ahead: Ahead::new(),
-            actions: Actions::new(),
-            shown: ShownDocuments::default(),
             traces: TraceRing::new(options.trace_sink.clone()),
             counters: Counters::default(),
             change_turns: TurnTimes::default(),
@@ -157,13 +159,12 @@ impl Session {
                 Notification::DidChange(params) => handlers::did_change::handle(self, params),
                 Notification::UnreadableChange { uri } => handlers::did_change::unreadable(self, &uri),
                 Notification::DidClose(params) => handlers::did_close::handle(self, &params),
-                Notification::CancelProgress(params) => actions::cancel_token(self, &params.token),
                 Notification::DidSave(params) => handlers::did_save::handle(self, &params),
                 Notification::DidChangeConfiguration(params) => {
                     handlers::did_change_configuration::handle(self, &params);
                 }
             },
-            Event::Request { id, reply, .. } if self.requests.contains(&id) || self.actions.contains(&id) => {
+            Event::Request { id, reply, .. } if self.requests.contains(&id) => {
                 let _ = reply.send(Err(Error::invalid_request()));
             }
             Event::Request { id, request, reply } => match request {
@@ -172,15 +173,9 @@ impl Session {
                 }
                 Request::Completion(params) => handlers::completion::handle(self, id, &params, reply),
                 Request::ExecuteCommand(params) => handlers::execute_command::handle(self, &params, reply),
-                Request::CodeAction(params) => handlers::code_action::handle(self, &params, reply),
-                Request::ResolveCodeAction(action) => {
-                    handlers::code_action_resolve::handle(self, id, action, reply);
-                }
             },
             Event::Cancel(id) => handlers::cancel_request::handle(self, &id),
             Event::Configuration(value) => handlers::did_change_configuration::pulled(self, &value),
-            Event::ActionProgressAccepted { serial } => actions::progress_accepted(self, serial),
-            Event::Acted { serial, news } => actions::reported(self, serial, news),
             Event::ProgressAccepted { serial } => self.progress_accepted(serial),
             Event::Load { serial, report } => self.load_reported(serial, report),
             Event::Parsed { document, revision, tree } => {
@@ -205,12 +200,10 @@ impl Session {
     pub(crate) fn end(mut self) -> Ended {
         self.answer_all_cancelled();
         self.traces.end();
-        self.shown.remove_files();
         if self.is_shut_down { Ended::Properly } else { Ended::Abruptly }
     }
 
     fn answer_all_cancelled(&mut self) {
-        actions::cancel_all(self);
         for pending in self.requests.take_all() {
             answers::cancelled(self, pending, "the server is shutting down");
         }
@@ -229,7 +222,8 @@ impl Session {
 
     /// Applies what the layers of settings say now. A change of the model loads the new one.
     pub(crate) fn apply_settings(&mut self) {
-        let (settings, problems) = self.layers.resolve();
+        let (mut settings, problems) = self.layers.resolve();
+        settings.completion.allotment = self.settings.completion.allotment;
         // A mistake is not told again with every change of another setting.
         let news = problems.iter().filter(|problem| !self.shown_problems.contains(problem));
         self.early_messages.extend(news.map(|problem| (MessageType::Warning, format!("Fimble: {problem}"))));
@@ -255,6 +249,7 @@ impl Session {
         if is_new {
             self.ahead.stop();
             self.settings_key += 1;
+            self.allotted_for = None;
         }
         if needs_load {
             self.load_model();
@@ -285,17 +280,13 @@ impl Session {
         }
     }
 
-    /// The model that answers messages, if it can.
-    pub(crate) fn chat(&self) -> &ModelState {
-        &self.model
-    }
-
     /// Loads the model of the settings, in the place of what is there.
     pub(crate) fn load_model(&mut self) {
         self.load_serial += 1;
         let serial = self.load_serial;
         self.visible_load = None;
         self.settings_key += 1;
+        self.forget_allotment();
         self.ahead.stop();
         self.status.progress = None;
         let replaced = std::mem::replace(&mut self.model, ModelState::Loading);

@@ -24,6 +24,9 @@ pub(crate) const SECTION: &str = "fimble";
 /// Documents over this size in bytes get no suggestions, if the user says nothing else.
 const MAX_FILE_BYTES: usize = 10_000_000;
 
+/// How long a suggestion may take in milliseconds, if the user says nothing else: longer than that nobody waits while typing.
+const BUDGET_MS: usize = 250;
+
 /// A choice that can be left to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoAlwaysNever {
@@ -82,6 +85,8 @@ pub struct Settings {
     pub disabled_languages: Vec<String>,
     /// What the completion of one place needs.
     pub completion: CompletionSettings,
+    /// How long a suggestion may take in milliseconds.
+    pub budget_ms: usize,
     /// Which model computes, on what, with how many threads and how large a cache.
     pub model: ModelSettings,
     /// Whether `textDocument/completion` answers with suggestions; auto means for clients that cannot show inline
@@ -104,6 +109,7 @@ impl Default for Settings {
                 max_file_bytes: MAX_FILE_BYTES,
                 ..CompletionSettings::default()
             },
+            budget_ms: BUDGET_MS,
             model: ModelSettings::default(),
             completion_answers: AutoAlwaysNever::Auto,
             look_ahead: AutoAlwaysNever::Auto,

@@ -206,6 +206,7 @@ pub(crate) fn new_trace(session: &Session, ask: &Ask) -> RequestTrace {
         model: String::new(),
         provider: String::new(),
         template: String::new(),
+        limits: String::new(),
         times: StepTimes::default(),
         stop: String::new(),
         filters: Vec::new(),
@@ -286,10 +287,11 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
     else {
         return answers::changed(session, Arrived { id, reply, trace, received });
     };
-    session.ahead.give_way();
+    let (model, line) = (Arc::clone(model), document.text().line_of(place.offset));
     let snapshot = document.snapshot(max_file_bytes);
+    session.ahead.give_way();
+    session.allot(place.document, line);
     let cancel = CancelToken::new();
-    let model = Arc::clone(model);
     let so_far: Arc<Mutex<String>> = Arc::default();
     let running = Running {
         text: snapshot.text.clone(),

@@ -102,6 +102,12 @@ pub struct TokenCounts {
     pub prefilled: usize,
     /// Tokens produced.
     pub decoded: usize,
+    /// Tokens that were guessed and verified together with the one before them.
+    #[serde(default)]
+    pub drafted: usize,
+    /// Of them, those that were right.
+    #[serde(default)]
+    pub accepted: usize,
 }
 
 /// Time of each step in microseconds.
@@ -169,6 +175,9 @@ pub struct RequestTrace {
     pub provider: String,
     /// Name of the fill-in-the-middle template; empty if none took part.
     pub template: String,
+    /// What the request could have at most, and how fast the model was; empty if nothing was planned.
+    #[serde(default)]
+    pub limits: String,
     /// Time of each step.
     pub times: StepTimes,
     /// Why the model stopped; empty if it did not run.
@@ -198,6 +207,7 @@ impl RequestTrace {
         self.model = work.model;
         self.provider = work.provider;
         self.template = work.template;
+        self.limits = work.limits;
         self.times = work.times;
         self.stop = work.stop;
         self.filters = work.filters;

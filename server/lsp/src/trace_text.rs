@@ -94,13 +94,23 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
             .collect();
         rows.push(("context", pieces.join(", ")));
     }
+    if !trace.limits.is_empty() {
+        rows.push(("limits", trace.limits.clone()));
+    }
     let tokens = trace.tokens;
     if tokens.prompt > 0 {
         rows.push((
             "tokens",
             format!(
-                "{} in the prompt: {} reused, {} evaluated; {} produced",
-                tokens.prompt, tokens.reused, tokens.prefilled, tokens.decoded
+                "{} in the prompt: {} reused, {} evaluated; {} produced{}",
+                tokens.prompt,
+                tokens.reused,
+                tokens.prefilled,
+                tokens.decoded,
+                match tokens.drafted {
+                    0 => String::new(),
+                    drafted => format!(", {} of {drafted} guesses right", tokens.accepted),
+                }
             ),
         ));
     }

@@ -108,6 +108,8 @@ pub fn play(server: &LocalServer, script: &Script, speed: Speed) -> anyhow::Resu
         reused: after.tokens.reused - before.tokens.reused,
         prefilled: after.tokens.prefilled - before.tokens.prefilled,
         decoded: after.tokens.decoded - before.tokens.decoded,
+        drafted: after.tokens.drafted - before.tokens.drafted,
+        accepted: after.tokens.accepted - before.tokens.accepted,
     };
     Ok(Played { answers, tokens })
 }
@@ -283,6 +285,8 @@ impl Status {
                 reused: count("reused")?,
                 prefilled: count("prefilled")?,
                 decoded: count("decoded")?,
+                drafted: count("drafted")?,
+                accepted: count("accepted")?,
             },
         })
     }

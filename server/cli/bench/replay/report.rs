@@ -61,6 +61,9 @@ struct TokenFigures {
     prefilled: usize,
     reused: usize,
     decoded: usize,
+    /// Tokens that were guessed and verified, and those that were right.
+    drafted: usize,
+    accepted: usize,
     /// Of the decoded ones, those of answers that were superseded or showed nothing.
     wasted: usize,
 }
@@ -182,10 +185,11 @@ impl Report {
                 figures.tokens_decoded,
             );
         }
-        let TokenFigures { prefilled, reused, decoded, wasted } = self.tokens;
+        let TokenFigures { prefilled, reused, decoded, drafted, accepted, wasted } = self.tokens;
         outln!(
             "\ntokens: {prefilled} read, {reused} reused, {decoded} decoded, of which {wasted} were wasted"
         );
+        outln!("guessed: {drafted} tokens, of which {accepted} were right");
         outln!("tokens read per key on one line, median: {}", self.tokens_read_per_key);
         outln!(
             "answered before the next key: {:.1} %; with a suggestion: {:.1} %",
@@ -220,6 +224,8 @@ impl TokenFigures {
             figures.prefilled += session.tokens.prefilled;
             figures.reused += session.tokens.reused;
             figures.decoded += session.tokens.decoded;
+            figures.drafted += session.tokens.drafted;
+            figures.accepted += session.tokens.accepted;
             let shown = session.answers.iter().filter(|answer| answer.is_shown());
             let useful: usize = shown.map(|answer| answer.trace.tokens.decoded).sum();
             figures.wasted += session.tokens.decoded.saturating_sub(useful);

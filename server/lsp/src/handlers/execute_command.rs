@@ -1,11 +1,12 @@
 //! `workspace/executeCommand`: what a request did and why, the state of the server, and what became of suggestions.
 
+use fimble_model::Speeds;
 use serde_json::{Value, json};
 use tower_lsp_server::jsonrpc::Error;
 
 use crate::convert::from_proto;
 use crate::event::Reply;
-use crate::handlers::action_commands::{self, ACT, CANCEL, EXPLAIN, REFACTOR};
+use crate::model_state::ModelState;
 use crate::protocol::{DocumentPosition, ExecuteCommandParams};
 use crate::session::Session;
 use crate::status;
@@ -22,8 +23,7 @@ pub(crate) const DISMISSED: &str = "fimble.dismissed";
 /// Loads the model again, after what was missing was added.
 pub(crate) const RELOAD: &str = "fimble.reload";
 /// All of them.
-pub(crate) const COMMANDS: [&str; 9] =
-    [WHY, STATUS, ACCEPTED, DISMISSED, RELOAD, EXPLAIN, REFACTOR, ACT, CANCEL];
+pub(crate) const COMMANDS: [&str; 5] = [WHY, STATUS, ACCEPTED, DISMISSED, RELOAD];
 
 pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply: Reply) {
     let argument = params.arguments.first().unwrap_or(&Value::Null);
@@ -36,7 +36,6 @@ pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply
             session.load_model();
             Ok(Value::Null)
         }
-        EXPLAIN | REFACTOR | ACT | CANCEL => action_commands::run(session, &params.command, argument),
         other => {
             let commands = COMMANDS.join(", ");
             Err(Error::invalid_params(format!("Unknown command {other}. Commands are {commands}.")))
@@ -79,10 +78,12 @@ fn status(session: &Session) -> Value {
             "reused": counters.n_tokens_reused,
             "prefilled": counters.n_tokens_prefilled,
             "decoded": counters.n_tokens_decoded,
+            "drafted": counters.n_tokens_drafted,
+            "accepted": counters.n_tokens_accepted,
         },
+        "budget": budget(session),
         "changeTurns": {"count": session.change_turns.len(), "p50Micros": micros(50), "p99Micros": micros(99)},
         "workspace": {"files": session.index.n_files(), "indexing": session.index.is_at_work()},
-        "actions": session.actions.len(),
         "documents": session.documents.len(),
         "documentBytes": session.documents.n_bytes(),
         "cacheEntries": session.suggestions.len(),
@@ -97,6 +98,23 @@ fn accepted(session: &mut Session, argument: &Value) -> Result<Value, Error> {
     let id = argument.get("id").and_then(Value::as_u64);
     session.accepted(id.ok_or_else(|| Error::invalid_params("needs {\"id\"}, the number of the request"))?);
     Ok(Value::Null)
+}
+
+/// What fits the time budget now, and the speeds that this follows from; null where nothing was measured.
+fn budget(session: &Session) -> Value {
+    let speeds = match &session.model {
+        ModelState::Ready(model) => model.speeds(),
+        _ => Speeds::default(),
+    };
+    let completion = &session.settings.completion;
+    json!({
+        "ms": session.settings.budget_ms,
+        "contextTokens": completion.max_prompt_tokens.unwrap_or(completion.allotment.prompt_tokens),
+        "newTokens": completion.max_new_tokens.unwrap_or(completion.allotment.new_tokens),
+        "severalLines": completion.allotment.several_lines,
+        "readTokensPerSecond": speeds.prefill.map(f64::round),
+        "producedTokensPerSecond": speeds.decode.map(f64::round),
+    })
 }
 
 fn dismissed(session: &mut Session, argument: &Value) -> Result<Value, Error> {

@@ -5,7 +5,7 @@ use fimble_completion::MultiLine;
 use fimble_model::Provider;
 
 use super::entry::{Choice, Default, Kind, Scope, Setting};
-use super::{AutoAlwaysNever, LogLevel, MAX_FILE_BYTES};
+use super::{AutoAlwaysNever, BUDGET_MS, LogLevel, MAX_FILE_BYTES};
 
 /// All of them, in the order in which they are shown.
 pub(super) const SETTINGS: &[Setting] = &[
@@ -36,7 +36,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&[
             Choice {
                 name: "auto",
-                meaning: "Where a block is to be written.",
+                meaning: "Where a block is to be written, if the model is quick enough for `budgetMs`.",
                 set: |settings| settings.completion.multi_line = MultiLine::Auto,
             },
             Choice {
@@ -63,8 +63,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "maxNewTokens",
-        kind: Kind::Whole(1, 1024, |settings, value| settings.completion.max_new_tokens = value),
-        default: Default::Whole(64),
+        kind: Kind::Whole(1, 1024, |settings, value| settings.completion.max_new_tokens = Some(value)),
+        default: Default::Found("64, fewer where they take longer than `budgetMs`"),
         scope: Scope::Project,
         description: "The most tokens that a suggestion may have.",
     },
@@ -73,9 +73,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole(64, 131_072, |settings, value| {
             settings.completion.max_prompt_tokens = Some(value);
         }),
-        default: Default::Found("512 for models of up to 2,048 positions, else 1,024"),
+        default: Default::Found(
+            "512 for models of up to 2,048 positions, else 1,024; fewer with a slow model, see `budgetMs`",
+        ),
         scope: Scope::Project,
         description: "The most tokens that the model reads.",
+    },
+    Setting {
+        key: "budgetMs",
+        kind: Kind::Whole(20, 60_000, |settings, value| settings.budget_ms = value),
+        default: Default::Whole(BUDGET_MS),
+        scope: Scope::Machine,
+        description: "How long a suggestion may take, in milliseconds. Where `maxNewTokens`, `contextTokens` and `multiLine` are \
+                      not set, a model that was measured to be slow on this machine reads less, and suggests less, down \
+                      to a part of one line.",
     },
     Setting {
         key: "minConfidence",
@@ -232,6 +243,25 @@ pub(super) const SETTINGS: &[Setting] = &[
         default: Default::Flag(true),
         scope: Scope::Project,
         description: "Show the model parts of other files of the workspace that are like the place.",
+    },
+    Setting {
+        key: "speculation",
+        kind: Kind::Choice(&[
+            Choice {
+                name: "auto",
+                meaning: "Where it was measured to be quicker.",
+                set: |settings| settings.model.without_guesses = false,
+            },
+            Choice {
+                name: "never",
+                meaning: "One token after the other.",
+                set: |settings| settings.model.without_guesses = true,
+            },
+        ]),
+        default: Default::Word("auto"),
+        scope: Scope::Machine,
+        description: "Whether tokens that were read before are guessed, and several of them verified at once. It changes what \
+                      a suggestion costs, not what it says.",
     },
     Setting {
         key: "maxFileBytes",

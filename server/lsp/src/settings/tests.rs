@@ -21,7 +21,7 @@ fn what_is_set_holds() {
         "enabled": false, "languages": {"disabled": ["markdown"]}, "multiLine": "never", "maxLines": 3,
         "maxNewTokens": 32, "contextTokens": 256, "minConfidence": 0.5, "inComments": false, "inStrings": false,
         "syntaxCheck": false, "model": "/models/x", "threads": 2, "completion": "always", "maxFileBytes": 1000,
-        "logLevel": "debug", "heal": false, "provider": "cuda", "kvMegabytes": 64, "lookAhead": "never",
+        "logLevel": "debug", "heal": false, "budgetMs": 500, "speculation": "never", "snippets": false, "provider": "cuda", "kvMegabytes": 64, "lookAhead": "never",
     });
     let (settings, problems) = resolve(&all);
     assert_eq!(problems, Vec::<String>::new());
@@ -34,9 +34,12 @@ fn what_is_set_holds() {
             threads: Some(2),
             provider: Provider::Cuda,
             kv_megabytes: Some(64),
+            without_guesses: true,
         }
     );
     assert_eq!(settings.look_ahead, AutoAlwaysNever::Never);
+    assert_eq!(settings.budget_ms, 500);
+    assert_eq!(settings.completion.max_new_tokens, Some(32));
     assert_eq!(settings.completion.max_prompt_tokens, Some(256));
     assert_eq!(settings.completion.max_file_bytes, 1000);
 }
@@ -58,6 +61,8 @@ fn a_bad_value_costs_only_itself() {
         ("kvMegabytes", json!(0)),
         ("completion", json!(true)),
         ("lookAhead", json!(true)),
+        ("budgetMs", json!(0)),
+        ("speculation", json!("always")),
         ("maxFileBytes", json!("10 MB")),
         ("logLevel", json!("loud")),
     ] {

@@ -5,11 +5,10 @@
 
 mod acceptance;
 mod accounting;
-mod actions;
 mod ahead;
 mod answers;
 mod bad_input;
-mod chatting;
+mod budget;
 mod documents;
 mod interleaving;
 mod keeping;

@@ -113,13 +113,13 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
 }
 
 #[test]
-fn a_warm_model_has_run_once() {
+fn a_warm_model_has_run_and_was_measured() {
     let model = Scripted::saying("x();");
     let mut options = options(&model);
     options.warm_up = true;
     let client = Client::start(options).unwrap().strict();
     client.initialize(&inline_capabilities(), &Value::Null).unwrap();
-    crate::support::wait_until(&client, |_| model.n_calls() == 1);
+    crate::support::wait_until(&client, |_| model.n_calls() == 2);
     assert_eq!(status(&client)["requests"], 0);
 }
 

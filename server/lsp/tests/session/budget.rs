@@ -1,0 +1,131 @@
+//! What a request may read and produce follows from the measured speed of the model and the time budget.
+
+use std::sync::{Arc, Mutex};
+
+use fimble_lsp::ServerOptions;
+use fimble_lsp::client::Client;
+use fimble_model::{
+    CancelToken, GenerateRequest, Generation, Model, ModelError, ModelInfo, Observer, Speeds,
+};
+use serde_json::{Value, json};
+
+use crate::support::{Scripted, inline_capabilities, open, options, status, suggestion, wait_for_state};
+
+const URI: &str = "file:///w/a.rs";
+const BLOCK: &str = "fn main() {\n    $0\n}\n";
+
+/// A model that says how fast it is.
+struct Paced {
+    model: Arc<Scripted>,
+    speeds: Arc<Mutex<Speeds>>,
+}
+
+impl Model for Paced {
+    fn info(&self) -> &ModelInfo {
+        self.model.info()
+    }
+
+    fn speeds(&self) -> Speeds {
+        *self.speeds.lock().unwrap()
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        self.model.count_tokens(text)
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        self.model.generate(request, cancel, observer)
+    }
+}
+
+/// A client of a model of these speeds, and the way to change them.
+fn connect(prefill: f64, decode: f64, settings: &Value) -> (Client, Arc<Mutex<Speeds>>) {
+    let speeds = Arc::new(Mutex::new(Speeds { prefill: Some(prefill), decode: Some(decode) }));
+    let theirs = Arc::clone(&speeds);
+    let model = Scripted::saying("x");
+    let loaded = Arc::clone(&model);
+    let server = ServerOptions::new(Arc::new(move |_, _| {
+        let model: Arc<dyn Model> =
+            Arc::new(Paced { model: Arc::clone(&loaded), speeds: Arc::clone(&theirs) });
+        Ok(model)
+    }));
+    let server = ServerOptions { model_loader: server.model_loader, ..options(&model) };
+    let client = Client::start(server).unwrap().strict();
+    client.initialize(&inline_capabilities(), settings).unwrap();
+    wait_for_state(&client, "ready");
+    (client, speeds)
+}
+
+fn trace(client: &Client) -> Value {
+    client.execute_command("fimble.why", &json!([])).unwrap()["trace"].clone()
+}
+
+fn limits(client: &Client) -> String {
+    trace(client)["limits"].as_str().unwrap().to_owned()
+}
+
+fn mode(client: &Client) -> String {
+    trace(client)["mode"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_slow_model_is_asked_for_a_part_of_one_line() {
+    let (client, _) = connect(400.0, 90.0, &Value::Null);
+    let place = open(&client, URI, "rust", BLOCK);
+    assert!(suggestion(&client, URI, place).is_some());
+    assert_eq!(
+        limits(&client),
+        "1024 tokens to read and 16 to produce; 250 ms allowed at 400 tokens/s read and 90 tokens/s produced"
+    );
+    assert!(mode(&client).starts_with("a single line: several lines take longer"), "{}", mode(&client));
+    let budget = status(&client)["budget"].clone();
+    assert_eq!(
+        budget,
+        json!({"ms": 250, "contextTokens": 1024, "newTokens": 16, "severalLines": false,
+            "readTokensPerSecond": 400.0, "producedTokensPerSecond": 90.0})
+    );
+}
+
+#[test]
+fn what_the_user_set_stands_above_the_budget() {
+    let settings = json!({"multiLine": "always", "maxNewTokens": 50, "contextTokens": 900});
+    let (client, _) = connect(20.0, 5.0, &settings);
+    let place = open(&client, URI, "rust", BLOCK);
+    assert!(suggestion(&client, URI, place).is_some());
+    assert!(limits(&client).starts_with("900 tokens to read and 50 to produce"), "{}", limits(&client));
+    assert!(mode(&client).starts_with("several lines"), "{}", mode(&client));
+    // A larger budget gives a slow model what a quick one has.
+    let (client, _) = connect(400.0, 90.0, &json!({"budgetMs": 2000}));
+    let place = open(&client, URI, "rust", BLOCK);
+    assert!(suggestion(&client, URI, place).is_some());
+    assert!(limits(&client).starts_with("1024 tokens to read and 64 to produce"), "{}", limits(&client));
+    assert!(mode(&client).starts_with("several lines"), "{}", mode(&client));
+}
+
+#[test]
+fn nothing_changes_while_a_line_is_being_typed_and_no_window_shrinks_before_another_file() {
+    let (client, speeds) = connect(12_000.0, 3_000.0, &Value::Null);
+    let (line, character) = open(&client, URI, "rust", BLOCK);
+    let mut version = 1;
+    let mut key = |place: (u32, u32)| {
+        version += 1;
+        client.change(URI, version, [place; 2], "q");
+        // The model always says the same: it is asked again for each key.
+        let next = (place.0, place.1 + 1);
+        suggestion(&client, URI, next);
+        limits(&client).split(';').next().unwrap_or_default().to_owned()
+    };
+    let fast = "1024 tokens to read and 64 to produce";
+    assert_eq!(key((line, character)), fast);
+    *speeds.lock().unwrap() = Speeds { prefill: Some(30.0), decode: Some(20.0) };
+    assert_eq!(key((line, character + 1)), fast, "the same line");
+    assert_eq!(key((0, 11)), "1024 tokens to read and 8 to produce", "another line");
+    let place = open(&client, "file:///w/b.rs", "rust", BLOCK);
+    suggestion(&client, "file:///w/b.rs", place);
+    assert!(limits(&client).starts_with("256 tokens to read and 8"), "{}", limits(&client));
+}
