@@ -27,8 +27,8 @@ CODE = "\n".join(
 def setUpModule():
     if MISSING:
         raise unittest.SkipTest(f"needs {', '.join(MISSING)}")
-    global corpus, tokenizer, samples, cases, evaluate, llama, VOCABULARY, FOLDER
-    import cases, corpus, evaluate, llama, samples, tokenizer
+    global archives, packages, corpus, tokenizer, samples, cases, evaluate, llama, VOCABULARY, FOLDER
+    import archives, cases, corpus, evaluate, llama, packages, samples, tokenizer
 
     FOLDER = tempfile.TemporaryDirectory()
     trained = tokenizer.train([CODE] * 3, 420)
@@ -46,7 +46,7 @@ def package(**fields):
 
 def archive(data, one, files):
     """The archive that a registry's client would have left of a package."""
-    folder = corpus.folder_of(data, one)
+    folder = archives.folder_of(data, one)
     folder.mkdir(parents=True)
     with tarfile.open(folder / f"{one['name']}-{one['version']}.tgz", "w:gz") as out:
         for path, text in files.items():
@@ -66,17 +66,17 @@ class Corpus(unittest.TestCase):
         self.data = pathlib.Path(holder.name)
 
     def test_the_list_of_this_recipe_is_in_order(self):
-        packages = corpus.read_packages(HERE / "packages.toml")
-        self.assertLessEqual(len(packages), 85)
-        held_out = {one["name"] for one in packages if one["split"] == "test"}
+        listed = packages.read_packages(HERE / "packages.toml")
+        self.assertLessEqual(len(listed), 85)
+        held_out = {one["name"] for one in listed if one["split"] == "test"}
         self.assertTrue({"click", "flask", "attrs", "itertools", "ropey", "axum", "preact", "rxjs"} <= held_out)
 
     def test_a_licence_outside_the_list_stops_with_the_name(self):
         for licence in ("GPL-3.0-only", "MPL-2.0", "MIT AND GPL-2.0", ""):
             with self.assertRaisesRegex(corpus.CorpusError, "demo"):
-                corpus.check_licence("demo", licence)
+                packages.check_licence("demo", licence)
         for licence in ("MIT", "MIT OR Apache-2.0", "GPL-2.0 OR MIT", "Apache-2.0 AND MIT", "Apache-2.0/MIT"):
-            corpus.check_licence("demo", licence)
+            packages.check_licence("demo", licence)
 
     def test_the_licence_of_the_metadata_counts_and_not_that_of_the_list(self):
         archive(self.data, package(), {"package.json": '{"license": "GPL-3.0-only"}', "src/a.js": "let a = 1;\n" * 40})
@@ -91,9 +91,17 @@ class Corpus(unittest.TestCase):
             ("pypi-wheel", "demo-1.dist-info/METADATA", "License-Expression: BSD-3-Clause\n\nbody", "BSD-3-Clause"),
             ("pypi-sdist", "PKG-INFO", "Classifier: License :: OSI Approved :: MIT License\n\nbody", "MIT"),
             ("debian", "LICENSE", mit, "MIT"),
-            ("debian", "LICENSE", "GNU GENERAL PUBLIC LICENSE Version 2", ""),
+            ("debian", "COPYING", "GNU GENERAL PUBLIC LICENSE Version 2", "GPL"),
+            ("debian", "LICENSE", "All rights reserved.", ""),
         ):
-            self.assertEqual(corpus.licence_in_metadata(kind, path, text), expected)
+            self.assertEqual(packages.licence_in_metadata(kind, path, text), expected)
+
+    def test_what_the_list_says_of_a_licence_must_be_stated_by_the_package(self):
+        for licence, stated in (("MIT", ["MIT"]), ("Apache-2.0", ["GPL", "Apache-2.0"]), ("MIT OR Apache-2.0", ["Apache-2.0", "MIT"])):
+            packages.confirm_licence("demo", licence, stated)
+        for licence, stated in (("MIT", []), ("MIT", ["GPL"]), ("MIT OR Apache-2.0", ["MIT"]), ("MIT", ["MIT OR Apache-2.0"])):
+            with self.assertRaisesRegex(corpus.CorpusError, "demo"):
+                packages.confirm_licence("demo", licence, stated)
 
     def test_a_missing_package_stops_with_the_name(self):
         with self.assertRaisesRegex(corpus.CorpusError, "demo 1.0.0 .* is missing"):
@@ -102,7 +110,7 @@ class Corpus(unittest.TestCase):
     def test_another_version_of_a_package_does_not_stand_in_for_it(self):
         archive(self.data, package(version="2.0.0"), {"package.json": "{}"})
         with self.assertRaisesRegex(corpus.CorpusError, "demo 1.0.0 .* is missing"):
-            corpus.archives_of(self.data, package())
+            archives.archives_of(self.data, package())
 
     def test_only_written_code_is_taken(self):
         good = "function load(table) {\n  return table.rows.map(one => one.name);\n}\n" * 8
@@ -113,7 +121,7 @@ class Corpus(unittest.TestCase):
             "src/licensed.js": "/* Copyright 2020 Somebody */\n" + good.replace("table", "chair"),
         }
         archive(self.data, package(), files)
-        found = corpus.read_package((self.data, package()))[3]
+        found = corpus.read_package((self.data, package()))[2]
         self.assertEqual(sorted(one["path"] for one in found), ["src/good.js", "src/licensed.js"])
         self.assertFalse(any("Copyright" in one["text"] for one in found))
 
