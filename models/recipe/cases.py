@@ -15,7 +15,7 @@ import json
 import pathlib
 import random
 
-from samples import WORD
+from cuts import WORD
 
 LANGUAGES = ("rust", "python", "typescript", "go", "javascript", "cpp", "java", "csharp")
 SNIPPET_LINES, SNIPPETS = 14, 2

@@ -23,8 +23,9 @@ import torch
 import torch.nn.functional as F
 
 from cases import LANGUAGES, read_test, refuse_trained
+from cuts import OUTLINE_SHARE, imports
 from llama import Llama, Words, complete
-from samples import OUTLINE_SHARE, from_line_start, imports, prompt, up_to_line_end
+from prompts import from_line_start, prompt, up_to_line_end
 
 PROMPT_TOKENS = 512          # as the server, for a model of a short context
 RESERVED = 16 + 64           # what the server keeps free: frame, and the line

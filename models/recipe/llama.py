@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from samples import Vocabulary
+from prompts import Vocabulary
 
 
 class Llama:

@@ -5,9 +5,7 @@
 writes FOLDER/shards/train-LENGTH-SEED-NUMBER.npy (uint16, [rows, LENGTH]) with `.weights.npy` next to each (uint8, 16 is
 an ordinary token, MIDDLE_WEIGHT one that the server asks for), and valid-LENGTH.npy from the validation packages.
 
-What must hold: the layout equals that of the server's template for Qwen2.5-Coder (server/model/src/fim/families.rs):
-snippets, path, lines above, what follows the cursor, and after the middle token the current line from its start; equal
-seeds give equal shards.
+What must hold: equal seeds give equal shards; a row has no padding; every middle ends with the end token.
 """
 
 import argparse
@@ -15,11 +13,12 @@ import collections
 import json
 import pathlib
 import random
-import re
 import time
 
 import numpy as np
-from tokenizers import Tokenizer
+
+from cuts import CHARACTERS_PER_TOKEN, KINDS, OUTLINE_SHARE, cut, parted, related
+from prompts import Vocabulary, from_line_start, prompt, up_to_line_end
 
 ORDINARY_WEIGHT, MIDDLE_WEIGHT = 16, 32
 ROWS_PER_SHARD_TOKENS = 4_194_304
@@ -33,155 +32,9 @@ TEST_WEIGHT = 0.35
 MAX_FILE_WEIGHT = 24_000
 
 PLAIN_ROWS = 0.28            # rows of plain text, besides what fills up the other rows
-KINDS = {"line": 0.56, "lines": 0.22, "block": 0.10, "characters": 0.12}
-NO_SUFFIX = 0.12
-RIGHT_PART_STAYS = 0.20      # of the one-line middles: the line goes on behind the cursor
-CUT_APART = 0.22             # middles that are tokenised in two parts, as when nothing heals the cut
-INDENTATION_APART = 0.25     # middles whose indentation is tokenised apart: the server heals no blank line
 SNIPPETS = 0.35              # of the middles, a quarter of all samples
 REPOSITORY = 0.8             # of those with snippets
-OUTLINE = 0.6                # windows that begin inside a file and keep its imports
-OUTLINE_SHARE = 0.15
-CHARACTERS_PER_TOKEN = 3.6   # rather too much text than too little: it is cut to the budget by tokens
 MAX_MIDDLE = 96
-
-IMPORT = re.compile(r"^(import |from \S+ import |use |pub use |#include |using |package |const \w+ = require\(|mod \w+;)", re.M)
-WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]{2,}")
-CLOSING = re.compile(r"^[\s)\]}>;,]*$")
-
-
-class Vocabulary:
-    """A tokenizer, the ids of the special tokens, and which tokens end a line."""
-
-    def __init__(self, path):
-        self.tokenizer = Tokenizer.from_file(str(path))
-        names = ("endoftext", "fim_prefix", "fim_suffix", "fim_middle", "repo_name", "file_sep")
-        ids = [self.tokenizer.token_to_id(f"<|{name}|>") for name in names]
-        if None in ids:
-            raise SystemExit(f"{path} lacks the token <|{names[ids.index(None)]}|>.")
-        self.end, self.prefix, self.suffix, self.middle, self.repository, self.file = ids
-        size = self.tokenizer.get_vocab_size()
-        # In byte-level BPE a line break is written as U+010A.
-        self.ends_line = np.array([(self.tokenizer.id_to_token(i) or "").endswith("\u010a") for i in range(size)])
-
-    def encode(self, texts):
-        encoded = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [one.ids for one in encoded]
-
-
-def prompt(vocabulary, path, above, suffix, snippets=(), repository=""):
-    """The prompt up to the middle token, as special ids and texts that are tokenised apart."""
-    parts = []
-    if snippets and repository:
-        parts += [vocabulary.repository, repository + "\n"]
-    for snippet_path, text in snippets:
-        parts += [vocabulary.file, snippet_path + "\n" + text + ("" if not text or text.endswith("\n") else "\n")]
-    if path or snippets:
-        parts += [vocabulary.file, path + "\n"]
-    return parts + [vocabulary.prefix, above, vocabulary.suffix, suffix, vocabulary.middle]
-
-
-class Cut:
-    """A middle and what stands around it, as texts."""
-
-    __slots__ = ("path", "above", "outline", "suffix", "middle", "snippets", "repository", "budget")
-
-
-def indentation(line):
-    return len(line) - len(line.lstrip())
-
-
-def choose_lines(rng, kind, lines, first):
-    """How many lines a middle that begins at `first` has."""
-    if kind == "lines":
-        return min(rng.randrange(2, 6), len(lines) - first)
-    if kind == "block":
-        base, count = indentation(lines[first]), 1
-        while first + count < len(lines) and count < 10:
-            line = lines[first + count]
-            if line.strip() and indentation(line) < base:
-                break
-            count += 1
-        while count > 1 and not lines[first + count - 1].strip():
-            count -= 1
-        return count
-    return 1
-
-
-def cut(rng, text, kind, budget):
-    """A cut of one kind in a text, or None where it found no place."""
-    result = Cut()
-    result.budget, result.snippets, result.repository, result.outline = budget, (), "", ""
-    room = int(budget * CHARACTERS_PER_TOKEN)
-    if kind == "characters":
-        start = rng.randrange(len(text))
-        end = min(len(text), start + int(rng.expovariate(1 / 50)) + 1)
-        middle_start = start
-    else:
-        at = rng.randrange(len(text))
-        start = text.rfind("\n", 0, at) + 1
-        lines = text[start:start + 2000].split("\n")
-        if len(text) > start + 2000:
-            lines.pop()
-        if not lines or not lines[0].strip() or CLOSING.match(lines[0]) and rng.random() < 0.75:
-            return None
-        count = choose_lines(rng, kind, lines, 0)
-        middle_start, end = start, start + sum(map(len, lines[:count])) + count - 1
-        if kind == "line" and rng.random() < RIGHT_PART_STAYS and end - start > 8:
-            end = rng.randrange(start + (end - start) // 4, end)
-    result.middle = text[middle_start:end]
-    if not result.middle.strip():
-        return None
-    window = max(0, start - room)
-    if window:
-        window = text.find("\n", window, start) + 1 or start
-        if rng.random() < OUTLINE:
-            result.outline = imports(text[:window], int(room * OUTLINE_SHARE))
-    result.above = text[window:start]
-    result.suffix = "" if rng.random() < NO_SUFFIX else text[end:end + room // 2]
-    return result
-
-
-def parted(rng, middle):
-    """A middle in the parts that are tokenised apart: what was typed, and what is to come."""
-    indented, chance = indentation(middle), rng.random()
-    if chance < INDENTATION_APART and 0 < indented < len(middle):
-        return middle[:indented], middle[indented:]
-    if chance > 1 - CUT_APART and len(middle) > 2:
-        at = rng.randrange(1, len(middle))
-        return middle[:at], middle[at:]
-    return (middle,)
-
-
-def imports(text, size):
-    """The import lines of a text, as many as fit."""
-    found, used = [], 0
-    for match in IMPORT.finditer(text[:6000]):
-        line = text[match.start():text.find("\n", match.start()) + 1]
-        if used + len(line) > size:
-            break
-        found.append(line)
-        used += len(line)
-    return "".join(found)
-
-
-def related(rng, files, siblings, own, around, room):
-    """(path, text) of the part of some sibling files that shares most names with the text around the cursor."""
-    names, best = set(WORD.findall(around)), (0.0, None)
-    for index in rng.sample(siblings, min(6, len(siblings))):
-        file = files[index]
-        if index == own or file["path"] == files[own]["path"]:
-            continue
-        text = file["text"]
-        for _ in range(2):
-            start = rng.randrange(max(1, len(text) - room // 2))
-            start = text.rfind("\n", 0, start) + 1
-            end = text.rfind("\n", start, start + room) + 1 or min(len(text), start + room)
-            found = set(WORD.findall(text, start, end))
-            score = len(found & names) / (8 + len(found)) + 1e-6
-            if score > best[0]:
-                best = (score, (file["path"], text[start:end]))
-    return best[1]
 
 
 class Source:
@@ -282,21 +135,6 @@ def layout(vocabulary, found):
 def texts_of(vocabulary, found):
     """What of a cut is to be tokenised: texts of the layout, the outline, the middle in its parts."""
     return [part for part in layout(vocabulary, found) if isinstance(part, str)] + [found.outline, *found.middle]
-
-
-def up_to_line_end(vocabulary, ids):
-    ends = np.flatnonzero(vocabulary.ends_line[ids])
-    return ids[:int(ends[-1]) + 1] if len(ends) and ends[-1] > 0 else ids
-
-
-def from_line_start(vocabulary, ids, count):
-    if len(ids) <= count:
-        return ids
-    if count <= 0:
-        return []
-    ids = ids[-count:]
-    ends = np.flatnonzero(vocabulary.ends_line[ids[:-1]])
-    return ids[int(ends[0]) + 1:] if len(ends) and ends[0] < count // 2 else ids
 
 
 class Packer:

@@ -27,8 +27,8 @@ CODE = "\n".join(
 def setUpModule():
     if MISSING:
         raise unittest.SkipTest(f"needs {', '.join(MISSING)}")
-    global archives, packages, corpus, tokenizer, samples, cases, evaluate, llama, VOCABULARY, FOLDER
-    import archives, cases, corpus, evaluate, llama, packages, samples, tokenizer
+    global archives, cuts, packages, prompts, corpus, tokenizer, samples, cases, evaluate, llama, VOCABULARY, FOLDER
+    import archives, cases, corpus, cuts, evaluate, llama, packages, prompts, samples, tokenizer
 
     FOLDER = tempfile.TemporaryDirectory()
     trained = tokenizer.train([CODE] * 3, 420)
@@ -180,9 +180,9 @@ class Samples(unittest.TestCase):
             re.sub(r"\0\s*", "", re.search(rf'\b{name}: "((?:[^"\\]|\\.)*)"', entry).group(1)).replace("\\n", "\n")
             for name in ("alone", "with_snippets"))
         parts = ("src/a.rs", "fn a() {\n", ";\n}\n")
-        self.assertEqual(shown([*samples.prompt(VOCABULARY, *parts), "    let x"]), alone)
+        self.assertEqual(shown([*prompts.prompt(VOCABULARY, *parts), "    let x"]), alone)
         snippets = [("b.rs", "mod b;\n"), ("c.rs", "mod c;")]
-        self.assertEqual(shown([*samples.prompt(VOCABULARY, *parts, snippets, "demo"), "    let x"]), with_snippets)
+        self.assertEqual(shown([*prompts.prompt(VOCABULARY, *parts, snippets, "demo"), "    let x"]), with_snippets)
 
     def test_equal_seeds_give_equal_rows(self):
         self.assertEqual(self.rows(256, 30), self.rows(256, 30))
@@ -211,7 +211,7 @@ class Samples(unittest.TestCase):
 
     def test_a_cut_at_a_line_leaves_its_start_to_the_middle(self):
         rng = random.Random(4)
-        found = [samples.cut(rng, CODE, kind, 128) for kind in ("line", "lines", "block") for _ in range(200)]
+        found = [cuts.cut(rng, CODE, kind, 128) for kind in ("line", "lines", "block") for _ in range(200)]
         for one in filter(None, found):
             self.assertTrue(one.above == "" or one.above.endswith("\n"))
             self.assertIn(one.above[-20:] + one.middle + one.suffix[:20], CODE)
