@@ -150,7 +150,13 @@ class Tokens(unittest.TestCase):
 
     def test_special_tokens_have_fixed_ids_and_digits_stand_alone(self):
         self.assertEqual([VOCABULARY.tokenizer.token_to_id(text) for text in tokenizer.SPECIAL], list(range(16)))
-        self.assertEqual(len(VOCABULARY.encode(["2024"])[0]), 4)
+
+    def test_texts_fall_apart_as_with_qwen2(self):
+        split = tokenizer.empty().pre_tokenizer.pre_tokenize_str
+        for text, expected in (("x = 2024", "x| =| |2|0|2|4"), ("\tself.read_line();\n\n    # it's", "\tself|.read|_line|();ĊĊ|   | #| it|'s"),
+                               ("a  \n\n b\n", "a|  ĊĊ| b|Ċ"), ("if(x){", "if|(x|){")):
+            expected = expected.replace(" ", "Ġ").replace("\t", "ĉ")
+            self.assertEqual([piece for piece, _ in split(text)], expected.split("|"))
 
 
 def shown(parts):
