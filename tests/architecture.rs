@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-engine", &["fimble-model"]),
     ("fimble-workspace", &["fimble-syntax"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
+    ("fimble-actions", &["fimble-document", "fimble-syntax", "fimble-model"]),
     (
         "fimble-lsp",
         &[
@@ -26,6 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "fimble-syntax",
             "fimble-model",
             "fimble-completion",
+            "fimble-actions",
             "fimble-engine",
             "fimble-workspace",
         ],
@@ -38,6 +40,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("tree-sitter", &["fimble-syntax", "fimble-grammars"]),
     ("ort", &["fimble-engine"]),
     ("tokenizers", &["fimble-engine"]),
+    ("minijinja", &["fimble-engine"]),
     ("tower-lsp-server", &["fimble-lsp"]),
 ];
 

@@ -38,6 +38,7 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     let mut options = ServerOptions::new(loader::model_loader());
     options.log_level_sink = Some(log_level_sink);
     options.trace_sink = Some(Arc::new(state::write_traces));
+    options.document_folder = state::document_folder();
     options.on_battery = Some(Arc::new(power::is_on_battery));
     let recorder = args.record.as_deref().map(Recorder::start).transpose()?;
     if let Some(recorder) = &recorder {

@@ -22,6 +22,11 @@ fn path() -> anyhow::Result<PathBuf> {
     Ok(Home::from_env()?.state_dir().join("requests.json"))
 }
 
+/// Where explanations go that an editor shows from a file; none without a state folder.
+pub fn document_folder() -> Option<PathBuf> {
+    Some(Home::from_env().ok()?.state_dir().join("documents"))
+}
+
 /// Writes the traces of this process. A failure is only logged: nothing depends on the file.
 pub fn write_traces(traces: &[RequestTrace]) {
     if let Err(error) = try_write(traces) {

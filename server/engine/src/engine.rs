@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
-    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer, Priority,
-    Provider, Speeds, TokenId,
+    CancelToken, Chat, GenerateOptions, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo,
+    Observer, Priority, Provider, Speeds, TokenId,
 };
 
 use crate::blueprint::Blueprint;
+use crate::chat_template::ChatTemplate;
 use crate::evaluator::{Evaluator, Limits};
 use crate::files::ModelSource;
 use crate::generate::{self, Task};
@@ -21,7 +22,7 @@ use crate::session::essence;
 use crate::speculate::Speculation;
 use crate::speed::SpeedMeter;
 use crate::threads::default_threads;
-use crate::tokenizer::TextTokenizer;
+use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
 use crate::worker::Worker;
 
 /// Context of a model that does not say how long its own is.
@@ -74,6 +75,8 @@ pub struct Engine {
     notices: Arc<Mutex<Vec<String>>>,
     tokenizer: Arc<TextTokenizer>,
     end_tokens: Arc<[TokenId]>,
+    /// How it is spoken to, or why it cannot be.
+    pub(crate) chat: Result<ChatTemplate, String>,
     speed: Mutex<SpeedMeter>,
     most_per_chunk: usize,
     worker: Worker,
@@ -132,6 +135,8 @@ impl Engine {
         let mut end_tokens = config.end_tokens.clone();
         end_tokens.extend(config.end_token_texts.iter().filter_map(|text| tokenizer.id_of(text)));
         end_tokens.extend(fim.iter().flat_map(FimTemplate::stop_tokens));
+        let chat = ChatTemplate::read(source);
+        end_tokens.extend(chat.iter().filter_map(|template| template.end_of_turn(&tokenizer)));
         let info = ModelInfo {
             name: source.name(),
             provider: providers::describe(provider, threads, &reasons),
@@ -169,6 +174,7 @@ impl Engine {
             notices,
             tokenizer,
             end_tokens: end_tokens.into(),
+            chat,
             speed,
             most_per_chunk,
             worker,
@@ -196,6 +202,52 @@ impl Engine {
 
     fn speed(&self) -> MutexGuard<'_, SpeedMeter> {
         self.speed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tokenizer.
+    pub(crate) fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
+    }
+
+    /// Generates from a prompt whose tokenising began when the request arrived.
+    pub(crate) fn generate_from(
+        &self,
+        prompt: TokenizedPrompt,
+        options: GenerateOptions,
+        priority: Priority,
+        arrived: Instant,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        let tokenize = arrived.elapsed();
+        let queued = Instant::now();
+        let tokenizer = Arc::clone(&self.tokenizer);
+        let end_tokens = Arc::clone(&self.end_tokens);
+        let cancel = cancel.clone();
+        let chunk = self.speed().chunk(priority, self.most_per_chunk);
+        let generation = self.worker.run(priority, move |evaluator, turn| {
+            let queue = queued.elapsed();
+            let stopped = || cancel.is_cancelled() || turn.is_due();
+            let let_pass = |evaluator: &mut Evaluator| turn.let_pass(evaluator);
+            let task = Task {
+                prompt,
+                options: &options,
+                end_tokens: &end_tokens,
+                observer,
+                stopped: &stopped,
+                let_pass: &let_pass,
+                chunk,
+            };
+            let mut generation = generate::generate(evaluator, &tokenizer, task)?;
+            generation.usage.queue = queue;
+            generation.usage.tokenize = tokenize;
+            Ok(generation)
+        })?;
+        // The time of work that pauses for other work tells nothing.
+        if priority != Priority::Background {
+            self.speed().note(&generation.usage);
+        }
+        Ok(generation)
     }
 
     /// Interactive requests that wait for their turn.
@@ -299,34 +351,11 @@ impl Model for Engine {
     ) -> Result<Generation, ModelError> {
         let arrived = Instant::now();
         let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
-        let tokenize = arrived.elapsed();
-        let queued = Instant::now();
-        let tokenizer = Arc::clone(&self.tokenizer);
-        let end_tokens = Arc::clone(&self.end_tokens);
-        let cancel = cancel.clone();
-        let options = request.options;
-        let chunk = self.speed().chunk(request.priority, self.most_per_chunk);
-        let generation = self.worker.run(request.priority, move |evaluator, turn| {
-            let queue = queued.elapsed();
-            let stopped = || cancel.is_cancelled() || turn.is_due();
-            let task = Task {
-                prompt,
-                options: &options,
-                end_tokens: &end_tokens,
-                observer,
-                stopped: &stopped,
-                chunk,
-            };
-            let mut generation = generate::generate(evaluator, &tokenizer, task)?;
-            generation.usage.queue = queue;
-            generation.usage.tokenize = tokenize;
-            Ok(generation)
-        })?;
-        // The time of work that pauses for other work tells nothing.
-        if request.priority != Priority::Background {
-            self.speed().note(&generation.usage);
-        }
-        Ok(generation)
+        self.generate_from(prompt, request.options, request.priority, arrived, cancel, observer)
+    }
+
+    fn chat(&self) -> Result<&dyn Chat, String> {
+        self.chat.as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Task<'a> {
     pub(crate) stopped: &'a dyn Fn() -> bool,
     /// Most tokens of the prompt that are evaluated at once, so that it is asked often enough.
     pub(crate) chunk: usize,
+    /// Lets other work use the evaluator, between chunks and tokens, and says whether any did.
+    pub(crate) let_pass: &'a dyn Fn(&mut Evaluator) -> bool,
 }
 
 /// Generates. The times of waiting and of tokenising are the caller's to add.
@@ -38,7 +40,7 @@ pub(crate) fn generate(
 ) -> Result<Generation, ModelError> {
     let mut usage = Usage { prompt_tokens: task.prompt.tokens.len(), ..Usage::default() };
     let started = Instant::now();
-    let slot = match prefill(evaluator, &task, &mut usage)? {
+    let slot = match prefill(evaluator, &task.prompt.tokens, &task, &mut usage)? {
         Prefilled::Done(slot) => slot,
         Prefilled::Stopped => {
             usage.prefill = started.elapsed();
@@ -64,17 +66,17 @@ pub(crate) fn generate(
         sampler,
         stream,
         tokens: Vec::new(),
-        n_decoded: 0,
+        chosen: Vec::new(),
+        usage: &mut usage,
         task,
     };
     let stop = decoding.run()?;
     decoding.passes.finish(decoding.evaluator).map_err(ModelError::Engine)?;
     let stop = decoding.show_rest(stop);
-    let Decoding { stream, passes, mut tokens, n_decoded, .. } = decoding;
+    let Decoding { stream, passes, mut tokens, .. } = decoding;
     (usage.drafted_tokens, usage.accepted_tokens) = passes.n_drafted_and_accepted();
     let text = stream.into_shown();
     clamp_to_text(&mut tokens, text.len());
-    usage.decoded_tokens = n_decoded;
     usage.decode = started.elapsed();
     Ok(Generation { text, tokens, stop, usage })
 }
@@ -85,25 +87,34 @@ enum Prefilled {
     Stopped,
 }
 
-fn prefill(evaluator: &mut Evaluator, task: &Task<'_>, usage: &mut Usage) -> Result<Prefilled, ModelError> {
-    let (prompt, stopped) = (&task.prompt.tokens[..], task.stopped);
+/// Evaluates what is not in the cache yet. Other work that passes meanwhile may have taken the slot, or emptied it: then
+/// what it held is read again.
+fn prefill(
+    evaluator: &mut Evaluator,
+    prompt: &[TokenId],
+    task: &Task<'_>,
+    usage: &mut Usage,
+) -> Result<Prefilled, ModelError> {
     check_prompt(evaluator, prompt)?;
-    if stopped() {
+    if (task.stopped)() {
         return Ok(Prefilled::Stopped);
     }
-    let (slot, n_reused) = evaluator.take(prompt).map_err(ModelError::Engine)?;
-    usage.reused_tokens = n_reused;
+    (task.let_pass)(evaluator);
     let chunk = evaluator.chunk().min(task.chunk).max(1);
-    let mut rest = &prompt[n_reused..];
-    while !rest.is_empty() {
-        if stopped() {
+    let (mut slot, mut n_read) = evaluator.take(prompt).map_err(ModelError::Engine)?;
+    usage.reused_tokens = usage.reused_tokens.max(n_read);
+    while n_read < prompt.len() {
+        if (task.stopped)() {
             return Ok(Prefilled::Stopped);
         }
-        let (now, later) = rest.split_at(chunk.min(rest.len()));
+        if (task.let_pass)(evaluator) {
+            (slot, n_read) = evaluator.take(prompt).map_err(ModelError::Engine)?;
+        }
+        let (now, later) = prompt[n_read..].split_at(chunk.min(prompt.len() - n_read));
         let wanted = if later.is_empty() { Wanted::Last } else { Wanted::Nothing };
         evaluator.evaluate(slot, now, wanted).map_err(ModelError::Engine)?;
         usage.prefilled_tokens += now.len();
-        rest = later;
+        n_read += now.len();
     }
     Ok(Prefilled::Done(slot))
 }
@@ -133,7 +144,9 @@ struct Decoding<'a> {
     sampler: Sampler,
     stream: TextStream,
     tokens: Vec<GeneratedToken>,
-    n_decoded: usize,
+    /// All tokens that were chosen, those that healing forced included.
+    chosen: Vec<TokenId>,
+    usage: &'a mut Usage,
     task: Task<'a>,
 }
 
@@ -146,7 +159,7 @@ impl Decoding<'_> {
             return Ok(StopReason::MaxTokens);
         }
         loop {
-            if (self.task.stopped)() {
+            if (self.task.stopped)() || !self.let_pass()? {
                 return Ok(StopReason::Cancelled);
             }
             let forced = healer.allowed(vocabulary);
@@ -156,7 +169,7 @@ impl Decoding<'_> {
                 self.evaluator.clear(self.slot);
                 return Err(ModelError::Engine("the model computed no usable number".to_owned()));
             };
-            self.n_decoded += 1;
+            self.usage.decoded_tokens += 1;
             if ends(&self.task, id) {
                 return Ok(StopReason::EndToken(id));
             }
@@ -186,6 +199,23 @@ impl Decoding<'_> {
             let n_wanted = self.task.options.max_new_tokens - self.tokens.len();
             let ends = |id| ends(&self.task, id);
             self.passes.advance(self.evaluator, id, n_wanted, ends).map_err(ModelError::Engine)?;
+            self.chosen.push(id);
+        }
+    }
+
+    /// Lets other work pass, and finds the way back to where this generation was. False if it was stopped on that way.
+    fn let_pass(&mut self) -> Result<bool, ModelError> {
+        if !(self.task.let_pass)(self.evaluator) {
+            return Ok(true);
+        }
+        let read: Vec<TokenId> = self.task.prompt.tokens.iter().chain(&self.chosen).copied().collect();
+        match prefill(self.evaluator, &read, &self.task, self.usage)? {
+            Prefilled::Done(slot) => {
+                self.slot = slot;
+                self.passes.go_on(self.evaluator, slot);
+                Ok(true)
+            }
+            Prefilled::Stopped => Ok(false),
         }
     }
 

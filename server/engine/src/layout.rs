@@ -213,7 +213,8 @@ pub(crate) fn data_files(source: &ModelSource, onnx_file: &str) -> Vec<String> {
     listed.filter(|file| file != name && file.starts_with(name)).map(beside).collect()
 }
 
-fn read_json(source: &ModelSource, file: &str) -> Result<Option<Value>, LoadError> {
+/// A JSON file; none if there is no such file.
+pub(crate) fn read_json(source: &ModelSource, file: &str) -> Result<Option<Value>, LoadError> {
     if !source.has(file) {
         return Ok(None);
     }
@@ -236,7 +237,7 @@ fn first_number(config: &Value, keys: &[&str]) -> Option<usize> {
 }
 
 /// A token is written as its text or as an object with the text in `content`.
-fn token_text(value: &Value) -> Option<String> {
+pub(crate) fn token_text(value: &Value) -> Option<String> {
     text(value).or_else(|| text(&value["content"]))
 }
 

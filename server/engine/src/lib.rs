@@ -6,6 +6,8 @@
 //! wrong in a foreign library gets past this crate as a panic; no prompt and no text is ever logged.
 
 mod blueprint;
+mod chat;
+mod chat_template;
 mod device;
 mod elf;
 mod engine;

@@ -104,6 +104,16 @@ impl Passes {
         Ok(())
     }
 
+    /// Goes on in a slot that holds what was read and chosen, whose last pass gave logits for one token. Guesses that were
+    /// verified but not reached are forgotten.
+    pub(crate) fn go_on(&mut self, evaluator: &Evaluator, slot: usize) {
+        self.slot = slot;
+        self.n_agreed = evaluator.n_cached(slot);
+        self.draft.clear();
+        self.row = 0;
+        self.last_pass = None;
+    }
+
     /// Leaves in the slot what was read and chosen. A failure empties the slot.
     pub(crate) fn finish(&mut self, evaluator: &mut Evaluator) -> Result<(), String> {
         self.drop_guesses(evaluator)

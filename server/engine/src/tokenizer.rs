@@ -32,6 +32,16 @@ pub(crate) struct TokenizedPrompt {
     pub(crate) healed: Vec<u8>,
 }
 
+/// A special token that a text begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AddedAt {
+    pub(crate) id: TokenId,
+    /// Bytes of its text.
+    pub(crate) length: usize,
+    /// Whether the spaces and line breaks behind it belong to it.
+    pub(crate) takes_space: bool,
+}
+
 /// A model's tokenizer.
 pub(crate) struct TextTokenizer {
     tokenizer: Tokenizer,
@@ -39,6 +49,8 @@ pub(crate) struct TextTokenizer {
     /// Tokens that text must not become: markers of every kind.
     controls: HashSet<TokenId>,
     added: HashMap<String, TokenId>,
+    /// Of them, those to which the space behind them belongs.
+    space_takers: HashSet<TokenId>,
     bos: Option<TokenId>,
     /// Tokens of [`GUARD`], if the tokenizer puts a space in front of every text; else none.
     guard: Vec<TokenId>,
@@ -78,6 +90,7 @@ impl TextTokenizer {
             .filter(|(_, token)| markers_by_text.contains(&token.content))
             .map(|(id, _)| *id)
             .collect();
+        let space_takers = added.iter().filter(|(_, token)| token.rstrip).map(|(id, _)| *id).collect();
         let added: HashMap<String, TokenId> =
             added.into_iter().map(|(id, token)| (token.content, id)).collect();
         let bytes = TokenBytes::new(&tokenizer, &controls);
@@ -94,6 +107,7 @@ impl TextTokenizer {
             bytes,
             controls,
             added,
+            space_takers,
             bos,
             guard,
             model_type: config.model_type.clone(),
@@ -115,6 +129,14 @@ impl TextTokenizer {
     /// Id of an added token.
     pub(crate) fn id_of(&self, text: &str) -> Option<TokenId> {
         self.added.get(text).copied()
+    }
+
+    /// The longest added token that a text begins with, where text of the model's own files is read for them.
+    pub(crate) fn added_at(&self, text: &str) -> Option<AddedAt> {
+        let fitting =
+            self.added.iter().filter(|(token, _)| !token.is_empty() && text.starts_with(token.as_str()));
+        let (token, id) = fitting.max_by_key(|(token, _)| token.len())?;
+        Some(AddedAt { id: *id, length: token.len(), takes_space: self.space_takers.contains(id) })
     }
 
     /// The tokens of a text, exactly: a tokenizer of the SentencePiece kind puts a space in front of whatever it gets, and a
@@ -157,10 +179,16 @@ impl TextTokenizer {
 
     /// The tokens of a prompt, with the model's first token where it wants one.
     pub(crate) fn encode_prompt(&self, prompt: &Prompt) -> Result<TokenizedPrompt, String> {
-        let mut tokens = Vec::new();
-        if let Some(bos) = self.bos.filter(|bos| prompt.pieces.first() != Some(&Piece::Token(*bos))) {
-            tokens.push(bos);
-        }
+        let bos = self.bos.filter(|bos| prompt.pieces.first() != Some(&Piece::Token(*bos)));
+        self.encode_after(bos.into_iter().collect(), prompt)
+    }
+
+    /// The tokens of a prompt that names all of its special tokens itself.
+    pub(crate) fn encode_whole(&self, prompt: &Prompt) -> Result<TokenizedPrompt, String> {
+        self.encode_after(Vec::new(), prompt)
+    }
+
+    fn encode_after(&self, mut tokens: Vec<TokenId>, prompt: &Prompt) -> Result<TokenizedPrompt, String> {
         let mut n_before_last = 0;
         for piece in &prompt.pieces {
             n_before_last = tokens.len();

@@ -1,5 +1,6 @@
-//! The one thread that owns the session. Must hold: work runs in order of priority, then of arrival; idle work gives way
-//! within a chunk or a token when other work arrives; a panic fails the work it happened in and nothing else.
+//! The one thread that owns the session. Must hold: work runs in order of priority, then of arrival; within a chunk or a
+//! token when other work arrives, idle work ends, and background work lets it pass and goes on; a panic fails the work it
+//! happened in and nothing else.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,11 +14,24 @@ use crate::panics::contain;
 
 type Work = Box<dyn FnOnce(&mut Evaluator) + Send>;
 
+const BY_URGENCY: [Priority; 3] = [Priority::Interactive, Priority::Background, Priority::Idle];
+
 #[derive(Default)]
 struct Queues {
     interactive: VecDeque<Work>,
+    background: VecDeque<Work>,
     idle: VecDeque<Work>,
     closed: bool,
+}
+
+impl Queues {
+    fn of(&mut self, priority: Priority) -> &mut VecDeque<Work> {
+        match priority {
+            Priority::Interactive => &mut self.interactive,
+            Priority::Background => &mut self.background,
+            Priority::Idle => &mut self.idle,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -26,7 +40,25 @@ struct Shared {
     arrived: Condvar,
     /// Interactive work that has not begun.
     n_waiting: AtomicUsize,
+    /// Idle work that has not begun.
+    n_idle_waiting: AtomicUsize,
+    /// Background work that has not ended.
+    n_background: AtomicUsize,
     closed: AtomicBool,
+}
+
+impl Shared {
+    /// Takes the next work of one of these priorities, the first of them first.
+    fn take(&self, queues: &mut Queues, priorities: &[Priority]) -> Option<Work> {
+        let (priority, work) =
+            priorities.iter().find_map(|priority| Some((*priority, queues.of(*priority).pop_front()?)))?;
+        match priority {
+            Priority::Interactive => self.n_waiting.fetch_sub(1, Ordering::Relaxed),
+            Priority::Idle => self.n_idle_waiting.fetch_sub(1, Ordering::Relaxed),
+            Priority::Background => 0,
+        };
+        Some(work)
+    }
 }
 
 /// Handle of the thread. Dropping it ends the thread.
@@ -44,8 +76,32 @@ pub(crate) struct Yield {
 impl Yield {
     /// Whether the work should stop for the sake of other work.
     pub(crate) fn is_due(&self) -> bool {
-        let gives_way = self.priority == Priority::Idle && self.shared.n_waiting.load(Ordering::Relaxed) > 0;
-        gives_way || self.shared.closed.load(Ordering::Relaxed)
+        let is_idle = self.priority == Priority::Idle;
+        let others_want = |others: &AtomicUsize| is_idle && others.load(Ordering::Relaxed) > 0;
+        others_want(&self.shared.n_waiting)
+            || others_want(&self.shared.n_background)
+            || self.shared.closed.load(Ordering::Relaxed)
+    }
+
+    /// Lets other work pass, if this is background work and some waits. Whether there was any: it may have used the
+    /// cache, and the last logits are its own. Idle work ends at once when it finds background work under way, but it has
+    /// to be run for that: who asked for it waits.
+    pub(crate) fn let_pass(&self, evaluator: &mut Evaluator) -> bool {
+        let waits = |others: &AtomicUsize| others.load(Ordering::Relaxed) > 0;
+        if self.priority != Priority::Background
+            || !(waits(&self.shared.n_waiting) || waits(&self.shared.n_idle_waiting))
+        {
+            return false;
+        }
+        let mut has_passed = false;
+        loop {
+            let mut queues = self.shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
+            let work = self.shared.take(&mut queues, &[Priority::Interactive, Priority::Idle]);
+            drop(queues);
+            let Some(work) = work else { return has_passed };
+            work(evaluator);
+            has_passed = true;
+        }
     }
 }
 
@@ -73,22 +129,26 @@ impl Worker {
     ) -> Result<T, ModelError> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let turn = Yield { shared: Arc::clone(&self.shared), priority };
+        let ending = Arc::clone(&self.shared);
         let work: Work = Box::new(move |evaluator| {
             let result = contain(|| work(evaluator, &turn)).unwrap_or_else(|reason| {
                 evaluator.clear_current();
                 Err(ModelError::Engine(format!("a panic: {reason}")))
             });
+            if priority == Priority::Background {
+                ending.n_background.fetch_sub(1, Ordering::Relaxed);
+            }
             // The caller waits for it, so that the receiver is there.
             let _ = sender.send(result);
         });
         let mut queues = self.shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        match priority {
-            Priority::Interactive => {
-                self.shared.n_waiting.fetch_add(1, Ordering::Relaxed);
-                queues.interactive.push_back(work);
-            }
-            Priority::Idle | Priority::Background => queues.idle.push_back(work),
-        }
+        let counter = match priority {
+            Priority::Interactive => &self.shared.n_waiting,
+            Priority::Background => &self.shared.n_background,
+            Priority::Idle => &self.shared.n_idle_waiting,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        queues.of(priority).push_back(work);
         drop(queues);
         self.shared.arrived.notify_one();
         receiver.recv().unwrap_or_else(|_| Err(ModelError::Engine("the engine has ended".to_owned())))
@@ -120,11 +180,7 @@ fn next(shared: &Shared) -> Option<Work> {
         if queues.closed {
             return None;
         }
-        if let Some(work) = queues.interactive.pop_front() {
-            shared.n_waiting.fetch_sub(1, Ordering::Relaxed);
-            return Some(work);
-        }
-        if let Some(work) = queues.idle.pop_front() {
+        if let Some(work) = shared.take(&mut queues, &BY_URGENCY) {
             return Some(work);
         }
         queues = shared.arrived.wait(queues).unwrap_or_else(PoisonError::into_inner);

@@ -5,26 +5,7 @@ use std::path::Path;
 use fimble_engine::{Engine, EngineOptions, ModelSource, runtime};
 use fimble_model::LoadError;
 
-use crate::support::{fixture, load_runtime, one_thread};
-
-/// Copies a fixture to a new folder, so that a test can damage it.
-fn copy_of(name: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    copy_folder(&fixture(name), folder.path());
-    folder
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).expect("it can be read").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            std::fs::create_dir(&target).expect("it can be made");
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("it can be copied");
-        }
-    }
-}
+use crate::support::{copy_of, fixture, load_runtime, one_thread};
 
 fn load(folder: &Path, options: EngineOptions) -> Result<Engine, LoadError> {
     load_runtime();

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod cache;
+mod chat;
 mod faults;
 mod healing;
 mod onnx_edit;

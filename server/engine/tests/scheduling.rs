@@ -1,11 +1,12 @@
 //! One thread serves many callers, and nothing that happens to one harms another.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use fimble_engine::EngineOptions;
-use fimble_model::{CancelToken, GenerateRequest, Model, ModelError, Priority, StopReason};
+use fimble_engine::{Engine, EngineOptions, Speculation};
+use fimble_model::{CancelToken, GenerateRequest, Generation, Model, ModelError, Priority, StopReason};
 
 use crate::support::{assert_close, complete, engine, engine_with, ids, one_thread, request, silent, text};
 
@@ -87,4 +88,113 @@ fn dropping_an_engine_ends_it_and_another_can_be_loaded() {
     let first = engine("llama-genai").logits(&[10, 20, 30], true).expect("it computes");
     let second = engine("llama-genai").logits(&[10, 20, 30], true).expect("it computes");
     assert_close(&first[2], &second[2], 1e-6, "the same model");
+}
+
+/// Generates at background priority while, after every piece of text, somebody else asks for something.
+fn generate_between(engine: &Arc<Engine>, priority: Priority, max_new_tokens: usize) -> (Generation, usize) {
+    let others = Arc::new(Mutex::new(Vec::new()));
+    let n_begun = Arc::new(AtomicUsize::new(0));
+    let observer = {
+        let (engine, others, n_begun) = (Arc::clone(engine), Arc::clone(&others), Arc::clone(&n_begun));
+        Box::new(move |_: &str| {
+            let mut others = others.lock().expect("nobody panics");
+            assert_eq!(n_begun.load(Ordering::SeqCst), others.len(), "nobody was made to wait for the end");
+            let (engine, n_begun) = (Arc::clone(&engine), Arc::clone(&n_begun));
+            let prompt = text(["fn main", "class Parser ext", "if (value === null"][others.len() % 3]);
+            let (queues, is_queued) = mpsc::channel();
+            let asking = Arc::clone(&engine);
+            others.push(std::thread::spawn(move || {
+                let passes = Box::new(move |_: &str| {
+                    n_begun.fetch_add(1, Ordering::SeqCst);
+                    ControlFlow::Break(())
+                });
+                let _ = queues.send(());
+                let request = GenerateRequest { priority, ..request(prompt, 8) };
+                asking.generate(request, &CancelToken::new(), passes).expect("no error")
+            }));
+            is_queued.recv().expect("the thread runs");
+            while priority == Priority::Interactive && engine.n_waiting() == 0 {
+                std::thread::yield_now();
+            }
+            ControlFlow::Continue(())
+        })
+    };
+    let prompt = text("def parse(self, text: str) -> list[str]:\n");
+    let request = GenerateRequest { priority: Priority::Background, ..request(prompt, max_new_tokens) };
+    let generation = engine.generate(request, &CancelToken::new(), observer).expect("no error");
+    let others = std::mem::take(&mut *others.lock().expect("nobody panics"));
+    let n_others = others.len();
+    for other in others {
+        assert!(other.join().expect("no panic").usage.decoded_tokens > 0);
+    }
+    (generation, n_others)
+}
+
+#[test]
+fn background_work_lets_interactive_work_pass_and_goes_on_where_it_was() {
+    for name in ["llama-genai", "gpt2-optimum"] {
+        for (kv_slots, speculation) in
+            [(4, Speculation::Never), (1, Speculation::Never), (4, Speculation::Always)]
+        {
+            let options = EngineOptions { kv_slots, speculation, prefill_chunk: 8, ..one_thread() };
+            let engine = Arc::new(engine_with(name, options));
+            let alone = complete(&engine, text("def parse(self, text: str) -> list[str]:\n"), 40);
+            let (between, n_others) = generate_between(&engine, Priority::Interactive, 40);
+            assert_eq!(
+                (ids(&between), &between.text),
+                (ids(&alone), &alone.text),
+                "{name}, {kv_slots} slots"
+            );
+            assert_eq!(between.stop, alone.stop);
+            assert!(n_others > 10, "{n_others}");
+            if kv_slots > 1 {
+                // Its slot stays: after each pause the last token is read again, and nothing else.
+                assert!(between.usage.prefilled_tokens <= n_others + 1, "{:?}, {n_others}", between.usage);
+            }
+        }
+    }
+}
+
+#[test]
+fn idle_work_ends_at_once_while_background_work_is_under_way() {
+    let engine = engine("llama-genai");
+    let (started, has_started) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let engine = &engine;
+        let background = scope.spawn(move || {
+            let observer = Box::new(move |_: &str| {
+                let _ = started.send(());
+                // Until the idle request was answered: it does not wait for the end of this one.
+                let _ = may_go_on.recv_timeout(Duration::from_millis(20));
+                ControlFlow::Continue(())
+            });
+            let request = GenerateRequest { priority: Priority::Background, ..request(text("fn main"), 120) };
+            engine.generate(request, &CancelToken::new(), observer).expect("no error")
+        });
+        has_started.recv().expect("it runs");
+        let idle = GenerateRequest { priority: Priority::Idle, ..request(text("let mut total = "), 200) };
+        let idle = engine.generate(idle, &CancelToken::new(), silent()).expect("no error");
+        assert_eq!((idle.stop, idle.usage.decoded_tokens), (StopReason::Cancelled, 0));
+        assert!(!background.is_finished());
+        drop(go_on);
+        assert_ne!(background.join().expect("no panic").stop, StopReason::Cancelled);
+    });
+}
+
+#[test]
+fn background_work_can_be_cancelled() {
+    let engine = engine("llama-genai");
+    let cancel = CancelToken::new();
+    let observer = {
+        let cancel = cancel.clone();
+        Box::new(move |_: &str| {
+            cancel.cancel();
+            ControlFlow::Continue(())
+        })
+    };
+    let request = GenerateRequest { priority: Priority::Background, ..request(text("fn main"), 100) };
+    let generation = engine.generate(request, &cancel, observer).expect("no error");
+    assert_eq!(generation.stop, StopReason::Cancelled);
+    assert!(!generation.text.is_empty());
 }

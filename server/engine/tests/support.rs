@@ -1,7 +1,7 @@
 //! What the tests share: loading the runtime and the models, and short ways to ask.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
@@ -94,5 +94,24 @@ pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str)
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
         let error = (found - expected).abs() / largest;
         assert!(error <= tolerance, "{what}, logit {index}: {found} instead of {expected}");
+    }
+}
+
+/// Copies a fixture to a new folder, so that a test can damage it.
+pub fn copy_of(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    copy_folder(&fixture(name), folder.path());
+    folder
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("it can be read").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(&target).expect("it can be made");
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("it can be copied");
+        }
     }
 }

@@ -7,7 +7,7 @@ use tower_lsp_server::gen_lsp_types as lsp;
 
 use crate::convert::{from_proto, to_proto};
 use crate::documents::WorkspaceFolder;
-use crate::handlers::execute_command;
+use crate::handlers::{code_action, execute_command};
 
 /// What matters of `initialize`, read tolerantly: what has another shape than expected counts as not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,12 +24,34 @@ pub(crate) struct ClientFacts {
     pub(crate) has_configuration: bool,
     /// Whether the client lets us register for changes of the configuration.
     pub(crate) registers_configuration: bool,
+    /// Whether the client reads code actions, and not commands only.
+    pub(crate) reads_code_actions: bool,
+    /// Whether the client asks for the edit of an action once it is chosen, and goes on meanwhile.
+    pub(crate) resolves_edits: bool,
+    /// Whether the client shows actions that cannot be done, with the reason.
+    pub(crate) shows_disabled_actions: bool,
+    /// Whether edits may name the version that they were made for.
+    pub(crate) changes_documents: bool,
+    /// Whether edits may be annotated, so that the client asks before it applies them.
+    pub(crate) annotates_changes: bool,
+    /// Whether edits may create files.
+    pub(crate) creates_files: bool,
+    /// Whether the client opens documents.
+    pub(crate) shows_documents: bool,
+    /// Whether the client shows documents whose text we send.
+    pub(crate) holds_virtual_documents: bool,
+    /// Whether the client asks the user for an instruction.
+    pub(crate) asks_instruction: bool,
 }
 
 impl ClientFacts {
     /// Reads the parameters of `initialize`.
     pub(crate) fn read(params: &Value) -> Self {
         let says = |pointer: &str| params.pointer(pointer).and_then(Value::as_bool) == Some(true);
+        let lists = |pointer: &str, name: &str| {
+            let list = params.pointer(pointer).and_then(Value::as_array);
+            list.is_some_and(|list| list.iter().any(|item| item == name))
+        };
         Self {
             encoding: negotiate(params.pointer("/capabilities/general/positionEncodings")),
             shows_inline_completions: params
@@ -41,6 +63,23 @@ impl ClientFacts {
             registers_configuration: says(
                 "/capabilities/workspace/didChangeConfiguration/dynamicRegistration",
             ),
+            reads_code_actions: params
+                .pointer("/capabilities/textDocument/codeAction/codeActionLiteralSupport")
+                .is_some_and(Value::is_object),
+            // Helix resolves, and its window stands still until the answer is there.
+            resolves_edits: lists("/capabilities/textDocument/codeAction/resolveSupport/properties", "edit")
+                && params.pointer("/clientInfo/name").and_then(Value::as_str) != Some("helix"),
+            shows_disabled_actions: says("/capabilities/textDocument/codeAction/disabledSupport"),
+            changes_documents: says("/capabilities/workspace/workspaceEdit/documentChanges"),
+            annotates_changes: says("/capabilities/workspace/workspaceEdit/documentChanges")
+                && params
+                    .pointer("/capabilities/workspace/workspaceEdit/changeAnnotationSupport")
+                    .is_some_and(Value::is_object),
+            creates_files: says("/capabilities/workspace/workspaceEdit/documentChanges")
+                && lists("/capabilities/workspace/workspaceEdit/resourceOperations", "create"),
+            shows_documents: says("/capabilities/window/showDocument/support"),
+            holds_virtual_documents: says("/capabilities/experimental/fimble/virtualDocuments"),
+            asks_instruction: says("/capabilities/experimental/fimble/asksInstruction"),
         }
     }
 }
@@ -94,6 +133,11 @@ pub(crate) fn server_capabilities(client: &ClientFacts) -> lsp::ServerCapabiliti
                 .then(|| [" ", "(", "{", ".", "=", ":"].map(str::to_owned).to_vec()),
             ..Default::default()
         }),
+        code_action_provider: Some(lsp::CodeActionProvider::CodeActionOptions(lsp::CodeActionOptions {
+            code_action_kinds: Some(code_action::KINDS.map(|kind| kind.to_owned().into()).to_vec()),
+            resolve_provider: Some(true),
+            ..Default::default()
+        })),
         execute_command_provider: Some(lsp::ExecuteCommandOptions {
             commands: execute_command::COMMANDS.map(str::to_owned).to_vec(),
             ..Default::default()

@@ -82,6 +82,32 @@ pub(crate) mod to_proto {
         lsp::Range { start: position(text, range.start, encoding), end: position(text, range.end, encoding) }
     }
 
+    /// URI of a file with this name beside another one.
+    pub(crate) fn sibling_uri(uri: &str, name: &str) -> String {
+        let folder = uri.rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{folder}/{}", percent_encoded(name))
+    }
+
+    /// URI of a file by its absolute path.
+    pub(crate) fn file_uri(path: &str) -> String {
+        let path = percent_encoded(&path.replace('\\', "/"));
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        format!("file://{slash}{path}")
+    }
+
+    /// Every byte escaped that may not stand in a URI.
+    fn percent_encoded(path: &str) -> String {
+        let mut encoded = String::with_capacity(path.len());
+        for byte in path.bytes() {
+            if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        encoded
+    }
+
     /// Name of an encoding.
     pub(crate) fn position_encoding(encoding: PositionEncoding) -> lsp::PositionEncodingKind {
         match encoding {

@@ -9,11 +9,12 @@ use tokio::sync::oneshot;
 use tower_lsp_server::gen_lsp_types::InitializeResult;
 use tower_lsp_server::jsonrpc::{self, Id};
 
+use crate::action_job::ActionNews;
 use crate::completion_job::JobOutcome;
 use crate::model_state::LoadReport;
 use crate::protocol::{
-    CompletionParams, DidChange, DidChangeConfiguration, DidOpen, DocumentOnly, ExecuteCommandParams,
-    InlineCompletionParams,
+    CancelProgress, CodeActionParams, CompletionParams, DidChange, DidChangeConfiguration, DidOpen,
+    DocumentOnly, ExecuteCommandParams, InlineCompletionParams,
 };
 
 /// Where the answer to a request goes. Dropping it answers with an internal error.
@@ -33,6 +34,10 @@ pub(crate) enum Event {
     Configuration(Value),
     /// The client agreed to show progress under our token.
     ProgressAccepted { serial: u64 },
+    /// The client agreed to show the progress of an action.
+    ActionProgressAccepted { serial: u64 },
+    /// An action reports.
+    Acted { serial: u64, news: ActionNews },
     /// A load reports.
     Load { serial: u64, report: LoadReport },
     /// A parse ended; no tree if it was stopped.
@@ -53,6 +58,7 @@ pub(crate) enum Notification {
     DidClose(DocumentOnly),
     DidSave(DocumentOnly),
     DidChangeConfiguration(DidChangeConfiguration),
+    CancelProgress(CancelProgress),
     /// A change of this document that could not be read: its text can no longer be trusted.
     UnreadableChange {
         uri: String,
@@ -64,6 +70,9 @@ pub(crate) enum Request {
     InlineCompletion(InlineCompletionParams),
     Completion(CompletionParams),
     ExecuteCommand(ExecuteCommandParams),
+    CodeAction(CodeActionParams),
+    /// A code action, as it was offered.
+    ResolveCodeAction(Value),
 }
 
 impl Event {
@@ -78,16 +87,21 @@ impl Event {
                 Notification::DidClose(_) => "didClose",
                 Notification::DidSave(_) => "didSave",
                 Notification::DidChangeConfiguration(_) => "didChangeConfiguration",
+                Notification::CancelProgress(_) => "cancel progress",
                 Notification::UnreadableChange { .. } => "unreadable didChange",
             },
             Self::Request { request, .. } => match request {
                 Request::InlineCompletion(_) => "inlineCompletion",
                 Request::Completion(_) => "completion",
                 Request::ExecuteCommand(_) => "executeCommand",
+                Request::CodeAction(_) => "codeAction",
+                Request::ResolveCodeAction(_) => "codeAction/resolve",
             },
             Self::Cancel(_) => "cancelRequest",
             Self::Configuration(_) => "configuration",
             Self::ProgressAccepted { .. } => "progress accepted",
+            Self::ActionProgressAccepted { .. } => "action progress accepted",
+            Self::Acted { .. } => "acted",
             Self::Load { .. } => "model load",
             Self::Parsed { .. } => "parsed",
             Self::Computed(_) => "computed",

@@ -1,6 +1,9 @@
 //! One file per method. Each handler unpacks, calls what does the work, and converts the answer.
 
+pub(crate) mod action_commands;
 pub(crate) mod cancel_request;
+pub(crate) mod code_action;
+pub(crate) mod code_action_resolve;
 pub(crate) mod completion;
 pub(crate) mod did_change;
 pub(crate) mod did_change_configuration;

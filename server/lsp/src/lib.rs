@@ -5,6 +5,8 @@
 //! crate that knows the protocol's types; edits take effect in the order in which they were read; every request is
 //! answered exactly once; nothing on the loop waits for a model, a parse, the client or the disk.
 
+mod action_job;
+mod actions;
 mod ahead;
 mod allotment;
 mod answers;
@@ -30,6 +32,7 @@ mod service;
 mod session;
 mod settings;
 mod shown;
+mod shown_documents;
 mod status;
 mod suggest;
 mod trace;
@@ -38,6 +41,7 @@ mod trace_text;
 mod turn_times;
 mod unfit;
 mod workers;
+mod workspace_edit;
 mod workspace_index;
 
 pub use model_state::{LoadProgress, ModelLoader, ModelSettings};

@@ -9,6 +9,7 @@ use tower_lsp_server::gen_lsp_types::{
     self as lsp, ConfigurationItem, MessageType, ProgressToken, Registration,
 };
 
+use crate::actions;
 use crate::event::{Event, EventSender};
 use crate::settings::SECTION;
 
@@ -26,6 +27,16 @@ pub(crate) enum Message {
     Progress { serial: u64, value: Value },
     /// `fimble/status`.
     Status(Value),
+    /// `window/workDoneProgress/create`, for the action with this serial.
+    CreateActionProgress { serial: u64 },
+    /// `$/progress` of that action.
+    ActionProgress { serial: u64, value: Value },
+    /// `workspace/applyEdit`.
+    ApplyEdit { params: Value },
+    /// `window/showDocument`.
+    ShowDocument { uri: String },
+    /// `fimble/document`.
+    Document { params: Value },
 }
 
 /// The loop's end of the queue.
@@ -75,6 +86,39 @@ impl lsp::Notification for StatusChanged {
         <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
 }
 
+/// `fimble/document`: the text of a document that no file holds.
+enum DocumentNotification {}
+
+impl lsp::Notification for DocumentNotification {
+    type Params = Value;
+    const METHOD: lsp::LspNotificationMethod<'static> = lsp::LspNotificationMethod::new("fimble/document");
+    const MESSAGE_DIRECTION: lsp::MessageDirection =
+        <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
+}
+
+/// `workspace/applyEdit` with an edit as the loop made it.
+enum RawApplyEdit {}
+
+impl lsp::Request for RawApplyEdit {
+    type Params = Value;
+    type Result = Value;
+    const METHOD: lsp::LspRequestMethod<'static> = <lsp::ApplyWorkspaceEditRequest as lsp::Request>::METHOD;
+    const MESSAGE_DIRECTION: lsp::MessageDirection =
+        <lsp::ApplyWorkspaceEditRequest as lsp::Request>::MESSAGE_DIRECTION;
+}
+
+/// Has an edit applied, and tells the user if the client would not.
+async fn apply_edit(client: Client, params: Value) {
+    let reason = match client.send_request::<RawApplyEdit>(params).await {
+        Ok(answer) if answer["applied"] == json!(false) => {
+            answer["failureReason"].as_str().unwrap_or("the editor did not apply it").to_owned()
+        }
+        Ok(_) => return,
+        Err(error) => error.message.into_owned(),
+    };
+    client.show_message(MessageType::Warning, format!("Fimble: the edit was not applied: {reason}")).await;
+}
+
 /// Delivers until the loop is gone.
 pub(crate) async fn deliver(
     mut messages: mpsc::UnboundedReceiver<Message>,
@@ -92,6 +136,37 @@ pub(crate) async fn deliver(
                 client.send_notification::<RawProgress>(params).await;
             }
             Message::Status(status) => client.send_notification::<StatusChanged>(status).await,
+            Message::ActionProgress { serial, value } => {
+                let params = json!({"token": actions::token(serial), "value": value});
+                client.send_notification::<RawProgress>(params).await;
+            }
+            Message::CreateActionProgress { serial } => {
+                let (client, events) = (client.clone(), events.clone());
+                waiting.spawn(async move {
+                    let token = ProgressToken::String(actions::token(serial));
+                    if client.create_work_done_progress(token).await.is_ok() {
+                        events.send(Event::ActionProgressAccepted { serial });
+                    }
+                });
+            }
+            Message::Document { params } => client.send_notification::<DocumentNotification>(params).await,
+            Message::ApplyEdit { params } => {
+                waiting.spawn(apply_edit(client.clone(), params));
+            }
+            Message::ShowDocument { uri } => {
+                let client = client.clone();
+                waiting.spawn(async move {
+                    let params = lsp::ShowDocumentParams {
+                        uri: uri.into(),
+                        external: Some(false),
+                        take_focus: Some(false),
+                        selection: None,
+                    };
+                    if let Err(error) = client.show_document(params).await {
+                        tracing::warn!(code = error.code.code(), "the client did not show a document");
+                    }
+                });
+            }
             Message::PullConfiguration => {
                 let (client, events) = (client.clone(), events.clone());
                 waiting.spawn(async move {

@@ -3,11 +3,11 @@
 
 use fimble_completion::Trigger;
 use fimble_document::{Position, PositionRange, TextChange};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A place in a line, in units of the negotiated encoding.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct WirePosition {
     line: u32,
     character: u32,
@@ -20,7 +20,7 @@ impl From<WirePosition> for Position {
 }
 
 /// Two places; the end is exclusive.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct WireRange {
     start: WirePosition,
     end: WirePosition,
@@ -179,6 +179,60 @@ pub(crate) struct ExecuteCommandParams {
 pub(crate) struct DocumentPosition {
     pub(crate) text_document: DocumentIdentifier,
     pub(crate) position: WirePosition,
+}
+
+/// `textDocument/codeAction`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CodeActionParams {
+    pub(crate) text_document: DocumentIdentifier,
+    pub(crate) range: WireRange,
+    #[serde(default)]
+    pub(crate) context: CodeActionContext,
+}
+
+/// Why and for what code actions are asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CodeActionContext {
+    #[serde(default)]
+    pub(crate) diagnostics: Vec<Value>,
+    #[serde(default)]
+    only: Option<Vec<String>>,
+    #[serde(default)]
+    trigger_kind: Option<u32>,
+}
+
+impl CodeActionContext {
+    /// 1 means that the user asked, 2 that the cursor moved.
+    pub(crate) fn is_automatic(&self) -> bool {
+        self.trigger_kind == Some(2)
+    }
+
+    /// Whether actions of this kind are wanted; a kind stands for all below it.
+    pub(crate) fn wants(&self, kind: &str) -> bool {
+        let holds = |wanted: &String| {
+            kind.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                || wanted.is_empty()
+        };
+        self.only.as_ref().is_none_or(|only| only.iter().any(holds))
+    }
+}
+
+/// `window/workDoneProgress/cancel`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct CancelProgress {
+    pub(crate) token: Value,
+}
+
+/// A piece of a document and what is to be done with it, in the arguments of a command.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PlacedInstruction {
+    pub(crate) text_document: DocumentIdentifier,
+    pub(crate) range: WireRange,
+    #[serde(default)]
+    pub(crate) instruction: String,
 }
 
 #[cfg(test)]

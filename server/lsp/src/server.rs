@@ -1,6 +1,7 @@
 //! The entry: one connection from its first byte to its end. Must hold: nothing heavy happens before `initialize` is
 //! answered; a connection that ends, however it does, ends the loop and answers what is pending.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 
@@ -45,6 +46,9 @@ pub struct ServerOptions {
     pub message_sink: Option<MessageSink>,
     /// Shown to the user once, when the client has started.
     pub notice: Option<String>,
+    /// Where documents go that are shown to clients which cannot hold them: files that are removed at the end. None sends
+    /// their text as a message.
+    pub document_folder: Option<PathBuf>,
     /// Version to report.
     pub version: String,
     /// Whether to run one token through a model once it is loaded, and to read prompts that are likely to be asked about, so
@@ -65,6 +69,7 @@ impl ServerOptions {
             log_level_sink: None,
             message_sink: None,
             notice: None,
+            document_folder: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             warm_up: true,
             on_battery: None,

@@ -118,6 +118,7 @@ impl<S: LanguageServer> OrderedService<S> {
             "textDocument/didClose" => parse(params).map(Notification::DidClose),
             "textDocument/didSave" => parse(params).map(Notification::DidSave),
             "workspace/didChangeConfiguration" => parse(params).map(Notification::DidChangeConfiguration),
+            "window/workDoneProgress/cancel" => parse(params).map(Notification::CancelProgress),
             "initialized" => Ok(Notification::Initialized),
             // Unknown notifications are ignored, as the protocol says.
             _ => return,
@@ -132,7 +133,7 @@ impl<S: LanguageServer> OrderedService<S> {
     }
 
     fn request(&mut self, id: Id, method: &str, params: Option<Value>) -> Answer {
-        use protocol::{CompletionParams, ExecuteCommandParams, InlineCompletionParams};
+        use protocol::{CodeActionParams, CompletionParams, ExecuteCommandParams, InlineCompletionParams};
         match method {
             intake::UNREADABLE => return failed(Id::Null, Error::parse_error()),
             intake::INVALID | "" => return failed(id, Error::invalid_request()),
@@ -156,6 +157,8 @@ impl<S: LanguageServer> OrderedService<S> {
                 parse::<InlineCompletionParams>(params).map(event::Request::InlineCompletion)
             }
             "textDocument/completion" => parse::<CompletionParams>(params).map(event::Request::Completion),
+            "textDocument/codeAction" => parse::<CodeActionParams>(params).map(event::Request::CodeAction),
+            "codeAction/resolve" => parse(params).map(event::Request::ResolveCodeAction),
             "workspace/executeCommand" => {
                 parse::<ExecuteCommandParams>(params).map(event::Request::ExecuteCommand)
             }

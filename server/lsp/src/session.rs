@@ -10,6 +10,7 @@ use serde_json::json;
 use tower_lsp_server::gen_lsp_types::MessageType;
 use tower_lsp_server::jsonrpc::Error;
 
+use crate::actions::{self, Actions};
 use crate::ahead::Ahead;
 use crate::allotment::AllottedFor;
 use crate::answers;
@@ -25,6 +26,7 @@ use crate::requests::Requests;
 use crate::server::{Ended, ServerOptions};
 use crate::settings::{Settings, SettingsLayers, SettingsProblem};
 use crate::shown::ShownSuggestion;
+use crate::shown_documents::ShownDocuments;
 use crate::status::{self, ToldStatus};
 use crate::suggest;
 use crate::trace::TokenCounts;
@@ -104,6 +106,8 @@ pub(crate) struct Session {
     pub(crate) status: ToldStatus,
     pub(crate) completions: Workers,
     pub(crate) ahead: Ahead,
+    pub(crate) actions: Actions,
+    pub(crate) shown: ShownDocuments,
     pub(crate) parses: Workers,
     pub(crate) index: WorkspaceIndex,
     pub(crate) traces: TraceRing,
@@ -140,6 +144,8 @@ impl Session {
             parses: Workers::new("fimble-parse", 1),
             index: WorkspaceIndex::new(),
             ahead: Ahead::new(),
+            actions: Actions::new(),
+            shown: ShownDocuments::default(),
             traces: TraceRing::new(options.trace_sink.clone()),
             counters: Counters::default(),
             change_turns: TurnTimes::default(),
@@ -159,12 +165,13 @@ impl Session {
                 Notification::DidChange(params) => handlers::did_change::handle(self, params),
                 Notification::UnreadableChange { uri } => handlers::did_change::unreadable(self, &uri),
                 Notification::DidClose(params) => handlers::did_close::handle(self, &params),
+                Notification::CancelProgress(params) => actions::cancel_token(self, &params.token),
                 Notification::DidSave(params) => handlers::did_save::handle(self, &params),
                 Notification::DidChangeConfiguration(params) => {
                     handlers::did_change_configuration::handle(self, &params);
                 }
             },
-            Event::Request { id, reply, .. } if self.requests.contains(&id) => {
+            Event::Request { id, reply, .. } if self.requests.contains(&id) || self.actions.contains(&id) => {
                 let _ = reply.send(Err(Error::invalid_request()));
             }
             Event::Request { id, request, reply } => match request {
@@ -173,9 +180,15 @@ impl Session {
                 }
                 Request::Completion(params) => handlers::completion::handle(self, id, &params, reply),
                 Request::ExecuteCommand(params) => handlers::execute_command::handle(self, &params, reply),
+                Request::CodeAction(params) => handlers::code_action::handle(self, &params, reply),
+                Request::ResolveCodeAction(action) => {
+                    handlers::code_action_resolve::handle(self, id, action, reply);
+                }
             },
             Event::Cancel(id) => handlers::cancel_request::handle(self, &id),
             Event::Configuration(value) => handlers::did_change_configuration::pulled(self, &value),
+            Event::ActionProgressAccepted { serial } => actions::progress_accepted(self, serial),
+            Event::Acted { serial, news } => actions::reported(self, serial, news),
             Event::ProgressAccepted { serial } => self.progress_accepted(serial),
             Event::Load { serial, report } => self.load_reported(serial, report),
             Event::Parsed { document, revision, tree } => {
@@ -200,10 +213,12 @@ impl Session {
     pub(crate) fn end(mut self) -> Ended {
         self.answer_all_cancelled();
         self.traces.end();
+        self.shown.remove_files();
         if self.is_shut_down { Ended::Properly } else { Ended::Abruptly }
     }
 
     fn answer_all_cancelled(&mut self) {
+        actions::cancel_all(self);
         for pending in self.requests.take_all() {
             answers::cancelled(self, pending, "the server is shutting down");
         }
@@ -278,6 +293,11 @@ impl Session {
         if self.is_initialized {
             self.send_early_messages();
         }
+    }
+
+    /// The model that answers messages, if it can.
+    pub(crate) fn chat(&self) -> &ModelState {
+        &self.model
     }
 
     /// Loads the model of the settings, in the place of what is there.

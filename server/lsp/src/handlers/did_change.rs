@@ -3,6 +3,7 @@
 
 use fimble_document::TextChange;
 
+use crate::actions;
 use crate::protocol::DidChange;
 use crate::session::Session;
 
@@ -31,14 +32,15 @@ pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
         }
         // Whoever types is about to ask; what was pasted, moved or undone is read before somebody does.
         Ok(()) if !is_typing => {
-            let (id, offset) = (document.id, document.last_changed());
-            session.ahead.expect(id, offset);
+            let offset = document.last_changed();
+            session.ahead.expect(document_id, offset);
         }
         Err(_) | Ok(()) => {}
     }
     if let Some(id) = accepted {
         session.accepted(id);
     }
+    actions::document_changed(session, document_id);
 }
 
 /// Whether a change looks like a key: it stays on a line, or breaks it, and brings a few characters at most.

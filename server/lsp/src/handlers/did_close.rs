@@ -1,8 +1,8 @@
 //! `textDocument/didClose`. Must hold: nothing of the document stays.
 
-use crate::answers;
 use crate::protocol::DocumentOnly;
 use crate::session::Session;
+use crate::{actions, answers};
 
 pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
     match session.documents.close(&params.text_document.uri) {
@@ -16,6 +16,7 @@ pub(crate) fn forget(session: &mut Session, document: u64) {
     for pending in session.requests.take_of_document(document) {
         answers::closed(session, pending);
     }
+    actions::document_changed(session, document);
     session.ahead.forget(document);
     session.suggestions.forget(document);
     session.index.forget(document);

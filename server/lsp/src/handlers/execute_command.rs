@@ -6,6 +6,7 @@ use tower_lsp_server::jsonrpc::Error;
 
 use crate::convert::from_proto;
 use crate::event::Reply;
+use crate::handlers::action_commands::{self, ACT, CANCEL, EXPLAIN, REFACTOR};
 use crate::model_state::ModelState;
 use crate::protocol::{DocumentPosition, ExecuteCommandParams};
 use crate::session::Session;
@@ -23,7 +24,8 @@ pub(crate) const DISMISSED: &str = "fimble.dismissed";
 /// Loads the model again, after what was missing was added.
 pub(crate) const RELOAD: &str = "fimble.reload";
 /// All of them.
-pub(crate) const COMMANDS: [&str; 5] = [WHY, STATUS, ACCEPTED, DISMISSED, RELOAD];
+pub(crate) const COMMANDS: [&str; 9] =
+    [WHY, STATUS, ACCEPTED, DISMISSED, RELOAD, EXPLAIN, REFACTOR, ACT, CANCEL];
 
 pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply: Reply) {
     let argument = params.arguments.first().unwrap_or(&Value::Null);
@@ -36,6 +38,7 @@ pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply
             session.load_model();
             Ok(Value::Null)
         }
+        EXPLAIN | REFACTOR | ACT | CANCEL => action_commands::run(session, &params.command, argument),
         other => {
             let commands = COMMANDS.join(", ");
             Err(Error::invalid_params(format!("Unknown command {other}. Commands are {commands}.")))
@@ -84,6 +87,7 @@ fn status(session: &Session) -> Value {
         "budget": budget(session),
         "changeTurns": {"count": session.change_turns.len(), "p50Micros": micros(50), "p99Micros": micros(99)},
         "workspace": {"files": session.index.n_files(), "indexing": session.index.is_at_work()},
+        "actions": session.actions.len(),
         "documents": session.documents.len(),
         "documentBytes": session.documents.n_bytes(),
         "cacheEntries": session.suggestions.len(),

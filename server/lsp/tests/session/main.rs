@@ -5,10 +5,12 @@
 
 mod acceptance;
 mod accounting;
+mod actions;
 mod ahead;
 mod answers;
 mod bad_input;
 mod budget;
+mod chatting;
 mod documents;
 mod interleaving;
 mod keeping;

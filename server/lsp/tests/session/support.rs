@@ -59,7 +59,7 @@ impl Gate {
     }
 
     /// Returns whether the request was cancelled, as a real engine finds out between two tokens.
-    fn pass(&self, cancel: &CancelToken) -> bool {
+    pub fn pass(&self, cancel: &CancelToken) -> bool {
         let mut state = self.state.lock().unwrap();
         state.0 += 1;
         self.changed.notify_all();
@@ -239,11 +239,12 @@ impl Model for Scripted {
 
 /// A server's options with this model, loaded at once.
 pub fn options(model: &Arc<Scripted>) -> ServerOptions {
-    let model = Arc::clone(model);
-    let mut options = ServerOptions::new(Arc::new(move |_, _| {
-        let model: Arc<dyn Model> = model.clone();
-        Ok(model)
-    }));
+    options_for(Arc::clone(model) as Arc<dyn Model>)
+}
+
+/// The same with any model.
+pub fn options_for(model: Arc<dyn Model>) -> ServerOptions {
+    let mut options = ServerOptions::new(Arc::new(move |_, _| Ok(Arc::clone(&model))));
     options.warm_up = false;
     // Nothing that nobody asked for, unless a test wants it.
     options.on_battery = Some(Arc::new(|| true));

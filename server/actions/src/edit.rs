@@ -1,0 +1,97 @@
+//! From an old and a new text to the smallest edits by lines. Must hold: applied to the old text the edits give the new one
+//! exactly; they are in order and do not touch.
+
+use std::ops::Range;
+
+use similar::{Algorithm, DiffTag, capture_diff_slices};
+
+/// A replacement, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced.
+    pub range: Range<usize>,
+    /// By what.
+    pub text: String,
+}
+
+/// The edits that turn `old`, which stands at the byte `offset` of its file, into `new`.
+#[must_use]
+pub fn line_edits(old: &str, new: &str, offset: usize) -> Vec<Edit> {
+    let (old_lines, new_lines) = (lines(old), lines(new));
+    let starts = |lines: &[&str]| -> Vec<usize> {
+        let mut at = 0;
+        let mut starts = vec![0];
+        starts.extend(lines.iter().map(|line| {
+            at += line.len();
+            at
+        }));
+        starts
+    };
+    let (old_starts, new_starts) = (starts(&old_lines), starts(&new_lines));
+    capture_diff_slices(Algorithm::Patience, &old_lines, &new_lines)
+        .into_iter()
+        .map(|operation| operation.as_tag_tuple())
+        .filter(|(tag, _, _)| *tag != DiffTag::Equal)
+        .map(|(_, old_range, new_range)| Edit {
+            range: offset + old_starts[old_range.start]..offset + old_starts[old_range.end],
+            text: new[new_starts[new_range.start]..new_starts[new_range.end]].to_owned(),
+        })
+        .collect()
+}
+
+/// The share of lines that two texts have in common, whatever their indentation, from 0 to 1.
+pub(crate) fn similarity(old: &str, new: &str) -> f64 {
+    let trimmed = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+    };
+    let (old, new) = (trimmed(old), trimmed(new));
+    let n_lines = old.len() + new.len();
+    if n_lines == 0 {
+        return 1.0;
+    }
+    let operations = capture_diff_slices(Algorithm::Myers, &old, &new);
+    let n_equal: usize = operations
+        .iter()
+        .map(similar::DiffOp::as_tag_tuple)
+        .filter(|(tag, _, _)| *tag == DiffTag::Equal)
+        .map(|(_, old, _)| old.len())
+        .sum();
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand lines")]
+    let share = (2 * n_equal) as f64 / n_lines as f64;
+    share
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_small_and_give_the_new_text() {
+        let old = "fn a() {\n    one();\n    two();\n}\n\nfn b() {}\n";
+        for (new, n_edits) in [
+            (old, 0),
+            ("fn a() {\n    one();\n    deux();\n}\n\nfn b() {}\n", 1),
+            ("fn a() {\n    un();\n    two();\n}\n\nfn b() { x }\n", 2),
+            ("", 1),
+            ("fn a() {\n    one();\n    two();\n}\n\nfn b() {}", 1),
+        ] {
+            let edits = line_edits(old, new, 10);
+            assert_eq!(edits.len(), n_edits, "{new:?}: {edits:?}");
+            let mut applied = format!("{:10}{old}", "");
+            for edit in edits.iter().rev() {
+                applied.replace_range(edit.range.clone(), &edit.text);
+            }
+            assert_eq!(&applied[10..], new);
+        }
+    }
+
+    #[test]
+    fn similar_texts_share_lines() {
+        assert!(similarity("a\nb\nc\n", "  a\n  b\n  d\n") > 0.6);
+        assert!(similarity("a\nb\n", "x\ny\n") < 0.1);
+    }
+}

@@ -1,0 +1,27 @@
+//! Code actions: explain, refactor, document, test, fix.
+//!
+//! Lives here: which code an action is about ([`Target`]), what a chat model is asked, and how its answer becomes an edit.
+//! Must hold: nothing here reads files or knows an editor; no edit adds errors to the syntax tree, touches lines that do not
+//! change, or brings other line endings than the file's; whatever a model answers, the outcome is an edit that passed these
+//! checks or a [`Refusal`] that says why there is none.
+
+mod action;
+mod answer;
+mod comment;
+mod edit;
+mod fit;
+mod perform;
+mod prompt;
+mod refusal;
+mod style;
+mod target;
+mod test_file;
+
+pub use action::{ActionKind, Needs};
+pub use comment::{CommentPlace, comment_place};
+pub use edit::{Edit, line_edits};
+pub use perform::{Change, ChatWork, Outcome, perform};
+pub use prompt::Problem;
+pub use refusal::Refusal;
+pub use style::Style;
+pub use target::{Source, Target, find_target};

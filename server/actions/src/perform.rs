@@ -1,0 +1,216 @@
+//! An action from its question to its outcome. Must hold: an edit comes out only if it was checked against the syntax tree;
+//! a model that answers badly is asked once more, with what was wrong, and not a third time.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use fimble_document::Text;
+use fimble_model::{
+    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, Observer, Role, Sampling, StopReason,
+};
+use fimble_syntax::{ParseBudget, SyntaxTree};
+
+use crate::answer::{code_of, has_closed_block};
+use crate::comment::{comment_place, words_of};
+use crate::edit::{Edit, line_edits, similarity};
+use crate::prompt::{Problem, Question, question};
+use crate::test_file::{TestPlace, rust_module, test_place};
+use crate::{ActionKind, Refusal, Source, Style, Target, fit};
+
+/// An answer that shares less than this with the code that was asked about, and does not name it, is other code.
+const LEAST_SIMILAR: f64 = 0.15;
+
+/// What is to be done.
+pub struct ChatWork<'a> {
+    /// The action.
+    pub kind: ActionKind,
+    /// What the user wants, for [`ActionKind::Instruction`].
+    pub instruction: &'a str,
+    /// What the editor's diagnostics say, for [`ActionKind::Fix`].
+    pub problems: &'a [Problem],
+    /// Sees the answer as it comes, from its beginning again with a second try. On the model's thread: it must be quick.
+    pub progress: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// What is to be done with it.
+    pub change: Change,
+    /// Name of the model that answered.
+    pub model: String,
+    /// Whether what was asked left this machine.
+    pub is_remote: bool,
+}
+
+/// What an action changes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Edits of the file, in order.
+    Edits(Vec<Edit>),
+    /// A new file beside it.
+    NewFile {
+        /// Its name.
+        name: String,
+        /// Its content.
+        text: String,
+    },
+    /// Nothing: Markdown to read.
+    Words(String),
+}
+
+/// Asks a chat model, and makes its answer an outcome.
+///
+/// # Errors
+/// Why there is none.
+pub fn perform(
+    work: &ChatWork<'_>,
+    source: &Source<'_>,
+    target: &Target,
+    chat: &dyn Chat,
+    cancel: &CancelToken,
+) -> Result<Outcome, Refusal> {
+    if work.kind == ActionKind::Document && comment_place(source, target).is_none() {
+        let what = "A doc comment can be written for a function, class or other item of a language that has comments.";
+        return Err(Refusal::NotHere(what.to_owned()));
+    }
+    let mut asked = question(work.kind, source, target, work.instruction, work.problems, chat)?;
+    let first = ask(work, &asked, chat, cancel)?;
+    let refusal = match change(work.kind, source, target, &first) {
+        Ok(change) => return Ok(outcome(change, &first)),
+        Err(refusal) => refusal,
+    };
+    let Some(complaint) = refusal.complaint() else { return Err(refusal) };
+    let answered = if first.text.trim().is_empty() { "(nothing)" } else { first.text.as_str() };
+    asked.messages.push(Message::new(Role::Assistant, answered));
+    asked.messages.push(Message::new(Role::User, format!("{complaint} Answer again, with all of it.")));
+    match ask(work, &asked, chat, cancel) {
+        Ok(second) => Ok(outcome(change(work.kind, source, target, &second)?, &second)),
+        // With the first answer in it the question may be too long for the model: what counts is what was wrong before.
+        Err(Refusal::Model(ModelError::PromptTooLong { .. })) => Err(refusal),
+        Err(other) => Err(other),
+    }
+}
+
+fn outcome(change: Change, answer: &ChatAnswer) -> Outcome {
+    Outcome { change, model: answer.model.clone(), is_remote: answer.is_remote }
+}
+
+fn ask(
+    work: &ChatWork<'_>,
+    asked: &Question,
+    chat: &dyn Chat,
+    cancel: &CancelToken,
+) -> Result<ChatAnswer, Refusal> {
+    let options = ChatOptions { max_new_tokens: asked.max_new_tokens, sampling: Sampling::Greedy };
+    let wants_code = !matches!(work.kind, ActionKind::Explain | ActionKind::Document);
+    let progress = Arc::clone(&work.progress);
+    let mut so_far = String::new();
+    let observer: Observer = Box::new(move |piece: &str| {
+        so_far.push_str(piece);
+        progress(&so_far);
+        // What follows the code would only be waited for.
+        if wants_code && piece.contains(['`', '~', '\n']) && has_closed_block(&so_far) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let answer = chat.respond(&asked.messages, &options, cancel, observer).map_err(Refusal::Model)?;
+    if answer.stop == StopReason::Cancelled || cancel.is_cancelled() {
+        return Err(Refusal::Cancelled);
+    }
+    Ok(answer)
+}
+
+/// What an answer changes.
+fn change(
+    kind: ActionKind,
+    source: &Source<'_>,
+    target: &Target,
+    answer: &ChatAnswer,
+) -> Result<Change, Refusal> {
+    let is_cut = matches!(answer.stop, StopReason::MaxTokens | StopReason::ContextFull);
+    match kind {
+        ActionKind::Explain => {
+            let words = crate::answer::without_thoughts(&answer.text).trim().to_owned();
+            if words.is_empty() { Err(Refusal::Empty) } else { Ok(Change::Words(words)) }
+        }
+        ActionKind::Document => document(source, target, answer),
+        ActionKind::Tests => tests(source, &code_of(&answer.text, "", is_cut)?),
+        _ => rewrite(kind, source, target, &answer.text, is_cut),
+    }
+}
+
+fn rewrite(
+    kind: ActionKind,
+    source: &Source<'_>,
+    target: &Target,
+    answer: &str,
+    is_cut: bool,
+) -> Result<Change, Refusal> {
+    let old = source.text.slice(target.range.clone()).into_owned();
+    let code = code_of(answer, &old, is_cut)?;
+    let names_it = !target.name.is_empty() && code.contains(&target.name);
+    if !names_it && kind != ActionKind::Instruction && similarity(&old, &code) < LEAST_SIMILAR {
+        return Err(Refusal::Unrelated);
+    }
+    let style = Style::of(source.text);
+    let base = target.indentation(source.text);
+    let forms = fit::variants(&code, &old.replace("\r\n", "\n"), &base, &style);
+    // A text that does not end with a line break shall not gain one.
+    let ends_open = !old.ends_with('\n');
+    let forms = forms.into_iter().map(|form| {
+        if ends_open { form.strip_suffix(style.line_break).unwrap_or(&form).to_owned() } else { form }
+    });
+    let fitting = forms.into_iter().find(|form| fits(source, target.range.clone(), form));
+    let new = fitting.ok_or(Refusal::AddsErrors)?;
+    let edits = line_edits(&old, &new, target.range.start);
+    if edits.is_empty() { Err(Refusal::NoChange) } else { Ok(Change::Edits(edits)) }
+}
+
+fn document(source: &Source<'_>, target: &Target, answer: &ChatAnswer) -> Result<Change, Refusal> {
+    let place = comment_place(source, target).ok_or(Refusal::NoCode)?;
+    let comment = place.render(&words_of(&answer.text)?, &Style::of(source.text))?;
+    if !fits(source, place.range.clone(), &comment) {
+        return Err(Refusal::AddsErrors);
+    }
+    let old = source.text.slice(place.range.clone()).into_owned();
+    let edits = line_edits(&old, &comment, place.range.start);
+    if edits.is_empty() { Err(Refusal::NoChange) } else { Ok(Change::Edits(edits)) }
+}
+
+fn tests(source: &Source<'_>, code: &str) -> Result<Change, Refusal> {
+    let style = Style::of(source.text);
+    let code = fit::variants(code, "", "", &style).swap_remove(0).replace(style.line_break, "\n");
+    match test_place(source.fence_word(), source.path) {
+        TestPlace::Here => {
+            let end = source.text.len();
+            let break_before = if source.text.chars_before(end).next() == Some('\n') { "\n" } else { "\n\n" };
+            let module = rust_module(&code, source.text, &style.step());
+            let text = format!("{break_before}{module}").replace('\n', style.line_break);
+            if !fits(source, end..end, &text) {
+                return Err(Refusal::AddsErrors);
+            }
+            Ok(Change::Edits(vec![Edit { range: end..end, text }]))
+        }
+        TestPlace::Beside(name) => {
+            let text = code.replace('\n', style.line_break);
+            let budget = ParseBudget::unlimited();
+            let whole = Text::new(&text);
+            let is_broken = source.language.is_some_and(|language| {
+                SyntaxTree::parse(language, &whole, None, &budget).is_ok_and(|tree| tree.has_errors())
+            });
+            if is_broken { Err(Refusal::AddsErrors) } else { Ok(Change::NewFile { name, text }) }
+        }
+        TestPlace::Nowhere => Ok(Change::Words(format!("```{}\n{code}```\n", source.fence_word()))),
+    }
+}
+
+/// Whether the file has no more errors with this text in the place of a range. Without a tree nobody can say.
+fn fits(source: &Source<'_>, range: Range<usize>, text: &str) -> bool {
+    source.tree.is_none_or(|tree| {
+        tree.splice_check(source.text, range, text, &ParseBudget::unlimited())
+            .is_ok_and(|check| !check.adds_errors())
+    })
+}

@@ -1,0 +1,129 @@
+//! Which code an action is about: the selection, or the item at the cursor. Must hold: a target is made of whole lines and
+//! lies in the text; without a tree the paragraph around the cursor stands for the item.
+
+use std::ops::Range;
+
+use fimble_document::Text;
+use fimble_syntax::{Language, Scope, SyntaxTree};
+
+/// A file as an action sees it.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// Its text.
+    pub text: &'a Text,
+    /// Its tree, parsed from exactly this text, if there is a grammar for it.
+    pub tree: Option<&'a SyntaxTree>,
+    /// Its language, if known.
+    pub language: Option<&'static Language>,
+    /// Path relative to the workspace, with forward slashes.
+    pub path: &'a str,
+}
+
+impl Source<'_> {
+    /// Name of the language for people.
+    pub(crate) fn language_name(&self) -> &str {
+        self.language.map_or("", |language| language.display_name())
+    }
+
+    /// The word behind the opening fence of a code block.
+    pub(crate) fn fence_word(&self) -> &str {
+        self.language.map_or("", |language| language.name())
+    }
+}
+
+/// The code that an action is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Whole lines, with their last line break if it has one.
+    pub range: Range<usize>,
+    /// What is selected, if it is only a part of the target.
+    pub selected: Option<Range<usize>>,
+    /// Name of the item; empty for a selection.
+    pub name: String,
+    /// The item as the syntax tree has it.
+    pub item: Option<Scope>,
+}
+
+impl Target {
+    /// The blanks in front of the first line.
+    pub(crate) fn indentation(&self, text: &Text) -> String {
+        let lines = text.line_of(self.range.start)..text.line_of(self.range.end.max(self.range.start)) + 1;
+        lines
+            .map(|line| text.line(line).into_owned())
+            .find(|line| !line.trim().is_empty())
+            .map(|line| crate::style::leading(&line).to_owned())
+            .unwrap_or_default()
+    }
+}
+
+/// The target of a selection; an empty one is a cursor. With `whole_item` a selection stands for the item around it, and
+/// stays marked in it. None where there is no code.
+#[must_use]
+pub fn find_target(source: &Source<'_>, selection: Range<usize>, whole_item: bool) -> Option<Target> {
+    let text = source.text;
+    let end = text.floor_char_boundary(selection.end);
+    let selection = text.floor_char_boundary(selection.start).min(end)..end;
+    let selected = trimmed(text, &selection);
+    let found = match &selected {
+        Some(selected) if whole_item => {
+            let around = item_at(source, selected.start, Some(selected));
+            around.map(|target| Target { selected: Some(selected.clone()), ..target })
+        }
+        Some(_) => None,
+        None => item_at(source, selection.start, None),
+    };
+    let found = found.or_else(|| {
+        let range = match selected {
+            Some(selected) => lines_of(text, &selected),
+            None => paragraph(text, selection.start),
+        };
+        Some(Target { range, selected: None, name: String::new(), item: None })
+    })?;
+    trimmed(text, &found.range).is_some().then_some(found)
+}
+
+/// The innermost named item at an offset, or on its line; with a selection the innermost one that holds all of it.
+fn item_at(source: &Source<'_>, offset: usize, holds: Option<&Range<usize>>) -> Option<Target> {
+    let (text, tree) = (source.text, source.tree?);
+    let line = text.line_of(offset);
+    let first = text.line_start(line) + crate::style::leading(&text.line(line)).len();
+    let item = [offset, text.line_end(line), first].into_iter().find_map(|place| {
+        let scopes = tree.enclosing_scopes(text, place);
+        let fits = |scope: &&Scope| {
+            scope.name.is_some()
+                && holds.is_none_or(|held| scope.range.start <= held.start && held.end <= scope.range.end)
+        };
+        scopes.iter().rev().find(fits).cloned()
+    })?;
+    let name = item.name.clone().map(|name| text.slice(name).into_owned()).unwrap_or_default();
+    Some(Target { range: lines_of(text, &item.range), selected: None, name, item: Some(item) })
+}
+
+/// The lines around a cursor up to blank ones.
+fn paragraph(text: &Text, offset: usize) -> Range<usize> {
+    let cursor = text.line_of(offset);
+    let is_blank = |line: usize| text.line(line).trim().is_empty();
+    if is_blank(cursor) {
+        return offset..offset;
+    }
+    let first = (0..=cursor).rev().take_while(|line| !is_blank(*line)).last().unwrap_or(cursor);
+    let last = (cursor..text.n_lines()).take_while(|line| !is_blank(*line)).last().unwrap_or(cursor);
+    text.line_start(first)..text.line_start(last + 1)
+}
+
+/// Whole lines around a range that is not empty; one that ends at the start of a line does not reach into that line.
+pub(crate) fn lines_of(text: &Text, range: &Range<usize>) -> Range<usize> {
+    let start = text.line_start(text.line_of(range.start));
+    let last = text.line_of(range.end);
+    let ends_before = range.end > range.start && text.line_start(last) == range.end;
+    let end = if ends_before { range.end } else { text.line_start(last + 1) };
+    start..end
+}
+
+/// A range without blanks at its ends; none if nothing is left.
+fn trimmed(text: &Text, range: &Range<usize>) -> Option<Range<usize>> {
+    let slice = text.slice(range.clone());
+    let start = range.start + slice.len() - slice.trim_start().len();
+    let end = range.start + slice.trim_end().len();
+    (start < end).then_some(start..end)
+}

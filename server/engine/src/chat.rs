@@ -1,0 +1,52 @@
+//! A model that answers messages. Must hold: a conversation runs at background priority, so that completions pass it;
+//! its prompt is what the model's own template says, and a cancelled one keeps what it computed in the cache.
+
+use std::time::Instant;
+
+use fimble_model::{
+    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Message, Model, ModelError, Observer,
+    Priority,
+};
+
+use crate::engine::Engine;
+
+impl Chat for Engine {
+    fn name(&self) -> &str {
+        &self.info().name
+    }
+
+    fn context_length(&self) -> usize {
+        self.info().context_length
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        Model::count_tokens(self, text)
+    }
+
+    fn respond(
+        &self,
+        messages: &[Message],
+        options: &ChatOptions,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<ChatAnswer, ModelError> {
+        let arrived = Instant::now();
+        let template = self.chat.as_ref().map_err(|reason| ModelError::Engine(reason.clone()))?;
+        let prompt = template.prompt(messages, self.tokenizer()).map_err(ModelError::Engine)?;
+        let prompt = self.tokenizer().encode_whole(&prompt).map_err(ModelError::Engine)?;
+        let options = GenerateOptions {
+            max_new_tokens: options.max_new_tokens,
+            sampling: options.sampling.clone(),
+            ..GenerateOptions::default()
+        };
+        let generation =
+            self.generate_from(prompt, options, Priority::Background, arrived, cancel, observer)?;
+        Ok(ChatAnswer {
+            text: generation.text,
+            stop: generation.stop,
+            model: self.info().name.clone(),
+            is_remote: false,
+            usage: generation.usage,
+        })
+    }
+}

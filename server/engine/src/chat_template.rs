@@ -1,0 +1,227 @@
+//! A model's own chat template: from messages to a prompt. Must hold: what a message says enters the prompt as text, never
+//! parsed for special tokens nor for template code; a template that cannot be rendered is an error of the conversation, never
+//! of the loading.
+//!
+//! The template is rendered with stand-ins in the place of the contents. What it writes itself is then searched for special
+//! tokens, and the contents take the places of their stand-ins as text.
+
+use fimble_model::{Message, Prompt, Role, TokenId};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, context};
+use serde_json::Value as Json;
+
+use crate::files::ModelSource;
+use crate::layout::{read_json, token_text};
+use crate::tokenizer::TextTokenizer;
+
+/// Where the template stands besides `tokenizer_config.json`. Source: `chat_template.jinja` is what transformers writes since
+/// 4.52; `chat_template.json` was written by processors before.
+const TEMPLATE_FILE: &str = "chat_template.jinja";
+const JSON_FILE: &str = "chat_template.json";
+const NAME: &str = "chat";
+
+/// Steps that a template may take. The longest of the known ones take a few hundred per message.
+const FUEL: u64 = 200_000;
+
+/// Frame of a stand-in, around the number of its message: characters of the private-use area.
+const OPEN: char = '\u{f0f10}';
+const CLOSE: char = '\u{f0f11}';
+
+/// A template that was compiled.
+pub(crate) struct ChatTemplate {
+    environment: Environment<'static>,
+}
+
+impl ChatTemplate {
+    /// Reads the template of a model.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be compiled: the reason, in whole sentences.
+    pub(crate) fn read(source: &ModelSource) -> Result<Self, String> {
+        let config = json(source, "tokenizer_config.json");
+        let text = template_text(source, &config).ok_or_else(|| {
+            format!(
+                "The model {} completes code and cannot answer messages: neither {TEMPLATE_FILE} nor \
+                 tokenizer_config.json holds a chat template.",
+                source.name()
+            )
+        })?;
+        let failed =
+            |error: &Error| format!("The chat template of the model {} is broken ({error}).", source.name());
+        let mut environment = Environment::new();
+        // As transformers renders templates.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(|error| failed(&error))?);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_fuel(Some(FUEL));
+        environment.add_function("raise_exception", |reason: String| -> Result<Value, Error> {
+            Err(Error::new(ErrorKind::InvalidOperation, reason))
+        });
+        // A date would make every day's prompts new ones, and this crate reads no clock but to measure.
+        environment.add_function("strftime_now", |_format: String| "today".to_owned());
+        environment.add_template_owned(NAME, text).map_err(|error| failed(&error))?;
+        for name in ["bos_token", "eos_token", "pad_token", "unk_token"] {
+            environment.add_global(name, token_text(&config[name]).unwrap_or_default());
+        }
+        Ok(Self { environment })
+    }
+
+    /// The prompt for the model's next turn.
+    ///
+    /// # Errors
+    /// The template cannot be rendered, or leaves out what was said: the reason, for people.
+    pub(crate) fn prompt(&self, messages: &[Message], tokenizer: &TextTokenizer) -> Result<Prompt, String> {
+        let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
+        let contents: Vec<&str> = messages.iter().map(|message| message.content.trim()).collect();
+        let rendered = self.render(&roles, true);
+        match (rendered, messages) {
+            (Ok(pieces), _) if mentions_all(&pieces, contents.len()) => {
+                Ok(assemble(&pieces, &contents, tokenizer))
+            }
+            // Some models know no system role, and their templates refuse it or skip it.
+            (_, [system, user, ..]) if system.role == Role::System && user.role == Role::User => {
+                let joined = format!("{}\n\n{}", contents[0], contents[1]);
+                let mut contents = contents[1..].to_vec();
+                contents[0] = &joined;
+                let pieces = self.render(&roles[1..], true)?;
+                if !mentions_all(&pieces, contents.len()) {
+                    return Err(LEFT_OUT.to_owned());
+                }
+                Ok(assemble(&pieces, &contents, tokenizer))
+            }
+            (Ok(_), _) => Err(LEFT_OUT.to_owned()),
+            (Err(reason), _) => Err(reason),
+        }
+    }
+
+    /// The token with which the model ends its turn: the first one that the template writes after it.
+    pub(crate) fn end_of_turn(&self, tokenizer: &TextTokenizer) -> Option<TokenId> {
+        let pieces = self.render(&[Role::User, Role::Assistant], false).ok()?;
+        let behind = pieces.iter().skip_while(|piece| !matches!(piece, Part::Content(1))).skip(1);
+        behind
+            .filter_map(|piece| match piece {
+                Part::Literal(text) => Some(text),
+                Part::Content(_) => None,
+            })
+            .find_map(|text| split_at_tokens(text, tokenizer).into_iter().find_map(|(_, token)| token))
+    }
+
+    /// What the template writes, cut at the contents.
+    fn render(&self, roles: &[Role], asks: bool) -> Result<Vec<Part>, String> {
+        let messages: Vec<Value> = roles
+            .iter()
+            .enumerate()
+            .map(|(index, role)| context! { role => role.name(), content => format!("{OPEN}{index}{CLOSE}") })
+            .collect();
+        let context = context! {
+            messages => messages,
+            add_generation_prompt => asks,
+            // What a model thinks before it answers would be shown as the answer.
+            enable_thinking => false,
+            thinking => false,
+        };
+        let template = self.environment.get_template(NAME).map_err(|error| reason(&error))?;
+        let rendered = template.render(context).map_err(|error| reason(&error))?;
+        Ok(cut(&rendered))
+    }
+}
+
+const LEFT_OUT: &str =
+    "the model's chat template leaves out what is asked. Choose another model, or repair its chat template";
+
+fn reason(error: &Error) -> String {
+    format!(
+        "the model's chat template cannot be rendered ({error}). Choose another model, or repair its chat template"
+    )
+}
+
+/// A part of what a template wrote.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    /// Its own text.
+    Literal(String),
+    /// The content of the message with this index.
+    Content(usize),
+}
+
+/// Cuts a rendered template at its stand-ins.
+fn cut(rendered: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = rendered;
+    while let Some((literal, behind)) = rest.split_once(OPEN) {
+        parts.push(Part::Literal(literal.to_owned()));
+        let (number, behind) = behind.split_once(CLOSE).unwrap_or((behind, ""));
+        parts.extend(number.parse().map(Part::Content));
+        rest = behind;
+    }
+    parts.push(Part::Literal(rest.to_owned()));
+    parts
+}
+
+fn mentions_all(parts: &[Part], n_messages: usize) -> bool {
+    (0..n_messages).all(|index| parts.contains(&Part::Content(index)))
+}
+
+fn assemble(parts: &[Part], contents: &[&str], tokenizer: &TextTokenizer) -> Prompt {
+    let mut prompt = Prompt::default();
+    for part in parts {
+        match part {
+            Part::Content(index) => prompt.push_text(contents.get(*index).copied().unwrap_or_default()),
+            Part::Literal(text) => {
+                for (text, token) in split_at_tokens(text, tokenizer) {
+                    prompt.push_text(text);
+                    if let Some(token) = token {
+                        prompt.push_token(token);
+                    }
+                }
+            }
+        }
+    }
+    prompt
+}
+
+/// Texts, each with the special token that follows it.
+fn split_at_tokens<'a>(text: &'a str, tokenizer: &TextTokenizer) -> Vec<(&'a str, Option<TokenId>)> {
+    let mut split = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    while at < text.len() {
+        if let Some(token) = tokenizer.added_at(&text[at..]) {
+            split.push((&text[start..at], Some(token.id)));
+            at += token.length;
+            if token.takes_space {
+                at += text[at..].len() - text[at..].trim_start().len();
+            }
+            start = at;
+        } else {
+            at += text[at..].chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    split.push((&text[start..], None));
+    split
+}
+
+/// The template's text, from wherever it stands.
+fn template_text(source: &ModelSource, config: &Json) -> Option<String> {
+    if source.has(TEMPLATE_FILE) {
+        return String::from_utf8(source.read(TEMPLATE_FILE).ok()?.into_owned()).ok();
+    }
+    let in_json = json(source, JSON_FILE)["chat_template"].as_str().map(str::to_owned);
+    in_json.or_else(|| match &config["chat_template"] {
+        Json::String(text) => Some(text.clone()),
+        // Several, by name: one for tools, one for documents, and the usual one.
+        Json::Array(named) => {
+            let usual = named.iter().find(|template| template["name"] == "default").or(named.first())?;
+            usual["template"].as_str().map(str::to_owned)
+        }
+        _ => None,
+    })
+}
+
+/// A JSON file, or null: a broken configuration was told of when the model was loaded.
+fn json(source: &ModelSource, file: &str) -> Json {
+    read_json(source, file).ok().flatten().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

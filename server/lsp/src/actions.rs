@@ -1,0 +1,392 @@
+//! Code actions under way. Must hold: each is answered once, whatever becomes of its document, its model and its client; its
+//! progress ends with it; an edit is sent only if the document is still the text that it was made for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fimble_actions::{ActionKind, Change, Needs, Outcome};
+use fimble_model::CancelToken;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tower_lsp_server::gen_lsp_types::MessageType;
+use tower_lsp_server::jsonrpc::{Error, ErrorCode, Id};
+
+use crate::action_job::{self, ActionJob, ActionNews, Computer};
+use crate::completion_job::DocumentSnapshot;
+use crate::convert::from_proto;
+use crate::event::Reply;
+use crate::model_state::ModelState;
+use crate::outgoing::Message;
+use crate::protocol::WireRange;
+use crate::session::Session;
+use crate::shown_documents;
+use crate::workers::Workers;
+use crate::workspace_edit;
+
+/// Actions that are computed at once. The model does one at a time.
+const MAX_THREADS: usize = 2;
+
+/// What an action is asked to do; what `data` of a code action holds.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct ActionData {
+    pub(crate) kind: String,
+    pub(crate) uri: String,
+    /// Version of the document that the action was offered for.
+    #[serde(default)]
+    pub(crate) version: Option<i32>,
+    pub(crate) range: WireRange,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) instruction: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) problems: Vec<WireProblem>,
+}
+
+/// A diagnostic, as far as it matters.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct WireProblem {
+    pub(crate) range: WireRange,
+    pub(crate) message: String,
+}
+
+/// Where the outcome of an action goes.
+pub(crate) enum Destination {
+    /// Into the answer to `codeAction/resolve`.
+    Resolve { id: Id, reply: Reply, action: Value },
+    /// To the client, by `workspace/applyEdit`.
+    Apply,
+    /// Into the document with this number.
+    Document { number: u64 },
+}
+
+/// Why an action is not done: a code of the protocol, and a sentence for the user.
+#[derive(Debug)]
+pub(crate) struct ActionFailure {
+    code: i64,
+    sentence: String,
+}
+
+impl ActionFailure {
+    /// It did not work out.
+    pub(crate) fn failed(sentence: impl Into<String>) -> Self {
+        Self { code: -32803, sentence: sentence.into() }
+    }
+
+    fn modified() -> Self {
+        let sentence = "The document changed while the action was under way; nothing was changed. Try again.";
+        Self { code: -32801, sentence: sentence.to_owned() }
+    }
+
+    /// Nobody wants it any more.
+    pub(crate) fn cancelled() -> Self {
+        Self { code: -32800, sentence: "The action was cancelled.".to_owned() }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.code == -32800
+    }
+
+    /// The error of an answer.
+    pub(crate) fn into_error(self) -> Error {
+        Error { code: ErrorCode::ServerError(self.code), message: self.sentence.into(), data: None }
+    }
+}
+
+/// An action under way.
+struct Running {
+    kind: ActionKind,
+    uri: String,
+    snapshot: DocumentSnapshot,
+    version: i32,
+    cancel: CancelToken,
+    destination: Destination,
+    /// Whether the client shows its progress.
+    is_visible: bool,
+}
+
+/// All actions under way.
+pub(crate) struct Actions {
+    by_serial: HashMap<u64, Running>,
+    n_started: u64,
+    workers: Workers,
+}
+
+impl Actions {
+    pub(crate) fn new() -> Self {
+        Self { by_serial: HashMap::new(), n_started: 0, workers: Workers::new("fimble-act", MAX_THREADS) }
+    }
+
+    /// How many are under way.
+    pub(crate) fn len(&self) -> usize {
+        self.by_serial.len()
+    }
+
+    /// Whether the request with this id waits for one of them.
+    pub(crate) fn contains(&self, id: &Id) -> bool {
+        self.serial_of(id).is_some()
+    }
+
+    fn serial_of(&self, id: &Id) -> Option<u64> {
+        self.by_serial.iter().find_map(|(serial, running)| match &running.destination {
+            Destination::Resolve { id: waiting, .. } if waiting == id => Some(*serial),
+            _ => None,
+        })
+    }
+}
+
+/// What is needed to start an action.
+pub(crate) struct Prepared {
+    kind: ActionKind,
+    data: ActionData,
+    computer: Computer,
+    snapshot: DocumentSnapshot,
+    version: i32,
+}
+
+/// The model that can do an action now.
+///
+/// # Errors
+/// There is none, and what to do about it.
+pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Computer, ActionFailure> {
+    let ready = |state: &ModelState| match state {
+        ModelState::Ready(model) => Ok(Arc::clone(model)),
+        ModelState::Failed(error) => {
+            Err(ActionFailure::failed(format!("The model could not be loaded: {error}")))
+        }
+        ModelState::Idle if !session.settings.enabled => {
+            Err(ActionFailure::failed("Fimble is switched off by the setting fimble.enabled."))
+        }
+        ModelState::Idle | ModelState::Loading => {
+            Err(ActionFailure::failed("The model is still being loaded. Try again in a moment."))
+        }
+    };
+    let chatting = || {
+        let model = ready(session.chat())?;
+        match model.chat() {
+            Ok(_) => Ok(Computer::Chat(Arc::clone(&model))),
+            Err(reason) => Err(ActionFailure::failed(format!("{reason} {HOW_TO_GET_ONE}"))),
+        }
+    };
+    let completing = || Ok(Computer::Completion(ready(&session.model)?));
+    match kind.needs() {
+        Needs::Chat => chatting(),
+        Needs::Any => chatting().or_else(|_| completing()),
+        Needs::Completion => completing(),
+    }
+}
+
+/// What a user does who has no chat model.
+const HOW_TO_GET_ONE: &str = "This action needs a model that was trained to follow instructions, such as Qwen2.5-Coder \
+    1.5B Instruct in ONNX format: add it with `fimble model add FOLDER --name NAME` and name it in the setting `chat`.";
+
+/// Checks that an action can be done.
+///
+/// # Errors
+/// It cannot, and why.
+pub(crate) fn prepare(session: &mut Session, data: ActionData) -> Result<Prepared, ActionFailure> {
+    let kind = ActionKind::from_name(&data.kind)
+        .ok_or_else(|| ActionFailure::failed("This action is unknown to this version of the server."))?;
+    if kind == ActionKind::Instruction && data.instruction.trim().is_empty() {
+        return Err(ActionFailure::failed("The instruction is empty: say what is to be changed."));
+    }
+    let computer = computer_for(session, kind)?;
+    let max_file_bytes = session.settings.completion.max_file_bytes;
+    let document = session
+        .documents
+        .get_mut(&data.uri)
+        .ok_or_else(|| ActionFailure::failed("The document is not open in the editor."))?;
+    if data.version.is_some_and(|version| version != document.version()) {
+        return Err(ActionFailure::modified());
+    }
+    if !document.is_in_sync() {
+        let sentence = "The editor's text and the server's differ; close the file and open it again.";
+        return Err(ActionFailure::failed(sentence));
+    }
+    if document.unfit().is_some() || document.text().len() > max_file_bytes {
+        return Err(ActionFailure::failed("This file is binary, has an overly long line, or is too large."));
+    }
+    let version = document.version();
+    let snapshot = document.snapshot(max_file_bytes);
+    Ok(Prepared { kind, data, computer, snapshot, version })
+}
+
+/// Starts an action. Returns the token of its progress.
+pub(crate) fn start(session: &mut Session, prepared: Prepared, destination: Destination) -> String {
+    let Prepared { kind, data, computer, snapshot, version } = prepared;
+    session.actions.n_started += 1;
+    let serial = session.actions.n_started;
+    let cancel = CancelToken::new();
+    let (text, encoding) = (&snapshot.text, session.client.encoding);
+    let job = ActionJob {
+        serial,
+        kind,
+        computer,
+        selection: from_proto::range(text, data.range, encoding),
+        instruction: data.instruction,
+        problems: data
+            .problems
+            .into_iter()
+            .map(|problem| fimble_actions::Problem {
+                range: from_proto::range(text, problem.range, encoding),
+                message: problem.message,
+            })
+            .collect(),
+        snapshot: snapshot.clone(),
+        settings: session.settings.completion.clone(),
+        streams: matches!(destination, Destination::Document { .. }),
+        cancel: cancel.clone(),
+    };
+    let running = Running { kind, uri: data.uri, snapshot, version, cancel, destination, is_visible: false };
+    session.actions.by_serial.insert(serial, running);
+    if session.client.shows_progress {
+        session.outgoing.send(Message::CreateActionProgress { serial });
+    }
+    let events = session.events.clone();
+    session.actions.workers.spawn(move || action_job::run(job, &events));
+    token(serial)
+}
+
+/// The token of an action's progress.
+pub(crate) fn token(serial: u64) -> String {
+    format!("fimble/action/{serial}")
+}
+
+/// The client shows the progress of an action.
+pub(crate) fn progress_accepted(session: &mut Session, serial: u64) {
+    // One that has ended meanwhile has nothing to show.
+    if let Some(running) = session.actions.by_serial.get_mut(&serial) {
+        running.is_visible = true;
+        let title = format!("Fimble: {}", running.kind.title().trim_end_matches('…'));
+        let value = json!({"kind": "begin", "title": title, "cancellable": true});
+        session.outgoing.send(Message::ActionProgress { serial, value });
+    }
+}
+
+/// An action reports.
+pub(crate) fn reported(session: &mut Session, serial: u64, news: ActionNews) {
+    match news {
+        ActionNews::SoFar { text, n_bytes } => {
+            let Some(running) = session.actions.by_serial.get(&serial) else { return };
+            if running.is_visible {
+                let value = json!({"kind": "report", "message": format!("{n_bytes} characters")});
+                session.outgoing.send(Message::ActionProgress { serial, value });
+            }
+            if let (Destination::Document { number }, Some(text)) = (&running.destination, text) {
+                let number = *number;
+                shown_documents::update(session, number, &text, false);
+            }
+        }
+        ActionNews::Done(result) => {
+            if let Some(running) = session.actions.by_serial.remove(&serial) {
+                finish(session, serial, running, result);
+            }
+        }
+    }
+}
+
+/// Ends the action that a request with this id waits for. Whether there was one.
+pub(crate) fn cancel_request(session: &mut Session, id: &Id) -> bool {
+    let serial = session.actions.serial_of(id);
+    serial.is_some_and(|serial| cancel(session, serial))
+}
+
+/// Ends the action with this token.
+pub(crate) fn cancel_token(session: &mut Session, wanted: &Value) {
+    let serial = session.actions.by_serial.keys().copied().find(|serial| *wanted == token(*serial));
+    if let Some(serial) = serial {
+        cancel(session, serial);
+    }
+}
+
+/// Ends all actions.
+pub(crate) fn cancel_all(session: &mut Session) {
+    for serial in session.actions.by_serial.keys().copied().collect::<Vec<_>>() {
+        cancel(session, serial);
+    }
+}
+
+/// A document changed or was closed: what is made for it could not be used any more.
+pub(crate) fn document_changed(session: &mut Session, document: u64) {
+    let is_outdated = |running: &Running| {
+        running.snapshot.document == document && !matches!(running.destination, Destination::Document { .. })
+    };
+    let outdated = session.actions.by_serial.iter().filter(|(_, running)| is_outdated(running));
+    for serial in outdated.map(|(serial, _)| *serial).collect::<Vec<_>>() {
+        end(session, serial, ActionFailure::modified());
+    }
+}
+
+fn cancel(session: &mut Session, serial: u64) -> bool {
+    end(session, serial, ActionFailure::cancelled())
+}
+
+fn end(session: &mut Session, serial: u64, failure: ActionFailure) -> bool {
+    let Some(running) = session.actions.by_serial.remove(&serial) else { return false };
+    running.cancel.cancel();
+    finish(session, serial, running, Err(failure));
+    true
+}
+
+/// Answers, and ends the progress.
+fn finish(session: &mut Session, serial: u64, running: Running, result: Result<Outcome, ActionFailure>) {
+    if running.is_visible {
+        let message = if result.is_ok() { "done" } else { "not done" };
+        let value = json!({"kind": "end", "message": message});
+        session.outgoing.send(Message::ActionProgress { serial, value });
+    }
+    let revision = session.documents.by_id(running.snapshot.document).map(|document| document.revision);
+    let is_current = revision == Some(running.snapshot.revision);
+    let Running { kind, uri, snapshot, version, destination, .. } = running;
+    if let Destination::Document { number } = destination {
+        let text = match result {
+            Ok(Outcome { change: Change::Words(words), model, is_remote }) => {
+                let place = if is_remote { "; the code was sent to another machine" } else { "" };
+                format!("{words}\n\n---\n\n*{model}{place}*\n")
+            }
+            Ok(_) => "*The model answered something else than an explanation.*\n".to_owned(),
+            Err(failure) => format!("*{}*\n", failure.sentence),
+        };
+        return shown_documents::update(session, number, &text, true);
+    }
+    let result = match result {
+        Ok(_) if !is_current => Err(ActionFailure::modified()),
+        other => other,
+    };
+    let edit = result.map(|outcome| {
+        let title = kind.title().trim_end_matches('…');
+        match &outcome.change {
+            Change::Words(words) => {
+                shown_documents::show(session, title, words);
+                None
+            }
+            Change::NewFile { text, .. } if !session.client.creates_files => {
+                let word = snapshot.language.map_or("", |language| language.name());
+                shown_documents::show(session, title, &format!("```{word}\n{text}```\n"));
+                None
+            }
+            _ => {
+                let made_for = workspace_edit::MadeFor { uri: &uri, version, text: &snapshot.text };
+                Some(workspace_edit::render(&session.client, &made_for, title, &outcome))
+            }
+        }
+    });
+    match (destination, edit) {
+        (Destination::Resolve { reply, mut action, .. }, Ok(edit)) => {
+            if let Some(edit) = edit {
+                action["edit"] = edit;
+            }
+            let _ = reply.send(Ok(action));
+        }
+        (Destination::Resolve { reply, .. }, Err(failure)) => {
+            let _ = reply.send(Err(failure.into_error()));
+        }
+        (_, Ok(Some(edit))) => {
+            let label = kind.title().trim_end_matches('…');
+            session.outgoing.send(Message::ApplyEdit { params: json!({"label": label, "edit": edit}) });
+        }
+        (_, Ok(None)) => {}
+        (_, Err(failure)) if failure.is_cancelled() => {}
+        (_, Err(failure)) => {
+            session.outgoing.show(MessageType::Warning, format!("Fimble: {}", failure.sentence));
+        }
+    }
+}

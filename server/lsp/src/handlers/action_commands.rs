@@ -1,0 +1,65 @@
+//! The commands of actions. Must hold: each is answered at once; what takes time goes on under the token of its answer.
+
+use fimble_actions::ActionKind;
+use serde_json::{Value, json};
+use tower_lsp_server::jsonrpc::Error;
+
+use crate::actions::{self, ActionData, Destination};
+use crate::protocol::PlacedInstruction;
+use crate::session::Session;
+use crate::shown_documents;
+
+/// Explains. Argument: `{"textDocument": …, "range": …}`.
+pub(crate) const EXPLAIN: &str = "fimble.explain";
+/// Refactors as an instruction says. Argument: the same with `"instruction"`.
+pub(crate) const REFACTOR: &str = "fimble.refactor";
+/// Does an action. Argument: its `data`.
+pub(crate) const ACT: &str = "fimble.act";
+/// Ends an action. Argument: `{"token": …}`.
+pub(crate) const CANCEL: &str = "fimble.cancel";
+/// A command of the client: asks the user for an instruction.
+pub(crate) const ASK: &str = "fimble.refactor.ask";
+
+/// Runs one of the commands above.
+pub(crate) fn run(session: &mut Session, command: &str, argument: &Value) -> Result<Value, Error> {
+    match command {
+        EXPLAIN => explain(session, argument),
+        REFACTOR => act(session, placed(argument, ActionKind::Instruction)?),
+        CANCEL => {
+            actions::cancel_token(session, &argument["token"]);
+            Ok(Value::Null)
+        }
+        _ => {
+            let data = serde_json::from_value(argument.clone())
+                .map_err(|_| Error::invalid_params("needs the data of a code action"))?;
+            act(session, data)
+        }
+    }
+}
+
+fn explain(session: &mut Session, argument: &Value) -> Result<Value, Error> {
+    let data = placed(argument, ActionKind::Explain)?;
+    let prepared = actions::prepare(session, data).map_err(actions::ActionFailure::into_error)?;
+    let number = shown_documents::open(session, "Explanation");
+    let token = actions::start(session, prepared, Destination::Document { number });
+    Ok(json!({"uri": shown_documents::uri(number), "token": token}))
+}
+
+fn act(session: &mut Session, data: ActionData) -> Result<Value, Error> {
+    let prepared = actions::prepare(session, data).map_err(actions::ActionFailure::into_error)?;
+    Ok(json!({"token": actions::start(session, prepared, Destination::Apply)}))
+}
+
+fn placed(argument: &Value, kind: ActionKind) -> Result<ActionData, Error> {
+    let placed: PlacedInstruction = serde_json::from_value(argument.clone()).map_err(|_| {
+        Error::invalid_params("needs {\"textDocument\", \"range\"}, and \"instruction\" to refactor")
+    })?;
+    Ok(ActionData {
+        kind: kind.name().to_owned(),
+        uri: placed.text_document.uri,
+        version: placed.text_document.version,
+        range: placed.range,
+        instruction: placed.instruction,
+        problems: Vec::new(),
+    })
+}
