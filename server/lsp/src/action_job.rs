@@ -175,7 +175,7 @@ fn complete_at(
     let settings = CompletionSettings {
         multi_line: MultiLine::Always,
         max_lines: MAX_LINES,
-        max_new_tokens: MAX_NEW_TOKENS,
+        max_new_tokens: Some(MAX_NEW_TOKENS),
         min_confidence: 0.0,
         ..job.settings.clone()
     };
