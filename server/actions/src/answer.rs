@@ -14,15 +14,27 @@ struct Block {
     is_closed: bool,
 }
 
+impl Block {
+    /// Whether it may hold code of a language with these names: a block without a word may.
+    fn can_be(&self, words: &[String]) -> bool {
+        words.is_empty() || self.word.is_empty() || self.is_diff() || words.contains(&self.word)
+    }
+
+    fn is_diff(&self) -> bool {
+        self.word == "diff" || self.word == "patch"
+    }
+}
+
 /// The code of an answer, with `\n` line breaks. `old` is the code that was asked about, or empty where new code was asked
-/// for. `is_cut` says that the answer reached its limit.
-pub(crate) fn code_of(answer: &str, old: &str, is_cut: bool) -> Result<String, Refusal> {
+/// for. `is_cut` says that the answer reached its limit; `words` are the names of the code's language.
+pub(crate) fn code_of(answer: &str, old: &str, is_cut: bool, words: &[String]) -> Result<String, Refusal> {
     let answer = without_thoughts(&answer.replace("\r\n", "\n").replace('\r', "\n")).trim().to_owned();
     if answer.is_empty() {
         return Err(if is_cut { Refusal::Truncated } else { Refusal::Empty });
     }
     let blocks = blocks_of(&answer);
-    let code = if blocks.is_empty() { bare(&answer, old, is_cut)? } else { choose(blocks, old, is_cut)? };
+    let code =
+        if blocks.is_empty() { bare(&answer, old, is_cut)? } else { choose(blocks, old, is_cut, words)? };
     if code.trim().is_empty() {
         return Err(Refusal::Empty);
     }
@@ -41,10 +53,11 @@ pub(crate) fn without_thoughts(answer: &str) -> String {
     }
 }
 
-/// Whether the first code block of an answer that is still being written is complete: nothing that follows is wanted.
-pub(crate) fn has_closed_block(answer: &str) -> bool {
-    answer.contains("```")
-        && blocks_of(&without_thoughts(answer)).first().is_some_and(|block| block.is_closed)
+/// Whether an answer that is still being written has a complete block of code in this language: what follows is not wanted.
+pub(crate) fn has_closed_block(answer: &str, words: &[String]) -> bool {
+    let is_it = |block: &Block| block.is_closed && block.can_be(words);
+    (answer.contains("```") || answer.contains("~~~"))
+        && blocks_of(&without_thoughts(answer)).iter().any(is_it)
 }
 
 /// The text of the first block between fences, or all of the answer where there is none.
@@ -96,20 +109,21 @@ fn fence(line: &str) -> Option<(char, usize, &str)> {
     (length >= 3 && !word.contains('`')).then_some((character, length, word))
 }
 
-/// The block that is meant: of several the one most like the old code, or the longest where there is none.
-fn choose(blocks: Vec<Block>, old: &str, is_cut: bool) -> Result<String, Refusal> {
+/// The block that is meant: of several in the code's language the one most like the old code, or the longest where there is none.
+fn choose(blocks: Vec<Block>, old: &str, is_cut: bool, words: &[String]) -> Result<String, Refusal> {
     let n_blocks = blocks.len();
     let rated = blocks.into_iter().enumerate().map(|(index, block)| {
-        let is_diff = block.word == "diff" || block.word == "patch";
-        let text = cleaned(&block.lines, is_diff);
+        let text = cleaned(&block.lines, block.is_diff());
         #[expect(clippy::cast_precision_loss, reason = "an answer has some kilobytes")]
         let rating = if old.is_empty() { text.len() as f64 } else { similarity(old, &text) };
-        (rating, n_blocks - index, block.is_closed, text)
+        (block.can_be(words), rating, n_blocks - index, block.is_closed, text)
     });
-    let best = rated.max_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    let best = rated.max_by(|left, right| {
+        left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)).then(left.2.cmp(&right.2))
+    });
     match best {
-        Some((_, _, false, _)) if is_cut => Err(Refusal::Truncated),
-        Some((_, _, _, text)) => Ok(text),
+        Some((_, _, _, false, _)) if is_cut => Err(Refusal::Truncated),
+        Some((_, _, _, _, text)) => Ok(text),
         None => Err(Refusal::Prose),
     }
 }
@@ -200,6 +214,10 @@ fn elides(code: &str, old: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn words() -> Vec<String> {
+        vec!["rust".to_owned(), "rs".to_owned()]
+    }
+
     const OLD: &str = "fn a() {\n    one();\n    two();\n}\n";
 
     #[test]
@@ -223,7 +241,11 @@ mod tests {
             diff.to_owned(),
             format!("```rust\n{wanted}"),
         ] {
-            assert_eq!(code_of(&answer, OLD, false).as_deref().map(str::trim), Ok(wanted), "{answer}");
+            assert_eq!(
+                code_of(&answer, OLD, false, &words()).as_deref().map(str::trim),
+                Ok(wanted),
+                "{answer}"
+            );
         }
     }
 
@@ -242,7 +264,7 @@ mod tests {
             ("```rust\nfn a() {\n    // ... rest of the code\n}\n```", false, Refusal::Elided),
             ("```rust\nfn a() {\n    one();\n    ...\n}\n```", false, Refusal::Elided),
         ] {
-            assert_eq!(code_of(answer, OLD, is_cut), Err(expected), "{answer:?}");
+            assert_eq!(code_of(answer, OLD, is_cut, &words()), Err(expected), "{answer:?}");
         }
     }
 
@@ -252,10 +274,11 @@ mod tests {
             ("Here:\n```rust\nfn a() {}\n", false),
             ("Here:\n```rust\nfn a() {}\n```", true),
             ("````md\n```\ninner\n```\n", false),
+            ("```sh\nmake\n```\n```rust\nfn", false),
             ("<think>```\na\n```</think>", false),
             ("no code", false),
         ] {
-            assert_eq!(has_closed_block(answer), expected, "{answer:?}");
+            assert_eq!(has_closed_block(answer, &words()), expected, "{answer:?}");
         }
     }
 }

@@ -75,7 +75,8 @@ pub fn perform(
         return Err(Refusal::NotHere(what.to_owned()));
     }
     let mut asked = question(work.kind, source, target, work.instruction, work.problems, chat)?;
-    let first = ask(work, &asked, chat, cancel)?;
+    let words = source.fence_words();
+    let first = ask(work, &asked, &words, chat, cancel)?;
     let refusal = match change(work.kind, source, target, &first) {
         Ok(change) => return Ok(outcome(change, &first)),
         Err(refusal) => refusal,
@@ -84,7 +85,7 @@ pub fn perform(
     let answered = if first.text.trim().is_empty() { "(nothing)" } else { first.text.as_str() };
     asked.messages.push(Message::new(Role::Assistant, answered));
     asked.messages.push(Message::new(Role::User, format!("{complaint} Answer again, with all of it.")));
-    match ask(work, &asked, chat, cancel) {
+    match ask(work, &asked, &words, chat, cancel) {
         Ok(second) => Ok(outcome(change(work.kind, source, target, &second)?, &second)),
         // With the first answer in it the question may be too long for the model: what counts is what was wrong before.
         Err(Refusal::Model(ModelError::PromptTooLong { .. })) => Err(refusal),
@@ -99,18 +100,20 @@ fn outcome(change: Change, answer: &ChatAnswer) -> Outcome {
 fn ask(
     work: &ChatWork<'_>,
     asked: &Question,
+    words: &[String],
     chat: &dyn Chat,
     cancel: &CancelToken,
 ) -> Result<ChatAnswer, Refusal> {
     let options = ChatOptions { max_new_tokens: asked.max_new_tokens, sampling: Sampling::Greedy };
     let wants_code = !matches!(work.kind, ActionKind::Explain | ActionKind::Document);
     let progress = Arc::clone(&work.progress);
+    let words = words.to_vec();
     let mut so_far = String::new();
     let observer: Observer = Box::new(move |piece: &str| {
         so_far.push_str(piece);
         progress(&so_far);
         // What follows the code would only be waited for.
-        if wants_code && piece.contains(['`', '~', '\n']) && has_closed_block(&so_far) {
+        if wants_code && piece.contains(['`', '~', '\n']) && has_closed_block(&so_far, &words) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
@@ -137,7 +140,7 @@ fn change(
             if words.is_empty() { Err(Refusal::Empty) } else { Ok(Change::Words(words)) }
         }
         ActionKind::Document => document(source, target, answer),
-        ActionKind::Tests => tests(source, &code_of(&answer.text, "", is_cut)?),
+        ActionKind::Tests => tests(source, &code_of(&answer.text, "", is_cut, &source.fence_words())?),
         _ => rewrite(kind, source, target, &answer.text, is_cut),
     }
 }
@@ -150,7 +153,7 @@ fn rewrite(
     is_cut: bool,
 ) -> Result<Change, Refusal> {
     let old = source.text.slice(target.range.clone()).into_owned();
-    let code = code_of(answer, &old, is_cut)?;
+    let code = code_of(answer, &old, is_cut, &source.fence_words())?;
     let names_it = !target.name.is_empty() && code.contains(&target.name);
     if !names_it && kind != ActionKind::Instruction && similarity(&old, &code) < LEAST_SIMILAR {
         return Err(Refusal::Unrelated);

@@ -25,6 +25,15 @@ impl Source<'_> {
         self.language.map_or("", |language| language.display_name())
     }
 
+    /// The words that can stand behind the fence of a code block in this language; none if the language is unknown.
+    pub(crate) fn fence_words(&self) -> Vec<String> {
+        let Some(language) = self.language else { return Vec::new() };
+        let names = language.language_ids().iter().chain(language.extensions()).cloned();
+        let mut words: Vec<String> = names.chain([language.name().to_owned()]).collect();
+        words.push(language.display_name().to_lowercase());
+        words
+    }
+
     /// The word behind the opening fence of a code block.
     pub(crate) fn fence_word(&self) -> &str {
         self.language.map_or("", |language| language.name())
