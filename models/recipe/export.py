@@ -1,8 +1,9 @@
 """Writes a checkpoint as a model folder: safetensors in the Hugging Face layout and ONNX in that of onnxruntime-genai.
 
-`python export.py --checkpoint RUN/checkpoint.pt --tokenizer FOLDER --out FOLDER [--average] [--body 8] [--output 8]`
+`python export.py --checkpoint RUN/checkpoint.pt --tokenizer FOLDER --out FOLDER [--body 8] [--output 8]`
 
-Both lie in one folder: the tokenizer serves both. The graph is written here, node by node, with the operators that
+Of a training that came to its end, the last weights or their average are taken, whichever validated better. Both files lie
+in one folder, and one tokenizer serves both. The graph is written here, node by node, with the operators that
 onnxruntime-genai uses. It computes logits for the last `num_logits_to_keep` positions, an optional input; all by default.
 """
 
@@ -13,50 +14,22 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+
+try:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+except ImportError:  # Where only safetensors are written.
+    onnx = None
 
 import folder
+from blocks import BLOCK, packed, quantise
 from model import EPSILON, Shape, views
 
 CONTRIB = "com.microsoft"
-BLOCK = 32
 BEFORE_ALL = -(2**31 - 1)
 FLOAT = 32
 PAST, PRESENT = "past_key_values.{}.{}", "present.{}.{}"
-
-
-def quantise(matrix: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Symmetric quantisation along rows, in blocks: `(numbers [rows, blocks, BLOCK] from 0, scales [rows, blocks])`.
-
-    Each block takes the scale with the least squared error of several, all near the one that its extreme asks for.
-    """
-    rows, columns = matrix.shape
-    if columns % BLOCK:
-        raise SystemExit(f"A matrix of {columns} columns does not divide into blocks of {BLOCK}.")
-    blocks = matrix.astype(np.float32).reshape(rows, columns // BLOCK, BLOCK)
-    middle = 2 ** (bits - 1)
-    extreme = np.take_along_axis(blocks, np.abs(blocks).argmax(-1)[..., None], -1)
-    base = np.where(extreme == 0, 1e-8, extreme) / -middle
-    best, chosen = None, None
-    for factor in (1.0, 0.98, 0.95, 0.92, 0.88, 0.84) if bits < 8 else (1.0,):
-        scale = base * factor
-        numbers = np.clip(np.rint(blocks / scale), -middle, middle - 1)
-        error = ((numbers * scale - blocks) ** 2).sum(-1, keepdims=True)
-        if best is None:
-            best, chosen, scales = error, numbers, scale
-        else:
-            better = error < best
-            best = np.where(better, error, best)
-            chosen = np.where(better, numbers, chosen)
-            scales = np.where(better, scale, scales)
-    return (chosen + middle).astype(np.uint8), scales[..., 0].astype(np.float32)
-
-
-def packed(numbers: np.ndarray, bits: int) -> np.ndarray:
-    """Two numbers of 4 bits to a byte, the first one in the lower half; bytes as they are."""
-    return numbers if bits == 8 else numbers[..., 0::2] | (numbers[..., 1::2] << 4)
 
 
 class Graph:
@@ -234,6 +207,8 @@ def genai_config(shape: Shape, end: int) -> dict:
 
 def write_onnx(source: Path, target: Path, body: int, output: int) -> None:
     """The ONNX files of a folder with safetensors; the weights lie in `model.onnx.data`."""
+    if onnx is None:
+        raise SystemExit("The Python package onnx is missing. Install requirements.txt, or write with --no-onnx.")
     shape, flat = folder.read(source)
     model = build(shape, flat, body, output)
     target.mkdir(parents=True, exist_ok=True)
@@ -250,20 +225,19 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--checkpoint", type=Path, help="without it, only the ONNX files of --out are written anew")
     parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--average", action="store_true", help="the average over the end of the training")
     parser.add_argument("--body", type=int, choices=(4, 8, FLOAT), default=8, help="bits of the layers")
     parser.add_argument("--output", type=int, choices=(4, 8, FLOAT), default=8, help="bits of embedding and output layer")
+    parser.add_argument("--no-onnx", action="store_true", help="safetensors and tokenizer only")
     options = parser.parse_args(given)
     if options.checkpoint is not None:
         if options.tokenizer is None:
             raise SystemExit("Name the folder of the tokenizer: --tokenizer.")
         found = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
         shape = Shape(**found["state"]["config"]["shape"])
-        if options.average and not found["state"]["averaged"]:
-            raise SystemExit(f"{options.checkpoint} holds no average: the training had not come to its end.")
-        flat = found["average" if options.average else "weights"]
+        flat = found[found["state"].get("better", "weights")]
         folder.write(options.out, shape, flat, options.tokenizer)
-    write_onnx(options.out, options.out, options.body, options.output)
+    if not options.no_onnx:
+        write_onnx(options.out, options.out, options.body, options.output)
 
 
 if __name__ == "__main__":

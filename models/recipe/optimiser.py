@@ -49,12 +49,12 @@ class Optimiser:
     def gather(self) -> float:
         """Adds up the gradients of all processes for the share of this one; the sum of squares of the result."""
         first, *others = self.gradients
-        squares = 0.0
+        squares = torch.zeros((), device=first.device)
         for span in self.owned:
             for other in others:
                 first[span].add_(other[span])
-            squares += first[span].square().sum().item()
-        return squares
+            squares += first[span].dot(first[span])
+        return squares.item()
 
     def step(self, number: int, rate: float, scale: float) -> None:
         """One update. `rate` multiplies both learning rates, `scale` the gradient (clipping). `number` counts from 1."""

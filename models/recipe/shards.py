@@ -1,7 +1,7 @@
 """Reading of token shards in an order that a seed decides and a checkpoint can go on from.
 
 A shard is `train-LENGTH-*.npy` (uint16, `[rows, LENGTH]`), with or without `….weights.npy` next to it (uint8: the
-weight of predicting that token, 16 stands for 1). Shards are read by name; one that appears later is read later.
+weight of predicting that token, 16 stands for 1). New ones may appear all the time: each is read once in a pass.
 """
 
 from __future__ import annotations
@@ -20,45 +20,39 @@ def names(folder: Path, length: int) -> list[str]:
 
 
 class Shards:
-    """An endless stream of rows of one length. `place` is all there is to save: pass, shard name, row."""
+    """An endless stream of rows of one length. `place` is all there is to save: pass, shards read in it, shard, row."""
 
     def __init__(self, folder: Path, length: int, seed: int, place: dict | None = None):
         self.folder, self.length, self.seed = folder, length, seed
-        self.place = place or {"pass": 0, "shard": "", "row": 0}
+        self.place = place or {"pass": 0, "read": [], "shard": "", "row": 0}
         self.loaded = ""
 
-    def _open(self) -> None:
+    def _choose(self) -> None:
+        """The first shard that was not read in this pass; when there is none, the next pass begins."""
         found = names(self.folder, self.length)
         if not found:
             raise SystemExit(
                 f"There is no shard train-{self.length}-*.npy in {self.folder}. Make the samples first (samples.py)."
             )
-        name = self.place["shard"]
-        if name not in found:
-            later = [other for other in found if other > name]
-            if not later:
-                self.place["pass"] += 1
-                later = found
-            self.place.update(shard=later[0], row=0)
-        name = self.place["shard"]
-        key = f"{self.place['pass']}/{name}"
-        if key == self.loaded:
-            return
-        self.rows = np.load(self.folder / name, mmap_mode="r")
-        aside = self.folder / name.replace(".npy", ".weights.npy")
-        self.weights = np.load(aside, mmap_mode="r") if aside.exists() else None
-        order = np.random.default_rng([self.seed, self.place["pass"], found.index(name)])
-        self.order = order.permutation(len(self.rows))
-        self.loaded = key
+        if all(name in self.place["read"] for name in found):
+            self.place.update({"pass": self.place["pass"] + 1, "read": []})
+        self.place["shard"] = next(name for name in found if name not in self.place["read"])
+        self.place["row"] = 0
 
-    def _next_shard(self) -> None:
-        found = names(self.folder, self.length)
-        later = [other for other in found if other > self.place["shard"]]
-        if later:
-            self.place.update(shard=later[0], row=0)
-        else:
-            self.place.update(shard=found[0], row=0)
-            self.place["pass"] += 1
+    def _open(self) -> None:
+        if not self.place["shard"]:
+            self._choose()
+        name, number = self.place["shard"], self.place["pass"]
+        if self.loaded == f"{number} {name}":
+            return
+        path = self.folder / name
+        if not path.exists():
+            raise SystemExit(f"The shard {path}, which the checkpoint stands in, is missing. Make it again (samples.py).")
+        self.rows = np.load(path, mmap_mode="r")
+        aside = path.with_name(name.replace(".npy", ".weights.npy"))
+        self.weights = np.load(aside, mmap_mode="r") if aside.exists() else None
+        self.order = np.random.default_rng([self.seed, number, *name.encode()]).permutation(len(self.rows))
+        self.loaded = f"{number} {name}"
 
     def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The next rows: tokens `[count, length]` (int64) and weights (float32, 1.0 is ordinary)."""
@@ -68,7 +62,8 @@ class Shards:
             row = self.place["row"]
             picked = np.sort(self.order[row : row + count])
             if len(picked) == 0:
-                self._next_shard()
+                self.place["read"].append(self.place["shard"])
+                self._choose()
                 continue
             tokens.append(self.rows[picked].astype(np.int64))
             if self.weights is None:

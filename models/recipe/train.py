@@ -3,7 +3,8 @@
 One process per CPU core, or one for a CUDA device. The processes share weights and gradients in memory and meet
 twice a step; inside a step each works alone, so that a core that is busy elsewhere delays a step once and not at
 every operation. Ends when the time or the tokens are used up; the learning rate falls to zero until then.
-A checkpoint holds weights, moments, average, place in the data and the configuration; `--resume` goes on from it.
+A checkpoint holds weights, moments, average, place in the data and the configuration; `--resume` goes on from it. The
+one from before the learning rate fell, `checkpoint-before-decay.pt`, is the one to go on from with more time or tokens.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ import signal
 import sys
 import threading
 import time
-import tomllib
-from datetime import datetime
 from pathlib import Path
+
+from schedule import Clock, rate, stage
+from settings import configuration, differences
 
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
     "MALLOC_TOP_PAD_": str(1 << 28),
-    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    "TORCHINDUCTOR_COMPILE_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
     "OMP_NUM_THREADS": "1",
 }
 
@@ -37,85 +39,12 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="end of the schedule after this time")
     parser.add_argument("--tokens", type=float, help="end of the schedule after this many tokens")
     parser.add_argument("--stop-at", type=Path, help="a file that holds the end as HH:MM; it is read again and again")
+    parser.add_argument("--pause-after", type=float, help="save and leave after these minutes; the schedule goes on later")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--from-weights", type=Path, help="begin from an exported model folder, with a new warm-up")
     parser.add_argument("--workers", type=int, help="processes; default: the cores of this machine, 1 with CUDA")
     parser.add_argument("--no-compile", action="store_true", help="for tests: slow, but starts at once")
     return parser.parse_args(given)
-
-
-def configuration(path: Path) -> dict:
-    with path.open("rb") as file:
-        return tomllib.load(file)
-
-
-def differences(saved: dict, wanted: dict, above: str = "") -> list[str]:
-    """What differs between two configurations, each as `name: saved value, wanted value`."""
-    found = []
-    for name in sorted(saved.keys() | wanted.keys()):
-        left, right = saved.get(name), wanted.get(name)
-        if isinstance(left, dict) and isinstance(right, dict):
-            found += differences(left, right, f"{above}{name}.")
-        elif left != right:
-            found.append(f"{above}{name}: {left} in the checkpoint, {right} wanted")
-    return found
-
-
-class Clock:
-    """How much of the schedule is done, from 0 to 1. The end may be moved while it runs."""
-
-    def __init__(self, options: argparse.Namespace, spent: float):
-        self.options, self.begin = options, time.time() - spent
-
-    def end(self) -> float | None:
-        if self.options.stop_at is not None and self.options.stop_at.exists():
-            text = self.options.stop_at.read_text().strip()
-            try:
-                hour, minute = (int(part) for part in text.split(":"))
-                return datetime.now().replace(hour=hour, minute=minute, second=0).timestamp()
-            except ValueError:
-                print(f"The end {text!r} in {self.options.stop_at} is not HH:MM and is not followed.", flush=True)
-        return None if self.options.minutes is None else self.begin + 60 * self.options.minutes
-
-    def spent(self) -> float:
-        return time.time() - self.begin
-
-    def fraction(self, tokens: int) -> float:
-        end = self.end()
-        done = [0.0]
-        if end is not None:
-            done.append(self.spent() / max(1.0, end - self.begin))
-        if self.options.tokens is not None:
-            done.append(tokens / self.options.tokens)
-        return min(1.0, max(done))
-
-
-def rate(fraction: float, step: int, schedule: dict) -> float:
-    """Share of the peak learning rate: warm-up by steps, constant, then a straight line to almost nothing."""
-    warm = min(1.0, step / max(1, schedule["warmup_steps"]))
-    left = (1.0 - fraction) / schedule["decay"]
-    return warm * min(1.0, max(schedule["last_rate"], left))
-
-
-def stage(fraction: float, stages: list[dict]) -> dict:
-    """The stage (length of rows, rows at once) that a point of the schedule lies in."""
-    return next((one for one in stages if fraction < one["until"]), stages[-1])
-
-
-class Shared:
-    """All that the processes share: flat tensors and a few numbers."""
-
-    def __init__(self, count: int, workers: int, device: str):
-        import torch
-
-        def empty(kind=torch.float32):
-            made = torch.zeros(count, dtype=kind, device=device)
-            return made.share_memory_() if device == "cpu" else made
-
-        self.weights, self.moment, self.second, self.average = empty(), empty(), empty(), empty()
-        self.compute = empty(torch.bfloat16)
-        self.gradients = [empty() for _ in range(workers)]
-        self.numbers = torch.zeros(64, dtype=torch.float64).share_memory_()
 
 
 STOP, FRACTION, LOSS, NORM = 0, 1, 8, 24
@@ -143,37 +72,11 @@ def validate(model, folder: Path, rows: int, device: str) -> tuple[float, float 
     return nats, nats / math.log(2) / json.loads(aside.read_text())["bytes_per_token"]
 
 
-def save(path: Path, shared: Shared, state: dict) -> None:
-    import torch
-
-    tensors = {name: getattr(shared, name).cpu().clone() for name in ("weights", "moment", "second", "average")}
-    aside = path.with_suffix(".part")
-    torch.save({"state": state, **tensors}, aside)
-    aside.replace(path)
-
-
-def load(path: Path, shared: Shared, config: dict) -> dict:
-    """Fills the tensors from a checkpoint and returns its state; refuses one of another configuration."""
-    import torch
-
-    if not path.exists():
-        raise SystemExit(f"There is no checkpoint {path}. Start without --resume.")
-    found = torch.load(path, map_location="cpu", weights_only=True)
-    differs = differences(
-        {name: found["state"]["config"].get(name) for name in ("shape", "optimiser", "seed")},
-        {name: config.get(name) for name in ("shape", "optimiser", "seed")},
-    )
-    if differs:
-        raise SystemExit(f"The checkpoint {path} is of another configuration: " + "; ".join(differs) + ".")
-    for name in ("weights", "moment", "second", "average"):
-        getattr(shared, name).copy_(found[name])
-    return found["state"]
-
-
-def work(rank: int, workers: int, shared: Shared, options, config: dict, barrier, device: str, state: dict) -> None:
+def work(rank: int, workers: int, shared, options, config: dict, barrier, device: str, state: dict) -> None:
     """What one process does. The first one also keeps the time, logs, validates and saves."""
     import torch
 
+    from checkpoint import save
     from model import Model, Shape
     from optimiser import Optimiser
     from shards import Shards, shifted
@@ -206,12 +109,14 @@ def work(rank: int, workers: int, shared: Shared, options, config: dict, barrier
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # The first process ends all of them.
     numbers, gradient = shared.numbers, shared.gradients[rank]
     step, tokens, seen = state["step"], state["tokens"], state["averaged"]
-    saved = logged = checked = time.time()
+    started = saved = logged = checked = time.time()
     logged_tokens, smooth, warm = tokens, None, False
+    falling = clock.fraction(tokens) > 1.0 - schedule["decay"]
     while True:
         if rank == 0:
             numbers[FRACTION] = clock.fraction(tokens)
-            numbers[STOP] = float(stopped or numbers[FRACTION] >= 1.0)
+            paused = options.pause_after is not None and time.time() - started > 60 * options.pause_after
+            numbers[STOP] = float(stopped or paused or numbers[FRACTION] >= 1.0)
         barrier.wait()
         if numbers[STOP]:
             break
@@ -265,6 +170,9 @@ def work(rank: int, workers: int, shared: Shared, options, config: dict, barrier
             "config": config, "step": step, "tokens": tokens, "spent": clock.spent(), "averaged": seen,
             "places": {str(length): reader.place for length, reader in readers.items()},
         }  # fmt: skip
+        if not falling and fraction > 1.0 - schedule["decay"]:
+            falling = True
+            save(options.out / "checkpoint-before-decay.pt", shared, state)
         if time.time() - saved > 60 * config["report"]["save_minutes"]:
             save(options.out / "checkpoint.pt", shared, state)
             saved = time.time()
@@ -272,18 +180,23 @@ def work(rank: int, workers: int, shared: Shared, options, config: dict, barrier
             report(model, options, config, device, step, "")
             checked = time.time()
     if rank == 0:
-        save(options.out / "checkpoint.pt", shared, state)
-        report(model, options, config, device, step, "")
+        better = report(model, options, config, device, step, "")
+        state["better"] = "weights"
         if seen:
             shared.compute.copy_(shared.average)
-            report(model, options, config, device, step, " of the average")
-        print(f"end after {step} steps, {tokens} tokens, {clock.spent() / 60:.1f} minutes", flush=True)
+            average = report(model, options, config, device, step, " of the average")
+            state["better"] = "average" if average < better else "weights"
+        save(options.out / "checkpoint.pt", shared, state)
+        if numbers[FRACTION] >= 1.0:
+            print("end of the schedule", flush=True)
+        print(f"left after {step} steps, {tokens} tokens, {clock.spent() / 60:.1f} minutes", flush=True)
 
 
-def report(model, options, config, device, step, which) -> None:
+def report(model, options, config, device, step, which) -> float:
     nats, bits = validate(model, options.data, config["report"]["validation_rows"], device)
     tail = "" if bits is None else f" {bits:.4f} bits per byte"
     print(f"validation{which} step {step}: {nats:.4f} nats per token{tail}", flush=True)
+    return nats
 
 
 def watch(other, barrier) -> None:
@@ -301,6 +214,7 @@ def main(given: list[str] | None = None) -> None:
     import torch
     import torch.multiprocessing as processes
 
+    from checkpoint import Shared, load
     from model import Shape, initialise
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
