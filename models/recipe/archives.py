@@ -3,6 +3,7 @@
 What must hold: only the pinned version counts; nothing of the system is changed (apt-get gets lists of its own).
 """
 
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -103,16 +104,19 @@ FETCHERS = {
 }
 
 
-def fetch(data, packages):
-    crates = []
+def is_there(data, package):
+    try:
+        return bool(archives_of(data, package))
+    except CorpusError:
+        return False
+
+
+def fetch_kind(data, packages):
+    """Fetches packages of one kind, one after the other."""
+    if packages[0]["kind"] == "cargo":
+        return fetch_cargo(data, packages)
     for package in packages:
-        try:
-            archives_of(data, package)
-            continue
-        except CorpusError:
-            pass
-        if package["kind"] == "cargo":
-            crates.append(package)
+        if is_there(data, package):
             continue
         folder_of(data, package).mkdir(parents=True, exist_ok=True)
         _, output = FETCHERS[package["kind"]](data, package)
@@ -121,8 +125,15 @@ def fetch(data, packages):
         except CorpusError as error:
             raise CorpusError(f"{error} The client said: {output}") from None
         print("fetched", package["name"], package["version"], flush=True)
-    if crates:
-        fetch_cargo(data, [p for p in packages if p["kind"] == "cargo"])
+
+
+def fetch(data, packages):
+    """Fetches what is missing, the kinds side by side: each has a client of its own."""
+    kinds = {kind: [package for package in packages if package["kind"] == kind] for kind in FETCHERS}
+    kinds = [of_kind for of_kind in kinds.values() if not all(is_there(data, package) for package in of_kind)]
+    with concurrent.futures.ThreadPoolExecutor(len(FETCHERS)) as threads:
+        for running in [threads.submit(fetch_kind, data, of_kind) for of_kind in kinds]:
+            running.result()
 
 
 def members(archive):

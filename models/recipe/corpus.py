@@ -129,7 +129,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder of archives and texts")
     parser.add_argument("--packages", type=pathlib.Path, default=HERE / "packages.toml")
     parser.add_argument("--manifest", type=pathlib.Path, default=HERE.parent / "default" / "MANIFEST.csv")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes that read archives")
     options = parser.parse_args()
     data = options.data.resolve()
     data.mkdir(parents=True, exist_ok=True)

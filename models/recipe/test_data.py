@@ -112,6 +112,22 @@ class Corpus(unittest.TestCase):
         with self.assertRaisesRegex(corpus.CorpusError, "demo 1.0.0 .* is missing"):
             archives.archives_of(self.data, package())
 
+    def test_fetching_asks_only_for_what_is_missing_and_names_what_does_not_come(self):
+        archive(self.data, package(), {"package.json": "{}"})
+        asked = []
+
+        def answer(data, one):
+            asked.append(one["name"])
+            if one["name"] == "comes":
+                (archives.folder_of(data, one) / "comes-1.0.0.whl").touch()
+            return 1, "no such version"
+
+        listed = [package(), package(name="comes", kind="pypi-wheel"), package(name="lost", kind="npm")]
+        with unittest.mock.patch.dict(archives.FETCHERS, {"npm": answer, "pypi-wheel": answer}), \
+                unittest.mock.patch("builtins.print"), self.assertRaisesRegex(corpus.CorpusError, "lost.*no such version"):
+            archives.fetch(self.data, listed)
+        self.assertEqual(sorted(asked), ["comes", "lost"])
+
     def test_only_written_code_is_taken(self):
         good = "function load(table) {\n  return table.rows.map(one => one.name);\n}\n" * 8
         files = {
