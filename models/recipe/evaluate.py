@@ -174,8 +174,8 @@ def table(rows):
     for column in columns:
         cells = [f"{language} {values[(language, *column)]:.3f}" for language in LANGUAGES if (language, *column) in values]
         four = [values[(language, *column)] for language in LANGUAGES[:4] if (language, *column) in values]
-        mean = sum(four) / len(four) if len(four) == 4 else math.nan
-        lines.append(f"{column[0]:16} {column[1]:18} mean of 4 {mean:.3f} | " + "  ".join(cells))
+        mean = f"mean of 4 {sum(four) / 4:.3f} | " if len(four) == 4 else ""
+        lines.append(f"{column[0]:16} {column[1]:18} {mean}" + "  ".join(cells))
     return "\n".join(lines)
 
 
