@@ -135,7 +135,7 @@ class Training(unittest.TestCase):
 
 @unittest.skipIf(MISSING, f"quantisation is not tested: {', '.join(MISSING)} not installed")
 class Quantisation(unittest.TestCase):
-    def test_every_number_is_within_half_a_step_of_its_weight(self):
+    def test_numbers_stand_for_their_weights_and_a_blocks_extreme_exactly(self):
         import numpy as np
         from blocks import quantise
 
@@ -144,9 +144,12 @@ class Quantisation(unittest.TestCase):
         numbers, scales = quantise(matrix, 8)
         back = (numbers.astype(np.float32) - 128) * scales[..., None]
         error = np.abs(back.reshape(matrix.shape) - matrix).reshape(16, 3, 32)
-        # The far end of the range has one step less, so it may be off by a whole one.
-        self.assertTrue((error <= np.abs(scales)[..., None] * 1.001).all())
-        self.assertLess(np.median(error / np.abs(scales)[..., None]), 0.5)
+        steps = error / np.abs(scales)[..., None]
+        # The range has one step less on the side away from the block's extreme, so that a number there may be off by one.
+        self.assertLess(steps.max(), 1.001)
+        self.assertLess(np.quantile(steps, 0.99), 0.501)
+        extremes = np.abs(matrix).reshape(16, 3, 32).argmax(-1)[..., None]
+        self.assertLess(np.take_along_axis(steps, extremes, -1).max(), 1e-3)
 
     def test_four_bits_are_packed_with_the_first_number_in_the_lower_half(self):
         import numpy as np
@@ -166,6 +169,7 @@ class Gradient(unittest.TestCase):
         flat, gradient = torch.empty(shape.count()), torch.zeros(shape.count())
         initialise(flat, shape, 0)
         flat.mul_(4)
+        torch.manual_seed(0)
         model = Model(shape, flat, compiled=False, chunk=32)
         ids, targets, weights = torch.randint(96, (4, 32)), torch.randint(96, (4, 32)), torch.rand(4, 32)
         loss = model.learn(ids, targets, weights, gradient, 1e-3)
@@ -175,20 +179,22 @@ class Gradient(unittest.TestCase):
         penalty = 1e-3 * torch.logsumexp(logits, -1).square()
         torch.testing.assert_close(loss, (each * weights.view(-1)).sum())
         ((each + penalty) * weights.view(-1)).sum().backward()
-        torch.testing.assert_close(views(gradient, shape)["embed"], embed.grad)
+        near = {"rtol": 1e-3, "atol": 1e-4}
+        torch.testing.assert_close(views(gradient, shape)["embed"], embed.grad, **near)
         query = views(gradient, shape)["layers.0.query"]
-        torch.testing.assert_close(query, model.parts[0][0].grad[: query.shape[0]])
+        torch.testing.assert_close(query, model.parts[0][0].grad[: query.shape[0]], **near)
 
     def test_both_ways_of_attention_agree(self):
         import torch
         from model import MASKED, attend_fused, attend_plain
 
+        torch.manual_seed(0)
         for length in (31, 32):
             query = torch.randn(4, 3, length, 64)
             key, value = torch.randn(4, length, 64), torch.randn(4, length, 64)
             mask = torch.full((length, length), MASKED).triu(1)
             both = [attend(query, key, value, mask) for attend in (attend_plain, attend_fused)]
-            torch.testing.assert_close(*both)
+            torch.testing.assert_close(*both, rtol=1e-4, atol=1e-5)
 
 
 @unittest.skipIf(MISSING, f"reading of shards is not tested: {', '.join(MISSING)} not installed")
