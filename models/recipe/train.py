@@ -1,7 +1,7 @@
 """Trains a model from token shards: `python train.py --config configs/cpu.toml --data FOLDER --out FOLDER --minutes 80`.
 
 One process per CPU core, or one for a CUDA device. The processes share weights and gradients in memory and meet
-twice a step; inside a step each works alone, so that a core that is busy elsewhere delays a step once and not at
+three times a step; inside a step each works alone, so that a core that is busy elsewhere delays a step once and not at
 every operation. Ends when the time or the tokens are used up; the learning rate falls to zero until then.
 A checkpoint holds weights, moments, average, place in the data and the configuration; `--resume` goes on from it. The
 one from before the learning rate fell, `checkpoint-before-decay.pt`, is the one to go on from with more time or tokens.
