@@ -97,11 +97,11 @@ fn check_model(
     name: Option<String>,
     provider: Option<Provider>,
 ) -> Option<(Arc<dyn Model>, Option<String>)> {
+    let names = name.iter().cloned().collect();
     let settings =
-        ModelSettings { model: name, provider: provider.unwrap_or_default(), ..ModelSettings::default() };
-    match loader::load(&settings) {
-        Ok(engine) => {
-            let model: Arc<dyn Model> = Arc::new(engine);
+        ModelSettings { names, provider: provider.unwrap_or_default(), ..ModelSettings::default() };
+    match loader::model_loader()(&settings, &|_| {}) {
+        Ok(model) => {
             let info = model.info();
             report.good(
                 "model",
@@ -120,7 +120,7 @@ fn check_model(
             for notice in model.notices() {
                 report.warning("provider", &notice);
             }
-            Some((model, settings.model))
+            Some((model, name))
         }
         Err(error) => {
             report.fault("model", &error.cause, &error.remedy);

@@ -1,23 +1,93 @@
-//! From a name to a loaded model: the one place where the store and the engine meet. Must hold: every failure comes as a
-//! cause and a remedy; nothing is fetched here (that is `fimble setup`).
+//! From names to a model: the one place where the store, the engine and the servers meet. Must hold: every failure comes as a
+//! cause and a remedy; nothing is fetched here (that is `fimble setup`); no server is looked for unless a name asks for it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fimble_backends::{Chain, Choice, Guard, LocalLoader, NetworkSettings, Purpose, ServerSpec};
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
-use fimble_lsp::{LoadProgress, ModelLoader, ModelSettings};
+use fimble_lsp::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions};
 use fimble_model::{LoadError, Model};
 use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelStore, RuntimeStore, StoreError, bundled_model};
 
 /// The loader that the server is given.
 pub fn model_loader() -> ModelLoader {
     Arc::new(|settings, progress| {
-        progress(LoadProgress { fraction: None, message: "loading ONNX Runtime".to_owned() });
-        initialize_runtime()?;
-        progress(LoadProgress { fraction: None, message: "loading the model".to_owned() });
-        let model: Arc<dyn Model> = Arc::new(load(settings)?);
-        Ok(model)
+        let said = |message: &str| progress(LoadProgress { fraction: None, message: message.to_owned() });
+        match chosen(settings)? {
+            Chosen::InProcess(name) => {
+                said("loading ONNX Runtime");
+                initialize_runtime()?;
+                said("loading the model");
+                let model: Arc<dyn Model> = Arc::new(load(name.as_deref(), settings)?);
+                Ok(model)
+            }
+            Chosen::Chain(choices) => {
+                let guard = guard(&settings.network)?;
+                let purpose = match settings.role {
+                    ModelRole::Completion => Purpose::Completion,
+                    ModelRole::Chat => Purpose::Chat,
+                };
+                let model: Arc<dyn Model> = Chain::open(choices, guard, purpose, &|message| said(&message))?;
+                Ok(model)
+            }
+        }
     })
+}
+
+/// What the settings name.
+enum Chosen {
+    /// One model in this process; none means the one in use.
+    InProcess(Option<String>),
+    /// Servers, or several models.
+    Chain(Vec<Choice>),
+}
+
+/// Sorts the names into servers and models. Behind servers for completion stands the model in use, so that there is always
+/// one that answers.
+fn chosen(settings: &ModelSettings) -> Result<Chosen, LoadError> {
+    if let [] | [_] = settings.names.as_slice() {
+        let name = settings.names.first();
+        if name.is_none_or(|name| ServerSpec::parse(name).is_none()) {
+            return Ok(Chosen::InProcess(name.cloned()));
+        }
+    }
+    let mut choices = Vec::new();
+    let mut has_local = false;
+    for name in &settings.names {
+        choices.push(match ServerSpec::parse(name) {
+            Some(spec) => Choice::Server(spec.map_err(|reason| LoadError {
+                cause: reason,
+                remedy: "Change the setting that names it.".to_owned(),
+            })?),
+            None => {
+                has_local = true;
+                local(Some(name.clone()), settings)
+            }
+        });
+    }
+    if settings.role == ModelRole::Completion && !has_local {
+        choices.push(local(None, settings));
+    }
+    Ok(Chosen::Chain(choices))
+}
+
+/// A model in this process that is loaded when it is needed.
+fn local(name: Option<String>, settings: &ModelSettings) -> Choice {
+    let shown = name.clone().unwrap_or_else(|| "the model in use".to_owned());
+    let settings = settings.clone();
+    let load: LocalLoader = Arc::new(move || {
+        initialize_runtime()?;
+        let model: Arc<dyn Model> = Arc::new(load(name.as_deref(), &settings)?);
+        Ok(model)
+    });
+    Choice::Local(shown, load)
+}
+
+fn guard(network: &NetworkOptions) -> Result<Guard, LoadError> {
+    let NetworkOptions { allow_remote, api_keys, no_remote_paths } = network.clone();
+    Guard::new(&NetworkSettings { allow_remote, api_keys, no_remote_paths })
+        .map_err(|reason| LoadError { cause: reason, remedy: "Change that setting.".to_owned() })
 }
 
 /// Loads ONNX Runtime into the process; does nothing when it is loaded.
@@ -33,11 +103,11 @@ pub fn initialize_runtime() -> Result<fimble_engine::runtime::RuntimeInfo, LoadE
     fimble_engine::runtime::initialize(&found.path)
 }
 
-/// Loads the model that the settings name. The runtime must be initialised.
+/// Loads a model into this process; no name means the one that `fimble model use` chose. The runtime must be initialised.
 ///
 /// # Errors
 /// There is no such model, or it cannot be loaded.
-pub fn load(settings: &ModelSettings) -> Result<Engine, LoadError> {
+pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, LoadError> {
     let options = EngineOptions {
         provider: settings.provider,
         threads: settings.threads,
@@ -45,7 +115,7 @@ pub fn load(settings: &ModelSettings) -> Result<Engine, LoadError> {
         kv_bytes: settings.kv_megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20)),
         ..EngineOptions::default()
     };
-    Engine::load(source(settings.model.as_deref())?, options)
+    Engine::load(source(name)?, options)
 }
 
 /// Where the files of a model are. No name means the one that `fimble model use` chose.
@@ -73,7 +143,7 @@ pub fn source(name: Option<&str>) -> Result<ModelSource, LoadError> {
     }
     Err(LoadError {
         cause: format!(
-            "there is no model {name:?}: it is neither \"bundled\", nor an added model, nor a folder"
+            "there is no model {name:?}: it is neither \"bundled\", nor an added model, nor a folder, nor a server"
         ),
         remedy: "`fimble model list` shows what there is; `fimble model add FOLDER` adds one.".to_owned(),
     })

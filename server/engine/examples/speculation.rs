@@ -92,7 +92,7 @@ type Failure = Box<dyn std::error::Error>;
 fn generate(engine: &Engine, prompt: &[TokenId], max_new_tokens: usize) -> Result<Generation, Failure> {
     let pieces = prompt.iter().copied().map(Piece::Token).collect();
     let request = GenerateRequest {
-        prompt: Prompt { pieces, heal: false },
+        prompt: Prompt { pieces, heal: false, ..Prompt::default() },
         options: GenerateOptions { max_new_tokens, ..GenerateOptions::default() },
         priority: Priority::Interactive,
     };

@@ -167,7 +167,7 @@ fn every_limit_cuts_at_the_same_place() {
 fn healed_prompts_give_the_same_text() {
     let engines = pair("llama-genai", one_thread());
     for source in ["let total = total + tot", "for index in index in ind", "return return ret"] {
-        let prompt = Prompt { pieces: vec![Piece::Text(source.repeat(3))], heal: true };
+        let prompt = Prompt { pieces: vec![Piece::Text(source.repeat(3))], heal: true, ..Prompt::default() };
         let options = GenerateOptions { max_new_tokens: 30, ..GenerateOptions::default() };
         assert_same(&engines, &prompt, &options, None, None, source);
     }

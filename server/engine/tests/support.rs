@@ -56,12 +56,12 @@ pub fn silent() -> Observer {
 
 /// A prompt of these tokens.
 pub fn tokens(ids: &[u32]) -> Prompt {
-    Prompt { pieces: ids.iter().copied().map(Piece::Token).collect(), heal: false }
+    Prompt { pieces: ids.iter().copied().map(Piece::Token).collect(), heal: false, ..Prompt::default() }
 }
 
 /// A prompt of this text.
 pub fn text(text: &str) -> Prompt {
-    Prompt { pieces: vec![Piece::Text(text.to_owned())], heal: false }
+    Prompt { pieces: vec![Piece::Text(text.to_owned())], heal: false, ..Prompt::default() }
 }
 
 /// A request that takes at most so many tokens, greedily.

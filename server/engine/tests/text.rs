@@ -157,7 +157,9 @@ fn equal_requests_with_equal_seeds_give_equal_tokens() {
 #[test]
 fn an_empty_prompt_and_an_unknown_token_are_errors_that_lose_nothing() {
     let engine = engine("llama-genai");
-    for prompt in [Prompt::default(), Prompt { pieces: vec![Piece::Token(100_000)], heal: false }] {
+    for prompt in
+        [Prompt::default(), Prompt { pieces: vec![Piece::Token(100_000)], heal: false, ..Prompt::default() }]
+    {
         let result = engine.generate(request(prompt, 4), &CancelToken::new(), silent());
         assert!(matches!(result, Err(fimble_model::ModelError::Engine(_))), "{result:?}");
     }

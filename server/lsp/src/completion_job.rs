@@ -26,6 +26,9 @@ use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCount
 /// The check of a suggestion against the syntax may take this long; then the suggestion is shown unchecked.
 const CHECK_BUDGET: std::time::Duration = std::time::Duration::from_millis(20);
 
+/// Models that one request is tried with at most, where several are named.
+const MAX_MEMBERS: usize = 4;
+
 /// A document as it was when it was asked about. Cloning it copies no text.
 #[derive(Clone)]
 pub(crate) struct DocumentSnapshot {
@@ -116,7 +119,15 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
         selected: job.selected,
     };
     let computed = contain(|| {
-        compute(&input, purpose, &job.settings, &*job.model, &job.cancel, &job.so_far, &mut trace)
+        compute_with_members(
+            &input,
+            purpose,
+            &job.settings,
+            &*job.model,
+            &job.cancel,
+            &job.so_far,
+            &mut trace,
+        )
     });
     let result = computed.unwrap_or(Err(NoSuggestion::Internal));
     let outcome = JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result };
@@ -176,6 +187,39 @@ fn update_tree(
     }
 }
 
+/// Asks the model. Where it is a choice among several, a member that cannot be asked is followed by the next, with a prompt
+/// of its own.
+fn compute_with_members(
+    input: &CursorInput<'_>,
+    purpose: Purpose,
+    settings: &Settings,
+    model: &dyn Model,
+    cancel: &CancelToken,
+    so_far: &Arc<Mutex<String>>,
+    trace: &mut RequestTrace,
+) -> Result<Suggestion, NoSuggestion> {
+    let mut sources = vec![input.path.to_owned()];
+    let mut outcome = None;
+    for _ in 0..MAX_MEMBERS {
+        let member = model.member_for(&sources);
+        let asked = member.as_deref().unwrap_or(model);
+        let result = compute(input, purpose, settings, asked, cancel, so_far, &mut sources, trace);
+        match result {
+            Err(NoSuggestion::Model(error @ (ModelError::Unavailable(_) | ModelError::Withheld(_)))) => {
+                so_far.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                trace.notes.push(error.to_string());
+                outcome = Some(Err(NoSuggestion::Model(error)));
+            }
+            result => return result,
+        }
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+    }
+    outcome.unwrap_or_else(|| Err(cancelled()))
+}
+
+#[expect(clippy::too_many_arguments, reason = "what one request needs, and what it leaves behind")]
 fn compute(
     input: &CursorInput<'_>,
     purpose: Purpose,
@@ -183,6 +227,7 @@ fn compute(
     model: &dyn Model,
     cancel: &CancelToken,
     so_far: &Arc<Mutex<String>>,
+    sources: &mut Vec<String>,
     trace: &mut RequestTrace,
 ) -> Result<Suggestion, NoSuggestion> {
     if cancel.is_cancelled() {
@@ -200,6 +245,7 @@ fn compute(
 
     trace.model.clone_from(&info.name);
     trace.provider.clone_from(&info.provider);
+    trace.remote = model.is_remote();
     trace.template = match &info.fim {
         Ok(template) => template.family().to_owned(),
         Err(reason) => {
@@ -228,6 +274,7 @@ fn compute(
         return Err(cancelled());
     }
 
+    sources.clone_from(&plan.prompt.sources);
     let request = GenerateRequest {
         prompt: plan.prompt.clone(),
         options: match purpose {

@@ -11,7 +11,7 @@ use tower_lsp_server::jsonrpc::{self, Id};
 
 use crate::action_job::ActionNews;
 use crate::completion_job::JobOutcome;
-use crate::model_state::LoadReport;
+use crate::model_state::{LoadReport, ModelRole};
 use crate::protocol::{
     CancelProgress, CodeActionParams, CompletionParams, DidChange, DidChangeConfiguration, DidOpen,
     DocumentOnly, ExecuteCommandParams, InlineCompletionParams,
@@ -38,8 +38,8 @@ pub(crate) enum Event {
     ActionProgressAccepted { serial: u64 },
     /// An action reports.
     Acted { serial: u64, news: ActionNews },
-    /// A load reports.
-    Load { serial: u64, report: LoadReport },
+    /// A load of the model for this role reports.
+    Load { role: ModelRole, serial: u64, report: LoadReport },
     /// A parse ended; no tree if it was stopped.
     Parsed { document: u64, revision: u64, tree: Option<SyntaxTree> },
     /// A completion was computed.

@@ -44,7 +44,7 @@ mod workers;
 mod workspace_edit;
 mod workspace_index;
 
-pub use model_state::{LoadProgress, ModelLoader, ModelSettings};
+pub use model_state::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions};
 pub use panics::install_panic_hook;
 pub use server::{Ended, LogLevelSink, MessageSink, PowerProbe, ServerOptions, serve};
 pub use settings::{AutoAlwaysNever, LogLevel, Settings, SettingsProblem, settings_schema};

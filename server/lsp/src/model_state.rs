@@ -1,6 +1,7 @@
 //! The model: not asked for yet, loading, ready, or failed. Must hold: loading runs on its own thread; what a superseded
 //! load reports is dropped; a failure leaves the server running without suggestions, with the cause at hand.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fimble_model::{
@@ -10,11 +11,35 @@ use fimble_model::{
 use crate::event::{Event, EventSender};
 use crate::panics::contain;
 
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ModelRole {
+    /// Completing code.
+    #[default]
+    Completion,
+    /// Answering conversations.
+    Chat,
+}
+
+/// What the user says about model servers; read by who connects to them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NetworkOptions {
+    /// `host:port` of servers beyond this machine that may be spoken to.
+    pub allow_remote: Vec<String>,
+    /// Where keys are, by `host:port`: `env:NAME` or `file:PATH`.
+    pub api_keys: BTreeMap<String, String>,
+    /// Patterns of the paths whose text never leaves this machine.
+    pub no_remote_paths: Vec<String>,
+}
+
 /// Which model is wanted, and how it is to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ModelSettings {
-    /// "bundled", the name of an added model, or the path of a model folder; none lets the loader choose.
-    pub model: Option<String>,
+    /// What it is for.
+    pub role: ModelRole,
+    /// The preferred one first: "bundled", the name of an added model, the path of a model folder, or a server; none lets the
+    /// loader choose.
+    pub names: Vec<String>,
     /// Threads that compute; none lets the engine choose.
     pub threads: Option<usize>,
     /// What computes.
@@ -23,12 +48,14 @@ pub struct ModelSettings {
     pub kv_megabytes: Option<usize>,
     /// Whether no tokens are guessed.
     pub without_guesses: bool,
+    /// What model servers may be.
+    pub network: NetworkOptions,
 }
 
 impl ModelSettings {
     /// What to call the model before it is loaded.
     pub(crate) fn name(&self) -> &str {
-        self.model.as_deref().unwrap_or("the model in use")
+        self.names.first().map_or("the model in use", String::as_str)
     }
 }
 
@@ -67,6 +94,22 @@ pub(crate) enum ModelState {
 }
 
 impl ModelState {
+    /// The model that answers now, if one does: of several, the one whose turn it is.
+    pub(crate) fn answering(&self) -> Option<Arc<dyn Model>> {
+        match self {
+            Self::Ready(model) => Some(model.member_for(&[]).unwrap_or_else(|| Arc::clone(model))),
+            Self::Idle | Self::Loading | Self::Failed(_) => None,
+        }
+    }
+
+    /// Why there is none, if it is known.
+    pub(crate) fn failure(&self) -> Option<String> {
+        match self {
+            Self::Failed(error) => Some(error.to_string()),
+            Self::Idle | Self::Loading | Self::Ready(_) => None,
+        }
+    }
+
     /// One word for the status.
     pub(crate) fn word(&self) -> &'static str {
         match self {
@@ -90,9 +133,11 @@ pub(crate) fn start_loading(
     let thread = std::thread::Builder::new().name("fimble-load".to_owned());
     thread.spawn(move || {
         drop(replaced);
+        let role = settings.role;
         let reporter = events.clone();
-        let report =
-            move |progress| reporter.send(Event::Load { serial, report: LoadReport::Progress(progress) });
+        let report = move |progress| {
+            reporter.send(Event::Load { role, serial, report: LoadReport::Progress(progress) })
+        };
         let loaded = contain(|| loader(&settings, &report)).unwrap_or_else(|| {
             Err(LoadError {
                 cause: format!("loading {} failed with an internal error", settings.name()),
@@ -100,7 +145,7 @@ pub(crate) fn start_loading(
             })
         });
         let model = loaded.as_ref().ok().cloned();
-        events.send(Event::Load { serial, report: LoadReport::Done(loaded) });
+        events.send(Event::Load { role, serial, report: LoadReport::Done(loaded) });
         if let (Some(model), true) = (model, warm_up) {
             warm(&*model);
         }

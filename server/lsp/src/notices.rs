@@ -12,10 +12,25 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
+    /// What was told and still holds.
+    pub(crate) fn told(&self) -> &[String] {
+        &self.told
+    }
+
     /// What is to be told now.
-    pub(crate) fn news(&mut self, model: &dyn Model, settings: &Settings) -> Vec<String> {
-        let mut current = model.notices();
-        current.extend(context_notice(model, settings));
+    pub(crate) fn news(
+        &mut self,
+        completing: Option<&dyn Model>,
+        chatting: Option<&dyn Model>,
+        settings: &Settings,
+    ) -> Vec<String> {
+        let mut current = Vec::new();
+        if let Some(model) = completing {
+            current.extend(model.notices());
+            current.extend(context_notice(model, settings));
+        }
+        let of_chat = chatting.map(Model::notices).unwrap_or_default();
+        current.extend(of_chat.into_iter().map(|notice| format!("chat: {notice}")));
         let news = current.iter().filter(|notice| !self.told.contains(notice)).cloned().collect();
         self.told = current;
         news

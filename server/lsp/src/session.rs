@@ -18,7 +18,7 @@ use crate::capabilities::ClientFacts;
 use crate::documents::Documents;
 use crate::event::{Event, EventSender, Notification, Request};
 use crate::handlers;
-use crate::model_state::{LoadReport, ModelState, start_loading};
+use crate::model_state::{LoadReport, ModelRole, ModelState, start_loading};
 use crate::notices::Notices;
 use crate::outgoing::{Message, Outgoing};
 use crate::parse_job;
@@ -100,7 +100,10 @@ pub(crate) struct Session {
     /// Number of the request whose suggestion was accepted last; 0 if none was.
     last_accepted: u64,
     pub(crate) model: ModelState,
+    /// The model that answers conversations, where the settings name one of its own.
+    own_chat: ModelState,
     load_serial: u64,
+    chat_serial: u64,
     /// The load whose progress the client shows.
     visible_load: Option<u64>,
     pub(crate) status: ToldStatus,
@@ -137,7 +140,9 @@ impl Session {
             last_shown: None,
             last_accepted: 0,
             model: ModelState::Idle,
+            own_chat: ModelState::Idle,
             load_serial: 0,
+            chat_serial: 0,
             visible_load: None,
             status: ToldStatus::default(),
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
@@ -190,7 +195,8 @@ impl Session {
             Event::ActionProgressAccepted { serial } => actions::progress_accepted(self, serial),
             Event::Acted { serial, news } => actions::reported(self, serial, news),
             Event::ProgressAccepted { serial } => self.progress_accepted(serial),
-            Event::Load { serial, report } => self.load_reported(serial, report),
+            Event::Load { role: ModelRole::Completion, serial, report } => self.load_reported(serial, report),
+            Event::Load { role: ModelRole::Chat, serial, report } => self.chat_load_reported(serial, report),
             Event::Parsed { document, revision, tree } => {
                 if let Some(document) = self.documents.by_id_mut(document) {
                     document.accept_parse(revision, tree);
@@ -199,6 +205,7 @@ impl Session {
             Event::Computed(outcome) => {
                 suggest::computed(self, *outcome);
                 self.tell_notices();
+                self.tell_status();
             }
             Event::Shutdown => {
                 self.is_shut_down = true;
@@ -260,6 +267,11 @@ impl Session {
         {
             sink(level);
         }
+        let needs_chat = settings.enabled
+            && match &self.own_chat {
+                ModelState::Failed(_) => is_new,
+                _ => settings.chat_model() != self.settings.chat_model(),
+            };
         self.settings = Arc::new(settings);
         if is_new {
             self.ahead.stop();
@@ -271,6 +283,9 @@ impl Session {
         }
         if self.is_initialized {
             self.index_workspace();
+        }
+        if needs_chat {
+            self.load_chat();
         }
         self.tell_notices();
         self.tell_status();
@@ -285,8 +300,15 @@ impl Session {
 
     /// Tells what the model that computes cannot do as the settings say. Its provider can also fail while it computes.
     pub(crate) fn tell_notices(&mut self) {
-        let ModelState::Ready(model) = &self.model else { return };
-        for notice in self.notices.news(&**model, &self.settings) {
+        let completing = match &self.model {
+            ModelState::Ready(model) => Some(&**model),
+            _ => None,
+        };
+        let chatting = match &self.own_chat {
+            ModelState::Ready(model) => Some(&**model),
+            _ => None,
+        };
+        for notice in self.notices.news(completing, chatting, &self.settings) {
             tracing::warn!(notice, "the model cannot do as the settings say");
             self.early_messages.push((MessageType::Warning, format!("Fimble: {notice}")));
         }
@@ -295,9 +317,9 @@ impl Session {
         }
     }
 
-    /// The model that answers messages, if it can.
-    pub(crate) fn chat(&self) -> &ModelState {
-        &self.model
+    /// What was told of the models and still holds.
+    pub(crate) fn told_notices(&self) -> &[String] {
+        self.notices.told()
     }
 
     /// Loads the model of the settings, in the place of what is there.
@@ -326,7 +348,7 @@ impl Session {
             let cause = format!("cannot start a thread to load the model: {error}");
             let remedy = "Close other programs and restart the server.".to_owned();
             let report = LoadReport::Done(Err(LoadError { cause, remedy }));
-            self.events.send(Event::Load { serial, report });
+            self.events.send(Event::Load { role: ModelRole::Completion, serial, report });
         }
     }
 
@@ -336,6 +358,46 @@ impl Session {
             self.last_accepted = id;
             self.counters.n_accepted += 1;
         }
+    }
+
+    /// The model that answers conversations: its own one, or the one that completes.
+    pub(crate) fn chat(&self) -> &ModelState {
+        if self.settings.chat.is_empty() { &self.model } else { &self.own_chat }
+    }
+
+    /// Loads the model that answers conversations, if the settings name one of its own.
+    fn load_chat(&mut self) {
+        self.chat_serial += 1;
+        let serial = self.chat_serial;
+        let Some(settings) = self.settings.chat_model() else {
+            let unused = std::mem::replace(&mut self.own_chat, ModelState::Idle);
+            return self.parses.spawn(move || drop(unused));
+        };
+        let replaced = std::mem::replace(&mut self.own_chat, ModelState::Loading);
+        let loader = Arc::clone(&self.options.model_loader);
+        let started = start_loading(loader, settings, serial, false, self.events.clone(), replaced);
+        if let Err(error) = started {
+            let cause = format!("cannot start a thread to load the model: {error}");
+            let remedy = "Close other programs and restart the server.".to_owned();
+            self.own_chat = ModelState::Failed(LoadError { cause, remedy });
+        }
+    }
+
+    fn chat_load_reported(&mut self, serial: u64, report: LoadReport) {
+        let LoadReport::Done(result) = report else { return };
+        if serial != self.chat_serial {
+            return self.parses.spawn(move || drop(result));
+        }
+        match result {
+            Ok(model) => self.own_chat = ModelState::Ready(model),
+            Err(error) => {
+                let text = format!("Fimble has no model for `chat`: {error}");
+                self.early_messages.push((MessageType::Warning, text));
+                self.own_chat = ModelState::Failed(error);
+            }
+        }
+        self.tell_notices();
+        self.tell_status();
     }
 
     /// The client may be asked and told things from now on.

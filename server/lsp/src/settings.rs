@@ -12,7 +12,7 @@ use fimble_completion::CompletionSettings;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model_state::ModelSettings;
+use crate::model_state::{ModelRole, ModelSettings};
 
 pub(crate) use layers::SettingsLayers;
 pub use problem::SettingsProblem;
@@ -89,6 +89,8 @@ pub struct Settings {
     pub budget_ms: usize,
     /// Which model computes, on what, with how many threads and how large a cache.
     pub model: ModelSettings,
+    /// Names of the model that answers conversations, the preferred one first; none means the one that completes.
+    pub chat: Vec<String>,
     /// Whether `textDocument/completion` answers with suggestions; auto means for clients that cannot show inline
     /// completions.
     pub completion_answers: AutoAlwaysNever,
@@ -98,6 +100,14 @@ pub struct Settings {
     pub snippets: bool,
     /// How much is logged. None leaves it as the process was started.
     pub log_level: Option<LogLevel>,
+}
+
+impl Settings {
+    /// The model that answers conversations, if it is not the one that completes.
+    pub(crate) fn chat_model(&self) -> Option<ModelSettings> {
+        let names = self.chat.clone();
+        (!names.is_empty()).then(|| ModelSettings { role: ModelRole::Chat, names, ..self.model.clone() })
+    }
 }
 
 impl Default for Settings {
@@ -111,6 +121,7 @@ impl Default for Settings {
             },
             budget_ms: BUDGET_MS,
             model: ModelSettings::default(),
+            chat: Vec::new(),
             completion_answers: AutoAlwaysNever::Auto,
             look_ahead: AutoAlwaysNever::Auto,
             snippets: true,

@@ -14,19 +14,31 @@ pub(crate) struct ToldStatus {
     pub(crate) progress: Option<LoadProgress>,
 }
 
-/// State, model, provider, and the reason if the model cannot be loaded.
+/// State, model, provider, whether code leaves this machine, the reason if the model cannot be loaded, what was told of it,
+/// and the same of the model that answers conversations.
 pub(crate) fn current(session: &Session) -> Value {
-    let (model, provider, reason) = match &session.model {
-        ModelState::Ready(model) => (json!(model.info().name), json!(model.info().provider), Value::Null),
-        ModelState::Failed(error) => {
-            (json!(session.settings.model.name()), Value::Null, json!(error.to_string()))
-        }
-        ModelState::Idle | ModelState::Loading => {
-            (json!(session.settings.model.name()), Value::Null, Value::Null)
-        }
-    };
+    let answering = session.model.answering();
+    let info = answering.as_ref().map(|model| model.info());
+    let name = info.map_or_else(|| session.settings.model.name(), |info| &info.name);
+    let chat = session.chat();
+    let chatting = chat.answering();
+    let no_chat = chatting.as_ref().and_then(|model| model.chat().err());
     let state = if session.settings.enabled { session.model.word() } else { "disabled" };
-    json!({"state": state, "model": model, "provider": provider, "reason": reason})
+    json!({
+        "state": state,
+        "model": name,
+        "provider": info.map(|info| &info.provider),
+        "reason": session.model.failure(),
+        "remote": answering.as_ref().is_some_and(|model| model.is_remote()),
+        "notices": session.told_notices(),
+        "chat": {
+            "state": chat.word(),
+            "model": chatting.as_ref().map(|model| &model.info().name),
+            "provider": chatting.as_ref().map(|model| &model.info().provider),
+            "reason": no_chat.or_else(|| chat.failure()),
+            "remote": chatting.as_ref().is_some_and(|model| model.is_remote()),
+        },
+    })
 }
 
 /// Sends `fimble/status` if it is another one than was sent last.

@@ -205,6 +205,7 @@ pub(crate) fn new_trace(session: &Session, ask: &Ask) -> RequestTrace {
         tokens: TokenCounts::default(),
         model: String::new(),
         provider: String::new(),
+        remote: false,
         template: String::new(),
         limits: String::new(),
         times: StepTimes::default(),

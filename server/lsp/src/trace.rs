@@ -173,6 +173,9 @@ pub struct RequestTrace {
     pub model: String,
     /// What computes it.
     pub provider: String,
+    /// Whether the prompt left this machine.
+    #[serde(default)]
+    pub remote: bool,
     /// Name of the fill-in-the-middle template; empty if none took part.
     pub template: String,
     /// What the request could have at most, and how fast the model was; empty if nothing was planned.
@@ -206,6 +209,7 @@ impl RequestTrace {
         self.tokens = work.tokens;
         self.model = work.model;
         self.provider = work.provider;
+        self.remote = work.remote;
         self.template = work.template;
         self.limits = work.limits;
         self.times = work.times;

@@ -30,9 +30,10 @@ fn headline(trace: &RequestTrace) -> String {
     match &trace.decision {
         Decision::Pending => format!("#{}: still being computed", trace.id),
         Decision::Shown { bytes, lines } => {
+            let remote = if trace.remote { ", from another machine" } else { "" };
             let lines = if *lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
             format!(
-                "#{}: a suggestion of {lines} ({bytes} bytes) after {}",
+                "#{}: a suggestion of {lines} ({bytes} bytes) after {}{remote}",
                 trace.id,
                 millis(trace.times.total)
             )

@@ -46,13 +46,22 @@ pub struct Message {
     pub role: Role,
     /// What is said. Spaces and line breaks at its ends mean nothing.
     pub content: String,
+    /// The files that it holds text of, relative to the workspace, with forward slashes: what the user keeps on this machine
+    /// is told by them.
+    pub sources: Vec<String>,
 }
 
 impl Message {
     /// A message.
     #[must_use]
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into() }
+        Self { role, content: content.into(), sources: Vec::new() }
+    }
+
+    /// The same, with text of these files in it.
+    #[must_use]
+    pub fn from_files(self, sources: impl IntoIterator<Item = String>) -> Self {
+        Self { sources: sources.into_iter().collect(), ..self }
     }
 }
 

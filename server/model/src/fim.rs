@@ -10,10 +10,12 @@
 //! CodeLlama, aiXcoder and the first Codestral) would put one before the suffix too, where these families were trained
 //! without, so an engine should take that mark back from text that follows a special token.
 
+mod by_name;
 mod families;
 mod layout;
 
 use crate::{Prompt, TokenId};
+pub use by_name::{PromptParts, TextTemplate, defuse};
 use families::FAMILIES;
 use layout::{Family, Part, SNIPPET_SEPARATOR};
 

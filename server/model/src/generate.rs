@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::CancelToken;
@@ -29,6 +30,9 @@ pub struct Prompt {
     /// Token healing: when true, the word that the last text piece ends in (its last token at least) is taken back and the
     /// generation is constrained to begin with its text (which is not returned). It mends prompts that end inside a token.
     pub heal: bool,
+    /// The files that the text is from, relative to the workspace, with forward slashes: what the user keeps on this
+    /// machine is told by them.
+    pub sources: Vec<String>,
 }
 
 impl Prompt {
@@ -267,7 +271,20 @@ pub trait Model: Send + Sync {
         Speeds::default()
     }
 
-    /// Number of tokens of a text, special tokens in it not recognised.
+    /// Whether what it is asked leaves this machine.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// Where this model is a choice among several: the one to plan for and to ask now about text of these files (see
+    /// [`Prompt::sources`]). None means this model itself. Never waits. After [`ModelError::Unavailable`] it names another
+    /// one, if there is one.
+    fn member_for(&self, _sources: &[String]) -> Option<Arc<dyn Model>> {
+        None
+    }
+
+    /// Number of tokens of a text, special tokens in it not recognised; a guess that is rather too high where the
+    /// tokenizer is not at hand.
     fn count_tokens(&self, text: &str) -> usize;
 
     /// Generates. Blocks until done; `cancel` is asked between chunks of the prompt and between tokens, and what was
@@ -295,6 +312,11 @@ pub enum ModelError {
     },
     /// The engine failed; the text is for people.
     Engine(String),
+    /// The user keeps text of these files on this machine, and the model is on another one. Another model may answer.
+    Withheld(String),
+    /// The model cannot be asked at present, such as a server that is down; the text is for people. Nothing of an answer was
+    /// shown to the observer: another model may answer.
+    Unavailable(String),
 }
 
 impl fmt::Display for ModelError {
@@ -304,6 +326,7 @@ impl fmt::Display for ModelError {
                 write!(f, "the prompt has {tokens} tokens, the model reads {limit}")
             }
             Self::Engine(reason) => write!(f, "the model failed: {reason}"),
+            Self::Withheld(reason) | Self::Unavailable(reason) => f.write_str(reason),
         }
     }
 }

@@ -66,8 +66,11 @@ fn put_on_failing_device(engine: &Engine, name: &str, n_runs: usize) {
 
 /// Generates from some tokens; returns what came and what the observer saw.
 fn generate(engine: &Engine, n_tokens: u32) -> Result<(Generation, String), ModelError> {
-    let prompt =
-        Prompt { pieces: (1..=n_tokens).map(|id| Piece::Token(id % 60 + 40)).collect(), heal: false };
+    let prompt = Prompt {
+        pieces: (1..=n_tokens).map(|id| Piece::Token(id % 60 + 40)).collect(),
+        heal: false,
+        ..Prompt::default()
+    };
     let options = GenerateOptions { max_new_tokens: 12, ..GenerateOptions::default() };
     let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
     let seen = Arc::new(Mutex::new(String::new()));

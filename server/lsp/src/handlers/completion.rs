@@ -61,11 +61,12 @@ fn item(shown: &Shown<'_>, text: &str, order: &str) -> Value {
     let n_lines = text.lines().count().max(1);
     let range = shown.offset - word.len()..shown.replaced().end;
     let milliseconds = shown.trace.times.total / 1000;
+    let remote = if shown.trace.remote { " (remote)" } else { "" };
     let lines = if n_lines == 1 { "1 line".to_owned() } else { format!("{n_lines} lines") };
     json!({
         "label": label(&format!("{word}{first_line}"), n_lines),
         "kind": lsp::CompletionItemKind::Text,
-        "detail": format!("Fimble, {lines}, {milliseconds} ms"),
+        "detail": format!("Fimble{remote}, {lines}, {milliseconds} ms"),
         "documentation": {"kind": "markdown", "value": fenced(&format!("{word}{text}"), shown.language_id)},
         // After everything that a language's own server knows for certain.
         "sortText": format!("~{order}"),

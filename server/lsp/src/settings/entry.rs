@@ -1,6 +1,8 @@
 //! What one setting is: its key, what it allows, its default, its meaning, and where it is put. Must hold: what an entry
 //! allows is said in one place, [`Kind`], for checking, for messages and for the schema.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Settings, SettingsProblem};
@@ -29,10 +31,12 @@ pub(super) enum Kind {
     Number(f32, f32, fn(&mut Settings, f32)),
     /// One of several words.
     Choice(&'static [Choice]),
-    /// Text that is not blank; the words say what is meant.
-    Text(&'static str, fn(&mut Settings, String)),
     /// A list of texts; the words say what one is.
     List(&'static str, fn(&mut Settings, Vec<String>)),
+    /// A text that is not blank, or a list of them; the words say what one is.
+    OneOrMore(&'static str, fn(&mut Settings, Vec<String>)),
+    /// An object whose values are texts; the words say what its entries are.
+    Texts(&'static str, fn(&mut Settings, BTreeMap<String, String>)),
     /// An object with settings of its own.
     Object(&'static [Setting]),
 }
@@ -56,6 +60,8 @@ pub(super) enum Default {
     Word(&'static str),
     /// An empty list.
     EmptyList,
+    /// An empty object.
+    EmptyObject,
     /// What its settings say.
     Nested,
     /// Found out while it runs; the words say how.
@@ -86,8 +92,9 @@ impl Kind {
                     _ => names.concat(),
                 }
             }
-            Self::Text(what, _) => (*what).to_owned(),
             Self::List(item, _) => format!("a list of {item}"),
+            Self::OneOrMore(item, _) => format!("{item}, or a list of these, the preferred one first"),
+            Self::Texts(entries, _) => format!("an object with {entries}"),
             Self::Object(settings) => format!("an object with {}", keys(settings)),
         }
     }
@@ -136,18 +143,40 @@ impl Setting {
                 let name = value.as_str()?;
                 (choices.iter().find(|choice| choice.name == name)?.set)(into);
             }
-            Kind::Text(_, set) => {
-                let text = value.as_str()?;
-                set(into, (!text.trim().is_empty()).then(|| text.to_owned())?);
-            }
             Kind::List(_, set) => {
                 let items = value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned));
                 set(into, items.collect::<Option<Vec<_>>>()?);
+            }
+            Kind::OneOrMore(_, set) => {
+                let texts = match value {
+                    Value::Array(items) => items.iter().map(text_of).collect::<Option<Vec<_>>>()?,
+                    one => vec![text_of(one)?],
+                };
+                set(into, texts);
+            }
+            Kind::Texts(_, set) => {
+                let texts = match value {
+                    // Lua has one word for an empty list and an empty object.
+                    Value::Array(items) if items.is_empty() => BTreeMap::new(),
+                    entries => {
+                        let entries = entries.as_object()?.iter();
+                        entries
+                            .map(|(key, value)| Some((key.clone(), text_of(value)?)))
+                            .collect::<Option<_>>()?
+                    }
+                };
+                set(into, texts);
             }
             Kind::Object(_) => return None,
         }
         Some(())
     }
+}
+
+/// A text that is not blank.
+fn text_of(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    (!text.trim().is_empty()).then(|| text.to_owned())
 }
 
 /// Applies each value on its own. `path` is the key of the object around them, empty for the section itself; a null means

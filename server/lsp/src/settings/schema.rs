@@ -36,8 +36,9 @@ fn property(order: usize, setting: &Setting) -> Value {
             "enum": each(choices, |choice| choice.name),
             "enumDescriptions": each(choices, |choice| choice.meaning),
         }),
-        Kind::Text(..) => json!({"type": "string"}),
         Kind::List(..) => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::OneOrMore(..) => json!({"type": ["string", "array"], "items": {"type": "string"}}),
+        Kind::Texts(..) => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         Kind::Object(settings) => object(settings),
     };
     let mut description = setting.description.to_owned();
@@ -47,9 +48,13 @@ fn property(order: usize, setting: &Setting) -> Value {
         Default::Number(value) => Some(json!(value)),
         Default::Word(value) => Some(json!(value)),
         Default::EmptyList => Some(json!([])),
+        Default::EmptyObject => Some(json!({})),
         Default::Nested => None,
         Default::Found(words) => {
-            schema["type"] = json!([schema["type"], "null"]);
+            match schema.get_mut("type") {
+                Some(Value::Array(types)) => types.push(json!("null")),
+                _ => schema["type"] = json!([schema["type"], "null"]),
+            }
             if let Some(words_of_enum) = schema.get_mut("enum").and_then(Value::as_array_mut) {
                 words_of_enum.push(Value::Null);
             }

@@ -7,6 +7,10 @@ use fimble_model::Provider;
 use super::entry::{Choice, Default, Kind, Scope, Setting};
 use super::{AutoAlwaysNever, BUDGET_MS, LogLevel, MAX_FILE_BYTES};
 
+/// What names a model.
+const MODEL_NAMES: &str = "\"bundled\", the name of an added model, the path of a model folder, or a server such as \
+                           \"ollama:NAME\", \"llama.cpp\" or \"auto\"";
+
 /// All of them, in the order in which they are shown.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
@@ -125,13 +129,54 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "model",
-        kind: Kind::Text(
-            "\"bundled\", the name of an added model, or the path of a model folder",
-            |settings, value| settings.model.model = Some(value),
-        ),
+        kind: Kind::OneOrMore(MODEL_NAMES, |settings, value| settings.model.names = value),
         default: Default::Found("the one that `fimble model use` chose, else the bundled one"),
         scope: Scope::Machine,
-        description: "The model: `bundled`, the name of an added model, or the path of a model folder.",
+        description: "The model that completes: `bundled`, the name of an added model, the path of a model folder, or a \
+                      model server, such as `ollama:qwen2.5-coder:1.5b-base`, `llama.cpp`, `mlx`, `vllm`, \
+                      `openai:NAME@http://HOST:PORT` or `auto` (see Local servers). Of several, each stands in for those \
+                      before it, and the bundled one for all.",
+    },
+    Setting {
+        key: "chat",
+        kind: Kind::OneOrMore(MODEL_NAMES, |settings, value| settings.chat = value),
+        default: Default::Found("the model that completes"),
+        scope: Scope::Machine,
+        description: "The model that explains and changes code, named as by `model`. Of several, each stands in for those \
+                      before it.",
+    },
+    Setting {
+        key: "allowRemote",
+        kind: Kind::List("hosts with ports, such as \"models.example:443\"", |settings, value| {
+            settings.model.network.allow_remote = value;
+        }),
+        default: Default::EmptyList,
+        scope: Scope::Machine,
+        description: "Servers beyond this machine, as `host:port`, that `model` and `chat` may name. Without an entry here \
+                      no code can leave this machine; with one the connection is encrypted, and answers are marked as \
+                      remote.",
+    },
+    Setting {
+        key: "apiKeys",
+        kind: Kind::Texts(
+            "hosts with ports and where their keys are, such as {\"models.example:443\": \"env:MODELS_KEY\"}",
+            |settings, value| {
+                settings.model.network.api_keys = value;
+            },
+        ),
+        default: Default::EmptyObject,
+        scope: Scope::Machine,
+        description: "Where the keys of servers are: `env:NAME` for a variable, `file:/path` for a file, by `host:port`.",
+    },
+    Setting {
+        key: "noRemotePaths",
+        kind: Kind::List("patterns of paths, such as \"secret/**\"", |settings, value| {
+            settings.model.network.no_remote_paths = value;
+        }),
+        default: Default::EmptyList,
+        scope: Scope::Machine,
+        description: "Files, as patterns of paths relative to the workspace, whose text never goes to a server beyond this \
+                      machine, whatever `allowRemote` says.",
     },
     Setting {
         key: "threads",

@@ -7,6 +7,7 @@ use fimble_model::Provider;
 use super::entry::{Default as Preset, Kind, Setting};
 use super::table::SETTINGS;
 use super::*;
+use crate::model_state::NetworkOptions;
 
 fn resolve(value: &Value) -> (Settings, Vec<String>) {
     let mut layers = SettingsLayers::default();
@@ -22,21 +23,33 @@ fn what_is_set_holds() {
         "maxNewTokens": 32, "contextTokens": 256, "minConfidence": 0.5, "inComments": false, "inStrings": false,
         "syntaxCheck": false, "model": "/models/x", "threads": 2, "completion": "always", "maxFileBytes": 1000,
         "logLevel": "debug", "heal": false, "budgetMs": 500, "speculation": "never", "snippets": false, "provider": "cuda", "kvMegabytes": 64, "lookAhead": "never",
+        "chat": ["ollama:devstral", "bundled"], "allowRemote": ["models.example:443"],
+        "apiKeys": {"models.example:443": "env:KEY"}, "noRemotePaths": ["secret/**"],
     });
     let (settings, problems) = resolve(&all);
     assert_eq!(problems, Vec::<String>::new());
     assert!(!settings.enabled && !settings.completion.in_comments && !settings.completion.heal);
     assert_eq!(settings.disabled_languages, ["markdown"]);
+    let network = NetworkOptions {
+        allow_remote: vec!["models.example:443".to_owned()],
+        api_keys: [("models.example:443".to_owned(), "env:KEY".to_owned())].into(),
+        no_remote_paths: vec!["secret/**".to_owned()],
+    };
     assert_eq!(
         settings.model,
         ModelSettings {
-            model: Some("/models/x".to_owned()),
+            role: ModelRole::Completion,
+            names: vec!["/models/x".to_owned()],
             threads: Some(2),
             provider: Provider::Cuda,
             kv_megabytes: Some(64),
             without_guesses: true,
+            network: network.clone(),
         }
     );
+    assert_eq!(settings.chat, ["ollama:devstral", "bundled"]);
+    let chat = settings.chat_model().unwrap();
+    assert_eq!((chat.role, &chat.network, chat.threads), (ModelRole::Chat, &network, Some(2)));
     assert_eq!(settings.look_ahead, AutoAlwaysNever::Never);
     assert_eq!(settings.budget_ms, 500);
     assert_eq!(settings.completion.max_new_tokens, Some(32));
@@ -56,6 +69,12 @@ fn a_bad_value_costs_only_itself() {
         ("contextTokens", json!(1)),
         ("minConfidence", json!(1.01)),
         ("model", json!("  ")),
+        ("model", json!(["bundled", 3])),
+        ("chat", json!({"name": "x"})),
+        ("allowRemote", json!("models.example:443")),
+        ("apiKeys", json!(["env:KEY"])),
+        ("apiKeys", json!({"models.example:443": 1})),
+        ("noRemotePaths", json!([1])),
         ("threads", json!(0)),
         ("provider", json!("gpu")),
         ("kvMegabytes", json!(0)),
@@ -95,6 +114,7 @@ fn apply_defaults(entries: &[Setting], settings: &mut Settings) {
             (Preset::Number(value), Kind::Number(..)) => json!(value),
             (Preset::Word(value), Kind::Choice(_)) => json!(value),
             (Preset::EmptyList, Kind::List(..)) => json!([]),
+            (Preset::EmptyObject, Kind::Texts(..)) => json!({}),
             (Preset::Nested, Kind::Object(entries)) => {
                 apply_defaults(entries, settings);
                 continue;
@@ -122,7 +142,8 @@ fn allowed(kind: &Kind) -> Value {
         Kind::Whole(low, ..) => json!(low),
         Kind::Number(low, ..) => json!(low),
         Kind::Choice(choices) => json!(choices.last().unwrap().name),
-        Kind::Text(..) => json!("x"),
+        Kind::OneOrMore(..) => json!("x"),
+        Kind::Texts(..) => json!({"x": "y"}),
         Kind::List(..) => json!(["x"]),
         Kind::Object(entries) => {
             entries.iter().map(|entry| (entry.key.to_owned(), allowed(&entry.kind))).collect()

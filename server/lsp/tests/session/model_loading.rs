@@ -67,7 +67,7 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
         let wanted = Arc::clone(&wanted);
         Arc::new(move |settings, _| {
             wanted.lock().unwrap().push(settings.clone());
-            match settings.model.as_deref().unwrap_or_default() {
+            match settings.names.first().map(String::as_str).unwrap_or_default() {
                 "good" => Ok(good.clone() as Arc<dyn Model>),
                 "panics" => panic!("as the test wants"),
                 _ => Err(LoadError {
@@ -107,7 +107,7 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
     wait_for_state(&client, "ready");
     assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
     let models: Vec<String> =
-        wanted.lock().unwrap().iter().filter_map(|settings| settings.model.clone()).collect();
+        wanted.lock().unwrap().iter().filter_map(|settings| settings.names.first().cloned()).collect();
     assert_eq!(models, ["/broken", "/broken", "panics", "good"]);
     assert_eq!(wanted.lock().unwrap()[0].threads, Some(3));
 }

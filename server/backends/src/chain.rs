@@ -1,0 +1,435 @@
+//! Models in order of preference: servers and models in this process, where the next one takes over when one fails. Must
+//! hold: naming the model of the moment never waits; a server that failed is asked again later, on a thread of its own, so
+//! that no typing waits for it; whenever another model answers than the first, the reason stands in the notices.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use fimble_model::{
+    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateRequest, Generation, LoadError, Message, Model,
+    ModelError, ModelInfo, Observer, Speeds,
+};
+
+use crate::guard::Guard;
+use crate::probe::{Purpose, find};
+use crate::server::ServerModel;
+use crate::spec::ServerSpec;
+
+/// A server that failed is left alone for this long at first; each further failure doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Loads a model into this process.
+pub type LocalLoader = Arc<dyn Fn() -> Result<Arc<dyn Model>, LoadError> + Send + Sync>;
+
+/// What a chain is made of.
+pub enum Choice {
+    /// A server.
+    Server(ServerSpec),
+    /// A model in this process: its name, and what loads it.
+    Local(String, LocalLoader),
+}
+
+/// A member's state.
+enum State {
+    /// Not looked at: those before it answer.
+    Untried,
+    /// A thread looks at it.
+    Probing,
+    /// It answers.
+    Ready(Arc<dyn Model>),
+    /// It failed: why, and when it is looked at again. No time means never.
+    Down(String, Option<Instant>),
+}
+
+struct Member {
+    choice: Choice,
+    state: Mutex<State>,
+    pause: Mutex<Duration>,
+}
+
+impl Member {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn name(&self) -> String {
+        match &self.choice {
+            Choice::Server(spec) => spec.to_string(),
+            Choice::Local(name, _) => name.clone(),
+        }
+    }
+
+    fn ready(&self) -> Option<Arc<dyn Model>> {
+        match &*self.state() {
+            State::Ready(model) => Some(Arc::clone(model)),
+            _ => None,
+        }
+    }
+
+    /// Makes it unavailable, for a while if it is a server.
+    fn fail(&self, reason: String) {
+        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = matches!(self.choice, Choice::Server(_)).then(|| Instant::now() + *pause);
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+        *self.state() = State::Down(reason, again);
+    }
+
+    fn succeed(&self, model: Arc<dyn Model>) {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = FIRST_PAUSE;
+        *self.state() = State::Ready(model);
+    }
+}
+
+/// Models in order of preference. It is a model itself, and names the member to plan for.
+pub struct Chain {
+    members: Vec<Member>,
+    guard: Guard,
+    purpose: Purpose,
+    /// Of the member that was ready first: who holds a chain asks its members for theirs.
+    info: ModelInfo,
+    this: Weak<Self>,
+}
+
+impl Chain {
+    /// Opens the first member that can be opened; the others stay untried until they are needed. `progress` is told what is
+    /// being done.
+    ///
+    /// # Errors
+    /// None of them can be opened: why not, for each.
+    pub fn open(
+        choices: Vec<Choice>,
+        guard: Guard,
+        purpose: Purpose,
+        progress: &dyn Fn(String),
+    ) -> Result<Arc<Self>, LoadError> {
+        let members: Vec<Member> = choices
+            .into_iter()
+            .map(|choice| Member {
+                choice,
+                state: Mutex::new(State::Untried),
+                pause: Mutex::new(FIRST_PAUSE),
+            })
+            .collect();
+        let mut first = None;
+        for member in &members {
+            progress(format!("looking at {}", member.name()));
+            match open(member, &guard, purpose) {
+                Ok(model) => {
+                    first = Some(model);
+                    break;
+                }
+                Err(reason) => member.fail(reason),
+            }
+        }
+        let Some(first) = first else {
+            let reasons: Vec<String> = members.iter().filter_map(down_reason).collect();
+            let (cause, remedy) = match reasons.as_slice() {
+                [only] => only.split_once(". ").unwrap_or((only, "Change the setting that names it")),
+                _ => ("", ""),
+            };
+            return Err(if cause.is_empty() {
+                LoadError {
+                    cause: format!("none of the models of the setting can be used: {}", reasons.join("; ")),
+                    remedy: "Start one of these servers, or name a model in this process".to_owned(),
+                }
+            } else {
+                LoadError { cause: cause.to_owned(), remedy: remedy.to_owned() }
+            });
+        };
+        let info = first.info().clone();
+        Ok(Arc::new_cyclic(|this| Self { members, guard, purpose, info, this: this.clone() }))
+    }
+
+    /// The members that can be asked about text of these files, in order, without waiting. Has those looked at again whose
+    /// pause is over.
+    fn usable(&self, sources: &[String]) -> Vec<(usize, Arc<dyn Model>)> {
+        let mut usable = Vec::new();
+        for (index, member) in self.members.iter().enumerate() {
+            self.look_again(index);
+            if let Some(model) = member.ready()
+                && !(model.is_remote() && self.guard.withholds(sources).is_some())
+            {
+                usable.push((index, model));
+            }
+        }
+        usable
+    }
+
+    /// Has a server looked at on a thread of its own, if its pause is over.
+    fn look_again(&self, index: usize) {
+        let member = &self.members[index];
+        let mut state = member.state();
+        let is_due = matches!(&*state, State::Down(_, Some(again)) if *again <= Instant::now());
+        if !is_due {
+            return;
+        }
+        *state = State::Probing;
+        drop(state);
+        let this = self.this.clone();
+        let thread = std::thread::Builder::new().name("fimble-probe".to_owned());
+        let started = thread.spawn(move || {
+            let Some(chain) = this.upgrade() else { return };
+            if let Err(reason) = open(&chain.members[index], &chain.guard, chain.purpose) {
+                chain.members[index].fail(reason);
+            }
+        });
+        if let Err(error) = started {
+            member.fail(format!("no thread can be started to look at it ({error})"));
+        }
+    }
+
+    /// A member failed: the next one is opened, here and now, so that it is there when it is asked for.
+    fn failed(&self, index: usize, reason: &str) {
+        tracing::warn!(member = self.members[index].name(), reason, "a model is not available");
+        self.members[index].fail(reason.to_owned());
+        self.open_next(&[]);
+    }
+
+    /// Opens the first untried member unless one that may be asked is ready.
+    fn open_next(&self, sources: &[String]) {
+        for member in &self.members {
+            if !self.usable(sources).is_empty() {
+                return;
+            }
+            let is_untried = matches!(&*member.state(), State::Untried);
+            if is_untried && let Err(reason) = open(member, &self.guard, self.purpose) {
+                member.fail(reason);
+            }
+        }
+    }
+
+    /// Why nobody can be asked.
+    fn nobody(&self, sources: &[String]) -> ModelError {
+        let withheld = self
+            .members
+            .iter()
+            .filter_map(Member::ready)
+            .find_map(|model| model.is_remote().then(|| self.guard.withholds(sources)).flatten());
+        let reasons = self.members.iter().filter_map(down_reason).chain(withheld);
+        let reasons: Vec<String> = reasons.collect();
+        let reasons =
+            if reasons.is_empty() { "they are being looked at".to_owned() } else { reasons.join("; ") };
+        ModelError::Unavailable(format!("None of the models of the setting can be asked now: {reasons}"))
+    }
+}
+
+fn down_reason(member: &Member) -> Option<String> {
+    match &*member.state() {
+        State::Down(reason, _) => Some(reason.clone()),
+        _ => None,
+    }
+}
+
+/// Opens a member: finds its server, or loads it.
+fn open(member: &Member, guard: &Guard, purpose: Purpose) -> Result<Arc<dyn Model>, String> {
+    let model: Arc<dyn Model> = match &member.choice {
+        Choice::Local(_, load) => load().map_err(|error| error.to_string())?,
+        Choice::Server(spec) => {
+            let started = Instant::now();
+            let stop = || false;
+            let found = find(spec, guard, purpose, &stop).map_err(|error| error.to_string())?;
+            let server = ServerModel::new(found, started.elapsed());
+            server.warm_up(&stop).map_err(|error| error.to_string())?;
+            Arc::new(server)
+        }
+    };
+    member.succeed(Arc::clone(&model));
+    Ok(model)
+}
+
+/// A member as it is handed out: when it fails, its chain knows.
+struct Handed {
+    chain: Weak<Chain>,
+    index: usize,
+    model: Arc<dyn Model>,
+}
+
+impl Handed {
+    fn noted<T>(&self, outcome: Result<T, ModelError>) -> Result<T, ModelError> {
+        if let (Err(ModelError::Unavailable(reason)), Some(chain)) = (&outcome, self.chain.upgrade()) {
+            chain.failed(self.index, reason);
+        }
+        outcome
+    }
+}
+
+impl Model for Handed {
+    fn info(&self) -> &ModelInfo {
+        self.model.info()
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.model.notices()
+    }
+
+    fn is_remote(&self) -> bool {
+        self.model.is_remote()
+    }
+
+    fn speeds(&self) -> Speeds {
+        self.model.speeds()
+    }
+
+    fn chat(&self) -> Result<&dyn Chat, String> {
+        self.model.chat()
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        self.model.count_tokens(text)
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        self.noted(self.model.generate(request, cancel, observer))
+    }
+}
+
+impl Model for Chain {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn notices(&self) -> Vec<String> {
+        let answering = self.usable(&[]).first().map(|(index, _)| *index);
+        let mut notices = Vec::new();
+        for (index, member) in self.members.iter().enumerate() {
+            if let Some(reason) = down_reason(member) {
+                let instead = match answering {
+                    Some(other) if other > index => {
+                        format!("{} answers in its place.", self.members[other].name())
+                    }
+                    _ => "It is tried again.".to_owned(),
+                };
+                notices.push(format!("{} is not available: {reason}. {instead}", member.name()));
+            }
+        }
+        if let Some((_, model)) = self.usable(&[]).first() {
+            notices.extend(model.notices());
+        }
+        notices
+    }
+
+    fn is_remote(&self) -> bool {
+        self.usable(&[]).first().is_some_and(|(_, model)| model.is_remote())
+    }
+
+    fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {
+        let (index, model) = self.usable(sources).into_iter().next()?;
+        Some(Arc::new(Handed { chain: self.this.clone(), index, model }))
+    }
+
+    fn chat(&self) -> Result<&dyn Chat, String> {
+        let mut refusal = None;
+        for member in &self.members {
+            match (member.ready(), &member.choice) {
+                (Some(model), _) => match model.chat() {
+                    Ok(_) => return Ok(self),
+                    Err(reason) => refusal = refusal.or(Some(reason)),
+                },
+                // Whether it can is found out by asking it.
+                (None, Choice::Server(_)) => return Ok(self),
+                (None, Choice::Local(..)) => {}
+            }
+        }
+        Err(refusal.unwrap_or_else(|| "No model of the setting is ready.".to_owned()))
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        match self.usable(&[]).first() {
+            Some((_, model)) => model.count_tokens(text),
+            None => text.len(),
+        }
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        let sources = &request.prompt.sources;
+        if let Some(member) = self.member_for(sources) {
+            return member.generate(request, cancel, observer);
+        }
+        // What is opened now may want another prompt: who asks is to plan for it.
+        self.open_next(sources);
+        Err(self.nobody(sources))
+    }
+}
+
+impl Chat for Chain {
+    fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    fn is_remote(&self) -> bool {
+        Model::is_remote(self)
+    }
+
+    fn context_length(&self) -> usize {
+        let ready = self.usable(&[]);
+        ready.first().map_or(self.info.context_length, |(_, model)| model.info().context_length)
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        Model::count_tokens(self, text)
+    }
+
+    fn respond(
+        &self,
+        messages: &[Message],
+        options: &ChatOptions,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<ChatAnswer, ModelError> {
+        let sources: Vec<String> =
+            messages.iter().flat_map(|message| message.sources.iter().cloned()).collect();
+        let observer = Arc::new(Mutex::new(observer));
+        let mut reasons = Vec::new();
+        for member in &self.members {
+            if cancel.is_cancelled() {
+                break;
+            }
+            if matches!(&*member.state(), State::Untried | State::Down(_, Some(_)))
+                && let Err(reason) = open(member, &self.guard, self.purpose)
+            {
+                member.fail(reason);
+            }
+            let Some(model) = member.ready() else {
+                reasons.extend(down_reason(member));
+                continue;
+            };
+            let withheld = model.is_remote().then(|| self.guard.withholds(&sources)).flatten();
+            if let Some(reason) = withheld {
+                reasons.push(reason);
+                continue;
+            }
+            let chat = match model.chat() {
+                Ok(chat) => chat,
+                Err(reason) => {
+                    reasons.push(reason);
+                    continue;
+                }
+            };
+            let shared = Arc::clone(&observer);
+            let forward: Observer =
+                Box::new(move |piece: &str| (*shared.lock().unwrap_or_else(PoisonError::into_inner))(piece));
+            match chat.respond(messages, options, cancel, forward) {
+                Err(ModelError::Unavailable(reason)) => {
+                    tracing::warn!(member = member.name(), reason, "a model is not available");
+                    member.fail(reason.clone());
+                    reasons.push(reason);
+                }
+                outcome => return outcome,
+            }
+        }
+        let reasons = if reasons.is_empty() { "none is ready".to_owned() } else { reasons.join("; ") };
+        Err(ModelError::Unavailable(format!("None of the models of the setting can answer: {reasons}")))
+    }
+}

@@ -1,0 +1,159 @@
+//! What comes from a server, put together to one generation. Must hold: the text never holds a stop string or a part of one
+//! at its end; a token's place in the text is right or there are no tokens at all; an answer without an end is cut.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use fimble_model::{GenerateOptions, GeneratedToken, Generation, Observer, StopReason, Usage};
+
+use crate::dialect::{Delta, End};
+
+/// Bytes that the longest token may have; an answer that is longer than that many tokens is endless.
+const MAX_TOKEN_BYTES: usize = 64;
+
+/// A generation that grows.
+pub(crate) struct Collector {
+    observer: Observer,
+    stop_strings: Vec<String>,
+    max_bytes: usize,
+    text: String,
+    /// How much of the text the observer has seen; the rest may yet become a stop string.
+    n_shown: usize,
+    tokens: Vec<GeneratedToken>,
+    /// Text came without its tokens: none of them count.
+    has_gaps: bool,
+    n_tokens: usize,
+    prompt_tokens: Option<(usize, usize)>,
+    started: Instant,
+    first: Option<Duration>,
+}
+
+impl Collector {
+    pub(crate) fn new(options: &GenerateOptions, observer: Observer) -> Self {
+        Self {
+            observer,
+            stop_strings: options.stop_strings.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+            max_bytes: options.max_new_tokens.saturating_mul(MAX_TOKEN_BYTES).saturating_add(MAX_TOKEN_BYTES),
+            text: String::new(),
+            n_shown: 0,
+            tokens: Vec::new(),
+            has_gaps: false,
+            n_tokens: 0,
+            prompt_tokens: None,
+            started: Instant::now(),
+            first: None,
+        }
+    }
+
+    /// Whether any text came.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// Takes the next piece. Says why the generation ends, if it does.
+    pub(crate) fn take(&mut self, delta: Delta) -> Option<StopReason> {
+        self.prompt_tokens = delta.prompt_tokens.or(self.prompt_tokens);
+        if !delta.text.is_empty() || delta.end.is_some() {
+            self.first.get_or_insert_with(|| self.started.elapsed());
+        }
+        if !delta.text.is_empty() {
+            self.push(&delta);
+            if let Some(stop) = self.stop_string() {
+                return Some(self.show(self.text.len()).unwrap_or(StopReason::StopString(stop)));
+            }
+            let safe = self.text.len() - self.possible_stop();
+            if let Some(stop) = self.show(safe) {
+                return Some(stop);
+            }
+        }
+        if let Some(end) = delta.end {
+            let stop = match end {
+                End::Said => StopReason::Finished,
+                End::Limit => StopReason::MaxTokens,
+            };
+            return Some(self.show(self.text.len()).unwrap_or(stop));
+        }
+        if self.text.len() > self.max_bytes {
+            return Some(self.show(self.text.len()).unwrap_or(StopReason::MaxTokens));
+        }
+        None
+    }
+
+    fn push(&mut self, delta: &Delta) {
+        let start = self.text.len();
+        self.text.push_str(&delta.text);
+        self.n_tokens += delta.tokens.len().max(1);
+        let told: usize = delta.tokens.iter().map(|(text, _)| text.len()).sum();
+        if delta.tokens.is_empty() || (delta.tokens.len() > 1 && told != delta.text.len()) {
+            self.has_gaps = true;
+            return;
+        }
+        let mut end = start;
+        for (index, (text, logprob)) in delta.tokens.iter().enumerate() {
+            let is_last = index + 1 == delta.tokens.len();
+            end = if is_last { self.text.len() } else { end + text.len() };
+            // Servers have numbers for tokens of their own; nothing here needs them.
+            self.tokens.push(GeneratedToken { id: 0, logprob: logprob.min(0.0), text_end: end });
+        }
+    }
+
+    /// Cuts the text at the first stop string, if there is one.
+    fn stop_string(&mut self) -> Option<String> {
+        let found =
+            self.stop_strings.iter().filter_map(|stop| Some((self.text.find(stop.as_str())?, stop.clone())));
+        let (at, stop) = found.min_by_key(|(at, _)| *at)?;
+        self.text.truncate(at);
+        Some(stop)
+    }
+
+    /// Bytes at the end that may be the beginning of a stop string.
+    fn possible_stop(&self) -> usize {
+        let longest = self.stop_strings.iter().map(String::len).max().unwrap_or(0);
+        (1..longest.min(self.text.len() + 1))
+            .rev()
+            .find(|length| {
+                let start = self.text.len() - length;
+                self.text.is_char_boundary(start)
+                    && self.stop_strings.iter().any(|stop| stop.starts_with(&self.text[start..]))
+            })
+            .unwrap_or(0)
+    }
+
+    /// Shows the text up to there to the observer, who may end it.
+    fn show(&mut self, end: usize) -> Option<StopReason> {
+        if end <= self.n_shown {
+            return None;
+        }
+        let piece = &self.text[self.n_shown..end];
+        self.n_shown = end;
+        ((self.observer)(piece) == ControlFlow::Break(())).then_some(StopReason::Observer)
+    }
+
+    /// The generation, ended for this reason.
+    pub(crate) fn finish(mut self, stop: StopReason) -> Generation {
+        if stop == StopReason::Finished {
+            self.show(self.text.len());
+        }
+        self.text.truncate(self.n_shown);
+        if self.has_gaps {
+            self.tokens.clear();
+        }
+        let length = self.text.len();
+        self.tokens.retain(|token| token.text_end <= length);
+        let (prompt_tokens, reused_tokens) = self.prompt_tokens.unwrap_or_default();
+        let prefill = self.first.unwrap_or_default();
+        let usage = Usage {
+            prompt_tokens,
+            reused_tokens,
+            prefilled_tokens: prompt_tokens.saturating_sub(reused_tokens),
+            decoded_tokens: self.n_tokens,
+            prefill,
+            decode: self.started.elapsed().saturating_sub(prefill),
+            ..Usage::default()
+        };
+        Generation { text: self.text, tokens: self.tokens, stop, usage }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! The one place of the program that opens a socket. Must hold: what is connected to is exactly the address that was judged;
+//! there is no other way out, and no environment variable, redirect or proxy can lead elsewhere, because nothing here knows
+//! them.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use crate::address::Endpoint;
+use crate::error::ServerError;
+use crate::guard::{Guard, Reach};
+use crate::tls;
+
+/// How long reading and writing block at most before the request is asked whether it is still wanted.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Bytes in both directions.
+pub(crate) trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
+
+/// An open connection. Dropping it closes it, which is how servers learn that nobody waits any more.
+pub(crate) struct Connection {
+    pub(crate) stream: Box<dyn Stream>,
+    /// Whether it leads to another machine.
+    pub(crate) is_remote: bool,
+}
+
+/// Connects, if the rules allow it.
+pub(crate) fn connect(
+    guard: &Guard,
+    endpoint: &Endpoint,
+    patience: Duration,
+) -> Result<Connection, ServerError> {
+    let (host, tls) = match endpoint {
+        Endpoint::Unix { path } => {
+            let stream = open_unix(path).map_err(|error| ServerError::unreachable(endpoint, error))?;
+            return Ok(Connection { stream, is_remote: false });
+        }
+        Endpoint::Tcp { host, tls, .. } => (host, *tls),
+    };
+    let (addresses, reach) = guard.addresses(endpoint)?;
+    let deadline = Instant::now() + patience;
+    let mut last = None;
+    for address in addresses {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match open_tcp(address, left) {
+            Ok(stream) => {
+                let stream: Box<dyn Stream> =
+                    if tls { tls::encrypt(guard, endpoint, host, stream)? } else { Box::new(stream) };
+                return Ok(Connection { stream, is_remote: reach == Reach::Listed });
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    let reason = last.map_or_else(|| "it did not answer in time".to_owned(), |error| error.to_string());
+    Err(ServerError::unreachable(endpoint, reason))
+}
+
+/// Asks this machine's name service.
+pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok((host, port).to_socket_addrs()?.collect())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the connector")]
+fn open_tcp(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(TICK))?;
+    stream.set_write_timeout(Some(TICK))?;
+    Ok(stream)
+}
+
+#[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "the connector")]
+fn open_unix(path: &str) -> io::Result<Box<dyn Stream>> {
+    let stream = std::os::unix::net::UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(TICK))?;
+    stream.set_write_timeout(Some(TICK))?;
+    Ok(Box::new(stream))
+}
+
+#[cfg(not(unix))]
+fn open_unix(_: &str) -> io::Result<Box<dyn Stream>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "socket files are not used on this system"))
+}

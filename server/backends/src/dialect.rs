@@ -1,0 +1,184 @@
+//! What is said to each kind of server, and how its answers are read. Must hold: pure; the shapes of every interface stand in
+//! one file per kind; what an answer lacks is absent, never guessed.
+
+mod llama_cpp;
+mod ollama;
+mod openai;
+
+use fimble_model::fim::TextTemplate;
+use fimble_model::{ChatOptions, GenerateOptions, Message, Prompt, Sampling};
+use serde_json::{Map, Value, json};
+
+use crate::spec::Kind;
+
+/// Stop strings that every server takes; vLLM and OpenAI's own interface take no more.
+const MAX_STOPS: usize = 4;
+
+/// How code around a cursor is written for a server.
+#[derive(Clone, Debug)]
+pub(crate) enum Writing {
+    /// In parts: the server knows how its model wants them arranged.
+    Parts(TextTemplate),
+    /// As one text with the model's special tokens.
+    Template(TextTemplate),
+    /// As one text without any.
+    Plain,
+}
+
+impl Writing {
+    pub(crate) fn template(&self) -> Option<&TextTemplate> {
+        match self {
+            Self::Parts(template) | Self::Template(template) => Some(template),
+            Self::Plain => None,
+        }
+    }
+
+    /// The prompt as one text.
+    fn text(&self, prompt: &Prompt) -> String {
+        match self {
+            Self::Parts(template) => {
+                let parts = template.parts(prompt);
+                format!("{}{}", parts.prefix, parts.line)
+            }
+            Self::Template(template) => template.text(prompt),
+            Self::Plain => prompt
+                .pieces
+                .iter()
+                .filter_map(|piece| match piece {
+                    fimble_model::Piece::Text(text) => Some(text.as_str()),
+                    fimble_model::Piece::Token(_) => None,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A path of an interface with what is sent there.
+pub(crate) type Question = (&'static str, Value);
+
+/// One piece of an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Delta {
+    /// The new text.
+    pub(crate) text: String,
+    /// Texts of the new tokens with the logarithms of their probabilities, if the server tells.
+    pub(crate) tokens: Vec<(String, f32)>,
+    /// Why the answer ends here, if it does.
+    pub(crate) end: Option<End>,
+    /// Name of the model that answers, if the server tells.
+    pub(crate) model: Option<String>,
+    /// Tokens of the prompt, and of them those that were known already.
+    pub(crate) prompt_tokens: Option<(usize, usize)>,
+}
+
+/// Why a server ended an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All is said.
+    Said,
+    /// The limit of tokens.
+    Limit,
+}
+
+/// Asks a server of this kind to complete.
+pub(crate) fn complete(
+    kind: Kind,
+    model: &str,
+    writing: &Writing,
+    prompt: &Prompt,
+    options: &GenerateOptions,
+) -> Question {
+    let stops = stop_strings(writing, options);
+    match kind {
+        Kind::Ollama => ollama::complete(model, writing, prompt, options, &stops),
+        Kind::LlamaCpp => llama_cpp::complete(writing, prompt, options, &stops),
+        Kind::Mlx | Kind::Vllm | Kind::OpenAi => {
+            openai::complete(kind, model, &writing.text(prompt), options, &stops)
+        }
+    }
+}
+
+/// Asks a server of this kind to answer a conversation.
+pub(crate) fn chat(kind: Kind, model: &str, messages: &[Message], options: &ChatOptions) -> Question {
+    match kind {
+        Kind::Ollama => ollama::chat(model, messages, options),
+        Kind::LlamaCpp | Kind::Mlx | Kind::Vllm | Kind::OpenAi => openai::chat(model, messages, options),
+    }
+}
+
+/// Reads a piece of a completion.
+pub(crate) fn completion_delta(kind: Kind, document: &Value) -> Delta {
+    match kind {
+        Kind::Ollama => ollama::delta(document, "/response"),
+        Kind::LlamaCpp => llama_cpp::delta(document),
+        Kind::Mlx | Kind::Vllm | Kind::OpenAi => openai::delta(document, "/text"),
+    }
+}
+
+/// Reads a piece of an answer to a conversation.
+pub(crate) fn chat_delta(kind: Kind, document: &Value) -> Delta {
+    match kind {
+        Kind::Ollama => ollama::delta(document, "/message/content"),
+        Kind::LlamaCpp | Kind::Mlx | Kind::Vllm | Kind::OpenAi => openai::delta(document, "/delta/content"),
+    }
+}
+
+fn stop_strings(writing: &Writing, options: &GenerateOptions) -> Vec<String> {
+    let mut stops = options.stop_strings.clone();
+    if let Writing::Template(template) = writing {
+        stops.extend(template.stop_texts().map(str::to_owned));
+    }
+    stops.truncate(MAX_STOPS);
+    stops
+}
+
+fn messages_json(messages: &[Message]) -> Value {
+    messages.iter().map(|message| json!({"role": message.role.name(), "content": message.content})).collect()
+}
+
+/// Temperature and what goes with it, under the names that all of them share.
+fn sampling_json(sampling: &Sampling) -> Map<String, Value> {
+    let mut fields = Map::new();
+    match sampling {
+        Sampling::Greedy => {
+            fields.insert("temperature".to_owned(), json!(0));
+        }
+        Sampling::Random { temperature, top_k, top_p, seed } => {
+            fields.insert("temperature".to_owned(), json!(temperature));
+            fields.insert("seed".to_owned(), json!(seed & 0x7fff_ffff));
+            if let Some(top_p) = top_p {
+                fields.insert("top_p".to_owned(), json!(top_p));
+            }
+            if let Some(top_k) = top_k {
+                fields.insert("top_k".to_owned(), json!(top_k));
+            }
+        }
+    }
+    fields
+}
+
+fn extend(body: &mut Value, fields: Map<String, Value>) {
+    if let Value::Object(body) = body {
+        body.extend(fields);
+    }
+}
+
+fn text_at(document: &Value, pointer: &str) -> String {
+    document.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn count_at(document: &Value, pointer: &str) -> Option<usize> {
+    document.pointer(pointer)?.as_u64().and_then(|count| usize::try_from(count).ok())
+}
+
+/// Tokens as `[{"token", "logprob"}]`, the form of llama.cpp, Ollama and chats.
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm needs no more")]
+fn listed_tokens(list: &Value) -> Vec<(String, f32)> {
+    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    items
+        .iter()
+        .filter_map(|item| {
+            Some((item.get("token")?.as_str()?.to_owned(), item.get("logprob")?.as_f64()? as f32))
+        })
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! OpenAI's interface, as mlx-lm, vLLM and others offer it: server-sent events. None of them takes a suffix: the prompt is
+//! written with the model's special tokens.
+
+use fimble_model::{ChatOptions, GenerateOptions, Message};
+use serde_json::{Value, json};
+
+use super::{
+    Delta, End, Kind, Question, count_at, extend, listed_tokens, messages_json, sampling_json, text_at,
+};
+
+pub(super) fn complete(
+    kind: Kind,
+    model: &str,
+    prompt: &str,
+    options: &GenerateOptions,
+    stops: &[String],
+) -> Question {
+    let mut body = json!({
+        "model": model,
+        "prompt": prompt,
+        // Nothing cannot be asked for here; who only wants the prompt read gets one token for it.
+        "max_tokens": options.max_new_tokens.max(1),
+        "stop": stops,
+        "stream": true,
+    });
+    // The others may refuse what they do not know; mlx-lm tells no probabilities while it streams.
+    if kind == Kind::Vllm
+        && let Value::Object(body) = &mut body
+    {
+        body.insert("logprobs".to_owned(), json!(1));
+    }
+    extend(&mut body, sampling_json(&options.sampling));
+    ("/v1/completions", body)
+}
+
+pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions) -> Question {
+    let mut body = json!({
+        "model": model,
+        "messages": messages_json(messages),
+        "max_tokens": options.max_new_tokens,
+        "stream": true,
+    });
+    extend(&mut body, sampling_json(&options.sampling));
+    ("/v1/chat/completions", body)
+}
+
+/// `text` is where in a choice the text stands.
+pub(super) fn delta(document: &Value, text: &str) -> Delta {
+    let Some(choice) = document.pointer("/choices/0") else {
+        return Delta { prompt_tokens: prompt_tokens(document), ..Delta::default() };
+    };
+    let end = choice.get("finish_reason").and_then(Value::as_str).map(|reason| match reason {
+        "length" => End::Limit,
+        _ => End::Said,
+    });
+    Delta {
+        text: text_at(choice, text),
+        tokens: choice.get("logprobs").map(tokens).unwrap_or_default(),
+        end,
+        model: document.get("model").and_then(Value::as_str).map(str::to_owned),
+        prompt_tokens: prompt_tokens(document),
+    }
+}
+
+fn prompt_tokens(document: &Value) -> Option<(usize, usize)> {
+    let all = count_at(document, "/usage/prompt_tokens")?;
+    let known = count_at(document, "/usage/prompt_tokens_details/cached_tokens").unwrap_or(0);
+    Some((all, known))
+}
+
+/// Either two lists side by side, as completions have them, or one list of pairs, as chats do.
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm needs no more")]
+fn tokens(logprobs: &Value) -> Vec<(String, f32)> {
+    if let Some(content) = logprobs.get("content") {
+        return listed_tokens(content);
+    }
+    let list = |key| logprobs.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let texts = list("tokens").iter().map(|text| text.as_str().unwrap_or_default().to_owned());
+    texts
+        .zip(list("token_logprobs"))
+        .filter_map(|(text, logprob)| Some((text, logprob.as_f64()? as f32)))
+        .collect()
+}

@@ -1,0 +1,262 @@
+//! What may be connected to, and what may be told to whom. Must hold: without `allowRemote` nothing but this machine is
+//! reachable, whatever a name resolves to; a rule that cannot be read forbids all servers beyond this machine; keys are read
+//! when they are needed, and never shown.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use crate::address::Endpoint;
+use crate::error::ServerError;
+use crate::exchange::Patience;
+
+/// The settings about servers, as the user wrote them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NetworkSettings {
+    /// `host:port` of servers beyond this machine that may be spoken to.
+    pub allow_remote: Vec<String>,
+    /// Keys by `host:port`: `env:NAME` or `file:PATH`.
+    pub api_keys: BTreeMap<String, String>,
+    /// Files, as patterns of paths relative to the workspace, whose text never leaves this machine.
+    pub no_remote_paths: Vec<String>,
+}
+
+/// Turns a name into addresses.
+pub type Resolver = Arc<dyn Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>> + Send + Sync>;
+
+/// Somebody looks at the cursor: later than this it is no help any more.
+const TYPING: Patience =
+    Patience { connect: Duration::from_secs(1), first: Duration::from_secs(8), next: Duration::from_secs(4) };
+
+/// Where a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum KeySource {
+    Variable(String),
+    File(PathBuf),
+}
+
+/// The rules.
+#[derive(Clone)]
+pub struct Guard {
+    allowed: Vec<(String, u16)>,
+    keys: BTreeMap<String, KeySource>,
+    withheld: GlobSet,
+    /// Whether there is any pattern: then who asks has to say which files the text is from.
+    has_patterns: bool,
+    pub(crate) resolver: Resolver,
+    /// How long a completion may take.
+    pub(crate) patience: Patience,
+    /// Who may sign for servers; none means those that this machine trusts.
+    pub(crate) roots: Option<Arc<rustls::RootCertStore>>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("allowed", &self.allowed).finish_non_exhaustive()
+    }
+}
+
+/// Where a connection leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// This machine.
+    Own,
+    /// Another machine that the user listed.
+    Listed,
+}
+
+impl Guard {
+    /// Reads the rules.
+    ///
+    /// # Errors
+    /// One sentence with the setting and what it allows.
+    pub fn new(settings: &NetworkSettings) -> Result<Self, String> {
+        let mut allowed = Vec::new();
+        for entry in &settings.allow_remote {
+            allowed.push(host_and_port(entry).ok_or_else(|| {
+                format!("allowRemote: {entry:?} is no host with a port. Write it as \"models.example:443\"")
+            })?);
+        }
+        let mut keys = BTreeMap::new();
+        for (place, source) in &settings.api_keys {
+            let (host, port) = host_and_port(place).ok_or_else(|| {
+                format!("apiKeys: {place:?} is no host with a port. Write it as \"models.example:443\"")
+            })?;
+            let source = match source.split_once(':') {
+                Some(("env", name)) if !name.is_empty() => KeySource::Variable(name.to_owned()),
+                Some(("file", path)) if !path.is_empty() => KeySource::File(PathBuf::from(path)),
+                // What was written may be the key itself: it is not repeated.
+                _ => {
+                    return Err(format!(
+                        "apiKeys: the key of {place:?} is named wrongly. Write \"env:NAME\" for a variable or \
+                         \"file:/path\" for a file; never the key itself"
+                    ));
+                }
+            };
+            keys.insert(authority(&host, port), source);
+        }
+        let mut patterns = GlobSetBuilder::new();
+        for pattern in &settings.no_remote_paths {
+            let glob = Glob::new(pattern).map_err(|error| {
+                format!("noRemotePaths: {pattern:?} is no pattern of paths ({})", error.kind())
+            })?;
+            patterns.add(glob);
+        }
+        let withheld =
+            patterns.build().map_err(|error| format!("noRemotePaths cannot be used ({})", error.kind()))?;
+        Ok(Self {
+            allowed,
+            keys,
+            withheld,
+            has_patterns: !settings.no_remote_paths.is_empty(),
+            resolver: Arc::new(crate::connector::look_up),
+            patience: TYPING,
+            roots: None,
+        })
+    }
+
+    /// The rules of one who may speak to this machine only.
+    #[must_use]
+    pub fn own_machine_only() -> Self {
+        Self {
+            allowed: Vec::new(),
+            keys: BTreeMap::new(),
+            withheld: GlobSet::empty(),
+            has_patterns: false,
+            resolver: Arc::new(crate::connector::look_up),
+            patience: TYPING,
+            roots: None,
+        }
+    }
+
+    /// With another way from names to addresses. For tests.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Resolver) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// With another time that a completion may wait for each step. For tests.
+    #[must_use]
+    pub fn with_patience(mut self, step: Duration) -> Self {
+        self.patience = Patience { connect: step, first: step, next: step };
+        self
+    }
+
+    /// With these signers in the place of those that the machine trusts. For tests.
+    #[must_use]
+    pub fn with_roots(mut self, roots: rustls::RootCertStore) -> Self {
+        self.roots = Some(Arc::new(roots));
+        self
+    }
+
+    /// The addresses of a host, each of which may be connected to.
+    pub(crate) fn addresses(&self, endpoint: &Endpoint) -> Result<(Vec<SocketAddr>, Reach), ServerError> {
+        let Endpoint::Tcp { host, port, tls, .. } = endpoint else {
+            return Ok((Vec::new(), Reach::Own));
+        };
+        let addresses = if host == "localhost" {
+            // By definition this machine: no name service is asked.
+            vec![
+                SocketAddr::from(([127, 0, 0, 1], *port)),
+                SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], *port)),
+            ]
+        } else if let Ok(number) = host.parse::<IpAddr>() {
+            vec![SocketAddr::new(number, *port)]
+        } else {
+            (self.resolver)(host, *port).map_err(|error| ServerError::unreachable(endpoint, error))?
+        };
+        if addresses.is_empty() {
+            return Err(ServerError::unreachable(endpoint, "its name has no address"));
+        }
+        let Some(foreign) = addresses.iter().find(|address| !is_own(address.ip())) else {
+            return Ok((addresses, Reach::Own));
+        };
+        let place = authority(host, *port);
+        if !self.allowed.iter().any(|(name, at)| name == host && at == port) {
+            return Err(ServerError::forbidden(
+                format!("{place} is not on this machine (it is {}), and nothing was sent", foreign.ip()),
+                format!("Name a server of this machine, or list \"{place}\" in the setting allowRemote"),
+            ));
+        }
+        if !tls {
+            return Err(ServerError::forbidden(
+                format!("{place} is not on this machine, and the connection would not be encrypted"),
+                format!("Write https://{place}"),
+            ));
+        }
+        Ok((addresses, Reach::Listed))
+    }
+
+    /// Why text of these files must not go to another machine, if so.
+    #[must_use]
+    pub fn withholds(&self, sources: &[String]) -> Option<String> {
+        if !self.has_patterns {
+            return None;
+        }
+        if sources.is_empty() {
+            return Some(
+                "it is not known which files the text is from, and noRemotePaths keeps some here".to_owned(),
+            );
+        }
+        let kept = sources.iter().find(|path| self.withheld.is_match(path.as_str()))?;
+        Some(format!("the setting noRemotePaths keeps {kept} on this machine"))
+    }
+
+    /// The key for a server, if one is named.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn key(&self, endpoint: &Endpoint) -> Result<Option<String>, ServerError> {
+        let Some(source) = endpoint.authority().and_then(|place| self.keys.get(&place)) else {
+            return Ok(None);
+        };
+        let key = match source {
+            KeySource::Variable(name) => std::env::var(name).map_err(|_| {
+                ServerError::forbidden(
+                    format!("the variable {name}, which should hold the key of {endpoint}, is not set"),
+                    "Set it where the editor is started, or change the setting apiKeys",
+                )
+            })?,
+            KeySource::File(path) => std::fs::read_to_string(path).map_err(|error| {
+                ServerError::forbidden(
+                    format!("the key of {endpoint} cannot be read from {} ({error})", path.display()),
+                    "Put it there, or change the setting apiKeys",
+                )
+            })?,
+        };
+        let key = key.trim();
+        if key.is_empty() || !key.chars().all(|character| character.is_ascii_graphic()) {
+            return Err(ServerError::forbidden(
+                format!("the key of {endpoint} is empty or holds blanks or line breaks"),
+                "Put the key alone there",
+            ));
+        }
+        Ok(Some(key.to_owned()))
+    }
+}
+
+/// Whether an address is this machine's. An IPv4 address in IPv6's clothes is judged as what it is.
+fn is_own(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.trim().rsplit_once(':')?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_lowercase();
+    let is_host = !host.is_empty() && !host.contains(['/', '@', ' ', '*']);
+    let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+    is_host.then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests;

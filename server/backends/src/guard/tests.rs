@@ -1,0 +1,129 @@
+//! Which addresses may be connected to, what is kept here, and where keys come from.
+
+use std::io;
+
+use super::*;
+use crate::error::Fault;
+
+fn endpoint(text: &str) -> Endpoint {
+    Endpoint::parse(text, 8080).unwrap()
+}
+
+fn allowing(entry: &str) -> Guard {
+    Guard::new(&NetworkSettings { allow_remote: vec![entry.to_owned()], ..NetworkSettings::default() })
+        .unwrap()
+}
+
+/// A name service that knows one answer.
+fn resolving(guard: Guard, addresses: &'static [&'static str]) -> Guard {
+    guard.with_resolver(Arc::new(move |_, port| {
+        Ok(addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), port)).collect())
+    }))
+}
+
+#[test]
+fn numbers_are_judged_as_what_they_are() {
+    let guard = Guard::own_machine_only();
+    for own in ["127.0.0.1:1", "127.8.9.10:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1"] {
+        let (addresses, reach) = guard.addresses(&endpoint(own)).unwrap();
+        assert!(!addresses.is_empty() && reach == Reach::Own, "{own}");
+    }
+    for foreign in [
+        "8.8.8.8:443",
+        "10.0.0.1:80",
+        "192.168.1.2:80",
+        "169.254.1.1:80",
+        "0.0.0.0:80",
+        "[::]:80",
+        "[::ffff:8.8.8.8]:80",
+        "[::ffff:10.0.0.1]:80",
+        "[::7f00:1]:80",
+        "[64:ff9b::7f00:1]:80",
+        "[fe80::1]:80",
+        "[2002:7f00:1::]:80",
+        "https://8.8.8.8",
+    ] {
+        let error = guard.addresses(&endpoint(foreign)).unwrap_err();
+        assert_eq!(error.fault, Fault::Forbidden, "{foreign}");
+        assert!(error.to_string().contains("allowRemote"), "{error}");
+    }
+}
+
+#[test]
+fn a_name_is_judged_by_every_address_that_it_has() {
+    let guard = Guard::own_machine_only();
+    let own = resolving(guard.clone(), &["127.0.0.1", "::1"]);
+    assert_eq!(own.addresses(&endpoint("gpu-box:80")).unwrap().1, Reach::Own);
+    for foreign in
+        [&["203.0.113.7"] as &'static [&'static str], &["127.0.0.1", "203.0.113.7"], &["::ffff:203.0.113.7"]]
+    {
+        let error = resolving(guard.clone(), foreign).addresses(&endpoint("gpu-box:80")).unwrap_err();
+        assert_eq!(error.fault, Fault::Forbidden);
+        assert!(error.cause.contains("203.0.113.7"), "{error}");
+    }
+    let nowhere = guard.with_resolver(Arc::new(|_, _| Err(io::Error::other("no such name"))));
+    assert_eq!(nowhere.addresses(&endpoint("gpu-box:80")).unwrap_err().fault, Fault::Unreachable);
+}
+
+#[test]
+fn localhost_asks_no_name_service() {
+    let guard = Guard::own_machine_only().with_resolver(Arc::new(|_, _| panic!("asked")));
+    assert_eq!(guard.addresses(&endpoint("localhost:80")).unwrap().1, Reach::Own);
+}
+
+#[test]
+fn another_machine_needs_its_very_name_and_port_and_encryption() {
+    let guard = resolving(allowing("models.example:8443"), &["203.0.113.7"]);
+    assert_eq!(guard.addresses(&endpoint("https://models.example:8443")).unwrap().1, Reach::Listed);
+    assert_eq!(guard.addresses(&endpoint("https://MODELS.example:8443")).unwrap().1, Reach::Listed);
+    for other in ["https://models.example", "https://other.example:8443", "https://203.0.113.7:8443"] {
+        assert_eq!(guard.addresses(&endpoint(other)).unwrap_err().fault, Fault::Forbidden, "{other}");
+    }
+    let error = guard.addresses(&endpoint("http://models.example:8443")).unwrap_err();
+    assert!(error.to_string().contains("https://models.example:8443"), "{error}");
+}
+
+#[test]
+fn a_rule_that_cannot_be_read_is_no_rule() {
+    for entry in ["models.example", "*:443", "https://models.example:443", ":443", "models.example:0"] {
+        let settings = NetworkSettings { allow_remote: vec![entry.to_owned()], ..NetworkSettings::default() };
+        assert!(Guard::new(&settings).unwrap_err().contains("allowRemote"), "{entry}");
+    }
+    let settings = NetworkSettings { no_remote_paths: vec!["[".to_owned()], ..NetworkSettings::default() };
+    assert!(Guard::new(&settings).unwrap_err().contains("noRemotePaths"));
+    let keys = BTreeMap::from([("models.example:443".to_owned(), "sk-secret".to_owned())]);
+    let error = Guard::new(&NetworkSettings { api_keys: keys, ..NetworkSettings::default() }).unwrap_err();
+    assert!(error.contains("apiKeys") && !error.contains("sk-secret"), "{error}");
+}
+
+#[test]
+fn kept_files_are_named() {
+    let patterns = ["secret/**", "**/*.pem", "*.env"].map(str::to_owned).to_vec();
+    let guard =
+        Guard::new(&NetworkSettings { no_remote_paths: patterns, ..NetworkSettings::default() }).unwrap();
+    let of = |path: &str| guard.withholds(&[path.to_owned()]);
+    for kept in ["secret/a.rs", "secret/deep/b.rs", "keys/x.pem", "x.pem", "prod.env"] {
+        assert!(of(kept).unwrap().contains(kept), "{kept}");
+    }
+    assert_eq!(of("src/main.rs"), None);
+    assert!(guard.withholds(&["src/main.rs".to_owned(), "x.pem".to_owned()]).is_some());
+    assert!(guard.withholds(&[]).is_some(), "what nobody can vouch for stays here");
+    assert_eq!(Guard::own_machine_only().withholds(&[]), None);
+}
+
+#[test]
+fn keys_come_from_files_and_are_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let named = format!("file:{}", file.display());
+    let keys = BTreeMap::from([("models.example:443".to_owned(), named)]);
+    let guard = Guard::new(&NetworkSettings { api_keys: keys, ..NetworkSettings::default() }).unwrap();
+    let server = endpoint("https://models.example");
+    assert_eq!(guard.key(&endpoint("localhost:1")).unwrap(), None);
+    assert!(guard.key(&server).unwrap_err().to_string().contains("apiKeys"));
+    std::fs::write(&file, "  the-key\n").unwrap();
+    assert_eq!(guard.key(&server).unwrap().as_deref(), Some("the-key"));
+    std::fs::write(&file, "two\nlines").unwrap();
+    let error = guard.key(&server).unwrap_err().to_string();
+    assert!(!error.contains("two"), "{error}");
+}

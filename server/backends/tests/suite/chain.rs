@@ -1,0 +1,163 @@
+//! Chains: who answers, who takes over, and how the first one comes back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
+use fimble_model::{
+    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer, StopReason,
+    Usage,
+};
+
+use crate::stand_in::{PATIENCE, Reply, StandIn};
+use crate::support::*;
+
+/// A model in this process.
+struct Own(ModelInfo);
+
+impl Model for Own {
+    fn info(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.len()
+    }
+
+    fn generate(&self, _: GenerateRequest, _: &CancelToken, _: Observer) -> Result<Generation, ModelError> {
+        Ok(Generation {
+            text: "own".to_owned(),
+            tokens: Vec::new(),
+            stop: StopReason::Finished,
+            usage: Usage::default(),
+        })
+    }
+}
+
+fn own(n_loads: &Arc<AtomicUsize>) -> Choice {
+    let n_loads = Arc::clone(n_loads);
+    Choice::Local(
+        "bundled".to_owned(),
+        Arc::new(move || {
+            n_loads.fetch_add(1, Ordering::SeqCst);
+            let info = ModelInfo {
+                name: "bundled".to_owned(),
+                provider: "test".to_owned(),
+                context_length: 1024,
+                vocabulary: 10,
+                fim: Err("none".to_owned()),
+                bos: None,
+                weight_bytes: 0,
+                load_time: Duration::ZERO,
+            };
+            Ok(Arc::new(Own(info)) as Arc<dyn Model>)
+        }),
+    )
+}
+
+fn server(name: &str) -> Choice {
+    Choice::Server(ServerSpec::parse(name).unwrap().unwrap())
+}
+
+fn chain(choices: Vec<Choice>) -> Result<Arc<Chain>, LoadError> {
+    Chain::open(choices, impatient(), Purpose::Completion, &|_| {})
+}
+
+fn name_of(chain: &Chain) -> String {
+    chain.member_for(&[]).unwrap().info().name.clone()
+}
+
+#[test]
+fn the_model_in_this_process_is_loaded_only_when_the_server_fails_and_the_reason_is_told() {
+    let n_loads = Arc::default();
+    let llama = llama_cpp(Some(Reply::Whole(500, "text/html", String::new())), Reply::Silence);
+    let chain = chain(vec![server(&format!("llama.cpp@{}", llama.address())), own(&n_loads)]).unwrap();
+    assert_eq!((name_of(&chain).as_str(), n_loads.load(Ordering::SeqCst)), ("local-model.gguf", 0));
+    assert!(chain.notices().is_empty());
+    let member = chain.member_for(&[]).unwrap();
+    assert!(matches!(complete(&*member), Err(ModelError::Unavailable(_))));
+    assert_eq!((name_of(&chain).as_str(), n_loads.load(Ordering::SeqCst)), ("bundled", 1));
+    assert_eq!(complete(&*chain.member_for(&[]).unwrap()).unwrap().text, "own");
+    let notices = chain.notices().join("\n");
+    assert!(notices.contains("status 500") && notices.contains("bundled answers in its place"), "{notices}");
+}
+
+#[test]
+fn a_server_that_is_down_at_first_is_found_when_it_runs() {
+    let n_loads = Arc::default();
+    let place = StandIn::start([]).address();
+    let chain = chain(vec![server(&format!("llama.cpp@{place}")), own(&n_loads)]).unwrap();
+    assert_eq!(name_of(&chain), "bundled");
+    assert!(chain.notices().join("\n").contains(&place));
+    let _llama = StandIn::restart(&place, llama_cpp_paths(Some(llama_said()), Reply::Silence));
+    let start = Instant::now();
+    while name_of(&chain) == "bundled" {
+        assert!(start.elapsed() < PATIENCE, "it is not looked at again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(chain.notices().is_empty(), "{:?}", chain.notices());
+    assert_eq!(complete(&*chain.member_for(&[]).unwrap()).unwrap().text, "self.entries)");
+}
+
+#[test]
+fn a_server_that_is_started_again_with_another_model_is_asked_for_that_one() {
+    let n_loads = Arc::default();
+    let first = openai("Qwen/Qwen2.5-Coder-7B", openai_said("Qwen/Qwen2.5-Coder-7B"));
+    let place = first.address();
+    let chain = chain(vec![server(&format!("vllm@{place}")), own(&n_loads)]).unwrap();
+    complete(&*chain.member_for(&[]).unwrap()).unwrap();
+    drop(first);
+    assert!(complete(&*chain.member_for(&[]).unwrap()).is_err());
+    assert_eq!(name_of(&chain), "bundled");
+    let _second = StandIn::restart(
+        &place,
+        [
+            (
+                "/v1/models",
+                crate::stand_in::json(200, &serde_json::json!({"data": [{"id": "starcoder2-3b"}]})),
+            ),
+            ("/v1/completions", openai_said("starcoder2-3b")),
+        ],
+    );
+    let start = Instant::now();
+    while name_of(&chain) == "bundled" {
+        assert!(start.elapsed() < PATIENCE, "it is not looked at again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let member = chain.member_for(&[]).unwrap();
+    assert_eq!(member.info().fim.as_ref().unwrap().family(), "StarCoder2");
+    assert_eq!(complete(&*member).unwrap().text, "self.entries)");
+}
+
+#[test]
+fn naming_the_model_of_the_moment_never_waits_for_a_server() {
+    let n_loads = Arc::default();
+    let stuck = StandIn::start([("/health", Reply::Turns(vec![Reply::Raw(Vec::new()), Reply::Silence]))]);
+    let chain = chain(vec![server(&format!("llama.cpp@{}", stuck.address())), own(&n_loads)]).unwrap();
+    // The second look hangs, on a thread of its own.
+    let start = Instant::now();
+    while stuck.asked("/health").len() < 2 {
+        assert_eq!(name_of(&chain), "bundled");
+        assert!(start.elapsed() < PATIENCE, "it is not looked at again");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(name_of(&chain), "bundled");
+}
+
+#[test]
+fn nobody_there_says_why_for_each() {
+    let place = StandIn::start([]).address();
+    let error = chain(vec![server(&format!("llama.cpp@{place}"))]).err().unwrap();
+    assert!(error.cause.contains(&place) && !error.remedy.is_empty(), "{error}");
+    let names = vec![server(&format!("vllm@{place}")), server(&format!("ollama@{place}"))];
+    let error = chain(names).err().unwrap();
+    assert_eq!(error.cause.matches(&place).count(), 2, "{error}");
+    let error = Chain::open(
+        vec![server("llama.cpp@203.0.113.7:80")],
+        Guard::own_machine_only(),
+        Purpose::Completion,
+        &|_| {},
+    );
+    assert!(error.err().unwrap().to_string().contains("allowRemote"));
+}

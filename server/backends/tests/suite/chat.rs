@@ -1,0 +1,112 @@
+//! Conversations with servers: streamed, cancelled, and handed on to the next model of a chain.
+
+use fimble_backends::Guard;
+use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, ModelError, Role, StopReason};
+use serde_json::json;
+
+use crate::stand_in::{Reply, StandIn, json as whole};
+use crate::support::*;
+
+fn messages() -> Vec<Message> {
+    vec![
+        Message::new(Role::System, "Be brief."),
+        Message::new(Role::User, "What is this?").from_files(["ledger.py".to_owned()]),
+    ]
+}
+
+#[test]
+fn every_kind_streams_an_answer() {
+    let ollama = ollama(&["completion"], ollama_said());
+    let llama = llama_cpp(None, llama_said());
+    let vllm = openai("Qwen/Qwen2.5-Coder-7B", Reply::Silence);
+    for (name, server, path) in [
+        (format!("ollama@{}", ollama.address()), &ollama, "/api/chat"),
+        (format!("llama.cpp@{}", llama.address()), &llama, "/v1/chat/completions"),
+        (format!("vllm@{}", vllm.address()), &vllm, "/v1/chat/completions"),
+        (format!("openai@http://{}", vllm.address()), &vllm, "/v1/chat/completions"),
+    ] {
+        let (chain, _) = connect(&name);
+        let (observer, seen) = watching();
+        let chat = chain.chat().unwrap();
+        let answer =
+            chat.respond(&messages(), &ChatOptions::default(), &CancelToken::new(), observer).unwrap();
+        assert_eq!((answer.text.as_str(), answer.stop), ("self.entries)", StopReason::Finished), "{name}");
+        assert_eq!(*seen.lock().unwrap(), answer.text);
+        assert!(!answer.is_remote && !answer.model.is_empty());
+        let asked = server.asked(path).pop().unwrap();
+        assert_eq!(
+            asked["messages"],
+            json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is this?"}])
+        );
+    }
+}
+
+#[test]
+fn a_model_without_a_chat_template_is_recognised() {
+    let mut paths = llama_cpp_paths(None, llama_said());
+    paths.retain(|(path, _)| *path != "/props");
+    let props = json!({"default_generation_settings": {"n_ctx": 2048}, "model_path": "/m/base.gguf", "chat_template": ""});
+    paths.push(("/props", whole(200, &props)));
+    let server = StandIn::start(paths);
+    let (chain, _) = connect(&format!("llama.cpp@{}", server.address()));
+    assert!(chain.chat().err().unwrap().contains("no chat template"));
+}
+
+#[test]
+fn a_server_that_fails_before_it_speaks_is_followed_by_the_next() {
+    let broken = openai("a", whole(200, &json!({})));
+    drop(broken.asked("/"));
+    let good = openai("b", Reply::Silence);
+    let first = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
+        ("/v1/chat/completions", Reply::Whole(500, "text/html", "<html>".to_owned())),
+    ]);
+    let names = [format!("vllm@{}", first.address()), format!("vllm@{}", good.address())];
+    let chain = open(&names, Guard::own_machine_only()).unwrap();
+    let (observer, seen) = watching();
+    let answer =
+        Chat::respond(&*chain, &messages(), &ChatOptions::default(), &CancelToken::new(), observer).unwrap();
+    assert_eq!((answer.model.as_str(), seen.lock().unwrap().as_str()), ("b", "self.entries)"));
+    assert!(chain.notices().iter().any(|notice| notice.contains("status 500")), "{:?}", chain.notices());
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_an_error_and_no_second_answer_follows_the_first_half() {
+    let half = format!("data: {}\n\n", json!({"choices": [{"delta": {"content": "half"}}]})).into_bytes();
+    let breaking = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
+        ("/v1/chat/completions", Reply::BreakOff("text/event-stream", vec![half])),
+    ]);
+    let other = openai("b", Reply::Silence);
+    let names = [format!("vllm@{}", breaking.address()), format!("vllm@{}", other.address())];
+    let chain = open(&names, impatient()).unwrap();
+    let (observer, seen) = watching();
+    let error = Chat::respond(&*chain, &messages(), &ChatOptions::default(), &CancelToken::new(), observer)
+        .unwrap_err();
+    assert!(matches!(&error, ModelError::Engine(reason) if reason.contains("broke off")), "{error}");
+    assert_eq!(*seen.lock().unwrap(), "half");
+    assert!(other.asked("/v1/chat/completions").is_empty());
+}
+
+#[test]
+fn a_cancelled_answer_frees_the_server() {
+    let piece = format!("data: {}\n\n", json!({"choices": [{"delta": {"content": "x"}}]})).into_bytes();
+    let server = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
+        ("/v1/chat/completions", Reply::Endless("text/event-stream", piece)),
+    ]);
+    let (chain, _) = connect(&format!("vllm@{}", server.address()));
+    let cancel = CancelToken::new();
+    let (observer, seen) = watching();
+    let answer = std::thread::scope(|scope| {
+        let asking =
+            scope.spawn(|| Chat::respond(&*chain, &messages(), &ChatOptions::default(), &cancel, observer));
+        while seen.lock().unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        cancel.cancel();
+        server.wait_until_left(1);
+        asking.join().unwrap().unwrap()
+    });
+    assert_eq!((answer.stop, answer.text), (StopReason::Cancelled, seen.lock().unwrap().clone()));
+}

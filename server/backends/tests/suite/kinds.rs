@@ -1,0 +1,207 @@
+//! Each kind of server: what it is asked, and what its answer becomes.
+
+use std::ops::ControlFlow;
+
+use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Priority, StopReason};
+use serde_json::json;
+
+use crate::stand_in::{Reply, StandIn, json as whole};
+use crate::support::*;
+
+const FIM: &str = "<|file_sep|>ledger.py\n<|fim_prefix|>class Ledger:\n<|fim_suffix|>\n\nx = 1\n<|fim_middle|>    return len(";
+
+fn check_said(generation: &fimble_model::Generation) {
+    assert_eq!(generation.text, "self.entries)");
+    assert_eq!(generation.stop, StopReason::Finished);
+    assert_eq!(generation.tokens.iter().map(|token| token.text_end).collect::<Vec<_>>(), [5, 12, 13]);
+    assert!(generation.tokens.iter().all(|token| (token.logprob + 0.25).abs() < 1e-6));
+    assert_eq!(generation.usage.prompt_tokens, 30);
+}
+
+#[test]
+fn ollama_gets_prefix_and_suffix_where_its_model_can_insert() {
+    let server = ollama(&["completion", "insert"], ollama_said());
+    let (_chain, model) = connect(&format!("ollama:qwen2.5-coder:1.5b-base@{}", server.address()));
+    check_said(&complete(&*model).unwrap());
+    let asked = server.asked("/api/generate").pop().unwrap();
+    assert_eq!(asked["prompt"], "class Ledger:\n    return len(");
+    assert_eq!(asked["suffix"], "\n\nx = 1\n");
+    assert_eq!((&asked["stream"], &asked["think"], asked.get("raw")), (&json!(true), &json!(false), None));
+    assert_eq!((&asked["options"]["num_predict"], &asked["options"]["temperature"]), (&json!(16), &json!(0)));
+}
+
+#[test]
+fn ollama_gets_raw_text_with_the_family_s_tokens_where_it_cannot() {
+    let server = ollama(&["completion"], ollama_said());
+    let (_chain, model) = connect(&format!("ollama:qwen2.5-coder:1.5b-base@{}", server.address()));
+    assert_eq!(model.info().fim.as_ref().unwrap().family(), "Qwen2.5-Coder");
+    check_said(&complete(&*model).unwrap());
+    let asked = server.asked("/api/generate").pop().unwrap();
+    assert_eq!((&asked["prompt"], &asked["raw"], asked.get("suffix")), (&json!(FIM), &json!(true), None));
+}
+
+#[test]
+fn ollama_without_a_named_model_takes_one_that_can_fill_in() {
+    let server = ollama(&["completion", "insert"], ollama_said());
+    let (_chain, model) = connect(&format!("ollama@{}", server.address()));
+    assert_eq!(model.info().name, "qwen2.5-coder:1.5b-base");
+    assert!(model.info().provider.contains("Ollama at 127.0.0.1:"), "{}", model.info().provider);
+}
+
+#[test]
+fn llama_cpp_arranges_the_parts_by_itself() {
+    let server = llama_cpp(Some(llama_said()), Reply::Silence);
+    let (_chain, model) = connect(&format!("llama.cpp@{}", server.address()));
+    assert_eq!(model.info().context_length, 8192);
+    let generation = complete(&*model).unwrap();
+    check_said(&generation);
+    assert_eq!(generation.usage.reused_tokens, 20);
+    let asked = server.asked("/infill").pop().unwrap();
+    assert_eq!(
+        (&asked["input_prefix"], &asked["prompt"], &asked["input_suffix"]),
+        (&json!("class Ledger:\n"), &json!("    return len("), &json!("\n\nx = 1\n"))
+    );
+    assert_eq!((&asked["cache_prompt"], &asked["n_predict"]), (&json!(true), &json!(16)));
+}
+
+#[test]
+fn llama_cpp_without_infill_gets_the_family_s_tokens() {
+    let server = llama_cpp(None, llama_said());
+    let (_chain, model) = connect(&format!("llama.cpp@{}", server.address()));
+    check_said(&complete(&*model).unwrap());
+    let asked = server.asked("/completion").pop().unwrap();
+    assert_eq!(asked["prompt"], FIM);
+}
+
+#[test]
+fn llama_cpp_reads_ahead_without_producing() {
+    let server = llama_cpp(Some(llama_said()), Reply::Silence);
+    let (_chain, model) = connect(&format!("llama.cpp@{}", server.address()));
+    let ahead = GenerateRequest {
+        options: GenerateOptions { max_new_tokens: 0, ..GenerateOptions::default() },
+        priority: Priority::Idle,
+        ..request(&*model, 0)
+    };
+    model.generate(ahead, &CancelToken::new(), Box::new(all)).unwrap();
+    assert_eq!(server.asked("/infill").pop().unwrap()["n_predict"], 0);
+}
+
+#[test]
+fn vllm_gets_rendered_text_and_few_stop_strings() {
+    let name = "Qwen/Qwen2.5-Coder-7B";
+    let server = openai(name, openai_said(name));
+    let (_chain, model) = connect(&format!("vllm:{name}@{}", server.address()));
+    let generation = complete(&*model).unwrap();
+    check_said(&generation);
+    assert_eq!((generation.usage.reused_tokens, model.info().context_length), (20, 16384));
+    let asked = server.asked("/v1/completions").pop().unwrap();
+    assert_eq!(
+        (&asked["prompt"], &asked["model"], &asked["stream"]),
+        (&json!(FIM), &json!(name), &json!(true))
+    );
+    assert!(asked["stop"].as_array().unwrap().len() <= 4, "{asked}");
+    assert_eq!(
+        (asked.get("suffix"), &asked["max_tokens"], &asked["logprobs"]),
+        (None, &json!(16), &json!(1))
+    );
+}
+
+/// As it was recorded: no list of models without a cache, comments first, no probabilities, the connection as the end.
+#[test]
+fn mlx_is_understood_as_it_answers_on_linux() {
+    let mut body = String::from(": keepalive 39/40\n\n");
+    for (text, end) in
+        [("self", json!(null)), (".", json!(null)), ("entries)", json!(null)), ("", json!("length"))]
+    {
+        let choice = json!({"index": 0, "finish_reason": end, "text": text});
+        body.push_str(&format!(
+            "data: {}\n\n",
+            json!({"object": "text_completion", "model": "default_model", "choices": [choice]})
+        ));
+    }
+    body.push_str("data: [DONE]\n\n");
+    let said =
+        format!("HTTP/1.0 200 OK\r\nServer: BaseHTTP/0.6\r\nContent-type: text/event-stream\r\n\r\n{body}");
+    let server = StandIn::start([
+        ("/health", whole(200, &json!({"status": "ok"}))),
+        ("/v1/models", Reply::Raw(b"HTTP/1.0 200 OK\r\nServer: BaseHTTP/0.6\r\n".to_vec())),
+        ("/v1/completions", Reply::Raw(said.into_bytes())),
+    ]);
+    let (_chain, model) = connect(&format!("mlx:Qwen2.5-Coder-0.5B@{}", server.address()));
+    let generation = complete(&*model).unwrap();
+    assert_eq!((generation.text.as_str(), generation.stop), ("self.entries)", StopReason::MaxTokens));
+    assert!(generation.tokens.is_empty());
+    let asked = server.asked("/v1/completions").pop().unwrap();
+    assert_eq!((&asked["prompt"], asked.get("logprobs")), (&json!(FIM), None));
+}
+
+#[test]
+fn mlx_is_never_asked_for_a_model_that_it_would_have_to_fetch() {
+    let server = openai("some/cached-model", openai_said("default_model"));
+    let (_chain, model) = connect(&format!("mlx:Qwen2.5-Coder-0.5B@{}", server.address()));
+    check_said(&complete(&*model).unwrap());
+    assert_eq!(server.asked("/v1/completions").pop().unwrap()["model"], "default_model");
+    assert_eq!(model.info().fim.as_ref().unwrap().family(), "Qwen2.5-Coder");
+}
+
+#[test]
+fn an_unknown_model_completes_plainly_and_says_so() {
+    let server = openai("mystery-7b", openai_said("mystery-7b"));
+    let (_chain, model) = connect(&format!("openai:mystery-7b@http://{}", server.address()));
+    assert!(model.info().fim.as_ref().unwrap_err().contains("mystery-7b"));
+    complete(&*model).unwrap();
+    let asked = server.asked("/v1/completions").pop().unwrap();
+    assert_eq!((&asked["prompt"], asked.get("logprobs")), (&json!("class Ledger:\n    return len("), None));
+}
+
+#[test]
+fn the_stop_rule_ends_the_answer_and_frees_the_server() {
+    let piece = format!("data: {}\n\n", json!({"content": "x", "stop": false}));
+    let server = llama_cpp(Some(Reply::Endless("text/event-stream", piece.into_bytes())), Reply::Silence);
+    let (_chain, model) = connect(&format!("llama.cpp@{}", server.address()));
+    let mut n_pieces = 0;
+    let observer = Box::new(move |_: &str| {
+        n_pieces += 1;
+        if n_pieces == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let generation = model.generate(request(&*model, 512), &CancelToken::new(), observer).unwrap();
+    assert_eq!((generation.text.as_str(), generation.stop), ("xxx", StopReason::Observer));
+    server.wait_until_left(1);
+}
+
+#[test]
+fn a_cancelled_request_closes_the_connection_while_the_server_thinks_and_while_it_speaks() {
+    let piece = format!("data: {}\n\n", json!({"content": "x", "stop": false})).into_bytes();
+    for reply in [Reply::Silence, Reply::Endless("text/event-stream", piece)] {
+        let speaks = !matches!(reply, Reply::Silence);
+        let server = llama_cpp(Some(reply), Reply::Silence);
+        let (_chain, model) = connect(&format!("llama.cpp@{}", server.address()));
+        let cancel = CancelToken::new();
+        let (observer, seen) = watching();
+        let generation = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| model.generate(request(&*model, 100_000), &cancel, observer));
+            server.wait_for("/infill", 2);
+            while speaks && seen.lock().unwrap().is_empty() {
+                std::thread::yield_now();
+            }
+            cancel.cancel();
+            server.wait_until_left(1);
+            asking.join().unwrap().unwrap()
+        });
+        assert_eq!(generation.stop, StopReason::Cancelled);
+        assert_eq!(generation.text, *seen.lock().unwrap());
+    }
+}
+
+#[test]
+fn a_model_that_the_server_lacks_is_told_with_those_that_it_has() {
+    let server = ollama(&["insert"], ollama_said());
+    let error = open(&[format!("ollama:codestral@{}", server.address())], impatient()).err().unwrap();
+    assert!(error.cause.contains("codestral") && error.cause.contains("qwen2.5-coder:1.5b-base"), "{error}");
+    let server = openai("served", whole(200, &json!({})));
+    let error = open(&[format!("vllm:other@{}", server.address())], impatient()).err().unwrap();
+    assert!(error.cause.contains("other") && error.cause.contains("served"), "{error}");
+    let server = llama_cpp(None, llama_said());
+    let error = open(&[format!("llama.cpp:mistral@{}", server.address())], impatient()).err().unwrap();
+    assert!(error.cause.contains("mistral") && error.cause.contains("qwen2.5-coder-1.5b"), "{error}");
+}

@@ -1,0 +1,13 @@
+//! Models behind servers, against stand-ins that answer with the recorded shapes of each interface, well and badly. Must
+//! hold: every socket is on loopback; nothing waits for luck.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "they play servers, on loopback")]
+
+mod bad_answers;
+mod chain;
+mod chat;
+mod kinds;
+mod remote;
+mod stand_in;
+mod support;

@@ -1,0 +1,130 @@
+//! The proof that code stays on the machine, on the finished binary: it works where there is no network at all, and the
+//! system's own record of a session lists no socket. `FIMBLE_BINARY` names another binary than the one of this build (the
+//! release, in CI); `FIMBLE_PROOF=1` makes a missing tool a failure instead of a note.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::disallowed_methods, reason = "a port of this machine that nobody listens on")]
+#![allow(clippy::print_stderr, reason = "a proof that was left out must be seen")]
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use fimble_lsp::client::{Client, InlineTrigger};
+use serde_json::{Value, json};
+
+const LEDGER: &str = "class Ledger:\n    def __init__(self, entries):\n        self.entries = entries\n\n    def first(self):\n        return self.entries[0]\n\n    def count(self):\n        return len(\n";
+
+fn binary() -> PathBuf {
+    std::env::var_os("FIMBLE_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_fimble").into(), PathBuf::from)
+}
+
+/// Installs ONNX Runtime unless it is there; that goes through pip or npm, in processes of their own.
+fn set_up() {
+    let output = Command::new(binary()).arg("setup").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Whether the tool runs here. Where the proof is demanded, it has to.
+fn is_there(tool: &[&str]) -> bool {
+    let mut command = Command::new(tool[0]);
+    command.args(&tool[1..]).stdout(Stdio::null()).stderr(Stdio::null());
+    let runs = command.status().is_ok_and(|status| status.success());
+    let is_demanded = std::env::var_os("FIMBLE_PROOF").is_some();
+    assert!(runs || !is_demanded, "{tool:?} does not run here");
+    if !runs {
+        eprintln!("left out: {tool:?} does not run here");
+    }
+    runs
+}
+
+/// A session like any other: settings, typing, suggestions, a question why, a goodbye.
+fn session(command: &mut Command, settings: &Value) -> Value {
+    let mut client = Client::spawn(command).unwrap().strict();
+    client.initialize(&json!({"textDocument": {"inlineCompletion": {}}}), settings).unwrap();
+    client.open("file:///ledger.py", "python", LEDGER);
+    let items = client.inline_completion("file:///ledger.py", (8, 19), InlineTrigger::Invoked).unwrap();
+    assert!(items[0].insert_text.starts_with("self.entries"), "{items:?}");
+    client.change("file:///ledger.py", 2, [(8, 19), (8, 19)], "self.");
+    client.inline_completion("file:///ledger.py", (8, 24), InlineTrigger::Automatic).unwrap();
+    client.execute_command("fimble.why", &json!([])).unwrap();
+    let status = client.execute_command("fimble.status", &json!([])).unwrap();
+    client.shut_down().unwrap();
+    assert_eq!(client.child().unwrap().wait().unwrap().code(), Some(0));
+    status
+}
+
+#[test]
+fn everything_works_where_there_is_no_network() {
+    set_up();
+    if !is_there(&["unshare", "-rn", "true"]) {
+        return;
+    }
+    let status = session(Command::new("unshare").arg("-rn").arg(binary()).arg("lsp"), &json!({}));
+    assert_eq!((&status["state"], &status["remote"]), (&json!("ready"), &json!(false)));
+}
+
+/// The calls about sockets that a session made, other than those about sockets of this machine alone.
+fn recorded(settings: &Value) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("calls");
+    let mut command = Command::new("strace");
+    command.args([
+        "-f",
+        "-e",
+        "trace=socket,connect,bind,listen,accept,accept4,sendto,sendmsg,sendmmsg",
+        "-o",
+    ]);
+    command.arg(&record).arg(binary()).arg("lsp");
+    session(&mut command, settings);
+    let record = std::fs::read_to_string(record).unwrap();
+    assert!(record.contains("+++ exited with 0 +++"), "the record is not whole");
+    record
+        .lines()
+        .filter(|line| line.contains('(') && !line.contains("+++") && !line.contains("---"))
+        .filter(|line| !line.contains("AF_UNIX"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn no_socket_is_opened_in_the_default_mode() {
+    set_up();
+    if !is_there(&["strace", "-V"]) {
+        return;
+    }
+    assert_eq!(recorded(&json!({})), Vec::<String>::new());
+}
+
+#[test]
+fn with_a_server_in_the_settings_nothing_but_its_own_place_is_reached() {
+    set_up();
+    if !is_there(&["strace", "-V"]) {
+        return;
+    }
+    // Nobody listens there: the bundled model answers, and every try is in the record.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let calls = recorded(&json!({"model": format!("llama.cpp@127.0.0.1:{port}")}));
+    let (connects, others): (Vec<&String>, Vec<&String>) =
+        calls.iter().partition(|call| call.contains(" connect(") || call.contains("connect resumed"));
+    assert!(!connects.is_empty(), "the record sees what is opened");
+    for call in connects {
+        let is_own = call.contains(&format!("htons({port})")) && call.contains("inet_addr(\"127.0.0.1\")");
+        assert!(is_own || call.contains("resumed"), "{call}");
+    }
+    assert!(others.iter().all(|call| call.contains("socket(AF_INET, SOCK_STREAM")), "{others:?}");
+}
+
+#[test]
+fn a_server_on_another_machine_is_refused_before_a_socket_exists() {
+    set_up();
+    if !is_there(&["strace", "-V"]) {
+        return;
+    }
+    for place in ["203.0.113.7:8012", "[::ffff:203.0.113.7]:8012"] {
+        let calls = recorded(&json!({"model": format!("llama.cpp@{place}")}));
+        assert_eq!(calls, Vec::<String>::new(), "{place}");
+    }
+}
