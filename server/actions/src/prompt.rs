@@ -105,7 +105,8 @@ pub(crate) fn question(
         text.push('\n');
     }
     text.push_str(&task(kind, instruction, target));
-    let messages = vec![Message::new(Role::System, system), Message::new(Role::User, text)];
+    let asked = Message::new(Role::User, text).from_files([source.path.to_owned()]);
+    let messages = vec![Message::new(Role::System, system), asked];
     Ok(Question { messages, max_new_tokens })
 }
 

@@ -67,7 +67,7 @@ fn a_conversation_is_what_the_template_says() {
         start,
         text("assistant\n"),
     ];
-    let expected = complete(&engine, Prompt { pieces, heal: false }, 24);
+    let expected = complete(&engine, Prompt { pieces, ..Prompt::default() }, 24);
     let seen = Arc::new(Mutex::new(String::new()));
     let theirs = Arc::clone(&seen);
     let observer = Box::new(move |piece: &str| {

@@ -99,15 +99,17 @@ fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailu
     };
     let result = match &job.computer {
         Computer::Completion(model) => {
+            let sources = [snapshot.path.clone()];
+            let model = model.member_for(&sources).unwrap_or_else(|| Arc::clone(model));
             let new = match job.kind {
-                ActionKind::Generate => generate(job, &source, &**model)?,
-                ActionKind::Document => document(job, &source, &**model)?,
-                _ => complete_at(job, &source, &**model, job.selection.end)?,
+                ActionKind::Generate => generate(job, &source, &*model)?,
+                ActionKind::Document => document(job, &source, &*model)?,
+                _ => complete_at(job, &source, &*model, job.selection.end)?,
             };
             check(&source, &new).map(|()| {
                 let old: String = snapshot.text.chunks().collect();
                 let change = Change::Edits(line_edits(&old, &new, 0));
-                Outcome { change, model: model.info().name.clone(), is_remote: false }
+                Outcome { change, model: model.info().name.clone(), is_remote: model.is_remote() }
             })
         }
         Computer::Chat(model) => {
