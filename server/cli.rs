@@ -17,11 +17,14 @@ macro_rules! outln {
     }};
 }
 
+pub mod batch;
 pub mod bench;
+pub mod code_actions;
 pub mod complete;
 pub mod demo;
 pub mod doctor;
 pub mod editors;
+pub mod explain;
 pub mod loader;
 pub mod local_server;
 pub mod lsp;
@@ -29,6 +32,7 @@ pub mod model;
 pub mod power;
 pub mod progress;
 pub mod record;
+pub mod refactor;
 pub mod setup;
 pub mod state;
 pub mod uri;
@@ -54,6 +58,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Complete one place of a file
     Complete(complete::CompleteArgs),
+    /// Explain code in Markdown
+    Explain(explain::ExplainArgs),
+    /// Change code as a patch
+    Refactor(refactor::RefactorArgs),
     /// Install ONNX Runtime
     Setup(setup::SetupArgs),
     /// List, add and choose models
@@ -76,6 +84,8 @@ impl Cli {
             Command::Lsp(args) => lsp::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Complete(args) => complete::run(args),
+            Command::Explain(args) => explain::run(args),
+            Command::Refactor(args) => refactor::run(args),
             Command::Setup(args) => setup::run(args).map(|()| ExitCode::SUCCESS),
             Command::Model(args) => model::run(args).map(|()| ExitCode::SUCCESS),
             Command::Doctor(args) => doctor::run(args),

@@ -4,16 +4,7 @@ use std::path::Path;
 
 /// The URI of an absolute path: every byte that may not stand in one is escaped.
 pub fn file_uri(path: &Path) -> String {
-    let path = path.to_string_lossy().replace('\\', "/");
-    let mut uri = String::from(if path.starts_with('/') { "file://" } else { "file:///" });
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    uri
+    fimble_lsp::file_uri(&path.to_string_lossy())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use similar::{Algorithm, DiffTag, capture_diff_slices};
+use similar::{Algorithm, DiffTag, TextDiff, capture_diff_slices};
 
 /// A replacement, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,15 @@ pub fn line_edits(old: &str, new: &str, offset: usize) -> Vec<Edit> {
             text: new[new_starts[new_range.start]..new_starts[new_range.end]].to_owned(),
         })
         .collect()
+}
+
+/// A change of a file in the form that `patch` and `git apply` read.
+#[must_use]
+pub fn patch(path: &str, old: &str, new: &str) -> String {
+    let (from, to) = (format!("a/{path}"), format!("b/{path}"));
+    let from = if old.is_empty() { "/dev/null" } else { &from };
+    let diff = TextDiff::configure().algorithm(Algorithm::Patience).diff_lines(old, new);
+    diff.unified_diff().header(from, &to).to_string()
 }
 
 /// The share of lines that two texts have in common, whatever their indentation, from 0 to 1.
@@ -87,6 +96,12 @@ mod tests {
             }
             assert_eq!(&applied[10..], new);
         }
+    }
+
+    #[test]
+    fn patches_have_the_form_that_tools_read() {
+        let patch = patch("src/a.rs", "a\nb\nc\n", "a\nx\nc\n");
+        assert_eq!(patch, "--- a/src/a.rs\n+++ b/src/a.rs\n@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n");
     }
 
     #[test]

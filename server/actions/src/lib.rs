@@ -19,7 +19,7 @@ mod test_file;
 
 pub use action::{ActionKind, Needs};
 pub use comment::{CommentPlace, comment_place};
-pub use edit::{Edit, line_edits};
+pub use edit::{Edit, line_edits, patch};
 pub use perform::{Change, ChatWork, Outcome, perform};
 pub use prompt::Problem;
 pub use refusal::Refusal;

@@ -19,7 +19,7 @@ use crate::model_state::ModelState;
 use crate::outgoing::Message;
 use crate::protocol::WireRange;
 use crate::session::Session;
-use crate::shown_documents;
+use crate::shown_documents::{self, Progress};
 use crate::workers::Workers;
 use crate::workspace_edit;
 
@@ -69,6 +69,11 @@ impl ActionFailure {
     /// It did not work out.
     pub(crate) fn failed(sentence: impl Into<String>) -> Self {
         Self { code: -32803, sentence: sentence.into() }
+    }
+
+    /// There is no model for it.
+    fn no_model(sentence: impl Into<String>) -> Self {
+        Self { code: -32001, sentence: sentence.into() }
     }
 
     fn modified() -> Self {
@@ -150,20 +155,20 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
     let ready = |state: &ModelState| match state {
         ModelState::Ready(model) => Ok(Arc::clone(model)),
         ModelState::Failed(error) => {
-            Err(ActionFailure::failed(format!("The model could not be loaded: {error}")))
+            Err(ActionFailure::no_model(format!("The model could not be loaded: {error}")))
         }
         ModelState::Idle if !session.settings.enabled => {
-            Err(ActionFailure::failed("Fimble is switched off by the setting fimble.enabled."))
+            Err(ActionFailure::no_model("Fimble is switched off by the setting fimble.enabled."))
         }
         ModelState::Idle | ModelState::Loading => {
-            Err(ActionFailure::failed("The model is still being loaded. Try again in a moment."))
+            Err(ActionFailure::no_model("The model is still being loaded. Try again in a moment."))
         }
     };
     let chatting = || {
         let model = ready(session.chat())?;
         match model.chat() {
             Ok(_) => Ok(Computer::Chat(Arc::clone(&model))),
-            Err(reason) => Err(ActionFailure::failed(format!("{reason} {HOW_TO_GET_ONE}"))),
+            Err(reason) => Err(ActionFailure::no_model(format!("{reason} {HOW_TO_GET_ONE}"))),
         }
     };
     let completing = || Ok(Computer::Completion(ready(&session.model)?));
@@ -272,7 +277,7 @@ pub(crate) fn reported(session: &mut Session, serial: u64, news: ActionNews) {
             }
             if let (Destination::Document { number }, Some(text)) = (&running.destination, text) {
                 let number = *number;
-                shown_documents::update(session, number, &text, false);
+                shown_documents::update(session, number, &text, Progress::Growing);
             }
         }
         ActionNews::Done(result) => {
@@ -337,15 +342,15 @@ fn finish(session: &mut Session, serial: u64, running: Running, result: Result<O
     let is_current = revision == Some(running.snapshot.revision);
     let Running { kind, uri, snapshot, version, destination, .. } = running;
     if let Destination::Document { number } = destination {
-        let text = match result {
+        let (text, progress) = match result {
             Ok(Outcome { change: Change::Words(words), model, is_remote }) => {
                 let place = if is_remote { "; the code was sent to another machine" } else { "" };
-                format!("{words}\n\n---\n\n*{model}{place}*\n")
+                (format!("{words}\n\n---\n\n*{model}{place}*\n"), Progress::Done)
             }
-            Ok(_) => "*The model answered something else than an explanation.*\n".to_owned(),
-            Err(failure) => format!("*{}*\n", failure.sentence),
+            Ok(_) => ("*The model answered with something that is no text.*\n".to_owned(), Progress::Failed),
+            Err(failure) => (format!("*{}*\n", failure.sentence), Progress::Failed),
         };
-        return shown_documents::update(session, number, &text, true);
+        return shown_documents::update(session, number, &text, progress);
     }
     let result = match result {
         Ok(_) if !is_current => Err(ActionFailure::modified()),

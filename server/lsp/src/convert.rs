@@ -88,8 +88,9 @@ pub(crate) mod to_proto {
         format!("{folder}/{}", percent_encoded(name))
     }
 
-    /// URI of a file by its absolute path.
-    pub(crate) fn file_uri(path: &str) -> String {
+    /// The URI of an absolute path: every byte that may not stand in one is escaped.
+    #[must_use]
+    pub fn file_uri(path: &str) -> String {
         let path = percent_encoded(&path.replace('\\', "/"));
         let slash = if path.starts_with('/') { "" } else { "/" };
         format!("file://{slash}{path}")

@@ -44,6 +44,7 @@ mod workers;
 mod workspace_edit;
 mod workspace_index;
 
+pub use convert::to_proto::file_uri;
 pub use model_state::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions};
 pub use panics::install_panic_hook;
 pub use server::{Ended, LogLevelSink, MessageSink, PowerProbe, ServerOptions, serve};

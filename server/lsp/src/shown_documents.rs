@@ -44,7 +44,7 @@ pub(crate) fn open(session: &mut Session, title: &str) -> u64 {
     let number = session.shown.n_opened;
     session.shown.titles.insert(number, title.to_owned());
     if session.client.holds_virtual_documents {
-        update(session, number, "", false);
+        update(session, number, "", Progress::Growing);
         if session.client.shows_documents {
             session.outgoing.send(Message::ShowDocument { uri: uri(number) });
         }
@@ -55,18 +55,31 @@ pub(crate) fn open(session: &mut Session, title: &str) -> u64 {
 /// Shows a document that is complete.
 pub(crate) fn show(session: &mut Session, title: &str, text: &str) {
     let number = open(session, title);
-    update(session, number, text, true);
+    update(session, number, text, Progress::Done);
+}
+
+/// How far a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// More comes.
+    Growing,
+    /// It is complete.
+    Done,
+    /// It says why there is nothing.
+    Failed,
 }
 
 /// Gives a document its text.
-pub(crate) fn update(session: &mut Session, number: u64, text: &str, is_done: bool) {
+pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: Progress) {
+    let is_done = progress != Progress::Growing;
     let Some(title) = session.shown.titles.get(&number).cloned() else { return };
     if is_done {
         session.shown.titles.remove(&number);
     }
     if session.client.holds_virtual_documents {
         let params = json!({
-            "uri": uri(number), "title": title, "languageId": "markdown", "text": text, "done": is_done
+            "uri": uri(number), "title": title, "languageId": "markdown", "text": text, "done": is_done,
+            "failed": progress == Progress::Failed,
         });
         session.outgoing.send(Message::Document { params });
     } else if is_done {

@@ -1,0 +1,291 @@
+//! Code actions from a shell: the real server in this process does them, as it does for an editor. Must hold: no file is
+//! written here; an answer that takes its time is waited for.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Context as _, bail};
+use fimble_document::{Position, PositionEncoding, PositionRange, Text};
+use fimble_lsp::client::ClientError;
+use serde_json::{Value, json};
+
+use super::local_server::LocalServer;
+use super::uri::file_uri;
+
+/// Lines of a file: `FILE`, `FILE:LINE` for the item at a line, or `FILE:FIRST-LAST`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines {
+    /// The file.
+    pub file: PathBuf,
+    /// First and last line, from 1; none means the whole file.
+    pub lines: Option<(u32, u32)>,
+}
+
+impl FromStr for Lines {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let whole = || Self { file: PathBuf::from(text), lines: None };
+        let Some((file, lines)) = text.rsplit_once(':') else { return Ok(whole()) };
+        if !lines.starts_with(|c: char| c.is_ascii_digit()) || file.is_empty() {
+            return Ok(whole());
+        }
+        let (first, last) = lines.split_once('-').unwrap_or((lines, lines));
+        let numbers = (first.parse().ok(), last.parse().ok());
+        match numbers {
+            (Some(first), Some(last)) if first > 0 && first <= last => {
+                Ok(Self { file: PathBuf::from(file), lines: Some((first, last)) })
+            }
+            _ => {
+                Err(format!("{text:?} is not FILE, FILE:LINE or FILE:FIRST-LAST, such as src/main.rs:10-20"))
+            }
+        }
+    }
+}
+
+impl Lines {
+    /// The range in a text, in the protocol's form: a single line is a cursor at its end, and stands for the item there.
+    fn range(&self, text: &Text) -> anyhow::Result<Value> {
+        let n_lines = u32::try_from(text.n_lines())?;
+        let (first, last) = self.lines.unwrap_or((1, n_lines));
+        if last > n_lines {
+            bail!("{} has {n_lines} lines, and line {last} is wanted", self.file.display());
+        }
+        let end_of = |line: u32| {
+            let offset = text.line_end(line as usize - 1);
+            text.position(offset, PositionEncoding::Utf32).character
+        };
+        let end = json!({"line": last - 1, "character": end_of(last)});
+        let start = if first == last && self.lines.is_some() {
+            end.clone()
+        } else {
+            json!({"line": first - 1, "character": 0})
+        };
+        Ok(json!({"start": start, "end": end}))
+    }
+}
+
+/// The error code of an action for which there is no model.
+const NO_MODEL: i64 = -32001;
+
+/// A server that does code actions.
+pub struct ActionServer {
+    server: LocalServer,
+}
+
+/// What came of an action on code.
+pub enum Made {
+    /// The new text of the file.
+    Text(String),
+    /// A file beside it: its name and its text.
+    NewFile(String, String),
+    /// Why there is nothing.
+    Nothing(String),
+}
+
+impl ActionServer {
+    /// Starts a server with this model, or with the one in use.
+    ///
+    /// # Errors
+    /// The model cannot be loaded.
+    pub fn start(model: Option<&str>) -> anyhow::Result<Self> {
+        let capabilities = json!({
+            "general": {"positionEncodings": ["utf-32"]},
+            "textDocument": {
+                "inlineCompletion": {},
+                "codeAction": {"codeActionLiteralSupport": {}, "resolveSupport": {"properties": ["edit"]}},
+            },
+            "workspace": {"workspaceEdit": {"documentChanges": true, "resourceOperations": ["create"]}},
+            "experimental": {"fimble": {"virtualDocuments": true}},
+        });
+        let settings = model.map_or_else(|| json!({}), |model| json!({"model": model}));
+        Ok(Self { server: LocalServer::start_for(&capabilities, &settings)? })
+    }
+
+    /// Explains lines of a file. Hands over the text as it grows, whole each time; returns all of it, or why there is none.
+    ///
+    /// # Errors
+    /// There is no model that can.
+    pub fn explain(
+        &mut self,
+        lines: &Lines,
+        text: &str,
+        shown: &mut dyn FnMut(&str),
+    ) -> anyhow::Result<Result<String, String>> {
+        let client = self.server.client();
+        let uri = uri_of(lines)?;
+        client.open(&uri, "", text);
+        let place = json!([{"textDocument": {"uri": uri}, "range": lines.range(&Text::new(text))?}]);
+        let asked = client.execute_command("fimble.explain", &place).map_err(told);
+        let result = asked.and_then(|answer| {
+            loop {
+                let message = match client.next_message("fimble/document") {
+                    // A slow model may think for longer than an answer is waited for.
+                    Err(ClientError::Silence) => continue,
+                    other => other?.params,
+                };
+                if message["uri"] != answer["uri"] {
+                    continue;
+                }
+                let text = message["text"].as_str().unwrap_or_default();
+                shown(text);
+                if message["done"] == true {
+                    let text = text.to_owned();
+                    return Ok(if message["failed"] == true { Err(text) } else { Ok(text) });
+                }
+            }
+        });
+        client.close(&uri);
+        // Where a document would be shown is no matter here.
+        let _ = client.take_messages();
+        result
+    }
+
+    /// Does an action on lines of a file.
+    ///
+    /// # Errors
+    /// There is no model that can.
+    pub fn act(&mut self, kind: &str, instruction: &str, lines: &Lines, text: &str) -> anyhow::Result<Made> {
+        let client = self.server.client();
+        let uri = uri_of(lines)?;
+        client.open(&uri, "", text);
+        let range = lines.range(&Text::new(text))?;
+        let data = json!({"kind": kind, "uri": uri, "range": range, "instruction": instruction});
+        let id = client.send("codeAction/resolve", &json!({"title": kind, "data": data}));
+        let answer = loop {
+            match client.wait(id) {
+                Err(ClientError::Silence) => {}
+                other => break other,
+            }
+        };
+        client.close(&uri);
+        let shown = client.take_messages().into_iter().rfind(|message| message.method == "fimble/document");
+        let answer = match answer {
+            Ok(answer) => answer,
+            // What the model cannot do at all is an error; what it did not manage is an outcome.
+            Err(ClientError::Response(error)) if error.code == NO_MODEL => bail!(error.message),
+            Err(ClientError::Response(error)) => return Ok(Made::Nothing(error.message)),
+            Err(other) => return Err(other.into()),
+        };
+        let changes = &answer["edit"]["documentChanges"];
+        if changes[0]["kind"] == "create" {
+            let name = changes[0]["uri"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+            let text = changes[1]["edits"][0]["newText"].as_str().unwrap_or_default();
+            return Ok(Made::NewFile(name.to_owned(), text.to_owned()));
+        }
+        match changes[0]["edits"].as_array() {
+            Some(edits) => Ok(Made::Text(applied(text, edits)?)),
+            None => {
+                let text =
+                    shown.map(|message| message.params["text"].as_str().unwrap_or_default().to_owned());
+                Ok(Made::Nothing(text.unwrap_or_else(|| "The model changed nothing.".to_owned())))
+            }
+        }
+    }
+
+    /// Ends the server.
+    ///
+    /// # Errors
+    /// It did not answer.
+    pub fn shut_down(self) -> anyhow::Result<()> {
+        self.server.shut_down()
+    }
+}
+
+/// An error of the server as the sentence that it holds.
+fn told(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::Response(error) => anyhow::anyhow!(error.message),
+        other => other.into(),
+    }
+}
+
+fn uri_of(lines: &Lines) -> anyhow::Result<String> {
+    let path = std::path::absolute(&lines.file);
+    Ok(file_uri(&path.with_context(|| format!("cannot find {}", lines.file.display()))?))
+}
+
+/// A text with edits of the protocol applied.
+fn applied(text: &str, edits: &[Value]) -> anyhow::Result<String> {
+    let document = Text::new(text);
+    let mut ranges = Vec::new();
+    for edit in edits {
+        let place = |end: &str| -> anyhow::Result<Position> {
+            let place = &edit["range"][end];
+            let number = |name: &str| place[name].as_u64().and_then(|number| u32::try_from(number).ok());
+            let (line, character) =
+                number("line").zip(number("character")).context("an edit has no place")?;
+            Ok(Position { line, character })
+        };
+        let range = PositionRange { start: place("start")?, end: place("end")? };
+        let offset = |position| document.offset(position, PositionEncoding::Utf32);
+        ranges.push((offset(range.start)..offset(range.end), edit["newText"].as_str().unwrap_or_default()));
+    }
+    ranges.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+    let mut new = text.to_owned();
+    for (range, text) in ranges {
+        new.replace_range(range, text);
+    }
+    Ok(new)
+}
+
+/// Reads a file of text.
+///
+/// # Errors
+/// It cannot be read, or is no text.
+pub fn read_text(file: &std::path::Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => bail!("{} is not UTF-8 text; convert it first (`iconv -t utf-8`)", file.display()),
+    }
+}
+
+/// Writes a file that appears whole or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_whole(file: &std::path::Path, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("cannot write {}", file.display());
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).with_context(failed)?;
+    }
+    let mut staged = file.as_os_str().to_owned();
+    staged.push(format!(".fimble-{}", std::process::id()));
+    std::fs::write(&staged, text).with_context(failed)?;
+    if let Ok(metadata) = std::fs::metadata(file) {
+        std::fs::set_permissions(&staged, metadata.permissions()).with_context(failed)?;
+    }
+    std::fs::rename(&staged, file).with_context(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_from_the_right() {
+        for (text, file, lines) in [
+            ("a.rs", "a.rs", None),
+            ("a.rs:3", "a.rs", Some((3, 3))),
+            ("a.rs:3-7", "a.rs", Some((3, 7))),
+            (r"C:\a.rs", r"C:\a.rs", None),
+            (r"C:\a.rs:1-2", r"C:\a.rs", Some((1, 2))),
+        ] {
+            assert_eq!(text.parse(), Ok(Lines { file: PathBuf::from(file), lines }), "{text}");
+        }
+        for wrong in ["a.rs:0", "a.rs:7-3", "a.rs:1-x"] {
+            assert!(wrong.parse::<Lines>().unwrap_err().contains("FIRST-LAST"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn edits_of_the_protocol_are_applied() {
+        let place = |line: u32| json!({"line": line, "character": 0});
+        let edits = [
+            json!({"range": {"start": place(0), "end": place(1)}, "newText": "ä\n"}),
+            json!({"range": {"start": place(2), "end": place(2)}, "newText": "new\n"}),
+        ];
+        assert_eq!(applied("a\nb\nc\n", &edits).unwrap(), "ä\nb\nnew\nc\n");
+    }
+}
