@@ -165,8 +165,7 @@ fn item_lines(file: &Path, text: &str) -> Vec<u32> {
     let mut at = 0;
     while at < document.len() {
         let line = document.line_of(at);
-        let end = document.line_end(line);
-        let scopes = tree.enclosing_scopes(&document, end);
+        let scopes = tree.enclosing_scopes(&document, inside(&document, line));
         let begins_here = scopes
             .iter()
             .rev()
@@ -183,11 +182,17 @@ fn item_lines(file: &Path, text: &str) -> Vec<u32> {
     lines
 }
 
+/// A place on a line that is inside of what begins there.
+fn inside(text: &Text, line: usize) -> usize {
+    let content = text.line(line);
+    text.line_start(line) + (content.len() - content.trim_start().len() + 1).min(content.len())
+}
+
 /// Whether no named item begins on a later line of a range.
 fn is_leaf(tree: &SyntaxTree, text: &Text, range: std::ops::Range<usize>) -> bool {
     let (first, last) = (text.line_of(range.start), text.line_of(range.end));
     !(first + 1..=last).any(|line| {
-        let scopes = tree.enclosing_scopes(text, text.line_end(line));
+        let scopes = tree.enclosing_scopes(text, inside(text, line));
         scopes.iter().any(|scope| {
             scope.name.is_some()
                 && scope.body.is_some()

@@ -96,14 +96,15 @@ fn item_at(source: &Source<'_>, offset: usize, holds: Option<&Range<usize>>) -> 
     let (text, tree) = (source.text, source.tree?);
     let line = text.line_of(offset);
     let first = text.line_start(line) + crate::style::leading(&text.line(line)).len();
-    let item = [offset, text.line_end(line), first].into_iter().find_map(|place| {
-        let scopes = tree.enclosing_scopes(text, place);
-        let fits = |scope: &&Scope| {
+    // At the end of a line that holds a whole item the cursor is behind it, and on its first character in front of it.
+    let scopes = [offset, text.line_end(line), first, first + 1]
+        .into_iter()
+        .flat_map(|place| tree.enclosing_scopes(text, place))
+        .filter(|scope| {
             scope.name.is_some()
                 && holds.is_none_or(|held| scope.range.start <= held.start && held.end <= scope.range.end)
-        };
-        scopes.iter().rev().find(fits).cloned()
-    })?;
+        });
+    let item = scopes.min_by_key(|scope| scope.range.len())?;
     let name = item.name.clone().map(|name| text.slice(name).into_owned()).unwrap_or_default();
     Some(Target { range: lines_of(text, &item.range), selected: None, name, item: Some(item) })
 }
@@ -135,4 +136,42 @@ fn trimmed(text: &Text, range: &Range<usize>) -> Option<Range<usize>> {
     let start = range.start + slice.len() - slice.trim_start().len();
     let end = range.start + slice.trim_end().len();
     (start < end).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use fimble_syntax::{ParseBudget, by_language_id};
+
+    use super::*;
+
+    #[test]
+    fn the_item_at_the_cursor_is_the_innermost_one_on_its_line() {
+        let code =
+            "mod m {\n    fn one() {\n        x();\n    }\n\n    fn two() {}\n}\n\nlet a = 1;\nlet b = 2;\n";
+        let text = Text::new(code);
+        let language = by_language_id("rust").unwrap();
+        let tree = SyntaxTree::parse(language, &text, None, &ParseBudget::unlimited()).unwrap();
+        let source = Source { text: &text, tree: Some(&tree), language: Some(language), path: "a.rs" };
+        for (place, name, lines) in [
+            ("x()", "one", "    fn one() {\n        x();\n    }\n"),
+            ("fn one", "one", "    fn one() {\n        x();\n    }\n"),
+            ("}\n\n    fn two", "one", "    fn one() {\n        x();\n    }\n"),
+            ("fn two", "two", "    fn two() {}\n"),
+            ("{}\n}", "two", "    fn two() {}\n"),
+            ("mod", "m", &code[..code.find("let").unwrap() - 1]),
+            ("a = 1", "", "let a = 1;\nlet b = 2;\n"),
+        ] {
+            let at = code.find(place).unwrap();
+            let target = find_target(&source, at..at, false).unwrap();
+            assert_eq!((target.name.as_str(), &*text.slice(target.range)), (name, lines), "{place:?}");
+        }
+        let blank = code.find("\n\nlet").unwrap() + 1;
+        assert_eq!(find_target(&source, blank..blank, false), None);
+        // A selection stands for itself, or for the item around it.
+        let start = code.find("x();").unwrap();
+        let selected = find_target(&source, start..start + 3, false).unwrap();
+        assert_eq!(&*text.slice(selected.range), "        x();\n");
+        let around = find_target(&source, start..start + 3, true).unwrap();
+        assert_eq!((around.name.as_str(), around.selected), ("one", Some(start..start + 3)));
+    }
 }
