@@ -78,6 +78,10 @@ class Llama:
     def logits(self, state):
         return (state.to(self.kind) @ self.output.T).float()
 
+    def cache(self, batch, room):
+        """What `hidden` notes the keys and values of a batch in; `room` is the most tokens of a row."""
+        return Cache(self, batch, room)
+
 
 class Cache:
     """Keys and values of a batch, with room for what is to come."""
@@ -152,7 +156,7 @@ def complete(model, vocabulary, prompts, max_tokens=32):
         padding[row, longest - len(ids):] = False
     positions = (~padding).cumsum(1).sub(1).clamp(min=0)
     forced, texts = [f for _, f in prompts], [b""] * len(prompts)
-    cache = Cache(model, len(prompts), longest + max_tokens)
+    cache = model.cache(len(prompts), longest + max_tokens)
     state = model.hidden(batch, positions, padding, cache)[:, -1]
     position, running = positions[:, -1:], list(range(len(prompts)))
     for step in range(max_tokens):

@@ -25,7 +25,7 @@ LANGUAGES = ("rust", "python", "typescript", "go")
 
 
 class AsModel:
-    """An ONNX session in the place of a model of `llama.py`, for batches of one."""
+    """An ONNX session in the place of a `llama.Llama`, for batches of one: `evaluate.py` works with either."""
 
     def __init__(self, onnx: Onnx):
         self.onnx = onnx
@@ -39,6 +39,9 @@ class AsModel:
 
     def logits(self, state):
         return state
+
+    def cache(self, batch, room):
+        return {}
 
 
 def best_time(act, repeats: int) -> float:

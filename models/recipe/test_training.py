@@ -12,7 +12,7 @@ MISSING = [name for name in ("torch", "numpy", "safetensors", "onnx", "onnxrunti
 CONFIG = """
 seed = 1
 [shape]
-vocabulary = 288
+vocabulary = 262
 width = 64
 layers = 2
 heads = 2
@@ -67,7 +67,7 @@ def tokenizer(folder: Path) -> None:
     letters = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     made = Tokenizer(models.BPE(vocab=letters, merges=[]))
     made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    names = ("endoftext", "fim_prefix", "fim_suffix", "fim_middle", "file_sep")
+    names = ("endoftext", "fim_prefix", "fim_suffix", "fim_middle", "repo_name", "file_sep")
     made.add_special_tokens([AddedToken(f"<|{name}|>", special=True) for name in names])
     made.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text("{}")
@@ -100,6 +100,19 @@ class Training(unittest.TestCase):
         lines = [line for line in run.stdout.splitlines() if line.startswith("validation")]
         return [float(line.split(": ")[1].split()[0]) for line in lines]
 
+    def completions(self, folder: Path) -> list[list[bytes]]:
+        """What the evaluation's own model and ONNX Runtime in its place say."""
+        import agree
+        import export
+        from llama import Llama, Words, complete
+        from quantise import AsModel
+
+        vocabulary = Words(folder / "tokenizer.json")
+        export.write_onnx(folder, folder / "float", export.FLOAT, export.FLOAT)
+        models = (Llama(folder), AsModel(agree.Onnx(folder / "float/model.onnx")))
+        prompts = [([40, 41, 42], b""), ([70] * 9, vocabulary.bytes[44])]
+        return [[complete(model, vocabulary, [prompt])[0] for prompt in prompts] for model in models]
+
     def test_it_learns_what_repeats(self):
         weights, average = self.losses(self.first)
         self.assertLess(weights, 1.0, self.first.stdout)
@@ -129,6 +142,7 @@ class Training(unittest.TestCase):
         self.assertTrue(others)
         for other in others:
             self.assertEqual(first, other)
+        self.assertEqual(*self.completions(out))
         begun = self.train("--tokens", "256", "--from-weights", str(out), out="again")
         self.assertLess(self.losses(begun)[0], 1.0)
 
