@@ -3,6 +3,7 @@
 
 mod bandwidth;
 mod figures;
+mod memory;
 mod model;
 mod process;
 mod replay;

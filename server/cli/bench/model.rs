@@ -11,6 +11,7 @@ use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Model, Priorit
 use serde::Serialize;
 
 use super::bandwidth;
+use super::memory;
 use super::millis;
 use super::process::resident_mb;
 use crate::cli::loader;
@@ -36,6 +37,9 @@ pub struct ModelBenchArgs {
     /// Model to measure instead of the one in use: a name or a folder
     #[arg(value_name = "MODEL")]
     model: Option<String>,
+    /// Measure memory only, with a full prefix cache
+    #[arg(long)]
+    memory: bool,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -83,6 +87,9 @@ struct Pass {
 /// The model cannot be loaded or run.
 pub fn run(args: &ModelBenchArgs) -> anyhow::Result<ExitCode> {
     ensure_runtime()?;
+    if args.memory {
+        return memory::run(args.model.as_deref(), args.json);
+    }
     let mut progress = ProgressReporter::new();
     progress.step("memory bandwidth");
     let bandwidth = bandwidth::measure();

@@ -59,8 +59,14 @@ pub fn start_times(settings: &Value) -> anyhow::Result<Vec<Figure>> {
 
 /// Resident memory of a process in MB; none where the system does not tell in /proc.
 pub fn resident_mb(process: u32) -> Option<f64> {
+    status_mb(process, "VmRSS")
+}
+
+/// A field of a process's status in MB, where the system tells it.
+pub fn status_mb(process: u32, field: &str) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let line =
+        status.lines().find(|line| line.strip_prefix(field).is_some_and(|rest| rest.starts_with(':')))?;
     let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes / 1024.0)
 }

@@ -2,6 +2,7 @@
 //! asks them; sessions with a fault are refused before anything is measured.
 
 mod compare;
+mod delay;
 mod kept;
 mod player;
 mod report;
@@ -11,14 +12,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use super::session::Session;
 use super::settings_for;
 use crate::cli::local_server::{LocalServer, capabilities_counting, ensure_runtime};
 use crate::cli::progress::ProgressReporter;
-use player::Speed;
+use delay::Delay;
+use player::{Played, Speed};
 use report::Report;
 use script::Script;
 
@@ -40,6 +42,12 @@ pub struct ReplayArgs {
     /// Model to measure instead of the one in use: a name or a folder
     #[arg(long)]
     model: Option<String>,
+    /// Settings of the server, as an object in JSON
+    #[arg(long, value_name = "JSON")]
+    settings: Option<String>,
+    /// Play everything without look-ahead and with it, and print how much later answers come with it
+    #[arg(long, conflicts_with = "compare")]
+    look_ahead_delay: bool,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -77,10 +85,13 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Speed::Typing { interval, as_recorded: args.keys_per_second.is_none() }
     };
 
+    let settings = settings(args)?;
+    if args.look_ahead_delay {
+        return measure_delay(args, &settings, &scripts, speed);
+    }
     let mut progress = ProgressReporter::new();
     progress.step("loading the model");
-    let server =
-        LocalServer::start_for(&capabilities_counting("utf-16"), &settings_for(args.model.as_deref()))?;
+    let server = start(&settings)?;
     let status = server.client().execute_command("fimble.status", &json!([]))?;
     progress.step("typing");
     let mut played = Vec::new();
@@ -99,6 +110,59 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     if let Some(earlier) = earlier {
         outln!("\n{}", compare::difference(&earlier, &serde_json::to_value(&report)?));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the server is told.
+fn settings(args: &ReplayArgs) -> anyhow::Result<Value> {
+    let mut settings = settings_for(args.model.as_deref());
+    if let Some(text) = &args.settings {
+        let Value::Object(more) = serde_json::from_str(text).context("--settings holds no JSON")? else {
+            bail!("--settings is no object");
+        };
+        more.into_iter().for_each(|(key, value)| settings[key] = value);
+    }
+    Ok(settings)
+}
+
+fn start(settings: &Value) -> anyhow::Result<LocalServer> {
+    LocalServer::start_for(&capabilities_counting("utf-16"), settings)
+}
+
+/// Plays every session on a server without look-ahead and on one with it.
+fn measure_delay(
+    args: &ReplayArgs,
+    settings: &Value,
+    scripts: &[Script],
+    speed: Speed,
+) -> anyhow::Result<ExitCode> {
+    let mut progress = ProgressReporter::new();
+    progress.step("loading the model twice");
+    let servers = ["never", "always"].map(|look_ahead| {
+        let mut settings = settings.clone();
+        settings["lookAhead"] = json!(look_ahead);
+        start(&settings)
+    });
+    let [without, with] = servers;
+    let servers = [without?, with?];
+    progress.step("typing");
+    let mut played = Vec::new();
+    for (number, script) in scripts.iter().enumerate() {
+        progress.count(number as u64, scripts.len() as u64);
+        let play = |server| player::play(server, script, speed);
+        let of_session: [Played; 2] = [play(&servers[0])?, play(&servers[1])?];
+        played.push(of_session);
+    }
+    for server in servers {
+        server.shut_down()?;
+    }
+    progress.finish();
+    let delay = Delay::of(&played);
+    if args.json {
+        outln!("{}", serde_json::to_string_pretty(&delay)?);
+    } else {
+        delay.print();
     }
     Ok(ExitCode::SUCCESS)
 }
