@@ -14,6 +14,8 @@ use crate::cli::loader;
 /// Sequences that are kept, and tokens of each.
 const N_SLOTS: usize = 4;
 const SLOT_TOKENS: usize = 1536;
+/// More than any of them needs, so that none gives way.
+const KV_BYTES: usize = 1 << 30;
 /// The bar: weights in memory with a quarter more, and this many MB.
 const WEIGHTS_FACTOR: f64 = 1.25;
 const REST_MB: f64 = 150.0;
@@ -26,7 +28,7 @@ pub fn run(model: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
     loader::initialize_runtime()?;
     let engine = Engine::load(
         loader::source(model)?,
-        EngineOptions { kv_slots: N_SLOTS, ..EngineOptions::default() },
+        EngineOptions { kv_slots: N_SLOTS, kv_bytes: Some(KV_BYTES), ..EngineOptions::default() },
     )?;
     let info = engine.info();
     let n_tokens = SLOT_TOKENS.min(info.context_length);

@@ -11,7 +11,8 @@ use crate::device::Place;
 use crate::graph::CacheSpec;
 use crate::tensor::Tensor;
 
-/// Shared tensors grow by at least this many tokens, so that short prompts stay small.
+/// Shared tensors grow by at least this many tokens, and an eighth, so that short prompts stay small and long ones leave room
+/// for other slots: growing copies a few MB, and memory set aside but not used could have kept another sequence.
 const SMALLEST_ROOM: usize = 256;
 
 /// One cached sequence.
@@ -114,7 +115,8 @@ impl KvCache {
         }
         if self.slots[index].tensors.is_empty() || (self.shared && self.slots[index].room < n_tokens) {
             let room = if self.shared {
-                n_tokens.next_multiple_of(SMALLEST_ROOM).max(2 * self.slots[index].room).min(self.max_tokens)
+                let grown = self.slots[index].room / 8 * 9;
+                n_tokens.max(grown).next_multiple_of(SMALLEST_ROOM).min(self.max_tokens)
             } else {
                 0
             };
