@@ -319,6 +319,10 @@ impl Model for Chain {
         self.usable(&[]).first().is_some_and(|(_, model)| model.is_remote())
     }
 
+    fn speeds(&self) -> Speeds {
+        self.usable(&[]).first().map_or_else(Speeds::default, |(_, model)| model.speeds())
+    }
+
     fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {
         let (index, model) = self.usable(sources).into_iter().next()?;
         Some(Arc::new(Handed { chain: self.this.clone(), index, model }))
