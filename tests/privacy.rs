@@ -49,6 +49,11 @@ fn session(command: &mut Command, settings: &Value) -> Value {
     client.inline_completion("file:///ledger.py", (8, 24), InlineTrigger::Automatic).unwrap();
     client.execute_command("fimble.why", &json!([])).unwrap();
     let status = client.execute_command("fimble.status", &json!([])).unwrap();
+    if settings.get("model").is_some() {
+        // That the server is not there is told.
+        let message = client.next_message("window/showMessage").unwrap();
+        assert!(message.params["message"].as_str().unwrap().contains("not available"), "{message:?}");
+    }
     client.shut_down().unwrap();
     assert_eq!(client.child().unwrap().wait().unwrap().code(), Some(0));
     status

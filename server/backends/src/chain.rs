@@ -302,7 +302,7 @@ impl Model for Chain {
             if let Some(reason) = down_reason(member) {
                 let instead = match answering {
                     Some(other) if other > index => {
-                        format!("{} answers in its place.", self.members[other].name())
+                        format!("Answers come from {} instead.", self.members[other].name())
                     }
                     _ => "It is tried again.".to_owned(),
                 };

@@ -20,6 +20,8 @@ pub(crate) struct Collector {
     /// How much of the text the observer has seen; the rest may yet become a stop string.
     n_shown: usize,
     tokens: Vec<GeneratedToken>,
+    /// What stands before the first text, which the server leaves out.
+    lead: &'static str,
     /// Text came without its tokens: none of them count.
     has_gaps: bool,
     n_tokens: usize,
@@ -37,12 +39,18 @@ impl Collector {
             text: String::new(),
             n_shown: 0,
             tokens: Vec::new(),
+            lead: "",
             has_gaps: false,
             n_tokens: 0,
             prompt_tokens: None,
             started: Instant::now(),
             first: None,
         }
+    }
+
+    /// Puts this before the first text.
+    pub(crate) fn lead_with(&mut self, lead: &'static str) {
+        self.lead = lead;
     }
 
     /// Whether any text came.
@@ -80,6 +88,7 @@ impl Collector {
     }
 
     fn push(&mut self, delta: &Delta) {
+        self.text.push_str(std::mem::take(&mut self.lead));
         let start = self.text.len();
         self.text.push_str(&delta.text);
         self.n_tokens += delta.tokens.len().max(1);

@@ -123,6 +123,22 @@ pub(crate) fn chat_delta(kind: Kind, document: &Value) -> Delta {
     }
 }
 
+/// The same question to mlx-lm, for nothing but the first token, as the tokenizer writes it.
+pub(crate) fn first_token(body: &Value) -> Value {
+    let mut one = body.clone();
+    one["stream"] = json!(false);
+    one["max_tokens"] = json!(1);
+    one["logprobs"] = json!(true);
+    one["top_logprobs"] = json!(1);
+    one
+}
+
+/// Whether the first token of that answer begins with a space, in the writing of any tokenizer.
+pub(crate) fn begins_with_space(answer: &Value) -> bool {
+    let token = answer.pointer("/choices/0/logprobs/content/0/token").and_then(Value::as_str);
+    token.is_some_and(|token| token.starts_with([' ', 'Ġ', '▁']))
+}
+
 fn stop_strings(writing: &Writing, options: &GenerateOptions) -> Vec<String> {
     let mut stops = options.stop_strings.clone();
     if let Writing::Template(template) = writing {

@@ -148,6 +148,9 @@ impl ServerModel {
         if !is_ahead {
             self.note_waiting(true);
         }
+        if found.kind == Kind::Mlx && self.leaves_out_a_space(&question, &stop) {
+            collector.lead_with(" ");
+        }
         let mut ended =
             self.converse(&question, &read, &mut collector, self.found.target.guard.patience, &stop);
         if let Err(error) = &ended
@@ -166,6 +169,16 @@ impl ServerModel {
             }
         };
         Ok(collector.finish(stop))
+    }
+
+    /// Whether the answer to this question begins with a space that the server does not send: mlx-lm drops the first one of
+    /// every answer, and with it a part of the indentation. Its first token, asked for alone, tells; reading the prompt for
+    /// that is no loss, since the question itself finds it in the server's cache.
+    fn leaves_out_a_space(&self, question: &Question, stop: &dyn Fn() -> bool) -> bool {
+        let (path, body) = question;
+        let one = dialect::first_token(body);
+        let answer = self.found.target.document(path, Some(&one), self.found.target.guard.patience, stop);
+        answer.is_ok_and(|answer| dialect::begins_with_space(&answer))
     }
 
     fn converse(

@@ -80,7 +80,10 @@ fn the_model_in_this_process_is_loaded_only_when_the_server_fails_and_the_reason
     assert_eq!((name_of(&chain).as_str(), n_loads.load(Ordering::SeqCst)), ("bundled", 1));
     assert_eq!(complete(&*chain.member_for(&[]).unwrap()).unwrap().text, "own");
     let notices = chain.notices().join("\n");
-    assert!(notices.contains("status 500") && notices.contains("bundled answers in its place"), "{notices}");
+    assert!(
+        notices.contains("status 500") && notices.contains("Answers come from bundled instead"),
+        "{notices}"
+    );
 }
 
 #[test]

@@ -106,7 +106,8 @@ fn vllm_gets_rendered_text_and_few_stop_strings() {
     );
 }
 
-/// As it was recorded: no list of models without a cache, comments first, no probabilities, the connection as the end.
+/// As it was recorded: no list of models without a cache, comments first, no probabilities, the connection as the end, and
+/// the first space left out.
 #[test]
 fn mlx_is_understood_as_it_answers_on_linux() {
     let mut body = String::from(": keepalive 39/40\n\n");
@@ -122,16 +123,20 @@ fn mlx_is_understood_as_it_answers_on_linux() {
     body.push_str("data: [DONE]\n\n");
     let said =
         format!("HTTP/1.0 200 OK\r\nServer: BaseHTTP/0.6\r\nContent-type: text/event-stream\r\n\r\n{body}");
+    let token = json!({"id": 340, "token": "Ġself", "logprob": -0.6});
+    let first = whole(200, &json!({"choices": [{"text": "self", "logprobs": {"content": [token]}}]}));
     let server = StandIn::start([
         ("/health", whole(200, &json!({"status": "ok"}))),
         ("/v1/models", Reply::Raw(b"HTTP/1.0 200 OK\r\nServer: BaseHTTP/0.6\r\n".to_vec())),
-        ("/v1/completions", Reply::Raw(said.into_bytes())),
+        ("/v1/completions", Reply::Turns(vec![first, Reply::Raw(said.into_bytes())])),
     ]);
     let (_chain, model) = connect(&format!("mlx:Qwen2.5-Coder-0.5B@{}", server.address()));
     let generation = complete(&*model).unwrap();
-    assert_eq!((generation.text.as_str(), generation.stop), ("self.entries)", StopReason::MaxTokens));
+    assert_eq!((generation.text.as_str(), generation.stop), (" self.entries)", StopReason::MaxTokens));
     assert!(generation.tokens.is_empty());
-    let asked = server.asked("/v1/completions").pop().unwrap();
+    let both = server.asked("/v1/completions");
+    assert_eq!((&both[0]["max_tokens"], &both[0]["stream"], both.len()), (&json!(1), &json!(false), 2));
+    let asked = &both[1];
     assert_eq!((&asked["prompt"], asked.get("logprobs")), (&json!(FIM), None));
 }
 

@@ -15,6 +15,7 @@ mod documents;
 mod interleaving;
 mod keeping;
 mod lifecycle;
+mod members;
 mod menu;
 mod model_loading;
 mod ordering;
