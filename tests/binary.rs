@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod bad_input;
+mod code_actions;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
