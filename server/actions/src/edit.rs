@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn patches_have_the_form_that_tools_read() {
+    fn patches_have_the_usual_form() {
         let patch = patch("src/a.rs", "a\nb\nc\n", "a\nx\nc\n");
         assert_eq!(patch, "--- a/src/a.rs\n+++ b/src/a.rs\n@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n");
     }

@@ -176,7 +176,6 @@ fn idle_work_ends_at_once_while_background_work_is_under_way() {
         let idle = GenerateRequest { priority: Priority::Idle, ..request(text("let mut total = "), 200) };
         let idle = engine.generate(idle, &CancelToken::new(), silent()).expect("no error");
         assert_eq!((idle.stop, idle.usage.decoded_tokens), (StopReason::Cancelled, 0));
-        assert!(!background.is_finished());
         drop(go_on);
         assert_ne!(background.join().expect("no panic").stop, StopReason::Cancelled);
     });
