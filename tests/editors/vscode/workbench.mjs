@@ -18,7 +18,7 @@ const RUNTIME_HOME = process.env.FIMBLE_HOME || join(process.env.XDG_DATA_HOME |
 const { chromium } = createRequire(join(EDITORS, "package.json"))("playwright-core");
 
 /** Far beyond what anything takes, on a machine that does other things too. */
-export const PATIENCE = 120_000;
+export const PATIENCE = Number(process.env.FIMBLE_PATIENCE) || 120_000;
 
 /** Each test's package is the same; installing it takes a second. */
 const PACKAGE = process.env.FIMBLE_VSIX || join(PICTURES, "fimble-linux-x64.vsix");
@@ -42,6 +42,9 @@ const SETTINGS = {
   "files.autoSave": "off",
   "fimble.minConfidence": 0,
 };
+
+/** What the editor does but has no key for. */
+const KEYS = [{ key: "ctrl+alt+l", command: "editor.action.inlineSuggest.acceptNextLine", when: "inlineSuggestionVisible" }];
 
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
@@ -89,6 +92,7 @@ export class Workbench {
     this.folder = join(this.base, "folder");
     for (const [name, text] of Object.entries(files)) this.write(name, text);
     if (workspace) this.write(".vscode/settings.json", JSON.stringify(workspace));
+    writeFileSync(join(this.base, "user/User/keybindings.json"), JSON.stringify(KEYS));
     this.set(settings);
     this.environment = {
       PATH: process.env.PATH,
@@ -166,10 +170,11 @@ export class Workbench {
     return new Window(this, page, name);
   }
 
-  /** The same, with the server ready. */
+  /** The same, with the server ready and the cursor behind the last character. */
   async ready(name) {
     const window = await this.open(name);
     await window.status("zap");
+    await window.toEnd();
     return window;
   }
 
@@ -231,7 +236,21 @@ export class Window {
   /** Puts the cursor behind the last character. */
   async toEnd() {
     await this.page.locator(".monaco-editor .view-lines").first().click();
-    await this.page.keyboard.press("Control+End");
+    await this.press("Control+End");
+  }
+
+  /** Goes on with another file of the folder, with the cursor behind its last character. */
+  async edit(name) {
+    await this.press("Escape");
+    await this.press("Control+p");
+    const input = this.page.locator(".quick-input-widget input").first();
+    await input.waitFor({ timeout: PATIENCE });
+    await input.fill(name);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().waitFor({ timeout: PATIENCE });
+    await this.press("Enter");
+    await this.page.locator(".tab.active", { hasText: name }).waitFor({ timeout: PATIENCE });
+    this.name = name;
+    await this.toEnd();
   }
 
   async type(text) {
@@ -252,9 +271,15 @@ export class Window {
     });
   }
 
-  /** Waits for a suggestion and returns it. */
+  /** Waits for a suggestion and returns it as it is once nothing moves any more. */
   async shown() {
-    return until("a suggestion on the page", () => this.ghost());
+    let last;
+    return until("a suggestion on the page", async () => {
+      const now = await this.ghost();
+      const isStill = now && now === last;
+      last = now;
+      return isStill && now;
+    });
   }
 
   /** Waits until there is none. */
@@ -265,7 +290,7 @@ export class Window {
   /** Saves and returns what is on disk then. */
   async saved() {
     await this.press("Control+s");
-    await until("the file saved", async () => (await this.page.locator(".tab.dirty").count()) === 0);
+    await until("the file saved", async () => (await this.page.locator(".tab.active.dirty").count()) === 0);
     return this.bench.read(this.name);
   }
 

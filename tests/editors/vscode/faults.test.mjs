@@ -1,0 +1,134 @@
+// What goes wrong: processes that die, settings that are no good, binaries that are missing or foreign. Must hold: one message
+// that says what to do, and the text is safe.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { LINES, START } from "./texts.mjs";
+import { PICTURES, ROOT, until, Workbench } from "./workbench.mjs";
+
+const FILES = { "a.py": LINES, "b.py": LINES };
+let folder;
+
+before(() => (folder = mkdtempSync(join(tmpdir(), "fimble-faults-"))));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs `check` in a window of a workbench of its own. */
+async function within(options, check) {
+  const bench = await Workbench.start({ files: FILES, ...options });
+  try {
+    await check(bench, await bench.open("a.py"));
+  } catch (error) {
+    await bench.page?.screenshot({ path: join(PICTURES, "vscode-failed.png") }).catch(() => {});
+    throw error;
+  } finally {
+    await bench.close();
+  }
+}
+
+function script(name, text) {
+  const file = join(folder, name);
+  writeFileSync(file, `#!/bin/sh\n${text}\n`);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+test("two windows have a server each; one that is killed comes back, and the text is safe", () =>
+  within({}, async (bench, window) => {
+    await window.status("zap");
+    const other = await bench.openAnother("b.py");
+    await other.status("zap");
+    assert.equal(bench.servers().length, 2);
+    for (const each of [other, window]) {
+      await each.page.bringToFront();
+      await each.toEnd();
+      await each.type(START);
+      await each.shown();
+    }
+    const killed = bench.servers();
+    killed.forEach((pid) => process.kill(pid, "SIGKILL"));
+    await until("new servers", () => bench.servers().length === 2 && bench.servers().every((pid) => !killed.includes(pid)));
+    await window.press("Enter");
+    await window.status("zap");
+    const line = "sixth_value = comp";
+    await window.type(line);
+    const ghost = await window.shown();
+    await window.press("Tab");
+    await window.hidden();
+    assert.equal(await window.saved(), `${LINES}${START}\n${line}${ghost}`);
+    await other.page.bringToFront();
+    assert.equal(await other.saved(), LINES + START);
+  }));
+
+test("a setting that is no good is told, and the rest works", () =>
+  within({ workspace: { "fimble.maxLines": "many" } }, async (_, window) => {
+    const message = await window.message("fimble.maxLines");
+    assert.match(message, /whole number from 1 to 100/);
+    await window.status("zap");
+    await window.toEnd();
+    await window.type(START);
+    await window.shown();
+  }));
+
+test("a binary that is not there, or is something else, is one message with the setting's name", async () => {
+  const missing = join(folder, "missing");
+  for (const [path, said] of [
+    [missing, "there is no such file"],
+    [script("foreign", "echo something else"), "something else"],
+    [script("broken", "exit 3"), "it said nothing"],
+  ]) {
+    await within({ settings: { "fimble.server.path": path } }, async (_, window) => {
+      const message = await window.message(said);
+      assert.match(message, /fimble\.server\.path/);
+      await window.status("error");
+      assert.equal(await window.page.locator(".notifications-toasts .notification-list-item").count(), 1);
+      await window.toEnd();
+      await window.type(START);
+      assert.equal(await window.saved(), LINES + START);
+    });
+  }
+});
+
+test("a binary of another version is told and used", async () => {
+  const real = process.env.FIMBLE || join(ROOT, "target/release/fimble");
+  const old = script("old", `[ "$1" = --version ] && exec echo 'fimble 0.0.1'\nexec '${real}' "$@"`);
+  await within({ settings: { "fimble.server.path": old } }, async (_, window) => {
+    assert.match(await window.message("version 0.0.1"), /same version/);
+    await window.status("zap");
+  });
+});
+
+test("a server that ends again and again is not started for ever", async () => {
+  const dying = script("dying", `[ "$1" = --version ] && exec echo 'fimble 0.1.0'\nexit 3`);
+  await within({ settings: { "fimble.server.path": dying } }, async (_, window) => {
+    await window.message("Fimble's server");
+    await window.status("error");
+  });
+});
+
+test("without ONNX Runtime one message says how to get it", () =>
+  within({ withRuntime: false }, async (_, window) => {
+    assert.match(await window.message("ONNX Runtime is not installed"), /fimble setup/);
+    await window.status("error");
+  }));
+
+test("an editor that is too old refuses the package and says why", async () => {
+  const bench = await Workbench.start({ files: FILES });
+  try {
+    const file = join(folder, "future.vsix");
+    const repack =
+      "import sys, zipfile\n" +
+      "with zipfile.ZipFile(sys.argv[1]) as old, zipfile.ZipFile(sys.argv[2], 'w') as new:\n" +
+      "    for name in old.namelist():\n" +
+      "        if not name.startswith('extension/server'):\n" +
+      "            new.writestr(name, old.read(name).replace(b'^1.91.0', b'^9.91.0'))\n";
+    const packed = spawnSync("python3", ["-c", repack, join(PICTURES, "fimble-linux-x64.vsix"), file], { encoding: "utf8" });
+    assert.equal(packed.status, 0, packed.stderr);
+    const refused = bench.install(file);
+    assert.match(refused.stdout + refused.stderr, /not compatible/);
+  } finally {
+    await bench.close();
+  }
+});
