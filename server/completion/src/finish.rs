@@ -96,8 +96,9 @@ fn suggest(
     check_syntax(plan, input, settings, &mut draft, budget, filters)?;
 
     let (confidence, n_tokens) = confidence(generation, &draft.raw);
-    let replace = replaced_range(plan, &draft);
-    let text = final_text(plan, input, &draft.text);
+    let mut replace = replaced_range(plan, &draft);
+    let mut text = final_text(plan, input, &draft.text);
+    leave_what_stays(plan, input, &mut replace, &mut text);
     if input.text.slice(replace.clone()) == text {
         return Err(Refusal::new(RefusalKind::TooShort, "the suggestion would change nothing"));
     }
@@ -106,6 +107,16 @@ fn suggest(
 
 fn replaced_range(plan: &Plan, draft: &Draft) -> Range<usize> {
     plan.cursor.replace_start..plan.cursor.rest_start + draft.n_replaced
+}
+
+/// Takes back from the end what the text would write again as it stands. A bracket that the editor closed by itself stays its
+/// own, so that a typed one goes over it, and clients have nothing to hide at the cursor.
+fn leave_what_stays(plan: &Plan, input: &CursorInput<'_>, replace: &mut Range<usize>, text: &mut String) {
+    let right = input.text.slice(plan.cursor.rest_start..replace.end);
+    if text.ends_with(&*right) {
+        text.truncate(text.len() - right.len());
+        replace.end = plan.cursor.rest_start;
+    }
 }
 
 /// The text as the buffer gets it: behind the selected item, with the document's own line breaks.

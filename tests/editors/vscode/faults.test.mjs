@@ -2,7 +2,7 @@
 // that says what to do, and the text is safe.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -26,6 +26,10 @@ async function within(options, check) {
   } finally {
     await bench.close();
   }
+}
+
+function extensionVersion() {
+  return JSON.parse(readFileSync(join(ROOT, "editors/vscode/package.json"), "utf8")).version;
 }
 
 function script(name, text) {
@@ -72,39 +76,29 @@ test("a setting that is no good is told, and the rest works", () =>
     await window.shown();
   }));
 
-test("a binary that is not there, or is something else, is one message with the setting's name", async () => {
-  const missing = join(folder, "missing");
-  for (const [path, said] of [
-    [missing, "there is no such file"],
-    [script("foreign", "echo something else"), "something else"],
-    [script("broken", "exit 3"), "it said nothing"],
-  ]) {
-    await within({ settings: { "fimble.server.path": path } }, async (_, window) => {
-      const message = await window.message(said);
-      assert.match(message, /fimble\.server\.path/);
-      await window.status("error");
-      assert.equal(await window.page.locator(".notifications-toasts .notification-list-item").count(), 1);
-      await window.toEnd();
-      await window.type(START);
-      assert.equal(await window.saved(), LINES + START);
-    });
-  }
-});
-
-test("a binary of another version is told and used", async () => {
-  const real = process.env.FIMBLE || join(ROOT, "target/release/fimble");
-  const old = script("old", `[ "$1" = --version ] && exec echo 'fimble 0.0.1'\nexec '${real}' "$@"`);
-  await within({ settings: { "fimble.server.path": old } }, async (_, window) => {
-    assert.match(await window.message("version 0.0.1"), /same version/);
-    await window.status("zap");
-  });
-});
-
-test("a server that ends again and again is not started for ever", async () => {
-  const dying = script("dying", `[ "$1" = --version ] && exec echo 'fimble 0.1.0'\nexit 3`);
-  await within({ settings: { "fimble.server.path": dying } }, async (_, window) => {
-    await window.message("Fimble's server");
-    await window.status("error");
+test("a binary that cannot serve is one message that names the setting, and a better one is used at once", () => {
+  const version = (number) => `[ "$1" = --version ] && exec echo 'fimble ${number}'`;
+  const real = `exec '${process.env.FIMBLE || join(ROOT, "target/release/fimble")}' "$@"`;
+  const steps = [
+    [join(folder, "missing"), "there is no such file", /fimble\.server\.path/, "error"],
+    [script("foreign", "echo something else"), "something else", /fimble\.server\.path/, "error"],
+    [script("broken", "exit 3"), "it said nothing", /fimble\.server\.path/, "error"],
+    [script("dying", `${version(extensionVersion())}\nexit 3`), "dying", /log|did not start/, "error"],
+    [script("old", `${version("0.0.1")}\n${real}`), "version 0.0.1", /same version/, "zap"],
+  ];
+  const setting = ([path]) => ({ "fimble.server.path": path });
+  return within({ settings: setting(steps[0]) }, async (bench, window) => {
+    for (const [at, step] of steps.entries()) {
+      const [, said, remedy, icon] = step;
+      bench.set(setting(step));
+      assert.match(await window.message(said), remedy);
+      await window.status(icon);
+      assert.equal(await window.messages(), at + 1, said);
+    }
+    await window.toEnd();
+    await window.type(START);
+    await window.shown();
+    assert.equal(await window.saved(), LINES + START);
   });
 });
 

@@ -124,6 +124,8 @@ export class Workbench {
         "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
       ],
     });
+    this.context.setDefaultTimeout(PATIENCE);
+    this.context.setDefaultNavigationTimeout(PATIENCE);
     this.page = this.context.pages()[0];
   }
 
@@ -166,7 +168,7 @@ export class Workbench {
     const file = `vscode-remote://127.0.0.1:${this.port}${this.path(name)}`;
     const payload = encodeURIComponent(JSON.stringify([["openFile", file]]));
     await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.folder)}&payload=${payload}`);
-    await page.locator(".monaco-editor .view-line").first().waitFor({ timeout: PATIENCE });
+    await page.locator(".monaco-editor .view-line").first().waitFor();
     return new Window(this, page, name);
   }
 
@@ -226,7 +228,7 @@ export class Window {
 
   /** Waits until the status bar's item has this icon. */
   async status(icon) {
-    await this.page.locator(`.statusbar-item[id="fimble.fimble.fimble.status"] .codicon-${icon}`).first().waitFor({ state: "attached", timeout: PATIENCE });
+    await this.page.locator(`.statusbar-item[id="fimble.fimble.fimble.status"] .codicon-${icon}`).first().waitFor({ state: "attached" });
   }
 
   async statusText() {
@@ -244,11 +246,11 @@ export class Window {
     await this.press("Escape");
     await this.press("Control+p");
     const input = this.page.locator(".quick-input-widget input").first();
-    await input.waitFor({ timeout: PATIENCE });
+    await input.waitFor();
     await input.fill(name);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().waitFor({ timeout: PATIENCE });
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().waitFor();
     await this.press("Enter");
-    await this.page.locator(".tab.active", { hasText: name }).waitFor({ timeout: PATIENCE });
+    await this.page.locator(".tab.active", { hasText: name }).waitFor();
     this.name = name;
     await this.toEnd();
   }
@@ -298,17 +300,24 @@ export class Window {
   async command(title) {
     await this.press("F1");
     const input = this.page.locator(".quick-input-widget input");
-    await input.waitFor({ timeout: PATIENCE });
+    await input.waitFor();
     await input.fill(`>${title}`);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().waitFor({ timeout: PATIENCE });
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().waitFor();
     await this.press("Enter");
   }
 
-  /** Waits for a message that holds this text. */
+  /** Waits for a message that holds this text, in the list that keeps messages after they left the screen. */
   async message(text) {
-    const found = this.page.locator(".notifications-toasts .notification-list-item", { hasText: text });
-    await found.first().waitFor({ timeout: PATIENCE });
-    return found.first().innerText();
+    const list = this.page.locator(".notifications-center");
+    if (!(await list.isVisible())) await this.page.locator('[id="status.notifications"]').click();
+    const found = list.locator(".notification-list-item", { hasText: text }).first();
+    await found.waitFor();
+    return found.innerText();
+  }
+
+  /** How many messages there are. */
+  async messages() {
+    return this.page.locator(".notifications-center .notification-list-item").count();
   }
 
   async picture(name) {

@@ -100,6 +100,12 @@ fn outcome(case: &Case) -> String {
                 case.name
             );
             let content = marked.text.to_string();
+            let right = &content[marked.offset..replace.end];
+            assert!(
+                right.is_empty() || !suggestion.text.ends_with(right),
+                "{}: what stays as it is stays untouched",
+                case.name
+            );
             let whole =
                 format!("{}{}{}", &content[..replace.start], suggestion.text, &content[replace.end..]);
             whole.replace("\r\n", "\n")

@@ -1,0 +1,59 @@
+// The status bar's item, its menu, and the pages. Must hold: what is switched off is off at once, and comes back.
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { LINES, START } from "./texts.mjs";
+import { until, Workbench } from "./workbench.mjs";
+
+let bench;
+let window;
+
+before(async () => {
+  bench = await Workbench.start({ files: { "a.py": LINES, "b.py": LINES } });
+  window = await bench.ready("a.py");
+});
+afterEach(() => window?.picture("last-menu"));
+after(() => bench?.close());
+
+/** Chooses a line of the menu behind the status bar's item. */
+async function choose(label) {
+  await window.page.locator('.statusbar-item[id="fimble.fimble.fimble.status"] a').click();
+  await window.page.locator(".quick-input-list .monaco-list-row", { hasText: label }).first().click();
+  await window.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
+}
+
+test("suggestions are switched off and on again for a file, for a language, everywhere", async () => {
+  for (const where of ["for this file", "for python", "everywhere"]) {
+    await choose(`Disable ${where}`);
+    await window.status("circle-slash");
+    await window.toEnd();
+    await window.type(START);
+    await window.press("Alt+\\");
+    assert.equal(await window.saved(), LINES + START);
+    assert.equal(await window.ghost(), "", where);
+    await choose(`Enable ${where}`);
+    await window.status("zap");
+    await window.toEnd();
+    await window.press("Alt+\\");
+    await window.shown();
+    await window.picture("menu-on");
+    await window.press("Escape");
+    for (let n = 0; n < START.length; n++) await window.press("Backspace");
+    await window.hidden();
+  }
+});
+
+test("another file is not off with the first", async () => {
+  await choose("Disable for this file");
+  await window.status("circle-slash");
+  await window.edit("b.py");
+  await window.status("zap");
+  await window.type(START);
+  await window.shown();
+});
+
+test("why and statistics open a page", async () => {
+  for (const [command, tab] of [["Fimble: Why This Suggestion, or None?", "Why.md"], ["Fimble: Statistics", "Statistics.md"]]) {
+    await window.command(command);
+    await until(`the page ${tab}`, () => window.page.locator(".tab", { hasText: tab }).count());
+  }
+});
