@@ -88,7 +88,7 @@ export class Workbench {
 
   async #start(files, settings, workspace, environment, withRuntime) {
     this.base = mkdtempSync(join(tmpdir(), "fimble-vscode-"));
-    for (const name of ["home", "user/User", "extensions", "folder", "fimble/state"]) mkdirSync(join(this.base, name), { recursive: true });
+    for (const name of ["home", "user/User", "user/Machine", "extensions", "folder", "fimble/state"]) mkdirSync(join(this.base, name), { recursive: true });
     this.folder = join(this.base, "folder");
     for (const [name, text] of Object.entries(files)) this.write(name, text);
     if (workspace) this.write(".vscode/settings.json", JSON.stringify(workspace));
@@ -145,9 +145,11 @@ export class Workbench {
     return this.#codeServer("--install-extension", file, "--force");
   }
 
-  /** Writes the user's settings. */
+  /** Writes the user's settings. What belongs to a machine is read beside the files, not from the user's. */
   set(settings) {
-    writeFileSync(join(this.base, "user/User/settings.json"), JSON.stringify({ ...SETTINGS, ...settings }));
+    for (const place of ["User", "Machine"]) {
+      writeFileSync(join(this.base, "user", place, "settings.json"), JSON.stringify({ ...SETTINGS, ...settings }));
+    }
   }
 
   path(name) {
@@ -309,8 +311,8 @@ export class Window {
   /** Waits for a message that holds this text, in the list that keeps messages after they left the screen. */
   async message(text) {
     const list = this.page.locator(".notifications-center");
-    if (!(await list.isVisible())) await this.page.locator('[id="status.notifications"]').click();
     const found = list.locator(".notification-list-item", { hasText: text }).first();
+    if (!(await list.isVisible())) await this.page.locator('[id="status.notifications"]').click();
     await found.waitFor();
     return found.innerText();
   }
