@@ -308,18 +308,32 @@ export class Window {
     await this.press("Enter");
   }
 
-  /** Waits for a message that holds this text, in the list that keeps messages after they left the screen. */
+  /** Waits for a message that holds this text, on the screen or in the list that keeps what left it. */
   async message(text) {
-    const list = this.page.locator(".notifications-center");
-    const found = list.locator(".notification-list-item", { hasText: text }).first();
-    if (!(await list.isVisible())) await this.page.locator('[id="status.notifications"]').click();
-    await found.waitFor();
+    const found = this.page.locator(".notification-list-item", { hasText: text }).first();
+    await until(`the message "${text}"`, async () => {
+      if (await found.isVisible()) return true;
+      if (!(await this.page.locator(".notification-list-item").first().isVisible())) await this.#listMessages();
+      return false;
+    });
     return found.innerText();
   }
 
   /** How many messages there are. */
   async messages() {
-    return this.page.locator(".notifications-center .notification-list-item").count();
+    const list = this.page.locator(".notifications-center");
+    await until("the list of messages", async () => {
+      if (!(await list.isVisible())) await this.#listMessages();
+      return list.isVisible();
+    });
+    return list.locator(".notification-list-item").count();
+  }
+
+  /** Opens the list if there are messages. Without any the bell does nothing but stay pressed. */
+  async #listMessages() {
+    const bell = this.page.locator('[id="status.notifications"] a').first();
+    const label = (await bell.getAttribute("aria-label")) ?? "";
+    if (/^[1-9]\d* /.test(label)) await bell.click();
   }
 
   async picture(name) {
