@@ -313,27 +313,27 @@ export class Window {
     const found = this.page.locator(".notification-list-item", { hasText: text }).first();
     await until(`the message "${text}"`, async () => {
       if (await found.isVisible()) return true;
-      if (!(await this.page.locator(".notification-list-item").first().isVisible())) await this.#listMessages();
+      if ((await this.messages()) === 0) await this.#listMessages();
       return false;
     });
     return found.innerText();
   }
 
-  /** How many messages there are. */
+  /** How many messages are on the screen. Errors with buttons stay there. */
   async messages() {
-    const list = this.page.locator(".notifications-center");
-    await until("the list of messages", async () => {
-      if (!(await list.isVisible())) await this.#listMessages();
-      return list.isVisible();
-    });
-    return list.locator(".notification-list-item").count();
+    return this.page.locator(".notification-list-item:visible").count();
   }
 
-  /** Opens the list if there are messages. Without any the bell does nothing but stay pressed. */
+  /** Takes all messages away. */
+  async clearMessages() {
+    await this.command("Notifications: Clear All Notifications");
+    await until("no message", async () => (await this.messages()) === 0);
+  }
+
+  /** Opens the list if there are messages in it that nobody has seen. */
   async #listMessages() {
-    const bell = this.page.locator('[id="status.notifications"] a').first();
-    const label = (await bell.getAttribute("aria-label")) ?? "";
-    if (/^[1-9]\d* /.test(label)) await bell.click();
+    const bell = this.page.locator('[id="status.notifications"]');
+    if (await bell.locator(".codicon-bell-dot").count()) await bell.click();
   }
 
   async picture(name) {
