@@ -31,7 +31,7 @@ pub type Resolver = Arc<dyn Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>> + 
 
 /// Somebody looks at the cursor: later than this it is no help any more.
 const TYPING: Patience =
-    Patience { connect: Duration::from_secs(1), first: Duration::from_secs(8), next: Duration::from_secs(4) };
+    Patience { connect: Duration::from_secs(1), first: Duration::from_secs(8), next: Duration::from_secs(8) };
 
 /// Where a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -336,3 +336,6 @@ impl Chat for ServerModel {
         Ok(ChatAnswer { text, stop, model: self.info.name.clone(), is_remote: found.is_remote, usage })
     }
 }
+
+#[cfg(test)]
+mod tests;
