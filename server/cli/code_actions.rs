@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use fimble_document::{Position, PositionEncoding, PositionRange, Text};
-use fimble_lsp::client::ClientError;
+use fimble_lsp::client::{ClientError, ResponseError};
 use serde_json::{Value, json};
 
 use super::local_server::LocalServer;
@@ -163,7 +163,9 @@ impl ActionServer {
         let answer = match answer {
             Ok(answer) => answer,
             // What the model cannot do at all is an error; what it did not manage is an outcome.
-            Err(ClientError::Response(error)) if error.code == NO_MODEL => bail!(error.message),
+            Err(error @ ClientError::Response(ResponseError { code: NO_MODEL, .. })) => {
+                return Err(told(error));
+            }
             Err(ClientError::Response(error)) => return Ok(Made::Nothing(error.message)),
             Err(other) => return Err(other.into()),
         };
@@ -195,6 +197,9 @@ impl ActionServer {
 /// An error of the server as the sentence that it holds.
 fn told(error: ClientError) -> anyhow::Error {
     match error {
+        ClientError::Response(error) if error.code == NO_MODEL => {
+            anyhow::anyhow!("{} On the command line, name it with `--model`.", error.message)
+        }
         ClientError::Response(error) => anyhow::anyhow!(error.message),
         other => other.into(),
     }
