@@ -28,14 +28,14 @@ def wait_for(condition, what):
 
 
 class Terminal:
-    """A terminal of `width` times `height` that runs `command`."""
+    """A terminal of `width` times `height` that runs `command` in `directory`."""
 
-    def __init__(self, folder, command, env, width=100, height=24):
+    def __init__(self, folder, command, env, directory=None, width=100, height=24):
         self.socket = os.path.join(folder, "tmux")
         self.width, self.height = width, height
         shell = " ".join("'" + part.replace("'", "'\\''") + "'" for part in command)
-        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), shell,
-                   env={**env, "TERM": "xterm-256color"})
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height),
+                   "-c", str(directory or folder), shell, env={**env, "TERM": "xterm-256color"})
         # Escape must not be taken for the start of another key.
         self._tmux("set-option", "-g", "escape-time", "0")
         self._tmux("set-option", "-g", "remain-on-exit", "on")

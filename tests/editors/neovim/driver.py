@@ -35,7 +35,7 @@ class Neovim:
         config.write_text(f"vim.o.swapfile = false\nvim.o.shada = ''\nvim.o.ruler = false\n"
                           f"vim.opt.runtimepath:prepend({json.dumps(str(PLUGIN))})\n{before}\n{setup}\n{after}\n")
         self.terminal = Terminal(self.folder, [self.program, "--listen", self.socket, "-u", str(config),
-                                               str(self.file)], self.env)
+                                               str(self.file)], self.env, self.file.parent)
         self.keys, self.type = self.terminal.keys, self.terminal.type
         wait_for(lambda: os.path.exists(self.socket) and self.lua("return 1") == 1,
                  lambda: f"Neovim to listen:\n{self.terminal.text()}")

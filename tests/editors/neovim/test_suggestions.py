@@ -130,8 +130,8 @@ class Suggestions:
         editor.keys("Escape")
         editor.wait_no_ghost()
         editor.lua('vim.cmd("vsplit | wincmd l | edit b.py") return 1')
-        editor.lua(f"vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split({REPEATED!r}, '\\n')) return 1"
-                   .replace("'first", '"first'))
+        lines = json.dumps(REPEATED)
+        editor.lua(f'vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split({lines}, "\\n")) return 1')
         editor.keys("G")
         editor.type("i" + LINE)
         in_b = editor.ghost()

@@ -127,6 +127,9 @@ local function start_config(bufnr)
       require("fimble.ghost").prepare(client)
       require("fimble.status").ask(client)
     end,
+    on_attach = function(_, attached)
+      require("fimble.editor").enable(attached)
+    end,
     on_exit = on_exit,
     handlers = require("fimble.documents").handlers,
     commands = require("fimble.documents").commands,

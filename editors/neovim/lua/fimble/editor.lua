@@ -5,11 +5,11 @@ local function inline_completion()
   return require("fimble.config").is_editor_showing() and vim.lsp.inline_completion or nil
 end
 
---- Lets the editor ask this server and draw its suggestions.
-function M.enable(client)
+--- Lets the editor ask about a buffer and draw suggestions in it.
+function M.enable(bufnr)
   local inline = inline_completion()
   if inline then
-    inline.enable(true, { client_id = client.id })
+    inline.enable(true, { bufnr = bufnr })
   end
 end
 

@@ -16,6 +16,8 @@ local INVOKED, AUTOMATIC = 1, 2
 --- The last answer. `is_ours`: drawn by us, also where the editor draws others.
 local state
 local timer, pending, asked
+--- Whether the request that is being sent is ours and not the editor's.
+local is_asking = false
 
 local function is_inserting()
   return vim.api.nvim_get_mode().mode:sub(1, 1) == "i"
@@ -84,7 +86,7 @@ local function item_of(raw, bufnr, position, encoding)
 end
 
 --- Takes an answer, whoever asked. Returns whether it is to be shown.
-local function take(client, bufnr, params, result)
+local function take(client, bufnr, params, result, is_our_question)
   local items = result and (result.items or result) or {}
   local is_invoked = params.context.triggerKind == INVOKED
   -- The answer to an older question says nothing about what is drawn for a newer one.
@@ -104,7 +106,7 @@ local function take(client, bufnr, params, result)
       bufnr = bufnr,
       index = 1,
       after = line:sub(text.to_byte(line, at.character, client.offset_encoding) + 1),
-      is_ours = is_invoked or not config.is_editor_showing() or is_covered(),
+      is_ours = is_our_question or is_covered(),
       is_cycled = is_invoked and #items > 1,
       items = vim.tbl_map(function(raw)
         return item_of(raw, bufnr, at, client.offset_encoding)
@@ -134,11 +136,13 @@ local function ask(kind)
     context = { triggerKind = kind },
   }
   local question = { client = client }
+  is_asking = true
   local is_sent, id = client_of.request(client, METHOD, params, function()
     if pending == question then
       pending = nil
     end
   end, bufnr)
+  is_asking = false
   question.id = id
   pending = is_sent and question or nil
   return is_sent
@@ -176,14 +180,12 @@ function M.prepare(client)
     if vim.b[bufnr].fimble_off then
       return false
     end
+    local is_our_question = is_asking
     arguments[first + 2] = function(err, result, ...)
-      local is_shown = not err and take(client, bufnr, params, result)
+      local is_shown = not err and take(client, bufnr, params, result, is_our_question)
       return handler(err, is_shown and result or { items = {} }, ...)
     end
     return request(unpack(arguments, 1, first + 3))
-  end
-  if config.is_editor_showing() then
-    editor.enable(client)
   end
 end
 
@@ -250,6 +252,13 @@ function M.dismiss()
     })
     clear()
   end)
+end
+
+--- The server is ready: what was typed before is asked about.
+function M.refresh()
+  if not state and not is_covered() then
+    ask(AUTOMATIC)
+  end
 end
 
 --- Asks now.

@@ -5,7 +5,9 @@ local told = {}
 
 --- Whether the editor itself shows messages, and not a plugin that has taken them over.
 local function is_plain()
-  return debug.getinfo(vim.notify, "S").source:find("vim/_[%w_/]+%.lua$") ~= nil
+  local source = debug.getinfo(vim.notify, "S").source
+  -- What is built into the editor has no file, or one by a relative name.
+  return source == "?" or vim.startswith(source, "@vim/")
 end
 
 --- Makes room for a message of so many cells, until the cursor moves: the editor would ask for a key otherwise.

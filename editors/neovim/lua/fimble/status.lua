@@ -13,6 +13,9 @@ function M.ask(client)
     if M.by_client[client.id] ~= status.state then
       M.by_client[client.id] = status.state
       vim.cmd.redrawstatus({ bang = true })
+      if status.state == "ready" then
+        require("fimble.ghost").refresh()
+      end
     end
     if (status.state == "loading" or status.state == "idle") and not client.is_stopped(client) then
       vim.defer_fn(function()
