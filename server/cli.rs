@@ -29,6 +29,7 @@ pub mod loader;
 pub mod local_server;
 pub mod lsp;
 pub mod model;
+pub mod neovim_plugin;
 pub mod power;
 pub mod progress;
 pub mod record;

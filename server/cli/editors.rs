@@ -10,7 +10,7 @@ use clap::ValueEnum;
 pub enum Editor {
     /// Visual Studio Code and what is built on it.
     Vscode,
-    /// Neovim 0.12 or newer.
+    /// Neovim 0.10 or newer.
     Neovim,
     /// Helix.
     Helix,
@@ -46,22 +46,9 @@ fn quoted(text: &str) -> String {
 
 fn neovim(command: &str) -> String {
     format!(
-        r#"-- Neovim 0.12 or newer: add this to init.lua.
-vim.lsp.config("fimble", {{ cmd = {{ {command}, "lsp" }}, root_markers = {{ ".git" }} }})
-vim.lsp.enable("fimble")
-vim.lsp.inline_completion.enable()
-vim.keymap.set("i", "<Tab>", function()
-  if not vim.lsp.inline_completion.get() then return "<Tab>" end
-end, {{ expr = true, desc = "Accept the suggestion, or insert a tab" }})
-vim.api.nvim_create_user_command("FimbleWhy", function()
-  local client = vim.lsp.get_clients({{ name = "fimble" }})[1]
-  if not client then return vim.notify("fimble is not attached") end
-  client:request("workspace/executeCommand", {{ command = "fimble.why" }}, function(_, why)
-    vim.notify(why and why.text or "no request yet")
-  end)
-end, {{}})
-"#,
-        command = quoted(command)
+        "-- Neovim 0.10 or newer. `fimble setup --editor neovim` writes the plugin.\n\
+         require(\"fimble\").setup {{ cmd = {{ {}, \"lsp\" }}, keys = true }}\n",
+        quoted(command)
     )
 }
 

@@ -1,10 +1,13 @@
-//! `fimble setup`: installs ONNX Runtime. Must hold: it says what is installed and how far that was checked, and running it
+//! `fimble setup`: installs ONNX Runtime, or the plugin for an editor. Must hold: it says what is installed and how far that was checked, and running it
 //! again mends a damaged installation.
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use fimble_store::{InstalledRuntime, Origin, RuntimeStore, StoreError};
 
+use super::editors::{self, Editor};
+use super::neovim_plugin;
 use super::progress::ProgressReporter;
 
 /// Arguments of `fimble setup`.
@@ -17,6 +20,16 @@ pub struct SetupArgs {
     /// Install again, even if ONNX Runtime is installed and whole
     #[arg(long)]
     pub force: bool,
+    /// Write the plugin for an editor instead, where the editor finds it
+    #[arg(long, value_name = "EDITOR", conflicts_with_all = ["from", "force"])]
+    pub editor: Option<PluginEditor>,
+}
+
+/// Editors whose plugin is inside of the binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PluginEditor {
+    /// Neovim 0.10 or newer.
+    Neovim,
 }
 
 /// Runs the command.
@@ -24,6 +37,9 @@ pub struct SetupArgs {
 /// # Errors
 /// Nothing could be installed; the error names the cause and the remedy.
 pub fn run(args: SetupArgs) -> anyhow::Result<()> {
+    if let Some(PluginEditor::Neovim) = args.editor {
+        return install_neovim_plugin();
+    }
     let store = RuntimeStore::from_env()?;
     let mut progress = ProgressReporter::new();
     if args.from.is_none() && !args.force {
@@ -67,6 +83,16 @@ pub fn run(args: SetupArgs) -> anyhow::Result<()> {
         Ok(None) => {}
         Err(error) => outln!("Note: it will not be used: {error}."),
     }
+    Ok(())
+}
+
+fn install_neovim_plugin() -> anyhow::Result<()> {
+    let folder = neovim_plugin::folder()?;
+    neovim_plugin::install(&folder)?;
+    let command = std::env::current_exe()?;
+    outln!("The plugin is installed: {}", folder.display());
+    outln!("Add this to init.lua, if it is not there (`:help fimble` has the options):\n");
+    out!("{}", editors::configuration(Editor::Neovim, &command.to_string_lossy()));
     Ok(())
 }
 

@@ -355,6 +355,7 @@ impl Session {
     /// Counts the suggestion of a request as accepted. The client's command and the edit that it made both say so.
     pub(crate) fn accepted(&mut self, id: u64) {
         if id != self.last_accepted {
+            tracing::debug!(trace = id, "accepted");
             self.last_accepted = id;
             self.counters.n_accepted += 1;
         }

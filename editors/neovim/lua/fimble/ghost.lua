@@ -47,8 +47,12 @@ local function draw()
     state = nil
   end
   local is_hidden = not rest or is_covered()
-  if is_hidden or (state and state.is_ours) then
+  if is_hidden or state.is_ours then
     editor.hide(vim.api.nvim_get_current_buf())
+    if state then
+      -- What was taken off the screen comes back by us.
+      state.is_ours = true
+    end
   end
   if not is_hidden and state.is_ours then
     local hint = state.is_cycled and ("(%d/%d)"):format(state.index, #state.items) or nil

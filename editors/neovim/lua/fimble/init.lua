@@ -8,14 +8,23 @@ M.version = "0.1.0"
 ---@param options? table
 function M.setup(options)
   if vim.fn.has("nvim-0.10") == 0 then
-    local text = "Fimble needs Neovim 0.10 or newer. Update Neovim, or remove Fimble from your configuration."
-    vim.api.nvim_echo({ { text, "WarningMsg" } }, true, {})
+    -- Told once the editor has started: before, it would ask for a key.
+    if vim.v.vim_did_enter == 1 then
+      return M.tell_too_old()
+    end
+    vim.cmd([[autocmd VimEnter * ++once lua vim.schedule(require("fimble").tell_too_old)]])
     return
   end
   local config = require("fimble.config").set(options)
   require("fimble.ghost").start(config)
   require("fimble.keys").map(config.keys)
   require("fimble.client").start(config)
+end
+
+--- Says what to do about a Neovim that is too old.
+function M.tell_too_old()
+  local text = "Fimble needs Neovim 0.10 or newer. Update Neovim, or remove Fimble."
+  vim.api.nvim_echo({ { text, "WarningMsg" } }, true, {})
 end
 
 --- Inserts the whole suggestion.

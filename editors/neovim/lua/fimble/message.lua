@@ -10,30 +10,41 @@ local function is_plain()
   return source == "?" or vim.startswith(source, "@vim/")
 end
 
+--- Lines that messages have taken since the cursor moved last, and the height of the command line before.
+local n_lines, height = 0, nil
+
 --- Makes room for a message of so many cells, until the cursor moves: the editor would ask for a key otherwise.
 function M.make_room(width)
-  -- Pending keys are shown at the end of the last line.
-  local needed = math.ceil((width + 12) / vim.o.columns)
-  if needed <= vim.o.cmdheight or not is_plain() then
+  if not is_plain() then
     return
   end
-  local before = M.height or vim.o.cmdheight
-  M.height = before
-  vim.o.cmdheight = math.min(needed, math.floor(vim.o.lines / 2))
+  -- Pending keys are shown at the end of the last line.
+  n_lines = n_lines + math.ceil((width + 12) / vim.o.columns)
+  height = height or vim.o.cmdheight
+  vim.o.cmdheight = math.max(height, math.min(n_lines, math.floor(vim.o.lines / 2)))
   vim.api.nvim_create_autocmd({ "CursorMoved", "CursorMovedI", "InsertEnter", "CmdlineEnter" }, {
     group = vim.api.nvim_create_augroup("fimble.room", {}),
     once = true,
     callback = function()
-      vim.o.cmdheight, M.height = before, nil
       vim.api.nvim_create_augroup("fimble.room", {})
+      n_lines, vim.o.cmdheight, height = 0, height or vim.o.cmdheight, nil
     end,
   })
 end
 
---- Tells the user something.
+--- Tells the user something. What is told while the editor starts waits until it has.
 ---@param text string
 ---@param level? integer
 function M.tell(text, level)
+  if vim.v.vim_did_enter == 0 then
+    vim.api.nvim_create_autocmd("VimEnter", {
+      once = true,
+      callback = vim.schedule_wrap(function()
+        M.tell(text, level)
+      end),
+    })
+    return
+  end
   text = "Fimble: " .. text:gsub("^Fimble: ", "")
   M.make_room(vim.fn.strdisplaywidth(text))
   vim.notify(text, level or vim.log.levels.INFO)

@@ -1,0 +1,134 @@
+"""Helix in a terminal, as a user has it: configured by `fimble doctor --print-config helix` and nothing else.
+
+Must hold: Helix has no remote interface, so tests read its screen, its files on disk, and what Fimble says of itself.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import unittest
+
+import place
+from terminal import Terminal, wait_for
+
+HELIX = place.EDITORS / "bin/hx"
+
+
+class Helix:
+    """One running editor with one file. `languages` is put behind the printed configuration."""
+
+    def __init__(self, text="", name="a.py", config="", languages="", env=None, fimble=None):
+        self.folder = place.folder()
+        self.file = pathlib.Path(self.folder) / "work" / name
+        self.file.parent.mkdir()
+        (self.file.parent / ".git").mkdir()
+        self.file.write_bytes(text.encode())
+        self.env = {**place.environment(self.folder), **(env or {})}
+        settings = pathlib.Path(self.folder) / ".config/helix"
+        settings.mkdir(parents=True)
+        printed = subprocess.run([place.FIMBLE, "doctor", "--print-config", "helix"], env=self.env, text=True,
+                                 stdout=subprocess.PIPE, check=True).stdout
+        # Other language servers are not installed here; Helix would only write about that into its log.
+        if fimble:
+            printed = printed.replace(json.dumps(place.FIMBLE), json.dumps(fimble))
+        (settings / "languages.toml").write_text(printed + languages)
+        (settings / "config.toml").write_text('[editor]\nidle-timeout = 50\ncompletion-timeout = 50\n' + config)
+        self.log = pathlib.Path(self.folder) / "log"
+        # Helix writes what a server says on standard error into its log.
+        self.env["FIMBLE_LOG"] = "debug"
+        self.terminal = Terminal(self.folder, [str(HELIX), "-v", "--log", str(self.log), str(self.file)], self.env,
+                                 self.file.parent, width=140)
+        self.keys, self.type = self.terminal.keys, self.terminal.type
+        self.terminal.wait_text(name)
+
+    def screen(self):
+        """What is on the screen."""
+        return self.terminal.text()
+
+    def logged(self, text):
+        """How often the server has written a text into the log."""
+        return self.log.read_text(errors="replace").count(text) if self.log.exists() else 0
+
+    def wait_logged(self, text, at_least=1):
+        """Waits until the server has written a text so many times."""
+        wait_for(lambda: self.logged(text) >= at_least, lambda: f"{text!r} in the log:\n{self.screen()}")
+
+    def wait_ready(self):
+        """Waits until the server has loaded its model."""
+        self.wait_logged("the model is ready")
+        return self
+
+    def line(self, start):
+        """The rest of the line on the screen that begins with a text."""
+        for line in self.screen().split("\n"):
+            at = line.find(" " + start)
+            if 0 <= at < 10:
+                return line[at + 1 + len(start):].rstrip()
+        return None
+
+    def menu(self):
+        """Waits for the menu with our item, and returns its label."""
+        def label():
+            found = re.search(r"^.*?\s(\S.*?)\s+text\s*$", self.screen(), re.MULTILINE)
+            return found and found.group(1)
+
+        return wait_for(label, lambda: f"the menu:\n{self.screen()}")
+
+    def preview(self, start):
+        """Selects the next item of the menu and returns what it puts behind a text on the same line."""
+        before = self.line(start)
+        self.keys("Tab")
+        return wait_for(lambda: self.line(start) != before and self.line(start),
+                        lambda: f"the item in the text:\n{self.screen()}")
+
+    def server_process(self):
+        """Process ids of the servers of this editor."""
+        found = []
+        for folder in pathlib.Path("/proc").iterdir():
+            try:
+                if folder.name.isdigit() and self.folder in (folder / "environ").read_text(errors="replace") \
+                        and (folder / "cmdline").read_text().startswith(place.FIMBLE + "\0lsp"):
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+        return found
+
+    def kill_server(self):
+        """Kills the server as a crash would."""
+        pids = wait_for(self.server_process, "a server")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not set(pids) & set(self.server_process()), "the server to be gone")
+
+    def command(self, text):
+        """Runs a `:` command from normal mode."""
+        self.type(":" + text)
+        self.terminal.wait_text(":" + text)
+        self.keys("Enter")
+
+    def write(self):
+        """Leaves insert mode, writes the file, and returns what is on disk."""
+        before = self.file.stat().st_mtime_ns
+        self.keys("Escape")
+        wait_for(lambda: " NOR " in self.screen(), lambda: f"normal mode:\n{self.screen()}")
+        self.command("write!")
+        wait_for(lambda: self.file.stat().st_mtime_ns != before, lambda: f"the file to be written:\n{self.screen()}")
+        return self.file.read_bytes()
+
+    def close(self):
+        """Ends the editor."""
+        self.terminal.close()
+        place.remove(self.folder)
+
+
+class HelixTest(unittest.TestCase):
+    """A test with editors that end with it."""
+
+    def start(self, **arguments):
+        """Starts an editor for this test."""
+        editor = Helix(**arguments)
+        self.addCleanup(editor.close)
+        return editor
