@@ -61,27 +61,24 @@ class Helix:
         self.wait_logged("the model is ready")
         return self
 
-    def line(self, start):
-        """The rest of the line on the screen that begins with a text."""
-        for line in self.screen().split("\n"):
-            at = line.find(" " + start)
-            if 0 <= at < 10:
-                return line[at + 1 + len(start):].rstrip()
-        return None
+    def line(self, number):
+        """A line of the text as it is on the screen, without what follows it in other windows and popups."""
+        found = re.search(rf"^\s*{number}  (.*?)\s*(?:│.*)?$", self.screen(), re.MULTILINE)
+        return found.group(1) if found else ""
 
     def menu(self):
         """Waits for the menu with our item, and returns its label."""
         def label():
-            found = re.search(r"^.*?\s(\S.*?)\s+text\s*$", self.screen(), re.MULTILINE)
-            return found and found.group(1)
+            items = re.findall(r"(\S.*?)\s+text\s*$", self.screen(), re.MULTILINE)
+            return items and re.split(r"\s{2,}|│", items[0])[-1]
 
         return wait_for(label, lambda: f"the menu:\n{self.screen()}")
 
-    def preview(self, start):
-        """Selects the next item of the menu and returns what it puts behind a text on the same line."""
-        before = self.line(start)
+    def preview(self, number):
+        """Selects the next item of the menu, waits until the line has changed, and returns it as it is then."""
+        before = self.line(number)
         self.keys("Tab")
-        return wait_for(lambda: self.line(start) != before and self.line(start),
+        return wait_for(lambda: self.line(number) != before and self.line(number),
                         lambda: f"the item in the text:\n{self.screen()}")
 
     def server_process(self):
