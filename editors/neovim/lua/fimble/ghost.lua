@@ -16,6 +16,8 @@ local INVOKED, AUTOMATIC = 1, 2
 --- The last answer. `is_ours`: drawn by us, also where the editor draws others.
 local state
 local timer, pending, asked
+--- Number of the last question, the editor's and ours. The editor does not withdraw older ones.
+local n_questions = 0
 --- Whether the request that is being sent is ours and not the editor's.
 local is_asking = false
 
@@ -93,7 +95,6 @@ end
 local function take(client, bufnr, params, result, is_our_question)
   local items = result and (result.items or result) or {}
   local is_invoked = params.context.triggerKind == INVOKED
-  -- The answer to an older question says nothing about what is drawn for a newer one.
   if bufnr ~= vim.api.nvim_get_current_buf() or not is_inserting() then
     return false
   end
@@ -184,10 +185,15 @@ function M.prepare(client)
     if vim.b[bufnr].fimble_off then
       return false
     end
-    local is_our_question = is_asking
+    n_questions = n_questions + 1
+    local question, is_our_question = n_questions, is_asking
     arguments[first + 2] = function(err, result, ...)
-      local is_shown = not err and take(client, bufnr, params, result, is_our_question)
-      return handler(err, is_shown and result or { items = {} }, ...)
+      -- The answer to an older question says nothing about what is drawn; for the editor, no list means just that.
+      if err or question ~= n_questions then
+        return handler(err, nil, ...)
+      end
+      local is_shown = take(client, bufnr, params, result, is_our_question)
+      return handler(nil, is_shown and result or { items = {} }, ...)
     end
     return request(unpack(arguments, 1, first + 3))
   end
