@@ -11,11 +11,12 @@ import shutil
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "neovim")]
+sys.path[:0] = [str(HERE), str(HERE / "neovim"), str(HERE / "helix")]
 sys.dont_write_bytecode = True
 
 import place  # noqa: E402
-from driver import Neovim  # noqa: E402
+from helix_driver import Helix  # noqa: E402
+from neovim_driver import Neovim  # noqa: E402
 
 CODE = """\
 import json
@@ -33,9 +34,6 @@ def read_orders(folder):
 
 def helix():
     """Helix with its menu open and the item shown in the text."""
-    sys.modules.pop("driver")
-    sys.path.insert(0, str(HERE / "helix"))
-    from driver import Helix
     editor = Helix(text=CODE, name="shop.py")
     try:
         editor.wait_ready()

@@ -5,7 +5,7 @@ of it.
 """
 
 import place
-from driver import HelixTest
+from helix_driver import HelixTest
 from place import REPEATED, REPEATED_LINES
 from terminal import wait_for
 

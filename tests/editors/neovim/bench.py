@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 sys.dont_write_bytecode = True
 
 import place  # noqa: E402
-from driver import Neovim  # noqa: E402
+from neovim_driver import Neovim  # noqa: E402
 from terminal import wait_for  # noqa: E402
 
 N_KEYS = 50

@@ -7,7 +7,7 @@ import os
 import pathlib
 
 import place
-from driver import NeovimTest
+from neovim_driver import NeovimTest
 from place import EDITORS, REPEATED
 from terminal import wait_for
 
@@ -52,7 +52,7 @@ class Faults(NeovimTest):
         self.addCleanup(place.remove, empty)
         editor = self.start(self.program, text="", env={"FIMBLE_HOME": empty})
         self.wait_message(editor, "ONNX Runtime is not installed", "fimble setup")
-        self.assertEqual(editor.lua('return require("fimble").statusline()'), "fimble !")
+        wait_for(lambda: editor.lua('return require("fimble").statusline()') == "fimble !", "the status line")
 
     def test_an_editor_that_is_too_old(self):
         old = 'local has = vim.fn.has vim.fn.has = function(what) return what == "nvim-0.10" and 0 or has(what) end'
@@ -81,7 +81,7 @@ class Faults(NeovimTest):
     def test_a_server_of_the_users_path(self):
         env = {"PATH": os.path.dirname(place.FIMBLE) + ":" + os.environ["PATH"]}
         editor = self.start(self.program, text="", env=env, fimble="fimble").wait_ready()
-        self.assertEqual(editor.lua('return require("fimble").statusline()'), "fimble")
+        wait_for(lambda: editor.lua('return require("fimble").statusline()') == "fimble", "the status line")
 
 
 class OlderFaults(Faults):

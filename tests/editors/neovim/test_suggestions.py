@@ -7,7 +7,7 @@ import json
 import unittest
 
 import place
-from driver import NeovimTest
+from neovim_driver import NeovimTest
 from place import EDITORS, REPEATED, REPEATED_LINES
 from terminal import wait_for
 
