@@ -28,6 +28,11 @@ def read_users(folder):
         return json.load(stream)
 
 
+def read_items(folder):
+    with open(folder / "items.json") as stream:
+        return json.load(stream)
+
+
 def read_orders(folder):
 """
 
@@ -42,9 +47,9 @@ def helix():
         editor.keys("Enter")
         editor.type("    ")
         editor.menu()
-        editor.preview(11)
+        editor.preview(len(CODE.splitlines()) + 1)
         path = place.PICTURES / "helix.svg"
-        editor.terminal.picture(str(path), rows=18)
+        editor.terminal.picture(str(path), rows=22)
         return path
     finally:
         editor.close()
@@ -60,7 +65,7 @@ def neovim():
         editor.keys("G", "o")
         editor.ghost()
         path = place.PICTURES / "neovim.svg"
-        editor.terminal.picture(str(path), rows=18)
+        editor.terminal.picture(str(path), rows=22)
         return path
     finally:
         editor.close()
