@@ -28,18 +28,13 @@ def read_users(folder):
         return json.load(stream)
 
 
-def read_items(folder):
-    with open(folder / "items.json") as stream:
-        return json.load(stream)
-
-
 def read_orders(folder):
 """
 
 
 def helix():
     """Helix with its menu open and the item shown in the text."""
-    editor = Helix(text=CODE, name="shop.py")
+    editor = Helix(text=CODE, name="shop.py", settings={})
     try:
         editor.wait_ready()
         editor.keys("g", "e")
@@ -49,7 +44,7 @@ def helix():
         editor.menu()
         editor.preview(len(CODE.splitlines()) + 1)
         path = place.PICTURES / "helix.svg"
-        editor.terminal.picture(str(path), rows=22)
+        editor.terminal.picture(str(path), rows=18)
         return path
     finally:
         editor.close()
@@ -57,7 +52,7 @@ def helix():
 
 def neovim():
     """Neovim with a suggestion of several lines."""
-    editor = Neovim(place.EDITORS / "bin/nvim", text=CODE, name="shop.py", after="vim.o.termguicolors = true "
+    editor = Neovim(place.EDITORS / "bin/nvim", text=CODE, name="shop.py", settings={}, after="vim.o.termguicolors = true "
                     "vim.o.number = true vim.o.laststatus = 2 "
                     "vim.o.statusline = ' %f %m%=%{v:lua.require\"fimble\".statusline()} '")
     try:
@@ -65,7 +60,7 @@ def neovim():
         editor.keys("G", "o")
         editor.ghost()
         path = place.PICTURES / "neovim.svg"
-        editor.terminal.picture(str(path), rows=22)
+        editor.terminal.picture(str(path), rows=18)
         return path
     finally:
         editor.close()

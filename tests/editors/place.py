@@ -13,6 +13,9 @@ FIMBLE = os.environ.get("FIMBLE", str(ROOT / "target/release/fimble"))
 EDITORS = pathlib.Path(os.environ.get("FIMBLE_EDITORS", os.path.expanduser("~/.cache/fimble-editors")))
 PICTURES = ROOT / "target/editors"
 
+# What makes any model suggest, however unsure it is and however busy the machine.
+SETTINGS = {"minConfidence": 0, "budgetMs": 10000}
+
 # The last line repeats those above: any model that completes code goes on with it.
 REPEATED = """\
 first_value = compute_value(first_input, scale)

@@ -18,24 +18,22 @@ HELIX = place.EDITORS / "bin/hx"
 
 
 class Helix:
-    """One running editor with one file. `languages` is put behind the printed configuration."""
+    """One running editor with one file. `settings` are those of the server."""
 
-    def __init__(self, text="", name="a.py", config="", languages="", env=None, fimble=None):
+    def __init__(self, text="", name="a.py", config="", settings=place.SETTINGS, env=None):
         self.folder = place.folder()
         self.file = pathlib.Path(self.folder) / "work" / name
         self.file.parent.mkdir()
         (self.file.parent / ".git").mkdir()
         self.file.write_bytes(text.encode())
         self.env = {**place.environment(self.folder), **(env or {})}
-        settings = pathlib.Path(self.folder) / ".config/helix"
-        settings.mkdir(parents=True)
+        folder = pathlib.Path(self.folder) / ".config/helix"
+        folder.mkdir(parents=True)
         printed = subprocess.run([place.FIMBLE, "doctor", "--print-config", "helix"], env=self.env, text=True,
                                  stdout=subprocess.PIPE, check=True).stdout
-        # Other language servers are not installed here; Helix would only write about that into its log.
-        if fimble:
-            printed = printed.replace(json.dumps(place.FIMBLE), json.dumps(fimble))
-        (settings / "languages.toml").write_text(printed + languages)
-        (settings / "config.toml").write_text('[editor]\nidle-timeout = 50\ncompletion-timeout = 50\n' + config)
+        server = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        (folder / "languages.toml").write_text(f"{printed}\n[language-server.fimble.config]\n{server}")
+        (folder / "config.toml").write_text('[editor]\nidle-timeout = 50\ncompletion-timeout = 50\n' + config)
         self.log = pathlib.Path(self.folder) / "log"
         # Helix writes what a server says on standard error into its log.
         self.env["FIMBLE_LOG"] = "debug"
@@ -100,6 +98,12 @@ class Helix:
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not set(pids) & set(self.server_process()), "the server to be gone")
 
+    def normal(self):
+        """Goes to normal mode. A key right behind Escape would be taken for one with Alt."""
+        if " NOR " not in self.screen():
+            self.keys("Escape")
+            wait_for(lambda: " NOR " in self.screen(), lambda: f"normal mode:\n{self.screen()}")
+
     def command(self, text):
         """Runs a `:` command from normal mode."""
         self.type(":" + text)
@@ -109,8 +113,7 @@ class Helix:
     def write(self):
         """Leaves insert mode, writes the file, and returns what is on disk."""
         before = self.file.stat().st_mtime_ns
-        self.keys("Escape")
-        wait_for(lambda: " NOR " in self.screen(), lambda: f"normal mode:\n{self.screen()}")
+        self.normal()
         self.command("write!")
         wait_for(lambda: self.file.stat().st_mtime_ns != before, lambda: f"the file to be written:\n{self.screen()}")
         return self.file.read_bytes()

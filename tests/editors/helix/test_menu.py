@@ -129,7 +129,7 @@ class Menu(HelixTest):
 
     def test_a_killed_server_leaves_the_text_and_can_be_started_again(self):
         editor = self.at_line()
-        editor.keys("Escape")
+        editor.normal()
         editor.kill_server()
         self.assertEqual(editor.write(), (REPEATED + LINE + "\n").encode())
         n_ready = editor.logged("the model is ready")
@@ -143,7 +143,7 @@ class Faults(HelixTest):
     """What the user is told."""
 
     def test_a_broken_setting_is_told_and_suggestions_come(self):
-        editor = self.start(text=REPEATED, languages='\n[language-server.fimble.config]\nminConfidence = "much"\n')
+        editor = self.start(text=REPEATED, settings={"minConfidence": "much"})
         editor.terminal.wait_text("minConfidence")
         editor.wait_ready()
         editor.keys("g", "e")

@@ -59,7 +59,7 @@ def measure(program, options):
         editor.wait_ready()
         times = []
         for number in range(N_KEYS):
-            editor.keys("Escape")
+            editor.normal()
             editor.lua(f'vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split({lines}, "\\n")) return 1')
             # A place of its own each time: the answer has to come from the model.
             editor.keys("G")

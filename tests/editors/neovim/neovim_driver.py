@@ -17,10 +17,11 @@ PLUGIN = place.ROOT / "editors/neovim"
 
 
 class Neovim:
-    """One running editor. `options` is the Lua table that `setup` is called with, `before` and `after` are more Lua."""
+    """One running editor. `options` is the Lua table that `setup` is called with, `before` and `after` are more Lua,
+    `settings` those of the server."""
 
     def __init__(self, program, options="keys = true", before="", after="", text="", name="a.py", env=None,
-                 is_plugin=True, fimble=None):
+                 is_plugin=True, fimble=None, settings=place.SETTINGS):
         self.program = str(program)
         self.folder = place.folder()
         self.file = pathlib.Path(self.folder) / "work" / name
@@ -30,7 +31,9 @@ class Neovim:
         self.socket = os.path.join(self.folder, "nvim")
         self.env = {**place.environment(self.folder), **(env or {})}
         command = json.dumps(fimble or place.FIMBLE)
-        setup = f'require("fimble").setup {{ cmd = {{ {command}, "lsp" }}, {options} }}' if is_plugin else ""
+        server = ", ".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
+        setup = f'require("fimble").setup {{ cmd = {{ {command}, "lsp" }}, settings = {{ {server} }}, {options} }}'
+        setup = setup if is_plugin else ""
         config = pathlib.Path(self.folder) / "init.lua"
         config.write_text(f"vim.o.swapfile = false\nvim.o.shada = ''\nvim.o.ruler = false\n"
                           f"vim.opt.runtimepath:prepend({json.dumps(str(PLUGIN))})\n{before}\n{setup}\n{after}\n")
@@ -115,10 +118,18 @@ class Neovim:
         """Waits until the buffer is exactly this."""
         wait_for(lambda: self.text() == text, lambda: f"the buffer to be {text!r}; it is {self.text()!r}")
 
+    def normal(self, *keys):
+        """Goes to normal mode and presses keys there. A key right behind Escape would be taken for one with Alt."""
+        if self.lua("return vim.api.nvim_get_mode().mode") != "n":
+            self.keys("Escape")
+            wait_for(lambda: self.lua("return vim.api.nvim_get_mode().mode") == "n",
+                     lambda: f"normal mode:\n{self.terminal.text()}")
+        if keys:
+            self.keys(*keys)
+
     def write(self):
         """Leaves insert mode, writes the file, and returns what is on disk."""
-        self.keys("Escape")
-        wait_for(lambda: self.lua("return vim.api.nvim_get_mode().mode") == "n", "normal mode")
+        self.normal()
         before = self.lua("return vim.fn.getftime(vim.api.nvim_buf_get_name(0))")
         self.lua('vim.cmd("silent write!") return 1')
         wait_for(lambda: self.lua("return vim.bo.modified") is False, f"the file to be written ({before})")

@@ -26,13 +26,13 @@ class Commands(NeovimTest):
 
     def run_command(self, editor, command):
         """Runs a `:` command as a user types it."""
-        editor.keys("Escape")
+        editor.normal()
         editor.type(":" + command)
         editor.keys("Enter")
 
     def type_line(self, editor):
         """Goes to where something is suggested."""
-        editor.keys("Escape", "G")
+        editor.normal("G")
         editor.type("o" + LINE)
 
     def test_status_and_why(self):

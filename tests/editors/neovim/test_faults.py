@@ -73,7 +73,7 @@ class Faults(NeovimTest):
             editor.wait_ready()
         editor.kill_server()
         self.wait_message(editor, "4 times in a row", ":Fimble restart")
-        editor.keys("Escape")
+        editor.normal()
         editor.type(":Fimble restart")
         editor.keys("Enter")
         editor.wait_ready()

@@ -87,7 +87,7 @@ class Suggestions:
         editor.type("\x16u2205")
         wait_for(lambda: "∅" in editor.text(), "the character")
         wait_for(lambda: not (editor.drawn() or "").endswith(ghost[-4:]) or editor.shown(), "the old one to go")
-        editor.keys("Escape")
+        editor.normal()
         editor.wait_no_ghost()
 
     def test_dismissing_keeps_it_away(self):
@@ -96,7 +96,7 @@ class Suggestions:
         editor.wait_no_ghost()
         wait_for(lambda: editor.status()["dismissed"] == 1, "the server to know")
         n_requests = editor.status()["requests"]
-        editor.keys("Escape", "A")
+        editor.normal("A")
         wait_for(lambda: editor.status()["requests"] > n_requests, "another request")
         why = editor.command("fimble.why")
         self.assertEqual(why["trace"]["decision"].get("reason"), "dismissed", why)
@@ -127,7 +127,7 @@ class Suggestions:
 
     def test_two_windows(self):
         editor, ghost = self.at_line()
-        editor.keys("Escape")
+        editor.normal()
         editor.wait_no_ghost()
         editor.lua('vim.cmd("vsplit | wincmd l | edit b.py") return 1')
         lines = json.dumps(REPEATED)
@@ -137,7 +137,7 @@ class Suggestions:
         in_b = editor.ghost()
         editor.keys("Tab")
         editor.wait_buffer(REPEATED + LINE + in_b + "\n")
-        editor.keys("Escape")
+        editor.normal()
         # The first file, in two windows at once: the suggestion belongs to the cursor that types.
         editor.lua('vim.cmd("edit " .. vim.fn.bufname(1)) return 1')
         editor.keys("G", "A")
@@ -152,15 +152,13 @@ class Suggestions:
         editor.kill_server()
         editor.wait_ready()
         self.assertEqual(editor.text(), text)
-        # The message of the editor may wait for a key.
-        editor.keys("Escape", "Escape")
-        editor.keys("A")
+        editor.normal("A")
         self.assertEqual(editor.ghost(), ghost)
         editor.keys("Tab")
         self.assertEqual(editor.write(), (REPEATED + LINE + ghost + "\n").encode())
 
     def test_a_broken_setting_is_told_and_suggestions_come(self):
-        editor, _ = self.at_line(options=self.options + ', settings = { minConfidence = "much" }')
+        editor, _ = self.at_line(settings={"minConfidence": "much"})
         wait_for(lambda: "minConfidence" in (editor.lua('return vim.fn.execute("messages")') or ""), "the message")
 
     def test_a_menu_hides_it_and_closing_brings_it_back(self):
@@ -187,7 +185,7 @@ class Suggestions:
         editor, ghost = self.at_line()
         editor.keys("Tab")
         editor.wait_buffer(REPEATED + LINE + ghost + "\n")
-        editor.keys("Escape", "u")
+        editor.normal("u")
         editor.wait_buffer(REPEATED + LINE + "\n")
         editor.keys("u")
         editor.wait_buffer(REPEATED)
