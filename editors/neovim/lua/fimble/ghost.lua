@@ -92,7 +92,7 @@ local function item_of(raw, bufnr, position, encoding)
 end
 
 --- Takes an answer, whoever asked. Returns whether it is to be shown.
-local function take(client, bufnr, params, result, is_our_question)
+local function take(client, bufnr, params, result, is_our_question, before)
   local items = result and (result.items or result) or {}
   local is_invoked = params.context.triggerKind == INVOKED
   if bufnr ~= vim.api.nvim_get_current_buf() or not is_inserting() then
@@ -103,9 +103,10 @@ local function take(client, bufnr, params, result, is_our_question)
     raw.insertText = raw.insertText:gsub("\r\n", "\n")
   end
   state = nil
-  if items[1] then
-    local at = params.position
-    local line = text.line(bufnr, at.line)
+  local at = params.position
+  local line = text.line(bufnr, at.line)
+  -- Where the text before the place has changed, the answer is about a text that is gone.
+  if items[1] and vim.startswith(line, before) then
     state = {
       client = client,
       bufnr = bufnr,
@@ -187,12 +188,14 @@ function M.prepare(client)
     end
     n_questions = n_questions + 1
     local question, is_our_question = n_questions, is_asking
+    local line = text.line(bufnr, params.position.line)
+    local before = line:sub(1, text.to_byte(line, params.position.character, client.offset_encoding))
     arguments[first + 2] = function(err, result, ...)
       -- The answer to an older question says nothing about what is drawn; for the editor, no list means just that.
       if err or question ~= n_questions then
         return handler(err, nil, ...)
       end
-      local is_shown = take(client, bufnr, params, result, is_our_question)
+      local is_shown = take(client, bufnr, params, result, is_our_question, before)
       return handler(nil, is_shown and result or { items = {} }, ...)
     end
     return request(unpack(arguments, 1, first + 3))
