@@ -112,10 +112,10 @@ class Helix:
 
     def write(self):
         """Leaves insert mode, writes the file, and returns what is on disk."""
-        before = self.file.stat().st_mtime_ns
         self.normal()
         self.command("write!")
-        wait_for(lambda: self.file.stat().st_mtime_ns != before, lambda: f"the file to be written:\n{self.screen()}")
+        # Helix puts a new file in the place of the old one, and says when it has.
+        self.terminal.wait_text("' written")
         return self.file.read_bytes()
 
     def close(self):

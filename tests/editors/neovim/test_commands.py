@@ -140,7 +140,6 @@ class Commands(NeovimTest):
         editor = self.open(before='vim.keymap.set("i", "<Tab>", function() return "T" end, { expr = true })', text="")
         editor.type("ia")
         editor.wait_buffer("a\n")
-        wait_for(lambda: editor.shown() is None, "nothing shown")
         editor.lua('require("fimble.ghost").accept = function() return false end return 1')
         editor.keys("Tab")
         editor.wait_buffer("aT\n")

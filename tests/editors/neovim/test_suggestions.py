@@ -196,7 +196,6 @@ class Suggestions:
         editor = self.start(self.program, options=self.options, text="")
         editor.type("ia")
         editor.wait_buffer("a\n")
-        wait_for(lambda: editor.shown() is None, "nothing shown")
         editor.lua('require("fimble.ghost").accept = function() return false end return 1')
         editor.keys("Tab")
         wait_for(lambda: editor.text() != "a\n" and editor.text().strip() == "a", lambda: f"a tab: {editor.text()!r}")
