@@ -2,6 +2,7 @@
 //! through the real server with the model in use; a bar that is missed is printed like one that is met.
 
 mod bandwidth;
+mod eval;
 mod figures;
 mod memory;
 mod model;
@@ -36,6 +37,8 @@ enum BenchCommand {
     Replay(replay::ReplayArgs),
     /// Speed and memory of a model, without the server around it
     Model(model::ModelBenchArgs),
+    /// How often the model writes what really stands there, at random places of your own code
+    Eval(eval::EvalArgs),
 }
 
 /// Arguments of `fimble bench figures`.
@@ -90,6 +93,7 @@ pub fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
         Some(BenchCommand::Figures(args)) => run_figures(&args),
         Some(BenchCommand::Replay(args)) => replay::run(&args),
         Some(BenchCommand::Model(args)) => model::run(&args),
+        Some(BenchCommand::Eval(args)) => eval::run(&args),
     }
 }
 

@@ -108,12 +108,17 @@ pub fn initialize_runtime() -> Result<fimble_engine::runtime::RuntimeInfo, LoadE
 /// # Errors
 /// There is no such model, or it cannot be loaded.
 pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, LoadError> {
+    let defaults = EngineOptions::default();
     let options = EngineOptions {
         provider: settings.provider,
         threads: settings.threads,
         speculation: if settings.without_guesses { Speculation::Never } else { Speculation::Auto },
         kv_bytes: settings.kv_megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20)),
-        ..EngineOptions::default()
+        project_cache: settings.project_cache,
+        project_cache_bytes: settings
+            .project_cache_megabytes
+            .map_or(defaults.project_cache_bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
+        ..defaults
     };
     Engine::load(source(name)?, options)
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateRequest, Generation, LoadError, Message, Model,
-    ModelError, ModelInfo, Observer, Speeds,
+    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateRequest, Generation, Layer, LoadError, Message,
+    Model, ModelError, ModelInfo, Observer, Speeds,
 };
 
 use crate::guard::Guard;
@@ -280,6 +280,27 @@ impl Model for Handed {
         self.model.count_tokens(text)
     }
 
+    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        self.model.remember(source, layer, text);
+    }
+
+    fn forget(&self, source: &str) {
+        self.model.forget(source);
+    }
+
+    fn varies(&self) -> bool {
+        self.model.varies()
+    }
+
+    fn write_lines(
+        &self,
+        request: GenerateRequest,
+        n_lines: usize,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Generation>, ModelError> {
+        self.noted(self.model.write_lines(request, n_lines, cancel))
+    }
+
     fn generate(
         &self,
         request: GenerateRequest,
@@ -321,6 +342,22 @@ impl Model for Chain {
 
     fn speeds(&self) -> Speeds {
         self.usable(&[]).first().map_or_else(Speeds::default, |(_, model)| model.speeds())
+    }
+
+    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        for model in self.members.iter().filter_map(Member::ready) {
+            model.remember(Arc::clone(&source), layer, Arc::clone(&text));
+        }
+    }
+
+    fn forget(&self, source: &str) {
+        for model in self.members.iter().filter_map(Member::ready) {
+            model.forget(source);
+        }
+    }
+
+    fn varies(&self) -> bool {
+        self.usable(&[]).first().is_some_and(|(_, model)| model.varies())
     }
 
     fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {

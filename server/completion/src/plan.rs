@@ -4,7 +4,7 @@
 use std::ops::{ControlFlow, Range};
 
 use fimble_model::fim::{FimParts, Snippet};
-use fimble_model::{GenerateOptions, ModelInfo, Observer, Piece, Prompt, Sampling};
+use fimble_model::{GenerateOptions, ModelInfo, Observer, Piece, ProjectPlace, Prompt, Sampling};
 
 use crate::brackets::is_only_auto_closed;
 use crate::budget::MOST_PROMPT_TOKENS;
@@ -163,6 +163,7 @@ pub fn plan(
             template.stop_strings().iter().map(|text| (*text).to_owned()).collect()
         }),
         least_confidence: settings.min_confidence,
+        project: Some(project_place(input, &cursor)),
     };
     let limits = StopLimits {
         multi_line: mode == Mode::MultiLine,
@@ -172,6 +173,17 @@ pub fn plan(
         language: input.language,
     };
     Ok(Plan { prompt, options, context, cursor, surroundings, limits })
+}
+
+/// The cursor as the memory of the project needs it: a few lines are more than any match is long.
+fn project_place(input: &CursorInput<'_>, cursor: &Cursor) -> ProjectPlace {
+    const LINES: usize = 3;
+    const MOST_BYTES: usize = 600;
+    let start = input.text.line_start(cursor.line.saturating_sub(LINES));
+    let start = input.text.floor_char_boundary(start.max(cursor.line_start.saturating_sub(MOST_BYTES)));
+    let mut before = input.text.slice(start..cursor.line_start).into_owned();
+    before.push_str(&cursor.typed);
+    ProjectPlace { source: input.path.into(), line: cursor.line, before }
 }
 
 /// How many tokens a prompt may have.

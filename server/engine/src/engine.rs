@@ -1,22 +1,25 @@
 //! A loaded model. Must hold: loading either gives a model that has been run once, or one error that names the file at
 //! fault; callers on any thread wait their turn and never see the session.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
-    CancelToken, Chat, GenerateOptions, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo,
-    Observer, Priority, Provider, Speeds, TokenId,
+    CancelToken, Chat, GenerateOptions, GenerateRequest, Generation, Layer, LoadError, Model, ModelError,
+    ModelInfo, Observer, Priority, ProjectCacheUse, Provider, Speeds, TokenId,
 };
 
 use crate::blueprint::Blueprint;
+use crate::branches;
 use crate::chat_template::ChatTemplate;
 use crate::evaluator::{Evaluator, Limits};
 use crate::files::ModelSource;
 use crate::generate::{self, Task};
 use crate::layout::{ModelConfig, choose_onnx_file, data_files};
 use crate::panics::contain;
+use crate::project_cache::{self, Indexing, ProjectCache};
 use crate::providers::{self, Chosen, System};
 use crate::session::essence;
 use crate::speculate::Speculation;
@@ -50,6 +53,10 @@ pub struct EngineOptions {
     /// Whether to guess tokens that were read before and verify several in one pass. Affects time only, up to the
     /// rounding of the model's numbers.
     pub speculation: Speculation,
+    /// Whether the project around the cursor is mixed into what the model finds likely.
+    pub project_cache: ProjectCacheUse,
+    /// Most memory for that, in bytes.
+    pub project_cache_bytes: usize,
 }
 
 impl Default for EngineOptions {
@@ -63,6 +70,8 @@ impl Default for EngineOptions {
             prefill_chunk: 64,
             onnx_file: None,
             speculation: Speculation::default(),
+            project_cache: ProjectCacheUse::default(),
+            project_cache_bytes: 32 << 20,
         }
     }
 }
@@ -79,6 +88,8 @@ pub struct Engine {
     pub(crate) chat: Result<ChatTemplate, String>,
     speed: Mutex<SpeedMeter>,
     most_per_chunk: usize,
+    /// None where it is off.
+    project: Option<Arc<Mutex<ProjectCache>>>,
     worker: Worker,
 }
 
@@ -168,6 +179,8 @@ impl Engine {
         })?;
         let tokenizer = Arc::new(tokenizer);
         let (speed, most_per_chunk) = (Mutex::default(), options.prefill_chunk);
+        let project = project_cache::is_wanted(options.project_cache, weight_bytes)
+            .then(|| Arc::new(Mutex::new(ProjectCache::new(options.project_cache_bytes))));
         Ok(Self {
             info,
             fallen,
@@ -177,6 +190,7 @@ impl Engine {
             chat,
             speed,
             most_per_chunk,
+            project,
             worker,
         })
     }
@@ -225,6 +239,7 @@ impl Engine {
         let end_tokens = Arc::clone(&self.end_tokens);
         let cancel = cancel.clone();
         let chunk = self.speed().chunk(priority, self.most_per_chunk);
+        let project = self.project.clone();
         let generation = self.worker.run(priority, move |evaluator, turn| {
             let queue = queued.elapsed();
             let stopped = || cancel.is_cancelled() || turn.is_due();
@@ -233,6 +248,7 @@ impl Engine {
                 prompt,
                 options: &options,
                 end_tokens: &end_tokens,
+                project: project.as_deref(),
                 observer,
                 stopped: &stopped,
                 let_pass: &let_pass,
@@ -248,6 +264,18 @@ impl Engine {
             self.speed().note(&generation.usage);
         }
         Ok(generation)
+    }
+
+    /// Waits until everything that was remembered has taken effect. For tests and benchmarks.
+    pub fn settle(&self) {
+        self.worker.settle();
+    }
+
+    /// Memory that the project takes in bytes, about.
+    pub fn project_bytes(&self) -> usize {
+        let project =
+            self.project.as_ref().map(|project| project.lock().unwrap_or_else(PoisonError::into_inner));
+        project.map_or(0, |project| project.n_bytes())
     }
 
     /// Interactive requests that wait for their turn.
@@ -341,6 +369,52 @@ impl Model for Engine {
     fn count_tokens(&self, text: &str) -> usize {
         // A failing tokenizer is reported by the generation that follows; until then every byte counts.
         self.tokenizer.encode(text).map_or(text.len(), |tokens| tokens.len())
+    }
+
+    fn varies(&self) -> bool {
+        true
+    }
+
+    fn write_lines(
+        &self,
+        request: GenerateRequest,
+        n_lines: usize,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Generation>, ModelError> {
+        let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
+        let (tokenizer, end_tokens) = (Arc::clone(&self.tokenizer), Arc::clone(&self.end_tokens));
+        let (project, cancel) = (self.project.clone(), cancel.clone());
+        let chunk = self.speed().chunk(request.priority, self.most_per_chunk);
+        let options = request.options;
+        self.worker.run(request.priority, move |evaluator, turn| {
+            let task = Task {
+                prompt,
+                options: &options,
+                end_tokens: &end_tokens,
+                project: project.as_deref(),
+                observer: Box::new(|_| ControlFlow::Continue(())),
+                stopped: &|| cancel.is_cancelled() || turn.is_due(),
+                // It is short, and others wait for it to end.
+                let_pass: &|_| false,
+                chunk,
+            };
+            branches::write_lines(evaluator, &tokenizer, &task, n_lines)
+        })
+    }
+
+    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        let Some(project) = &self.project else { return };
+        let mut indexing = Indexing::new(project, &self.tokenizer, source, layer, text);
+        self.worker.run_in_steps(move || indexing.step());
+    }
+
+    fn forget(&self, source: &str) {
+        let Some(project) = &self.project else { return };
+        let (project, source) = (Arc::clone(project), source.to_owned());
+        self.worker.run_in_steps(move || {
+            project.lock().unwrap_or_else(PoisonError::into_inner).forget(&source);
+            false
+        });
     }
 
     fn generate(

@@ -1,8 +1,10 @@
 //! One generation, on the engine's thread. Must hold: cancellation is asked between chunks of the prompt and between
 //! tokens; whatever ended it, the text consists of whole characters, holds no part of a stop string, and is what the
-//! observer saw; log-probabilities are those of the model's own distribution.
+//! observer saw; log-probabilities are those of the model's own
+//! distribution with the project mixed in.
 
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use fimble_model::{
@@ -13,6 +15,7 @@ use crate::evaluator::{Evaluator, Wanted};
 use crate::heal::Healer;
 use crate::hope::Hope;
 use crate::passes::Passes;
+use crate::project_cache::{Lookup, ProjectCache};
 use crate::sampler::{Allowed, Sampler, log_probability};
 use crate::text_stream::TextStream;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
@@ -23,6 +26,8 @@ pub(crate) struct Task<'a> {
     pub(crate) options: &'a GenerateOptions,
     /// Tokens that end every generation of this model.
     pub(crate) end_tokens: &'a [TokenId],
+    /// What the model remembers of the project.
+    pub(crate) project: Option<&'a Mutex<ProjectCache>>,
     pub(crate) observer: Observer,
     /// Asked between chunks and tokens.
     pub(crate) stopped: &'a dyn Fn() -> bool,
@@ -58,11 +63,13 @@ pub(crate) fn generate(
     let sampler = Sampler::new(&task.options.sampling);
     let may_guess = task.options.max_new_tokens > 1 && sampler.is_greedy();
     let passes = Passes::new(evaluator, slot, &task.prompt.tokens, may_guess);
+    let lookup = Lookup::of(&task, tokenizer);
     let mut decoding = Decoding {
         evaluator,
         tokenizer,
         slot,
         passes,
+        lookup,
         sampler,
         stream,
         tokens: Vec::new(),
@@ -81,7 +88,7 @@ pub(crate) fn generate(
     Ok(Generation { text, tokens, stop, usage })
 }
 
-enum Prefilled {
+pub(crate) enum Prefilled {
     /// The slot holds the prompt, and the evaluator its last logits.
     Done(usize),
     Stopped,
@@ -89,7 +96,7 @@ enum Prefilled {
 
 /// Evaluates what is not in the cache yet. Other work that passes meanwhile may have taken the slot, or emptied it: then
 /// what it held is read again.
-fn prefill(
+pub(crate) fn prefill(
     evaluator: &mut Evaluator,
     prompt: &[TokenId],
     task: &Task<'_>,
@@ -141,6 +148,7 @@ struct Decoding<'a> {
     tokenizer: &'a TextTokenizer,
     slot: usize,
     passes: Passes,
+    lookup: Option<Lookup<'a>>,
     sampler: Sampler,
     stream: TextStream,
     tokens: Vec<GeneratedToken>,
@@ -165,6 +173,8 @@ impl Decoding<'_> {
             let forced = healer.allowed(vocabulary);
             let allowed = forced.as_deref().map_or(Allowed::Marked(vocabulary.known()), Allowed::Only);
             let logits = self.passes.logits(self.evaluator);
+            let mixed = self.lookup.as_mut().and_then(|lookup| lookup.mix(vocabulary, logits, allowed));
+            let logits = mixed.unwrap_or(logits);
             let Some(id) = self.sampler.choose(logits, allowed) else {
                 self.evaluator.clear(self.slot);
                 return Err(ModelError::Engine("the model computed no usable number".to_owned()));
@@ -175,6 +185,9 @@ impl Decoding<'_> {
             }
             // A forced token had less to choose from: what counts is its share among what was allowed.
             let logprob = log_probability(logits, forced.as_deref(), id);
+            if let Some(lookup) = &mut self.lookup {
+                lookup.push(id, vocabulary);
+            }
             let bytes = vocabulary.bytes(id);
             let only_forced = healer.advance(bytes);
             let stop = self.stream.push(bytes);
@@ -244,7 +257,7 @@ impl Decoding<'_> {
 }
 
 /// Whether a token ends the generation.
-fn ends(task: &Task<'_>, id: TokenId) -> bool {
+pub(crate) fn ends(task: &Task<'_>, id: TokenId) -> bool {
     task.end_tokens.contains(&id) || task.options.stop_tokens.contains(&id)
 }
 

@@ -6,6 +6,7 @@
 //! wrong in a foreign library gets past this crate as a panic; no prompt and no text is ever logged.
 
 mod blueprint;
+mod branches;
 mod chat;
 mod chat_template;
 mod device;
@@ -22,6 +23,7 @@ mod layout;
 pub mod onnx_edit;
 mod panics;
 mod passes;
+mod project_cache;
 mod providers;
 pub mod runtime;
 mod sampler;

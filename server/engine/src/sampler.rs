@@ -12,6 +12,16 @@ pub(crate) enum Allowed<'a> {
     Only(&'a [TokenId]),
 }
 
+impl Allowed<'_> {
+    /// Whether a token may be chosen.
+    pub(crate) fn contains(&self, id: TokenId) -> bool {
+        match self {
+            Self::Marked(marks) => marks.get(id as usize).copied().unwrap_or(false),
+            Self::Only(ids) => ids.binary_search(&id).is_ok(),
+        }
+    }
+}
+
 /// Chooses tokens for one generation.
 pub(crate) struct Sampler {
     sampling: Sampling,
@@ -71,7 +81,7 @@ pub(crate) fn log_probability(logits: &[f32], only: Option<&[TokenId]>, id: Toke
 }
 
 /// Logarithm of the sum of exponentials, over the finite ones.
-fn log_sum_exp(logits: impl Iterator<Item = f32> + Clone) -> f32 {
+pub(crate) fn log_sum_exp(logits: impl Iterator<Item = f32> + Clone) -> f32 {
     let finite = logits.filter(|logit| logit.is_finite());
     let largest = finite.clone().fold(f32::NEG_INFINITY, f32::max);
     largest + finite.map(|logit| (logit - largest).exp()).sum::<f32>().ln()

@@ -71,6 +71,14 @@ impl TokenBytes {
         }
     }
 
+    /// The token that stands for exactly these bytes.
+    pub(crate) fn id_of(&self, bytes: &[u8]) -> Option<TokenId> {
+        let sorted = self.sorted();
+        sorted
+            .get(self.range(sorted, |other| other < bytes, |other| other == bytes))
+            .and_then(|ids| ids.first().copied())
+    }
+
     /// Tokens that can begin a text which must begin with `wanted`: their bytes begin with it, or it begins with theirs.
     /// Ascending by id.
     pub(crate) fn able_to_begin(&self, wanted: &[u8]) -> Vec<TokenId> {

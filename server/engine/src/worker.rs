@@ -1,6 +1,6 @@
 //! The one thread that owns the session. Must hold: work runs in order of priority, then of arrival; within a chunk or a
-//! token when other work arrives, idle work ends, and background work lets it pass and goes on; a panic fails the work it
-//! happened in and nothing else.
+//! token when other work arrives, idle work ends, and background work lets it pass and goes on; steps are done one at a time
+//! when there is nothing else; a panic fails the work it happened in and nothing else.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,6 +13,8 @@ use crate::evaluator::Evaluator;
 use crate::panics::contain;
 
 type Work = Box<dyn FnOnce(&mut Evaluator) + Send>;
+/// Does a little each time, and says whether there is more.
+type Steps = Box<dyn FnMut() -> bool + Send>;
 
 const BY_URGENCY: [Priority; 3] = [Priority::Interactive, Priority::Background, Priority::Idle];
 
@@ -21,6 +23,9 @@ struct Queues {
     interactive: VecDeque<Work>,
     background: VecDeque<Work>,
     idle: VecDeque<Work>,
+    steps: VecDeque<Steps>,
+    /// A step is being done.
+    in_step: bool,
     closed: bool,
 }
 
@@ -38,6 +43,8 @@ impl Queues {
 struct Shared {
     queues: Mutex<Queues>,
     arrived: Condvar,
+    /// No steps are left.
+    settled: Condvar,
     /// Interactive work that has not begun.
     n_waiting: AtomicUsize,
     /// Idle work that has not begun.
@@ -153,6 +160,22 @@ impl Worker {
         self.shared.arrived.notify_one();
         receiver.recv().unwrap_or_else(|_| Err(ModelError::Engine("the engine has ended".to_owned())))
     }
+
+    /// Does work in steps, each of about a millisecond, whenever there is nothing else to do. Returns at once.
+    pub(crate) fn run_in_steps(&self, steps: impl FnMut() -> bool + Send + 'static) {
+        let mut queues = self.shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.steps.push_back(Box::new(steps));
+        drop(queues);
+        self.shared.arrived.notify_one();
+    }
+
+    /// Waits until all steps are done.
+    pub(crate) fn settle(&self) {
+        let mut queues = self.shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        while !queues.closed && (queues.in_step || !queues.steps.is_empty()) {
+            queues = self.shared.settled.wait(queues).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 impl Drop for Worker {
@@ -160,6 +183,7 @@ impl Drop for Worker {
         self.shared.closed.store(true, Ordering::Relaxed);
         self.shared.queues.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
         self.shared.arrived.notify_all();
+        self.shared.settled.notify_all();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread was reported to whoever waited for it.
             let _ = thread.join();
@@ -168,20 +192,43 @@ impl Drop for Worker {
 }
 
 fn serve(shared: &Shared, mut evaluator: Evaluator) {
-    while let Some(work) = next(shared) {
-        work(&mut evaluator);
+    while let Some(next) = next(shared) {
+        match next {
+            Next::Work(work) => work(&mut evaluator),
+            Next::Step(mut steps) => {
+                // What panics is not gone on with.
+                let has_more = contain(&mut steps).unwrap_or(false);
+                let mut queues = shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
+                queues.in_step = false;
+                if has_more {
+                    queues.steps.push_front(steps);
+                } else if queues.steps.is_empty() {
+                    shared.settled.notify_all();
+                }
+            }
+        }
     }
 }
 
+/// What the thread does next.
+enum Next {
+    Work(Work),
+    Step(Steps),
+}
+
 /// Waits for work; none once the worker is dropped.
-fn next(shared: &Shared) -> Option<Work> {
+fn next(shared: &Shared) -> Option<Next> {
     let mut queues = shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         if queues.closed {
             return None;
         }
         if let Some(work) = shared.take(&mut queues, &BY_URGENCY) {
-            return Some(work);
+            return Some(Next::Work(work));
+        }
+        if let Some(steps) = queues.steps.pop_front() {
+            queues.in_step = true;
+            return Some(Next::Step(steps));
         }
         queues = shared.arrived.wait(queues).unwrap_or_else(PoisonError::into_inner);
     }

@@ -7,6 +7,7 @@ mod chat;
 mod faults;
 mod healing;
 mod onnx_edit;
+mod project;
 mod scheduling;
 mod speculation;
 mod support;

@@ -20,6 +20,8 @@ use crate::trace::{RequestTrace, TraceMethod, micros};
 /// What a method's answer is made from.
 pub(crate) struct Shown<'a> {
     pub(crate) suggestion: &'a Suggestion,
+    /// Others that may be chosen instead.
+    pub(crate) others: &'a [Suggestion],
     pub(crate) text: &'a Text,
     pub(crate) offset: usize,
     pub(crate) encoding: PositionEncoding,
@@ -30,9 +32,14 @@ pub(crate) struct Shown<'a> {
 impl Shown<'_> {
     /// What is replaced. The protocol wants it on one line.
     pub(crate) fn replaced(&self) -> Range<usize> {
+        self.replaced_by(self.suggestion)
+    }
+
+    /// The same for one of the others.
+    pub(crate) fn replaced_by(&self, suggestion: &Suggestion) -> Range<usize> {
         let line_end = self.text.line_end(self.text.line_of(self.offset));
-        let start = self.suggestion.replace.start.min(self.offset);
-        start..self.suggestion.replace.end.min(line_end).max(start)
+        let start = suggestion.replace.start.min(self.offset);
+        start..suggestion.replace.end.min(line_end).max(start)
     }
 }
 
@@ -47,10 +54,22 @@ pub(crate) struct Arrived {
 /// A suggestion.
 pub(crate) fn shown(
     session: &mut Session,
+    arrived: Arrived,
+    place: &Place,
+    text: &Text,
+    suggestion: &Suggestion,
+) {
+    shown_among(session, arrived, place, text, suggestion, &[]);
+}
+
+/// A suggestion, and others that may be chosen instead.
+pub(crate) fn shown_among(
+    session: &mut Session,
     mut arrived: Arrived,
     place: &Place,
     text: &Text,
     suggestion: &Suggestion,
+    others: &[Suggestion],
 ) {
     session.counters.n_shown += 1;
     arrived.trace.times.total = micros(arrived.received.elapsed());
@@ -58,6 +77,7 @@ pub(crate) fn shown(
         session.documents.by_id(place.document).map_or("", |document| document.language_id.as_str());
     let view = Shown {
         suggestion,
+        others,
         text,
         offset: place.offset,
         encoding: session.client.encoding,

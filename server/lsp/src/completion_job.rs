@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use fimble_completion::{
-    CursorInput, Mode, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish, gate, plan,
+    CompletionSettings, CursorInput, Mode, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish,
+    gate, plan,
 };
 use fimble_document::Text;
 use fimble_model::fim::Snippet;
@@ -21,13 +22,16 @@ use crate::event::{Event, EventSender};
 use crate::panics::contain;
 use crate::parse_job::{ParseInput, parse_for_request, parse_unseen};
 use crate::settings::Settings;
-use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCounts, micros};
+use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCounts, TraceMethod, micros};
 
 /// The check of a suggestion against the syntax may take this long; then the suggestion is shown unchecked.
 const CHECK_BUDGET: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Models that one request is tried with at most, where several are named.
 const MAX_MEMBERS: usize = 4;
+
+/// Ways to write a line that somebody who asks by hand may choose from.
+const MOST_LINES: usize = 3;
 
 /// A document as it was when it was asked about. Cloning it copies no text.
 #[derive(Clone)]
@@ -94,6 +98,8 @@ pub(crate) struct JobOutcome {
     pub(crate) settings_key: u64,
     pub(crate) trace: RequestTrace,
     pub(crate) result: Result<Suggestion, NoSuggestion>,
+    /// Other ways to write the line, for somebody who asked by hand.
+    pub(crate) others: Vec<Suggestion>,
 }
 
 /// Runs a job and reports to the loop.
@@ -129,8 +135,13 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
             &mut trace,
         )
     });
-    let result = computed.unwrap_or(Err(NoSuggestion::Internal));
-    let outcome = JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result };
+    let computed = computed.unwrap_or(Err(NoSuggestion::Internal));
+    let mut others = Vec::new();
+    let result = computed.and_then(|mut suggestions| {
+        others = suggestions.split_off(suggestions.len().min(1));
+        suggestions.pop().ok_or(NoSuggestion::Internal)
+    });
+    let outcome = JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result, others };
     events.send(Event::Computed(Box::new(outcome)));
 }
 
@@ -187,7 +198,7 @@ fn update_tree(
     }
 }
 
-/// Asks the model. Where it is a choice among several, a member that cannot be asked is followed by the next, with a prompt
+/// Asks the model. The first suggestion is shown, the others may be chosen instead. Where it is a choice among several, a member that cannot be asked is followed by the next, with a prompt
 /// of its own.
 fn compute_with_members(
     input: &CursorInput<'_>,
@@ -197,7 +208,7 @@ fn compute_with_members(
     cancel: &CancelToken,
     so_far: &Arc<Mutex<String>>,
     trace: &mut RequestTrace,
-) -> Result<Suggestion, NoSuggestion> {
+) -> Result<Vec<Suggestion>, NoSuggestion> {
     let mut sources = vec![input.path.to_owned()];
     let mut outcome = None;
     for _ in 0..MAX_MEMBERS {
@@ -229,7 +240,7 @@ fn compute(
     so_far: &Arc<Mutex<String>>,
     sources: &mut Vec<String>,
     trace: &mut RequestTrace,
-) -> Result<Suggestion, NoSuggestion> {
+) -> Result<Vec<Suggestion>, NoSuggestion> {
     if cancel.is_cancelled() {
         return Err(cancelled());
     }
@@ -286,6 +297,10 @@ fn compute(
             Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
         },
     };
+    let asked_by_hand = purpose == Purpose::Answer
+        && input.trigger == Trigger::Invoked
+        && trace.method == TraceMethod::InlineCompletion;
+    let again = (asked_by_hand && model.varies()).then(|| request.clone());
     let generation =
         model.generate(request, cancel, watched(plan.observer(), so_far)).map_err(NoSuggestion::Model)?;
     note_generation(&generation, trace);
@@ -305,7 +320,21 @@ fn compute(
         .collect();
     let suggestion = finished.result.map_err(NoSuggestion::Refused)?;
     trace.confidence = Some(suggestion.confidence);
-    Ok(suggestion)
+    let mut suggestions = vec![suggestion];
+    if let Some(request) = again {
+        // Who asks by hand wants to choose: an unlikely line may be the right one.
+        let settings = CompletionSettings { min_confidence: 0.0, ..settings.completion.clone() };
+        let lines = model.write_lines(request, MOST_LINES, cancel).map_err(NoSuggestion::Model)?;
+        let passing =
+            lines.iter().filter_map(|line| finish(&plan, input, &settings, line, &budget).result.ok());
+        for other in passing {
+            let is_known = |known: &Suggestion| known.text.lines().next() == other.text.lines().next();
+            if suggestions.len() < MOST_LINES && !suggestions.iter().any(is_known) {
+                suggestions.push(other);
+            }
+        }
+    }
+    Ok(suggestions)
 }
 
 /// The observer, with what it sees written down for the loop. The loop holds the lock for a comparison of a few kilobytes.

@@ -13,6 +13,7 @@ use fimble_syntax::{Language, SyntaxTree};
 use crate::completion_job::DocumentSnapshot;
 use crate::convert::from_proto;
 use crate::parse_job::ParseInput;
+use crate::project::Told;
 use crate::unfit::{MAX_LINE_BYTES, Unfit, inspect};
 
 /// Edits that are kept so that a tree which was parsed before them can be brought up to date.
@@ -43,6 +44,8 @@ pub(crate) struct OpenDocument {
     hopeless_revision: u64,
     edits: VecDeque<(u64, TextEdit)>,
     last_changed: usize,
+    /// What the model was told of it, for its memory of the project.
+    pub(crate) told: Option<Told>,
 }
 
 impl OpenDocument {
@@ -302,6 +305,7 @@ impl Documents {
             hopeless_revision: 0,
             edits: VecDeque::new(),
             last_changed: 0,
+            told: None,
         };
         self.by_uri.insert(uri, opened).map(|replaced| replaced.id)
     }
@@ -317,9 +321,9 @@ impl Documents {
             .unwrap_or_else(|| (from_proto::file_name(path).to_owned(), String::new()))
     }
 
-    /// Closes a document and returns its id.
-    pub(crate) fn close(&mut self, uri: &str) -> Option<u64> {
-        self.by_uri.remove(uri).map(|document| document.id)
+    /// Closes a document and returns its id and path.
+    pub(crate) fn close(&mut self, uri: &str) -> Option<(u64, String)> {
+        self.by_uri.remove(uri).map(|document| (document.id, document.path))
     }
 
     pub(crate) fn get(&self, uri: &str) -> Option<&OpenDocument> {

@@ -25,6 +25,7 @@ mod notices;
 mod outgoing;
 mod panics;
 mod parse_job;
+mod project;
 mod protocol;
 mod requests;
 mod server;

@@ -33,6 +33,7 @@ pub(crate) fn run(
                 let start = || {
                     session.start_background_parses();
                     session.start_ahead();
+                    session.tell_of_documents();
                 };
                 let starting = Instant::now();
                 if contain(start).is_none() {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, LoadError, Model, Priority, Prompt, Provider,
+    CancelToken, GenerateOptions, GenerateRequest, LoadError, Model, Priority, ProjectCacheUse, Prompt,
+    Provider,
 };
 
 use crate::event::{Event, EventSender};
@@ -50,6 +51,10 @@ pub struct ModelSettings {
     pub without_guesses: bool,
     /// What model servers may be.
     pub network: NetworkOptions,
+    /// Whether the project is mixed into what the model finds likely.
+    pub project_cache: ProjectCacheUse,
+    /// Memory for that in MB; none lets the engine choose.
+    pub project_cache_megabytes: Option<usize>,
 }
 
 impl ModelSettings {

@@ -22,6 +22,7 @@ use crate::model_state::{LoadReport, ModelRole, ModelState, start_loading};
 use crate::notices::Notices;
 use crate::outgoing::{Message, Outgoing};
 use crate::parse_job;
+use crate::project::ProjectTeller;
 use crate::requests::Requests;
 use crate::server::{Ended, ServerOptions};
 use crate::settings::{Settings, SettingsLayers, SettingsProblem};
@@ -113,6 +114,7 @@ pub(crate) struct Session {
     pub(crate) shown: ShownDocuments,
     pub(crate) parses: Workers,
     pub(crate) index: WorkspaceIndex,
+    pub(crate) project: ProjectTeller,
     pub(crate) traces: TraceRing,
     pub(crate) counters: Counters,
     /// How long edits kept the loop busy.
@@ -148,6 +150,7 @@ impl Session {
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
             parses: Workers::new("fimble-parse", 1),
             index: WorkspaceIndex::new(),
+            project: ProjectTeller::new(),
             ahead: Ahead::new(),
             actions: Actions::new(),
             shown: ShownDocuments::default(),
@@ -322,6 +325,11 @@ impl Session {
         self.notices.told()
     }
 
+    /// Tells loads of the model apart.
+    pub(crate) fn load_serial(&self) -> u64 {
+        self.load_serial
+    }
+
     /// Loads the model of the settings, in the place of what is there.
     pub(crate) fn load_model(&mut self) {
         self.load_serial += 1;
@@ -474,6 +482,7 @@ impl Session {
                 let info = model.info();
                 tracing::info!(model = info.name, provider = info.provider, "the model is ready");
                 self.model = ModelState::Ready(model);
+                self.tell_of_workspace();
                 self.tell_notices();
             }
             Err(error) => {

@@ -68,7 +68,7 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
             text: item,
         }),
     };
-    let next = next_step(session, document.id, &text, &place);
+    let next = next_step(session, document.id, &text, &place, ask.method);
     // Work that would lead to the same goes on for the newer request; all else that is older ends.
     let kept =
         if matches!(next, Next::Compute) { take_agreeing(session, &text, &place, ask.method) } else { None };
@@ -128,7 +128,7 @@ enum Next {
     Compute,
 }
 
-fn next_step(session: &mut Session, document: u64, text: &Text, place: &Place) -> Next {
+fn next_step(session: &mut Session, document: u64, text: &Text, place: &Place, method: TraceMethod) -> Next {
     let obstacle = session.documents.by_id(document).and_then(|document| obstacle(session, document));
     if let Some((reason, sentence)) = obstacle {
         return Next::Refuse(reason, sentence);
@@ -139,6 +139,13 @@ fn next_step(session: &mut Session, document: u64, text: &Text, place: &Place) -
         return Next::Refuse("dismissed", sentence.to_owned());
     }
     let key = session.suggestions_key(session.settings_key, document, text, place.offset);
+    // Who asks inline by hand wants to choose, and one suggestion is known at most.
+    let wants_choice = place.trigger == Trigger::Invoked
+        && method == TraceMethod::InlineCompletion
+        && matches!(&session.model, ModelState::Ready(model) if model.varies());
+    if wants_choice {
+        return Next::Compute;
+    }
     if let Some(hit) = session.suggestions.lookup(document, text, place.offset, key, place.selected.as_ref())
     {
         return Next::Answer(hit);
@@ -334,7 +341,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
 
 /// A job reports.
 pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
-    let JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result } = outcome;
+    let JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result, others } = outcome;
     session.counters.count_job(trace.tokens);
     let revision = session.documents.by_id(snapshot.document).map(|document| document.revision);
     // Also what nobody waits for any more is kept: it fits when the user comes back, or has typed along.
@@ -367,7 +374,9 @@ pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
             answer_none(session, arrived, NoSuggestion::Refused(refusal));
         }
         Ok(_) if revision != Some(snapshot.revision) => answers::changed(session, arrived),
-        Ok(suggestion) => answers::shown(session, arrived, &place, &snapshot.text, &suggestion),
+        Ok(suggestion) => {
+            answers::shown_among(session, arrived, &place, &snapshot.text, &suggestion, &others);
+        }
         Err(none) => answer_none(session, arrived, none),
     }
 }

@@ -38,6 +38,16 @@ impl WorkspaceIndex {
         }
     }
 
+    /// Runs work on the index's thread, after what is being indexed.
+    pub(crate) fn spawn(&mut self, job: impl FnOnce() + Send + 'static) {
+        self.workers.spawn(job);
+    }
+
+    /// Cancelled when the session ends.
+    pub(crate) fn cancel(&self) -> CancelToken {
+        self.cancel.clone()
+    }
+
     /// Files that snippets may come from.
     pub(crate) fn n_files(&self) -> usize {
         self.workspace.files().len()
@@ -75,6 +85,7 @@ impl Session {
                 tracing::info!(?report, "the workspace was indexed");
             });
         }
+        self.tell_of_workspace();
     }
 
     /// Where snippets come from, if the settings want any.

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::CancelToken;
 use crate::chat::Chat;
 use crate::fim::FimTemplate;
+use crate::{CancelToken, Layer, ProjectPlace};
 
 /// Index of a token in the model's vocabulary.
 pub type TokenId = u32;
@@ -87,6 +87,8 @@ pub struct GenerateOptions {
     /// Ends the generation once the geometric mean of its tokens' probabilities stays below this, from 0 to 1, whatever
     /// could follow and wherever the text is cut off. 0 never ends it.
     pub least_confidence: f32,
+    /// Where in the project this is, for models that look into what they remember of it; none leaves it out.
+    pub project: Option<ProjectPlace>,
 }
 
 impl Default for GenerateOptions {
@@ -97,6 +99,7 @@ impl Default for GenerateOptions {
             stop_tokens: Vec::new(),
             stop_strings: Vec::new(),
             least_confidence: 0.0,
+            project: None,
         }
     }
 }
@@ -170,8 +173,8 @@ impl fmt::Display for StopReason {
 pub struct GeneratedToken {
     /// Its id.
     pub id: TokenId,
-    /// Natural logarithm of the probability that the model gave it, before temperature and filters; among the tokens that
-    /// healing allowed, where it had to begin with forced text. At most 0.
+    /// Natural logarithm of the probability that the model and its memory of the project gave it, before temperature and
+    /// filters; among the tokens that healing allowed, where it had to begin with forced text. At most 0.
     pub logprob: f32,
     /// Length of [`Generation::text`] in bytes once this token was added. A token that ends inside a character counts
     /// up to the last whole one.
@@ -286,6 +289,34 @@ pub trait Model: Send + Sync {
     /// Number of tokens of a text, special tokens in it not recognised; a guess that is rather too high where the
     /// tokenizer is not at hand.
     fn count_tokens(&self, text: &str) -> usize;
+
+    /// Remembers a text of the project under its path in the workspace, in the place of what was remembered under it; a file
+    /// that is open stays what it is until it is forgotten. Returns at once; it takes effect when the model has nothing else
+    /// to do. Models without such a memory ignore it.
+    fn remember(&self, _source: Arc<str>, _layer: Layer, _text: Arc<str>) {}
+
+    /// Forgets a text of the project.
+    fn forget(&self, _source: &str) {}
+
+    /// Writes up to `n_lines` different lines for one prompt, the likeliest first, each to its end; greedily, whatever the
+    /// options say of sampling. Meant for a prompt that was just generated from, which is cached. Models that write one line
+    /// only give none, and [`Model::varies`] says so.
+    ///
+    /// # Errors
+    /// As [`Model::generate`].
+    fn write_lines(
+        &self,
+        _request: GenerateRequest,
+        _n_lines: usize,
+        _cancel: &CancelToken,
+    ) -> Result<Vec<Generation>, ModelError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether [`Model::write_lines`] writes any.
+    fn varies(&self) -> bool {
+        false
+    }
 
     /// Generates. Blocks until done; `cancel` is asked between chunks of the prompt and between tokens, and what was
     /// evaluated until then stays cached. A cancelled request is no error: it returns what it has.

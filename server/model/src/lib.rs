@@ -1,13 +1,15 @@
 //! The seam between what wants a completion and what computes one.
 //!
 //! Lives here: the [`Model`] trait, what goes in ([`Prompt`], [`GenerateOptions`]), what comes out ([`Generation`]),
-//! conversations ([`Chat`]) with the models that can lead one, cancellation, and the registry of fill-in-the-middle templates. Must hold: this crate imports nothing of ours and
-//! does no I/O, so that every engine and every user of one can depend on it.
+//! conversations ([`Chat`]) with the models that can lead one, what is remembered of a project ([`ProjectPlace`]),
+//! cancellation, and the registry of fill-in-the-middle templates. Must hold: this crate imports nothing of ours and does
+//! no I/O, so that every engine and every user of one can depend on it.
 
 mod cancel;
 mod chat;
 pub mod fim;
 mod generate;
+mod project;
 mod provider;
 
 pub use cancel::CancelToken;
@@ -16,4 +18,5 @@ pub use generate::{
     GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
     Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId, Usage,
 };
+pub use project::{Layer, ProjectCacheUse, ProjectPlace};
 pub use provider::Provider;

@@ -6,7 +6,10 @@ use crate::{actions, answers};
 
 pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
     match session.documents.close(&params.text_document.uri) {
-        Some(document) => forget(session, document),
+        Some((document, path)) => {
+            forget(session, document);
+            session.closed_document(path);
+        }
         None => tracing::warn!("a document was closed that is not open"),
     }
 }

@@ -2,7 +2,7 @@
 //! [`super::Settings`]; the test `settings` of the binary then names the files that are made from it.
 
 use fimble_completion::MultiLine;
-use fimble_model::Provider;
+use fimble_model::{ProjectCacheUse, Provider};
 
 use super::entry::{Choice, Default, Kind, Scope, Setting};
 use super::{AutoAlwaysNever, BUDGET_MS, LogLevel, MAX_FILE_BYTES};
@@ -307,6 +307,36 @@ pub(super) const SETTINGS: &[Setting] = &[
         scope: Scope::Machine,
         description: "Whether tokens that were read before are guessed, and several of them verified at once. It changes what \
                       a suggestion costs, not what it says.",
+    },
+    Setting {
+        key: "projectCache",
+        kind: Kind::Choice(&[
+            Choice {
+                name: "auto",
+                meaning: "For models of up to 100 MB.",
+                set: |settings| settings.model.project_cache = ProjectCacheUse::Auto,
+            },
+            Choice {
+                name: "always",
+                meaning: "For every model that runs in the server.",
+                set: |settings| settings.model.project_cache = ProjectCacheUse::Always,
+            },
+            Choice {
+                name: "never",
+                meaning: "For none.",
+                set: |settings| settings.model.project_cache = ProjectCacheUse::Never,
+            },
+        ]),
+        default: Default::Word("auto"),
+        scope: Scope::Machine,
+        description: "Whether what stands in this file, the open files and the workspace makes its repetition more likely.",
+    },
+    Setting {
+        key: "projectCacheMegabytes",
+        kind: Kind::Whole(1, 4096, |settings, value| settings.model.project_cache_megabytes = Some(value)),
+        default: Default::Found("32"),
+        scope: Scope::Machine,
+        description: "Memory for that, in MB; files of the workspace go first when it is full.",
     },
     Setting {
         key: "maxFileBytes",

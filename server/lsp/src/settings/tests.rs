@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use fimble_model::Provider;
+use fimble_model::{ProjectCacheUse, Provider};
 
 use super::entry::{Default as Preset, Kind, Setting};
 use super::table::SETTINGS;
@@ -25,6 +25,7 @@ fn what_is_set_holds() {
         "logLevel": "debug", "heal": false, "budgetMs": 500, "speculation": "never", "snippets": false, "provider": "cuda", "kvMegabytes": 64, "lookAhead": "never",
         "chat": ["ollama:devstral", "bundled"], "allowRemote": ["models.example:443"],
         "apiKeys": {"models.example:443": "env:KEY"}, "noRemotePaths": ["secret/**"],
+        "projectCache": "always", "projectCacheMegabytes": 8,
     });
     let (settings, problems) = resolve(&all);
     assert_eq!(problems, Vec::<String>::new());
@@ -45,6 +46,8 @@ fn what_is_set_holds() {
             kv_megabytes: Some(64),
             without_guesses: true,
             network: network.clone(),
+            project_cache: ProjectCacheUse::Always,
+            project_cache_megabytes: Some(8),
         }
     );
     assert_eq!(settings.chat, ["ollama:devstral", "bundled"]);
@@ -82,6 +85,8 @@ fn a_bad_value_costs_only_itself() {
         ("lookAhead", json!(true)),
         ("budgetMs", json!(0)),
         ("speculation", json!("always")),
+        ("projectCache", json!("sometimes")),
+        ("projectCacheMegabytes", json!(0)),
         ("maxFileBytes", json!("10 MB")),
         ("logLevel", json!("loud")),
     ] {

@@ -1,6 +1,6 @@
 //! A scripted model, and clients connected to a server that uses it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -10,8 +10,8 @@ use fimble_lsp::ServerOptions;
 use fimble_lsp::client::{Client, InlineItem, InlineTrigger};
 use fimble_model::fim::{FimTemplate, Vocabulary};
 use fimble_model::{
-    CancelToken, GenerateRequest, GeneratedToken, Generation, Model, ModelError, ModelInfo, Observer, Piece,
-    StopReason, TokenId, Usage,
+    CancelToken, GenerateRequest, GeneratedToken, Generation, Layer, Model, ModelError, ModelInfo, Observer,
+    Piece, StopReason, TokenId, Usage,
 };
 use serde_json::{Value, json};
 
@@ -78,6 +78,10 @@ pub struct Scripted {
     n_cancelled: AtomicUsize,
     script: Mutex<VecDeque<Behaviour>>,
     prompts: Mutex<Vec<String>>,
+    remembered: Mutex<BTreeMap<String, (Layer, String)>>,
+    n_told: AtomicUsize,
+    /// What is written when several lines are asked for.
+    lines: Vec<String>,
 }
 
 struct QwenVocabulary;
@@ -123,7 +127,19 @@ impl Scripted {
             n_cancelled: AtomicUsize::new(0),
             script: Mutex::new(script.into_iter().collect()),
             prompts: Mutex::default(),
+            remembered: Mutex::default(),
+            n_told: AtomicUsize::new(0),
+            lines: Vec::new(),
         })
+    }
+
+    /// A model that says the first of these, and all of them where several lines are asked for.
+    pub fn varying(lines: &[&str]) -> Arc<Self> {
+        let mut model = Self::saying(lines[0]);
+        if let Some(model) = Arc::get_mut(&mut model) {
+            model.lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        }
+        model
     }
 
     /// A model that always says the same.
@@ -138,6 +154,22 @@ impl Scripted {
     /// How many prompts were read without producing anything.
     pub fn n_warm_ups(&self) -> usize {
         self.n_warm_ups.load(Ordering::SeqCst)
+    }
+
+    /// What the model was told of a file, once it is as wanted.
+    pub fn wait_for_memory(&self, path: &str, is_wanted: impl Fn(Option<&(Layer, String)>) -> bool) {
+        for _ in 0..60_000 {
+            if is_wanted(self.remembered.lock().unwrap().get(path)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("of {path} stays {:?}", self.remembered.lock().unwrap().get(path));
+    }
+
+    /// How many texts the model was told of.
+    pub fn n_told(&self) -> usize {
+        self.n_told.load(Ordering::SeqCst)
     }
 
     pub fn n_cancelled(&self) -> usize {
@@ -157,6 +189,34 @@ impl Model for Scripted {
 
     fn count_tokens(&self, text: &str) -> usize {
         text.len().div_ceil(4)
+    }
+
+    fn varies(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    fn write_lines(
+        &self,
+        _request: GenerateRequest,
+        n_lines: usize,
+        _cancel: &CancelToken,
+    ) -> Result<Vec<Generation>, ModelError> {
+        let as_generation = |text: &String| Generation {
+            text: text.clone(),
+            tokens: Vec::new(),
+            stop: StopReason::EndToken(0),
+            usage: Usage::default(),
+        };
+        Ok(self.lines.iter().take(n_lines).map(as_generation).collect())
+    }
+
+    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        self.remembered.lock().unwrap().insert(source.to_string(), (layer, text.to_string()));
+        self.n_told.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn forget(&self, source: &str) {
+        self.remembered.lock().unwrap().remove(source);
     }
 
     fn generate(

@@ -1,0 +1,112 @@
+//! Texts in chunks of whole lines, cut where the content says so. Must hold: the chunks of a text are the text, in order;
+//! an edit changes the chunks that it touches and perhaps the next one, wherever it stands in the text.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+/// A chunk ends with a line of which about one in so many is chosen by its hash.
+const MEAN_LINES: u64 = 16;
+const FEWEST_LINES: usize = 4;
+const MOST_LINES: usize = 48;
+/// Tokenising a chunk must take about a millisecond at most.
+const MOST_BYTES: usize = 2048;
+/// Longer lines are data, and not kept.
+const LONGEST_LINE: usize = 1000;
+
+/// A few lines of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chunk<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) n_lines: usize,
+    pub(crate) hash: u64,
+}
+
+impl Chunk<'_> {
+    /// The lines as they are compared: with plain line breaks, and an empty line in the place of one that is data, so that
+    /// lines can still be counted.
+    pub(crate) fn normalized(&self) -> String {
+        let lines = self.text.split_inclusive('\n').map(|line| {
+            let content = line.trim_end_matches(['\n', '\r']);
+            (if content.len() > LONGEST_LINE { "" } else { content }, line.ends_with('\n'))
+        });
+        let mut text = String::with_capacity(self.text.len());
+        for (content, has_end) in lines {
+            text.push_str(content);
+            if has_end {
+                text.push('\n');
+            }
+        }
+        text
+    }
+}
+
+/// Cuts a text.
+pub(crate) fn split(text: &str) -> Vec<Chunk<'_>> {
+    let mut chunks = Vec::new();
+    let (mut start, mut end, mut n_lines) = (0, 0, 0);
+    for line in text.split_inclusive('\n') {
+        if n_lines > 0 && end - start + line.len() > MOST_BYTES {
+            chunks.push(chunk(&text[start..end], n_lines));
+            (start, n_lines) = (end, 0);
+        }
+        end += line.len();
+        n_lines += 1;
+        if n_lines >= MOST_LINES || (n_lines >= FEWEST_LINES && hash(line).is_multiple_of(MEAN_LINES)) {
+            chunks.push(chunk(&text[start..end], n_lines));
+            (start, n_lines) = (end, 0);
+        }
+    }
+    if n_lines > 0 {
+        chunks.push(chunk(&text[start..], n_lines));
+    }
+    chunks
+}
+
+fn chunk(text: &str, n_lines: usize) -> Chunk<'_> {
+    Chunk { text, n_lines, hash: hash(text) }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines(n: usize) -> String {
+        (0..n).map(|line| format!("    line {} of some code({line});\n", line * 7919 % 1000)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_are_the_text(text in "([a-z ]{0,30}\r?\n){0,120}[a-z]{0,5}") {
+            let chunks = split(&text);
+            prop_assert_eq!(chunks.iter().map(|chunk| chunk.text).collect::<String>(), text.clone());
+            prop_assert_eq!(chunks.iter().map(|chunk| chunk.n_lines).sum::<usize>(), text.split_inclusive('\n').count());
+        }
+
+        #[test]
+        fn an_inserted_line_changes_few_chunks(at in 0_usize..400) {
+            let before = lines(400);
+            let mut kept: Vec<&str> = before.split_inclusive('\n').collect();
+            kept.insert(at, "    something new\n");
+            let after = kept.concat();
+            let known: HashSet<u64> = split(&before).iter().map(|chunk| chunk.hash).collect();
+            let n_new = split(&after).iter().filter(|chunk| !known.contains(&chunk.hash)).count();
+            prop_assert!((1..=4).contains(&n_new), "{} of {}", n_new, known.len());
+        }
+    }
+
+    #[test]
+    fn data_and_carriage_returns_are_left_out() {
+        let text = format!("a\r\n{}\nb", "x".repeat(LONGEST_LINE + 1));
+        let normal: String = split(&text).iter().map(Chunk::normalized).collect();
+        assert_eq!(normal, "a\n\nb");
+    }
+}

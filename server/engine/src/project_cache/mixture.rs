@@ -1,0 +1,190 @@
+//! How much the project is believed, and in what. Must hold: the mixture is a probability distribution; what the project
+//! never said keeps the proportions that the model gave it.
+
+use fimble_model::TokenId;
+
+use crate::sampler::{Allowed, log_sum_exp};
+
+/// How near a text is to the one being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nearness {
+    /// It is the one.
+    This,
+    /// It is open.
+    Open,
+    /// It is in the workspace.
+    Workspace,
+}
+
+/// A token that followed the like of the context once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) token: TokenId,
+    /// Tokens in common.
+    pub(crate) length: usize,
+    pub(crate) nearness: Nearness,
+}
+
+// Fitted so that the true tokens of 1,250 places in five packages (caddy, httpx, leveldb, petgraph, zod) are most likely; the
+// packages that results are reported on were not looked at. Half of the places held back: 1.86 nats per token without
+// the project, 1.19 with it.
+
+/// How much each token that was seen at places of one length counts against what they say together: so much goes over to
+/// places with less in common (the escape of prediction by partial matching).
+const OF_DOUBT: f32 = 0.1;
+/// How telling a place is, by nearness. The one of open files is a guess between its neighbours.
+const BY_NEARNESS: [f32; 3] = [1.0, 0.3, 0.1];
+/// The weight of the project is the logistic function of the sum of these times what they stand for.
+const INTERCEPT: f32 = -1.65;
+/// Logarithm of the number of tokens in common.
+const OF_LENGTH: f32 = 1.43;
+/// Share of what the project says most.
+const OF_SHARE: f32 = 2.12;
+/// What the model finds most likely, as a probability.
+const OF_MODEL: f32 = -1.69;
+/// Logarithm of the number of different tokens that were seen.
+const OF_VARIETY: f32 = -0.37;
+
+/// What the project says comes next.
+pub(crate) struct Prediction {
+    /// Tokens with their log-probability under the model, and their probability in the project.
+    tokens: Vec<(TokenId, f32, f32)>,
+    /// Logarithm of the sum of the exponentials of the logits.
+    log_sum: f32,
+    weight: f32,
+}
+
+/// Adds up what was seen; none if nothing was.
+pub(crate) fn predict(seen: &[Seen], logits: &[f32], allowed: Allowed<'_>) -> Option<Prediction> {
+    let longest = seen.iter().map(|seen| seen.length).max()?;
+    let mut tokens: Vec<(TokenId, f32, f32)> = Vec::new();
+    let mut left = 1.0;
+    for length in (1..=longest).rev() {
+        let places = seen.iter().filter(|seen| seen.length == length);
+        let said: f32 = places.clone().map(|seen| BY_NEARNESS[seen.nearness as usize]).sum();
+        if said == 0.0 {
+            continue;
+        }
+        let mut different: Vec<TokenId> = places.clone().map(|seen| seen.token).collect();
+        different.sort_unstable();
+        different.dedup();
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let kept = said / (said + OF_DOUBT * different.len() as f32);
+        for place in places {
+            let share = left * kept * BY_NEARNESS[place.nearness as usize] / said;
+            match tokens.iter_mut().find(|(token, ..)| *token == place.token) {
+                Some((.., sum)) => *sum += share,
+                None => {
+                    let logit = logits.get(place.token as usize).copied();
+                    tokens.push((place.token, logit.unwrap_or(f32::NAN), share));
+                }
+            }
+        }
+        left *= 1.0 - kept;
+    }
+    tokens.retain(|(_, logit, _)| logit.is_finite());
+    let total: f32 = tokens.iter().map(|(.., share)| share).sum();
+    let (log_sum, highest) = match allowed {
+        Allowed::Marked(_) => (log_sum_exp(logits.iter().copied()), highest(logits.iter().copied())),
+        Allowed::Only(ids) => {
+            let logits = ids.iter().filter_map(|id| logits.get(*id as usize).copied());
+            (log_sum_exp(logits.clone()), highest(logits))
+        }
+    };
+    let mut most = 0.0_f32;
+    for (_, logit, share) in &mut tokens {
+        *logit = (*logit - log_sum).min(0.0);
+        *share /= total;
+        most = most.max(*share);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let (length, variety) = ((longest as f32).ln(), (tokens.len() as f32).ln());
+    let model = (highest - log_sum).exp();
+    let sum = INTERCEPT + OF_LENGTH * length + OF_SHARE * most + OF_MODEL * model + OF_VARIETY * variety;
+    let weight = 1.0 / (1.0 + (-sum).exp());
+    (!tokens.is_empty() && weight.is_finite()).then_some(Prediction { tokens, log_sum, weight })
+}
+
+fn highest(logits: impl Iterator<Item = f32>) -> f32 {
+    logits.filter(|logit| logit.is_finite()).fold(f32::NEG_INFINITY, f32::max)
+}
+
+impl Prediction {
+    /// Raises the logits of the tokens that the project says, so that the softmax of the row is the mixture. All others lose
+    /// by the sum that grows.
+    pub(crate) fn raise(&self, row: &mut [f32]) {
+        let odds = self.weight / (1.0 - self.weight);
+        for (token, log_probability, share) in &self.tokens {
+            if let Some(logit) = row.get_mut(*token as usize) {
+                *logit = self.log_sum + (log_probability.exp() + odds * share).ln();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sampler::log_probability;
+
+    fn seen(token: TokenId, length: usize, nearness: Nearness) -> Seen {
+        Seen { token, length, nearness }
+    }
+
+    proptest! {
+        /// The softmax of the row is the mixture: it adds up, and what was not seen keeps its proportions.
+        #[test]
+        fn a_mixture_is_a_distribution(
+            logits in prop::collection::vec(-20.0_f32..20.0, 12),
+            places in prop::collection::vec((0_u32..12, 1_usize..17, 0_usize..3), 1..30),
+        ) {
+            let nearness = [Nearness::This, Nearness::Open, Nearness::Workspace];
+            let seen: Vec<_> =
+                places.iter().map(|(token, length, near)| seen(*token, *length, nearness[*near])).collect();
+            let prediction = predict(&seen, &logits, Allowed::Marked(&[true; 12])).unwrap();
+            let shares: f32 = prediction.tokens.iter().map(|(.., share)| share).sum();
+            prop_assert!((shares - 1.0).abs() < 1e-4);
+            let weight = prediction.weight;
+            let mut row = logits.clone();
+            prediction.raise(&mut row);
+            for id in 0..12 {
+                let said = prediction.tokens.iter().find(|(token, ..)| *token == id).map_or(0.0, |(.., share)| *share);
+                let expected = (1.0 - weight) * log_probability(&logits, None, id).exp() + weight * said;
+                prop_assert!((log_probability(&row, None, id).exp() - expected).abs() < 1e-3);
+            }
+        }
+    }
+
+    #[test]
+    fn longer_and_nearer_matches_are_believed_more() {
+        let logits = [0.0; 4];
+        let weight = |places: &[Seen]| predict(places, &logits, Allowed::Only(&[0, 1, 2, 3])).unwrap();
+        let long = weight(&[seen(1, 9, Nearness::This)]);
+        let short = weight(&[seen(1, 1, Nearness::This)]);
+        assert!(long.weight > short.weight);
+        let mixed = weight(&[
+            seen(1, 4, Nearness::Workspace),
+            seen(2, 4, Nearness::This),
+            seen(3, 2, Nearness::This),
+        ]);
+        let share = |token| mixed.tokens.iter().find(|(other, ..)| *other == token).unwrap().2;
+        assert!(share(2) > 0.5 && share(2) > share(1) + share(3));
+        assert!(mixed.weight < long.weight);
+    }
+
+    #[test]
+    fn what_the_model_cannot_say_is_not_believed() {
+        let logits = [f32::NAN, 1.0];
+        assert!(
+            predict(
+                &[seen(0, 4, Nearness::This), seen(7, 4, Nearness::This)],
+                &logits,
+                Allowed::Only(&[0, 1])
+            )
+            .is_none()
+        );
+        assert!(predict(&[], &logits, Allowed::Only(&[0, 1])).is_none());
+    }
+}

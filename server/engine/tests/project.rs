@@ -1,0 +1,78 @@
+//! The memory of a project through the whole engine: it is repeated from, deterministic, and forgotten.
+
+use std::sync::Arc;
+
+use fimble_engine::EngineOptions;
+use fimble_model::{
+    CancelToken, GenerateOptions, Generation, Layer, Model, ProjectCacheUse, ProjectPlace, Prompt,
+};
+
+use crate::support::{engine_with, one_thread, request, silent, text};
+
+const CODE: &str = "open(file)\nclose(file)\nread(file, mode)\n";
+
+fn options(wanted: ProjectCacheUse) -> EngineOptions {
+    EngineOptions { project_cache: wanted, ..one_thread() }
+}
+
+/// Generates at the end of a text.
+fn complete_in(engine: &impl Model, before: &str, heal: bool) -> Generation {
+    let place = ProjectPlace { source: "here".into(), line: 0, before: before.to_owned() };
+    let mut request = request(Prompt { heal, ..text(before) }, 6);
+    request.options = GenerateOptions { project: Some(place), ..request.options };
+    engine.generate(request, &CancelToken::new(), silent()).unwrap()
+}
+
+#[test]
+fn what_is_remembered_is_repeated_until_it_is_forgotten() {
+    let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
+    let without = complete_in(&engine, "read(fi", true);
+    for number in 0..4 {
+        engine.remember(format!("{number}").into(), Layer::Workspace, Arc::from(CODE));
+    }
+    engine.settle();
+    let with = complete_in(&engine, "read(fi", true);
+    assert!(with.text.starts_with("le"), "{:?}, without {:?}", with.text, without.text);
+    assert_eq!(with, Generation { usage: with.usage, ..complete_in(&engine, "read(fi", true) });
+    assert!(with.tokens.iter().all(|token| token.logprob <= 0.0));
+    assert!(engine.project_bytes() > 0);
+    for number in 0..4 {
+        engine.forget(&format!("{number}"));
+    }
+    engine.settle();
+    let after = complete_in(&engine, "read(fi", true);
+    assert_eq!((after.text, after.tokens.len()), (without.text, without.tokens.len()));
+}
+
+#[test]
+fn a_model_without_the_memory_ignores_what_it_is_told() {
+    let engine = engine_with("llama-genai", options(ProjectCacheUse::Never));
+    let without = complete_in(&engine, "read(fi", true);
+    engine.remember("a".into(), Layer::Open, Arc::from(CODE));
+    engine.settle();
+    assert_eq!(complete_in(&engine, "read(fi", true).text, without.text);
+    assert_eq!(engine.project_bytes(), 0);
+}
+
+#[test]
+fn lines_are_different_and_the_likeliest_comes_first() {
+    let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
+    engine.remember("a".into(), Layer::Open, Arc::from("open(file)\nopen(path)\nopen(file)\n"));
+    engine.settle();
+    let before = "open(";
+    let place = ProjectPlace { source: "here".into(), line: 0, before: before.to_owned() };
+    let mut request = request(text(before), 6);
+    request.options.project = Some(place);
+    let lines = engine.write_lines(request, 3, &CancelToken::new()).unwrap();
+    let score = |line: &Generation| line.tokens.iter().map(|token| token.logprob).sum::<f32>();
+    assert!(lines.len() <= 3);
+    for (at, line) in lines.iter().enumerate() {
+        assert!(!line.text.contains('\n') && score(line) <= 0.0);
+        assert!(lines[..at].iter().all(|other| other.text.trim_end() != line.text.trim_end()));
+    }
+    let cancel = CancelToken::new();
+    cancel.cancel();
+    let mut cancelled = crate::support::request(text(before), 6);
+    cancelled.options.project = None;
+    assert_eq!(engine.write_lines(cancelled, 3, &cancel).unwrap(), []);
+}
