@@ -76,7 +76,7 @@ test("a setting that is no good is told, and the rest works", () =>
     await window.shown();
   }));
 
-test("a binary that cannot serve is one message that names the setting, and a better one is used at once", () => {
+test("a binary that cannot serve is one message that names the setting, and another version is told and used", () => {
   const version = (number) => `[ "$1" = --version ] && exec echo 'fimble ${number}'`;
   const real = `exec '${process.env.FIMBLE || join(ROOT, "target/release/fimble")}' "$@"`;
   const steps = [
@@ -91,10 +91,10 @@ test("a binary that cannot serve is one message that names the setting, and a be
     for (const step of steps) {
       const [, said, remedy, icon] = step;
       bench.set(setting(step));
+      await bench.open("a.py");
       assert.match(await window.message(said), remedy);
       assert.equal(await window.messages(), 1, said);
       await window.status(icon);
-      await window.clearMessages();
     }
     await window.toEnd();
     await window.type(START);

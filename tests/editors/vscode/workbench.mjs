@@ -324,12 +324,6 @@ export class Window {
     return this.page.locator(".notification-list-item:visible").count();
   }
 
-  /** Takes all messages away. */
-  async clearMessages() {
-    await this.command("Notifications: Clear All Notifications");
-    await until("no message", async () => (await this.messages()) === 0);
-  }
-
   /** Opens the list if there are messages in it that nobody has seen. */
   async #listMessages() {
     const bell = this.page.locator('[id="status.notifications"]');
