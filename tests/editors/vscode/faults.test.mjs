@@ -93,7 +93,8 @@ test("a binary that cannot serve is one message that names the setting, and anot
       bench.set(setting(step));
       await bench.open("a.py");
       assert.match(await window.message(said), remedy);
-      assert.equal(await window.messages(), 1, said);
+      // The editor may tell of the setting before, which it remembered, as well.
+      assert.equal(await window.messages(said), 1, said);
       await window.status(icon);
     }
     await window.toEnd();

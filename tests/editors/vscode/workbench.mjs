@@ -319,9 +319,9 @@ export class Window {
     return found.innerText();
   }
 
-  /** How many messages are on the screen. Errors with buttons stay there. */
-  async messages() {
-    return this.page.locator(".notification-list-item:visible").count();
+  /** How many messages with this text are on the screen. Errors with buttons stay there. */
+  async messages(text = "") {
+    return this.page.locator(".notification-list-item:visible", { hasText: text }).count();
   }
 
   /** Opens the list if there are messages in it that nobody has seen. */
