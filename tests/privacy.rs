@@ -87,6 +87,8 @@ fn recorded(settings: &Value) -> Vec<String> {
     record
         .lines()
         .filter(|line| line.contains('(') && !line.contains("+++") && !line.contains("---"))
+        // A thread that ends with the process, inside no call that has a name.
+        .filter(|line| !line.contains("???("))
         .filter(|line| !line.contains("AF_UNIX"))
         .map(str::to_owned)
         .collect()
