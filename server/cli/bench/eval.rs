@@ -211,7 +211,6 @@ fn complete(engine: &Engine, project: &Project, case: &Case, variant: &Variant) 
         .take_while(|token| token.text_end <= written.len())
         .map(|token| token.logprob)
         .collect();
-    #[expect(clippy::cast_precision_loss, reason = "a number of tokens")]
     let confidence = (of_line.iter().sum::<f32>() / of_line.len().max(1) as f32).exp();
     Ok(Outcome {
         language: case.language.clone(),

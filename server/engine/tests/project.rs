@@ -20,7 +20,7 @@ fn complete_in(engine: &impl Model, before: &str, heal: bool) -> Generation {
     let place = ProjectPlace { source: "here".into(), line: 0, before: before.to_owned() };
     let mut request = request(Prompt { heal, ..text(before) }, 6);
     request.options = GenerateOptions { project: Some(place), ..request.options };
-    engine.generate(request, &CancelToken::new(), silent()).unwrap()
+    engine.generate(request, &CancelToken::new(), silent()).expect("a generation")
 }
 
 #[test]

@@ -65,12 +65,10 @@ pub struct Bin {
     pub exact: f64,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn share(n: usize, of: usize) -> f64 {
     if of == 0 { 0.0 } else { n as f64 / of as f64 }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0), |(sum, n), value| (sum + value, n + 1));
     if n == 0 { 0.0 } else { sum / n as f64 }

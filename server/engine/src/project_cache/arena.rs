@@ -255,7 +255,7 @@ mod tests {
                 let stands = |piece: &&Vec<TokenId>| {
                     (1..piece.len()).any(|at| piece[at] == next && in_common(&piece[..at]) == length)
                 };
-                prop_assert!(left.iter().any(|piece| stands(piece)), "{next} after {length} in common");
+                prop_assert!(left.iter().any(stands), "{next} after {length} in common");
             }
         }
     }
