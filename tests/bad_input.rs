@@ -57,7 +57,8 @@ fn assert_works_without_suggestions(client: &Client, words: &[&str]) {
 fn assert_suggests(client: &Client) {
     client.open(URI, "python", LEDGER);
     let items = client.inline_completion(URI, (8, 19), InlineTrigger::Invoked).unwrap();
-    assert_eq!(items.len(), 1);
+    // Who asks by hand may get others to choose from.
+    assert!((1..=3).contains(&items.len()), "{items:?}");
     client.close(URI);
 }
 

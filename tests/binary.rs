@@ -58,7 +58,8 @@ fn a_suggestion_comes_from_the_bundled_model_over_standard_input_and_output() {
     client.initialize(&capabilities(), &json!({})).unwrap();
     client.open("file:///ledger.py", "python", LEDGER);
     let items = client.inline_completion("file:///ledger.py", (8, 19), InlineTrigger::Invoked).unwrap();
-    assert_eq!(items.len(), 1);
+    // Who asks by hand may get others to choose from.
+    assert!((1..=3).contains(&items.len()), "{items:?}");
     assert!(items[0].insert_text.starts_with("self.entries"), "{items:?}");
     assert_eq!(items[0].range, [(8, 19), (8, 19)]);
     client.shut_down().unwrap();

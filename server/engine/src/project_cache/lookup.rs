@@ -120,14 +120,18 @@ impl<'a> Lookup<'a> {
                 Some(Seen { token: as_generated(place.next)?, length: place.length, nearness })
             }));
         };
+        let mut is_open = false;
         for (name, arena) in cache.open() {
             if *name == self.source {
+                is_open = true;
                 look_into(arena, &self.except, Nearness::This);
             } else {
                 look_into(arena, &nothing, Nearness::Open);
             }
         }
-        look_into(&cache.workspace, &nothing, Nearness::Workspace);
+        // Until a file is told of as open, its line being written lies among those of the workspace.
+        let except = if is_open { &nothing } else { &self.except };
+        look_into(&cache.workspace, except, Nearness::Workspace);
     }
 
     fn forget_far(&mut self) {
