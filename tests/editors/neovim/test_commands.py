@@ -62,6 +62,8 @@ class Commands(NeovimTest):
             self.assertIsNone(editor.shown())
             self.run_command(editor, command)
             editor.terminal.wait_text("Fimble: on")
+        # Without the lines that were left unfinished, which the model would learn from.
+        self.run_command(editor, "edit!")
         self.type_line(editor)
         editor.ghost()
 

@@ -27,6 +27,9 @@ pub(crate) struct Lookup<'a> {
     context: Vec<TokenId>,
     /// Bytes that stand before the cursor and belong to the token that comes next in a file.
     pending: Vec<u8>,
+    /// Bytes that were taken back, and bytes that were written since.
+    n_healed: usize,
+    n_written: usize,
     /// Where the line being written was remembered.
     except: Range<usize>,
     row: Vec<f32>,
@@ -60,6 +63,8 @@ impl<'a> Lookup<'a> {
             source: Arc::clone(&place.source),
             context,
             pending,
+            n_healed,
+            n_written: 0,
             except: locked(cache).line_of(&place.source, place.line, &n_line_ends),
             cache,
             row: Vec::new(),
@@ -71,6 +76,7 @@ impl<'a> Lookup<'a> {
 
     /// Notes a token that was chosen.
     pub(crate) fn push(&mut self, token: TokenId, vocabulary: &TokenBytes) {
+        self.n_written += vocabulary.bytes(token).len();
         let mut bytes = std::mem::take(&mut self.pending);
         let in_file = if bytes.is_empty() {
             None
@@ -110,7 +116,10 @@ impl<'a> Lookup<'a> {
             };
             allowed.contains(next).then_some(next)
         };
-        let wanted = |next: TokenId| as_generated(next).is_some();
+        // Who asks wants the line to go on: lines that somebody left unfinished are no reason to say nothing.
+        let is_nothing_new = self.n_written <= self.n_healed;
+        let ends_line = |next: TokenId| vocabulary.bytes(next).contains(&b'\n');
+        let wanted = |next: TokenId| as_generated(next).is_some() && !(is_nothing_new && ends_line(next));
         let mut places: Vec<Place> = Vec::new();
         let nothing = 0..0;
         let mut look_into = |arena: &Arena, except: &Range<usize>, nearness: Nearness| {

@@ -76,6 +76,13 @@ fn what_followed_before_is_likely_again() {
 }
 
 #[test]
+fn an_unfinished_line_elsewhere_is_no_reason_to_say_nothing() {
+    let project = Project::new(1 << 20);
+    project.tell("there", Layer::Open, "open(\nclose(path)\n");
+    assert_eq!(project.next("here", 0, "open(", 0).as_deref(), Some("path"));
+}
+
+#[test]
 fn the_nearer_text_wins() {
     let project = Project::new(1 << 20);
     project.tell("far", Layer::Workspace, "open(path)\n");
