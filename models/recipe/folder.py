@@ -93,10 +93,9 @@ def write(target: Path, shape: Shape, flat: torch.Tensor, tokenizer: Path) -> No
             shutil.copyfile(tokenizer / name, target / name)
 
 
-def read(source: Path) -> tuple[Shape, torch.Tensor]:
-    """Shape and flat fp32 weights of a folder that `write` made."""
-    config = json.loads((source / "config.json").read_text())
-    shape = Shape(
+def shape_of(config: dict) -> Shape:
+    """The shape that the content of a `config.json` tells."""
+    return Shape(
         vocabulary=config["vocab_size"],
         width=config["hidden_size"],
         layers=config["num_hidden_layers"],
@@ -104,9 +103,14 @@ def read(source: Path) -> tuple[Shape, torch.Tensor]:
         kv_heads=config["num_key_value_heads"],
         feed_forward=config["intermediate_size"],
         head_width=config["head_dim"],
-        theta=config["rope_theta"],
+        theta=config["rope_theta"] if "rope_theta" in config else config["rope_parameters"]["rope_theta"],
         positions=config["max_position_embeddings"],
     )
+
+
+def read(source: Path) -> tuple[Shape, torch.Tensor]:
+    """Shape and flat fp32 weights of a folder that `write` made."""
+    shape = shape_of(json.loads((source / "config.json").read_text()))
     tensors = load_file(source / "model.safetensors")
     flat = torch.empty(shape.count())
     for name, matrix in views(flat, shape).items():
