@@ -86,15 +86,15 @@ test("Escape sends it away, and it stays away from that place", async () => {
   await window.shown();
   await window.press("Escape");
   await window.hidden();
-  const n_before = () => bench.traces().filter((trace) => trace.document === "dismiss.py" && trace.character === START.length).length;
-  const asked = n_before();
+  const asked = () => bench.traces().filter((trace) => trace.document === "dismiss.py");
+  const here = () => asked().filter((trace) => trace.character === START.length);
+  const n_before = here().length;
   // Another letter and back: the editor asks about the same place again.
   await window.type("q");
   await window.press("Backspace");
-  await until("another question about the place", () => n_before() > asked);
+  await until("another question about the place", () => here().length > n_before);
   await window.hidden();
-  const last = bench.traces().filter((trace) => trace.document === "dismiss.py").at(-1);
-  assert.equal(last.decision.reason, "dismissed", JSON.stringify(last.decision));
+  assert.equal(here().at(-1).decision.reason, "dismissed", JSON.stringify(asked()));
   assert.equal(await window.saved(), LINES + START);
 });
 
