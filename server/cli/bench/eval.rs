@@ -205,19 +205,12 @@ fn complete(engine: &Engine, project: &Project, case: &Case, variant: &Variant) 
     let passed = gate(&input, &settings).is_ok();
     let first_line = |text: &str| text.split('\n').next().unwrap_or_default().to_owned();
     let written = first_line(&generation.text);
-    let of_line: Vec<f32> = generation
-        .tokens
-        .iter()
-        .take_while(|token| token.text_end <= written.len())
-        .map(|token| token.logprob)
-        .collect();
-    let confidence = (of_line.iter().sum::<f32>() / of_line.len().max(1) as f32).exp();
     Ok(Outcome {
         language: case.language.clone(),
         kind: case.kind,
         expected: case.expected.clone(),
         written,
-        confidence: if of_line.is_empty() { 0.0 } else { confidence },
+        confidence: if written.is_empty() { 0.0 } else { generation.confidence(0) },
         shown: finished.result.ok().filter(|_| passed).map(|suggestion| first_line(&suggestion.text)),
         ms,
     })

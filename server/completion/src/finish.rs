@@ -18,7 +18,7 @@ pub struct Suggestion {
     pub replace: Range<usize>,
     /// What stands there then, with the document's own line breaks.
     pub text: String,
-    /// Geometric mean of the probabilities of the shown tokens, 0 to 1; 1 if the model tells none.
+    /// How likely a line of it is right, 0 to 1; 1 if the model tells no probabilities.
     pub confidence: f32,
     /// How many tokens are shown.
     pub n_tokens: usize,
@@ -95,7 +95,9 @@ fn suggest(
     check_confidence(generation, &draft, settings, filters)?;
     check_syntax(plan, input, settings, &mut draft, budget, filters)?;
 
-    let (confidence, n_tokens) = confidence(generation, &draft.raw);
+    // The check may have cut lines.
+    let confidence = generation.confidence(draft.raw.end);
+    let n_tokens = n_tokens(generation, &draft.raw);
     let mut replace = replaced_range(plan, &draft);
     let mut text = final_text(plan, input, &draft.text);
     leave_what_stays(plan, input, &mut replace, &mut text);
@@ -129,11 +131,10 @@ fn final_text(plan: &Plan, input: &CursorInput<'_>, text: &str) -> String {
     whole
 }
 
-/// Geometric mean of the probabilities of the tokens that are shown, and their number.
-fn confidence(generation: &Generation, shown: &Range<usize>) -> (f32, usize) {
+/// How many tokens are shown.
+fn n_tokens(generation: &Generation, shown: &Range<usize>) -> usize {
     let mut start = 0;
-    let mut sum = 0.0_f32;
-    let mut n_tokens = 0_usize;
+    let mut n_tokens = 0;
     for token in &generation.tokens {
         let overlaps = if token.text_end > start {
             start < shown.end && token.text_end > shown.start
@@ -141,14 +142,10 @@ fn confidence(generation: &Generation, shown: &Range<usize>) -> (f32, usize) {
             // A part of a character: it counts with the place where it stands.
             shown.contains(&start)
         };
-        if overlaps {
-            sum += token.logprob;
-            n_tokens += 1;
-        }
+        n_tokens += usize::from(overlaps);
         start = token.text_end;
     }
-    let mean = if n_tokens == 0 { 1.0 } else { (sum / n_tokens as f32).exp() };
-    (if mean.is_nan() { 0.0 } else { mean.clamp(0.0, 1.0) }, n_tokens)
+    n_tokens
 }
 
 fn check_confidence(
@@ -157,16 +154,15 @@ fn check_confidence(
     settings: &CompletionSettings,
     filters: &mut Vec<FilterStep>,
 ) -> Result<(), Refusal> {
-    let (confidence, n_tokens) = confidence(generation, &draft.raw);
+    let confidence = generation.confidence(draft.raw.end);
     let bar = settings.min_confidence;
-    filters.push(FilterStep {
-        name: "confidence",
-        effect: format!("{confidence:.3} over {n_tokens} tokens, the bar is {bar:.3}"),
-    });
+    filters.push(FilterStep { name: "confidence", effect: format!("{confidence:.3}, the bar is {bar:.3}") });
     if confidence < bar {
         return Err(Refusal::new(
             RefusalKind::LowConfidence,
-            format!("the model is unsure: mean probability {confidence:.3}, the bar is {bar:.3}"),
+            format!(
+                "the model is unsure: a line is right with probability {confidence:.3}, the bar is {bar:.3}"
+            ),
         ));
     }
     Ok(())

@@ -163,6 +163,7 @@ pub fn plan(
             template.stop_strings().iter().map(|text| (*text).to_owned()).collect()
         }),
         least_confidence: settings.min_confidence,
+        most_lines: if mode == Mode::MultiLine { settings.max_lines.max(1) } else { 1 },
         project: Some(project_place(input, &cursor)),
     };
     let limits = StopLimits {

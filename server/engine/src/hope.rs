@@ -1,6 +1,5 @@
-//! Whether a generation can still become sure enough to be shown. Must hold: hope is lost only if no end of the text, and no
-//! cut of its end or of white space at its start, has a mean probability that reaches the bar, even if every further token
-//! were certain.
+//! Whether a generation can still become sure enough to be shown. Must hold: hope is lost only if no end of the text behind a
+//! whole line has a confidence that reaches the bar, even if every further token were certain.
 
 use fimble_model::GenerateOptions;
 
@@ -11,12 +10,12 @@ const MARGIN: f64 = 1e-3;
 pub(crate) struct Hope {
     /// Logarithm of the bar, a little lower; none if there is no bar.
     bar: Option<f64>,
-    most_tokens: usize,
-    /// For each place where the text may begin: the sum of what came from there on, and its number of tokens.
-    from: Vec<(f64, usize)>,
-    /// Whether all tokens so far were white space, so that the text may also begin behind them.
-    is_blank: bool,
-    /// Whether some part of what came reaches the bar: cut there it would be shown.
+    most_lines: usize,
+    sum: f64,
+    /// Lines so far, blank ones included: their confidence is at least what it would be without these.
+    n_lines: usize,
+    has_text: bool,
+    /// Whether the lines that are whole reach the bar: cut behind them the text would be shown.
     reached: bool,
 }
 
@@ -25,9 +24,10 @@ impl Hope {
         let bar = f64::from(options.least_confidence);
         Self {
             bar: (bar > 0.0).then(|| bar.min(1.0).ln() * (1.0 + MARGIN) - f64::EPSILON),
-            most_tokens: options.max_new_tokens,
-            from: vec![(0.0, 0)],
-            is_blank: true,
+            most_lines: options.most_lines.max(1),
+            sum: 0.0,
+            n_lines: 1,
+            has_text: false,
             reached: false,
         }
     }
@@ -35,61 +35,73 @@ impl Hope {
     /// Takes the next token with its bytes; whether hope is lost with it.
     pub(crate) fn is_lost_with(&mut self, logprob: f32, bytes: &[u8]) -> bool {
         let Some(bar) = self.bar else { return false };
-        for (sum, n_tokens) in &mut self.from {
-            *sum += f64::from(logprob);
-            *n_tokens += 1;
-            #[expect(clippy::cast_precision_loss, reason = "a number of tokens")]
-            let reached = *sum >= bar * *n_tokens as f64;
-            self.reached |= reached;
+        let least = |n_lines: usize| {
+            #[expect(clippy::cast_precision_loss, reason = "a number of lines")]
+            let n_lines = n_lines as f64;
+            bar * n_lines
+        };
+        let mut pieces = bytes.split(|byte| *byte == b'\n');
+        let end_of_line = pieces.next().unwrap_or_default();
+        self.has_text |= !end_of_line.trim_ascii().is_empty();
+        let before = self.sum;
+        self.sum += f64::from(logprob);
+        // A line break that begins a token is no part of the line before it.
+        let mut of_line = if end_of_line.is_empty() { before } else { self.sum };
+        for line in pieces {
+            self.reached |= self.has_text && of_line >= least(self.n_lines.min(self.most_lines));
+            self.has_text |= !line.trim_ascii().is_empty();
+            self.n_lines += 1;
+            of_line = self.sum;
         }
-        let n_taken = self.from[0].1;
-        #[expect(clippy::cast_precision_loss, reason = "a number of tokens")]
-        let may_rise = self.from.iter().any(|(sum, n_tokens)| {
-            let n_in_the_end = n_tokens + self.most_tokens.saturating_sub(n_taken);
-            *sum >= bar * n_in_the_end as f64
-        });
-        self.is_blank &= bytes.trim_ascii().is_empty();
-        if self.is_blank {
-            self.from.push((0.0, 0));
-        }
-        !self.is_blank && !self.reached && !may_rise
+        !self.reached && self.sum < least(self.most_lines)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use fimble_model::{GeneratedToken, Generation, StopReason, Usage};
     use proptest::prelude::*;
 
     use super::*;
 
-    fn hope(least_confidence: f32, max_new_tokens: usize) -> Hope {
-        Hope::new(&GenerateOptions { least_confidence, max_new_tokens, ..GenerateOptions::default() })
+    fn hope(least_confidence: f32, most_lines: usize) -> Hope {
+        Hope::new(&GenerateOptions { least_confidence, most_lines, ..GenerateOptions::default() })
     }
 
-    fn mean(logprobs: &[f32]) -> f32 {
-        (logprobs.iter().sum::<f32>() / logprobs.len() as f32).exp()
+    fn generation(tokens: &[(&str, f32)]) -> Generation {
+        let mut found = Generation {
+            text: String::new(),
+            tokens: vec![],
+            stop: StopReason::Finished,
+            usage: Usage::default(),
+        };
+        for (text, logprob) in tokens {
+            found.text.push_str(text);
+            found.tokens.push(GeneratedToken { id: 0, logprob: *logprob, text_end: found.text.len() });
+        }
+        found
     }
 
     proptest! {
         #[test]
         fn what_is_given_up_could_never_be_shown(
-            tokens in prop::collection::vec((-9.0_f32..=0.0, prop::bool::weighted(0.2)), 1..12),
+            tokens in prop::collection::vec(
+                (prop::sample::select(vec!["a", " b", "\n", "c\n", "\n\n", "\n  d", " "]), -4.0_f32..=0.0), 1..12),
+            more in prop::collection::vec(prop::sample::select(vec!["e", "\n", "f\n"]), 0..12),
             bar in 0.05_f32..=1.0,
-            n_more in 0_usize..12,
+            most_lines in 1_usize..5,
         ) {
-            let most = tokens.len() + n_more;
-            let mut hope = hope(bar, most);
-            let lost = tokens.iter().position(|(logprob, blank)| {
-                hope.is_lost_with(*logprob, if *blank { b" " } else { b"x" })
-            });
+            let mut hope = hope(bar, most_lines);
+            let lost = tokens.iter().position(|(text, logprob)| hope.is_lost_with(*logprob, text.as_bytes()));
             if let Some(at) = lost {
-                // What came, and then nothing but certainty.
-                let mut all: Vec<f32> = tokens[..=at].iter().map(|(logprob, _)| *logprob).collect();
-                all.resize(most, 0.0);
-                let n_blank = tokens.iter().take_while(|(_, blank)| *blank).count();
-                for start in 0..=n_blank {
-                    for end in start + 1..=most {
-                        prop_assert!(mean(&all[start..end]) < bar, "{:?}, {start}..{end}", tokens);
+                // What came, and then nothing but certainty, cut behind any line that may be shown.
+                let certain = more.iter().map(|text| (*text, 0.0));
+                let all = generation(&tokens[..=at].iter().copied().chain(certain).collect::<Vec<_>>());
+                let ends = all.text.match_indices('\n').map(|(at, _)| at).chain([all.text.len()]);
+                for end in ends {
+                    let n_lines = all.text[..end].lines().filter(|line| !line.trim().is_empty()).count();
+                    if (1..=most_lines).contains(&n_lines) {
+                        prop_assert!(all.confidence(end) < bar, "{:?} cut at {end}", all.text);
                     }
                 }
             }
@@ -98,14 +110,17 @@ mod tests {
 
     #[test]
     fn hope_is_lost_as_soon_as_it_can_be() {
-        // The bar of four tokens is 0.5 each: 1/16 in all.
-        let mut hopes = hope(0.5, 4);
-        assert!(!hopes.is_lost_with(0.2_f32.ln(), b"a"));
-        assert!(!hopes.is_lost_with(0.4_f32.ln(), b"b"));
-        assert!(hopes.is_lost_with(0.7_f32.ln(), b"c"));
-        let mut begun_well = hope(0.5, 4);
-        assert!(!begun_well.is_lost_with(0.9_f32.ln(), b"a"));
-        assert!(!begun_well.is_lost_with(1e-6_f32.ln(), b"b"), "cut behind its first token it can be shown");
+        let mut line = hope(0.5, 1);
+        assert!(!line.is_lost_with(0.9_f32.ln(), b"a"));
+        assert!(!line.is_lost_with(0.6_f32.ln(), b"b"));
+        assert!(line.is_lost_with(0.9_f32.ln(), b"c"));
+        let mut lines = hope(0.5, 2);
+        assert!(!lines.is_lost_with(0.4_f32.ln(), b"a"), "a certain second line makes up for it");
+        assert!(!lines.is_lost_with(1.0_f32.ln(), b"\nb"));
+        assert!(lines.is_lost_with(0.6_f32.ln(), b"c"));
+        let mut begun_well = hope(0.5, 2);
+        assert!(!begun_well.is_lost_with(0.9_f32.ln(), b"a\n"));
+        assert!(!begun_well.is_lost_with(1e-6_f32.ln(), b"b"), "cut behind its first line it can be shown");
         assert!(!hope(0.0, 1).is_lost_with(-100.0, b"a"), "without a bar nothing is given up");
     }
 }

@@ -8,19 +8,24 @@ use crate::support::{MODELS, engine, ids, silent, text};
 const MOST: usize = 24;
 
 fn generate(engine: &Engine, prompt: &str, least_confidence: f32, priority: Priority) -> Generation {
-    let options = GenerateOptions { max_new_tokens: MOST, least_confidence, ..GenerateOptions::default() };
+    let options = GenerateOptions {
+        max_new_tokens: MOST,
+        least_confidence,
+        most_lines: MOST,
+        ..GenerateOptions::default()
+    };
     let request = GenerateRequest { prompt: text(prompt), options, priority };
     engine.generate(request, &CancelToken::new(), silent()).expect("the engine answers")
 }
 
-/// The best mean probability of the generation as a whole, or cut anywhere.
+/// The best confidence of the generation as a whole, or cut behind one of its lines.
 fn best_confidence(generation: &Generation) -> f32 {
-    let mut sum = 0.0;
-    let means = generation.tokens.iter().zip(1_u16..).map(|(token, n_tokens)| {
-        sum += token.logprob;
-        (sum / f32::from(n_tokens)).exp()
-    });
-    means.fold(0.0, f32::max)
+    let ends = generation
+        .text
+        .match_indices('\n')
+        .map(|(at, _)| at)
+        .filter(|at| !generation.text[..*at].trim().is_empty());
+    ends.chain([generation.text.len()]).map(|end| generation.confidence(end)).fold(0.0, f32::max)
 }
 
 #[test]

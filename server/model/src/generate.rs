@@ -84,9 +84,11 @@ pub struct GenerateOptions {
     pub stop_tokens: Vec<TokenId>,
     /// Texts that end the generation. The text ends before the stop string.
     pub stop_strings: Vec<String>,
-    /// Ends the generation once the geometric mean of its tokens' probabilities stays below this, from 0 to 1, whatever
-    /// could follow and wherever the text is cut off. 0 never ends it.
+    /// Ends the generation once its [confidence](Generation::confidence) stays below this, from 0 to 1, whatever could
+    /// follow and after whichever line it is cut off. 0 never ends it.
     pub least_confidence: f32,
+    /// The most lines with text that are wanted; at least 1. They share what `least_confidence` asks for.
+    pub most_lines: usize,
     /// Where in the project this is, for models that look into what they remember of it; none leaves it out.
     pub project: Option<ProjectPlace>,
 }
@@ -99,6 +101,7 @@ impl Default for GenerateOptions {
             stop_tokens: Vec::new(),
             stop_strings: Vec::new(),
             least_confidence: 0.0,
+            most_lines: usize::MAX,
             project: None,
         }
     }
@@ -217,6 +220,24 @@ pub struct Generation {
     pub stop: StopReason,
     /// What it cost.
     pub usage: Usage,
+}
+
+impl Generation {
+    /// How likely a line is what was meant, 0 to 1: the probability of the text up to the end of the line that holds `end`, a
+    /// byte offset, as a geometric mean over its lines with text. 1 if the model tells no probabilities.
+    #[must_use]
+    pub fn confidence(&self, end: usize) -> f32 {
+        let line_end = self.text.bytes().skip(end).position(|byte| byte == b'\n');
+        let end = line_end.map_or(self.text.len(), |n_bytes| end + n_bytes);
+        let n_lines = self.text[..end].lines().filter(|line| !line.trim().is_empty()).count().max(1);
+        let mut start = 0;
+        let of_lines =
+            self.tokens.iter().take_while(|token| std::mem::replace(&mut start, token.text_end) < end);
+        let sum: f64 = of_lines.map(|token| f64::from(token.logprob)).sum();
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a probability")]
+        let mean = (sum / n_lines as f64).exp() as f32;
+        if mean.is_nan() { 0.0 } else { mean.clamp(0.0, 1.0) }
+    }
 }
 
 /// What a model is; fixed once it is loaded, except for the provider, which can fail and be replaced.

@@ -107,7 +107,7 @@ fn the_syntax_check_is_skipped_when_time_is_up_or_it_is_off() {
 }
 
 #[test]
-fn confidence_counts_the_shown_tokens_only() {
+fn confidence_is_that_of_the_lines_shown() {
     let marked = Marked::new("a.py", "value = $0\n");
     let settings = CompletionSettings::default();
     let plan = planned(&marked.input(), &settings).expect("a plan");
@@ -119,5 +119,5 @@ fn confidence_counts_the_shown_tokens_only() {
     let finished = finish(&plan, &marked.input(), &settings, &answer, &ParseBudget::unlimited());
     let suggestion = finished.result.expect("a suggestion");
     assert_eq!((suggestion.text.as_str(), suggestion.n_tokens), ("abcdef", 2));
-    assert!((suggestion.confidence - (-0.5_f32).exp()).abs() < 1e-6);
+    assert!((suggestion.confidence - (-1.0_f32).exp()).abs() < 1e-6);
 }

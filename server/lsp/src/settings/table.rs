@@ -95,9 +95,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "minConfidence",
         kind: Kind::Number(0.0, 1.0, |settings, value| settings.completion.min_confidence = value),
-        default: Default::Number(0.5),
+        default: Default::Number(0.15),
         scope: Scope::Project,
-        description: "How sure the model has to be of a suggestion, from 0 (everything is shown) to 1.",
+        description: "How likely each line of a suggestion has to be right, as the model sees it, from 0 (everything is shown) to 1.",
     },
     Setting {
         key: "inComments",
