@@ -1,5 +1,5 @@
 //! The binary: reads the command line, runs one subcommand, prints its error if it has one. Must hold: however early a
-//! command ends, the process ends by its exit code and not by a signal.
+//! command ends, the process ends by its exit code and not by a signal; what it loads is told to send nothing.
 
 mod cli;
 
@@ -10,6 +10,7 @@ use clap::Parser;
 
 #[expect(clippy::print_stderr, reason = "the one place where an error of a command is printed")]
 fn main() {
+    fimble_engine::runtime::forbid_telemetry();
     let code = cli::Cli::parse().run().unwrap_or_else(|error| {
         eprintln!("fimble: {error:#}");
         ExitCode::FAILURE

@@ -1,5 +1,5 @@
 //! The proof that code stays on the machine, on the finished binary: it works where there is no network at all, and the
-//! system's own record of a session lists no socket. `FIMBLE_BINARY` names another binary than the one of this build (the
+//! system's own record of a session lists no socket, and the home folder holds nothing but our own. `FIMBLE_BINARY` names another binary than the one of this build (the
 //! release, in CI); `FIMBLE_PROOF=1` makes a missing tool a failure instead of a note.
 
 #![cfg(target_os = "linux")]
@@ -7,7 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "a port of this machine that nobody listens on")]
 #![allow(clippy::print_stderr, reason = "a proof that was left out must be seen")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use fimble_lsp::client::{Client, InlineTrigger};
@@ -38,6 +38,19 @@ fn is_there(tool: &[&str]) -> bool {
     runs
 }
 
+/// Variables by which the runtime knows that nobody in particular is using it, and then sends nothing in any case.
+const HINTS_OF_CI: [&str; 8] =
+    ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "TRAVIS", "CIRCLECI", "BUILDKITE", "JENKINS_URL"];
+
+/// A command that runs as on somebody's own machine.
+fn at_home(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for name in HINTS_OF_CI.iter().chain(&["ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"]) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// A session like any other: settings, typing, suggestions, a question why, a goodbye.
 fn session(command: &mut Command, settings: &Value) -> Value {
     let mut client = Client::spawn(command).unwrap().strict();
@@ -65,15 +78,51 @@ fn everything_works_where_there_is_no_network() {
     if !is_there(&["unshare", "-rn", "true"]) {
         return;
     }
-    let status = session(Command::new("unshare").arg("-rn").arg(binary()).arg("lsp"), &json!({}));
+    let status = session(at_home("unshare").arg("-rn").arg(binary()).arg("lsp"), &json!({}));
     assert_eq!((&status["state"], &status["remote"]), (&json!("ready"), &json!(false)));
+}
+
+/// Files below a folder, relative to it.
+fn files_below(root: &Path) -> Vec<PathBuf> {
+    let (mut open, mut found) = (vec![root.to_owned()], Vec::new());
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push(path.strip_prefix(root).unwrap().to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The official builds of the runtime keep an identifier and a store of events that they send, unless they are told not to.
+#[test]
+fn the_runtime_keeps_nothing_about_its_user() {
+    set_up();
+    let home = tempfile::tempdir().unwrap();
+    let mut command = at_home(binary());
+    for name in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        command.env_remove(name);
+    }
+    // Where the runtime was installed.
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share"))).unwrap();
+    command.arg("lsp").env("HOME", home.path()).env("XDG_DATA_HOME", data);
+    session(&mut command, &json!({}));
+    let files = files_below(home.path());
+    let foreign: Vec<_> =
+        files.iter().filter(|file| !file.components().any(|part| part.as_os_str() == "fimble")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
 }
 
 /// The calls about sockets that a session made, other than those about sockets of this machine alone.
 fn recorded(settings: &Value) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("calls");
-    let mut command = Command::new("strace");
+    let mut command = at_home("strace");
     command.args([
         "-f",
         "-e",

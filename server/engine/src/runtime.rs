@@ -1,5 +1,6 @@
 //! The shared library of ONNX Runtime, loaded once per process. Must hold: nothing else in this crate calls the runtime
-//! before [`initialize`] succeeded, and a file that is no usable runtime gives an error, never a panic.
+//! before [`initialize`] succeeded; a file that is no usable runtime gives an error, never a panic; and the runtime never tells
+//! anybody that it is used.
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,23 @@ struct LoadedRuntime {
 static LOADED: OnceLock<LoadedRuntime> = OnceLock::new();
 static LOADING: Mutex<()> = Mutex::new(());
 
+/// With this variable the official builds from 1.29 on collect and send nothing outside of Windows. Without it they write an
+/// identifier and a store of events below the cache folder and send both, and what they tell of the process and of each
+/// session is sent even if the interface says no afterwards.
+const NO_TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
+
+/// Tells every ONNX Runtime that this process may load to collect and send nothing. [`initialize`] does that too; a
+/// program calls it first of all, because other threads must not read the environment meanwhile.
+pub fn forbid_telemetry() {
+    const YES: &str = "1";
+    if std::env::var_os(NO_TELEMETRY).is_some_and(|value| value == YES) {
+        return;
+    }
+    // SAFETY: the binary comes here before it has a second thread. Where it does not, as in tests, it is Rust code that
+    // reads the environment beside this, and the standard library locks it.
+    unsafe { std::env::set_var(NO_TELEMETRY, YES) }
+}
+
 /// Loads ONNX Runtime from a library file. Calling it again with the same file does nothing; a failed call can be
 /// repeated with another file.
 ///
@@ -39,6 +57,7 @@ static LOADING: Mutex<()> = Mutex::new(());
 /// The file is missing, is no ONNX Runtime, is too old, or another file is already loaded.
 pub fn initialize(library: &Path) -> Result<RuntimeInfo, LoadError> {
     let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    forbid_telemetry();
     let path = std::fs::canonicalize(library)
         .map_err(|error| unusable(library, &format!("the file cannot be read ({error})")))?;
     if let Some(loaded) = LOADED.get() {
@@ -162,6 +181,7 @@ fn create_environment(path: &Path) -> Result<Environment, String> {
     ort::init_from(path)
         .map_err(|error| error.to_string())?
         .with_name("fimble")
+        // For Windows, where the variable is not read.
         .with_telemetry(false)
         .with_logger(Arc::new(log_message))
         .build()
