@@ -209,8 +209,8 @@ fn complete(engine: &Engine, project: &Project, case: &Case, variant: &Variant) 
         language: case.language.clone(),
         kind: case.kind,
         expected: case.expected.clone(),
-        written,
         confidence: if written.is_empty() { 0.0 } else { generation.confidence(0) },
+        written,
         shown: finished.result.ok().filter(|_| passed).map(|suggestion| first_line(&suggestion.text)),
         ms,
     })
