@@ -19,6 +19,7 @@ macro_rules! outln {
 
 pub mod batch;
 pub mod bench;
+pub mod chat_args;
 pub mod code_actions;
 pub mod complete;
 pub mod demo;

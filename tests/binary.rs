@@ -5,6 +5,10 @@
 
 mod bad_input;
 mod code_actions;
+#[path = "../server/backends/tests/suite/stand_in.rs"]
+#[allow(dead_code, reason = "the tests of the servers need more of it")]
+#[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]
+mod stand_in;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,6 +1,9 @@
 //! Code actions from a shell, with the bundled model: what it cannot do is said with the remedy, what any model can do is
 //! done, and no source is written unless that is asked for.
 
+use serde_json::json;
+
+use crate::stand_in::{Reply, StandIn, events, json as whole};
 use crate::{fimble, scratch, set_up, text_of};
 
 const SOURCE: &str = "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):\n    return a - b\n";
@@ -22,7 +25,7 @@ fn without_a_chat_model_the_remedy_is_named() {
         let output = fimble(None, &arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         let told = text_of(&output.stderr);
-        assert!(told.contains("fimble model add") && told.contains("`--model`"), "{arguments:?}: {told}");
+        assert!(told.contains("fimble model add") && told.contains("`--chat`"), "{arguments:?}: {told}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
     assert!(!out.exists(), "what cannot be done at all is not noted as done");
@@ -75,4 +78,80 @@ fn wrong_places_are_named() {
         let told = text_of(&output.stderr);
         assert!(!output.status.success() && told.contains(words), "{place}: {told}");
     }
+}
+
+/// A server that answers so, in pieces.
+fn server(model: &str, said: &[&str]) -> StandIn {
+    let delta =
+        |said: &str| json!({"choices": [{"index": 0, "delta": {"content": said}, "finish_reason": null}]});
+    let mut documents: Vec<_> = said.iter().map(|said| delta(said)).collect();
+    documents.push(json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}));
+    StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": model}]}))),
+        ("/v1/chat/completions", events(&documents)),
+    ])
+}
+
+/// A repository with one file, and the place of its first function.
+fn repository() -> (tempfile::TempDir, String) {
+    let folder = scratch();
+    std::fs::create_dir_all(folder.path().join(".git")).unwrap();
+    std::fs::create_dir_all(folder.path().join("src")).unwrap();
+    let file = folder.path().join("src/calc.py");
+    std::fs::write(&file, SOURCE).unwrap();
+    let place = format!("{}:2", file.display());
+    (folder, place)
+}
+
+#[test]
+fn a_server_explains_and_refactors_without_any_model_here() {
+    // Nothing is installed there, and nothing needs to be.
+    let home = scratch();
+    let (folder, place) = repository();
+    let thoughtful = server("script", &["<thi", "nk>SECRET\n</th", "ink>\n\nIt ", "adds."]);
+    let name = format!("openai:script@http://{}", thoughtful.address());
+    let output = fimble(Some(home.path()), &["explain", &place, "--chat", &name]);
+    let (said, told) = (text_of(&output.stdout), text_of(&output.stderr));
+    assert!(output.status.success(), "{told}");
+    assert_eq!(said, "It adds.\n\n---\n\n*script*\n");
+    let asked = thoughtful.asked("/v1/chat/completions").pop().unwrap().to_string();
+    assert!(asked.contains("File: src/calc.py (") && asked.contains("return a + b"), "{asked}");
+
+    let coder = server("script", &["```python\ndef add(a, b):\n", "    return b + a\n```\n"]);
+    // The first of the chain is not there: who answers instead is told.
+    let gone = server("gone", &[]).address();
+    let names = [format!("llama.cpp@{gone}"), format!("vllm@{}", coder.address())];
+    let arguments =
+        ["refactor", &place, "--kind", "simplify", "--chat", &names[0], "--chat", &names[1], "--apply"];
+    let output = fimble(Some(home.path()), &arguments);
+    let told = text_of(&output.stderr);
+    assert!(output.status.success() && output.stdout.is_empty(), "{told}");
+    assert!(told.contains(&format!("llama.cpp@{gone} is not available")), "{told}");
+    assert!(told.contains("Answers come from vllm@"), "{told}");
+    let text = std::fs::read_to_string(folder.path().join("src/calc.py")).unwrap();
+    assert_eq!(text, SOURCE.replace("a + b", "b + a"));
+}
+
+#[test]
+fn a_server_that_cannot_be_used_is_told_and_nothing_is_printed_or_written() {
+    let home = scratch();
+    let (folder, place) = repository();
+    let html = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
+        ("/v1/chat/completions", Reply::Whole(200, "text/html", "<html>502</html>".to_owned())),
+    ]);
+    for (name, words) in [
+        ("openai:x@https://models.example:443".to_owned(), "`--allow-remote HOST:PORT`"),
+        ("ollama:".to_owned(), "names no model"),
+        ("nowhere".to_owned(), "no model \"nowhere\""),
+        (format!("vllm@{}", html.address()), "text/html"),
+    ] {
+        for command in [vec!["explain", &place], vec!["refactor", &place, "--kind", "errors", "--apply"]] {
+            let output = fimble(Some(home.path()), &[command.as_slice(), &["--chat", &name]].concat());
+            let told = text_of(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{name}: {told}");
+            assert!(told.contains(words) && output.stdout.is_empty(), "{name}: {told}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("src/calc.py")).unwrap(), SOURCE);
 }

@@ -1,14 +1,17 @@
 //! Code actions from a shell: the real server in this process does them, as it does for an editor. Must hold: no file is
-//! written here; an answer that takes its time is waited for.
+//! written here; an answer that takes its time is waited for; what the server warns of is told.
+#![expect(clippy::print_stderr, reason = "what else there is to know is no answer")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use fimble_document::{Position, PositionEncoding, PositionRange, Text};
-use fimble_lsp::client::{ClientError, ResponseError};
+use fimble_lsp::client::{ClientError, ResponseError, ServerMessage};
 use serde_json::{Value, json};
 
+use super::chat_args::ChatArgs;
+use super::complete::project_of;
 use super::local_server::LocalServer;
 use super::uri::file_uri;
 
@@ -65,6 +68,9 @@ impl Lines {
     }
 }
 
+/// What people read as a warning, in the protocol.
+const WARNING: u64 = 2;
+
 /// The error code of an action for which there is no model.
 const NO_MODEL: i64 = -32001;
 
@@ -84,11 +90,14 @@ pub enum Made {
 }
 
 impl ActionServer {
-    /// Starts a server with this model, or with the one in use.
+    /// Starts a server for a file, or for the files of a folder, with the model that is named, or with the one in use.
     ///
     /// # Errors
-    /// The model cannot be loaded.
-    pub fn start(model: Option<&str>) -> anyhow::Result<Self> {
+    /// The model cannot be loaded, or cannot answer messages although it was named for that.
+    pub fn start(chat: &ChatArgs, place: &Path) -> anyhow::Result<Self> {
+        let place = std::path::absolute(place).with_context(|| not_found(place))?;
+        let project = if place.is_dir() { project_of(&place.join("file")) } else { project_of(&place) };
+        let settings = chat.settings()?;
         let capabilities = json!({
             "general": {"positionEncodings": ["utf-32"]},
             "textDocument": {
@@ -98,11 +107,21 @@ impl ActionServer {
             "workspace": {"workspaceEdit": {"documentChanges": true, "resourceOperations": ["create"]}},
             "experimental": {"fimble": {"virtualDocuments": true}},
         });
-        let settings = model.map_or_else(|| json!({}), |model| json!({"model": model}));
-        Ok(Self { server: LocalServer::start_for(&capabilities, &settings)? })
+        let server = if chat.names_any() {
+            LocalServer::start_chatting_in(&project, &capabilities, &settings)
+        } else {
+            LocalServer::start_for_in(&project, &capabilities, &settings)
+        };
+        let server = server.map_err(|error| {
+            let names_setting = error.to_string().contains("allowRemote");
+            let remedy = "On the command line that is `--allow-remote HOST:PORT`.";
+            if names_setting { anyhow::anyhow!("{error} {remedy}") } else { error }
+        })?;
+        Ok(Self { server })
     }
 
-    /// Explains lines of a file. Hands over the text as it grows, whole each time; returns all of it, or why there is none.
+    /// Explains lines of a file. Hands over the text as it grows, whole each time, and it need not begin as before; returns
+    /// all of it, or why there is none.
     ///
     /// # Errors
     /// There is no model that can.
@@ -128,16 +147,17 @@ impl ActionServer {
                     continue;
                 }
                 let text = message["text"].as_str().unwrap_or_default();
+                if message["failed"] == true {
+                    return Ok(Err(text.trim().trim_matches('*').to_owned()));
+                }
                 shown(text);
                 if message["done"] == true {
-                    let text = text.to_owned();
-                    return Ok(if message["failed"] == true { Err(text) } else { Ok(text) });
+                    return Ok(Ok(text.to_owned()));
                 }
             }
         });
         client.close(&uri);
-        // Where a document would be shown is no matter here.
-        let _ = client.take_messages();
+        tell_warnings(&client.take_messages());
         result
     }
 
@@ -159,7 +179,9 @@ impl ActionServer {
             }
         };
         client.close(&uri);
-        let shown = client.take_messages().into_iter().rfind(|message| message.method == "fimble/document");
+        let messages = client.take_messages();
+        tell_warnings(&messages);
+        let shown = messages.into_iter().rfind(|message| message.method == "fimble/document");
         let answer = match answer {
             Ok(answer) => answer,
             // What the model cannot do at all is an error; what it did not manage is an outcome.
@@ -198,16 +220,31 @@ impl ActionServer {
 fn told(error: ClientError) -> anyhow::Error {
     match error {
         ClientError::Response(error) if error.code == NO_MODEL => {
-            anyhow::anyhow!("{} On the command line, name it with `--model`.", error.message)
+            anyhow::anyhow!("{} On the command line, name it with `--chat`.", error.message)
         }
         ClientError::Response(error) => anyhow::anyhow!(error.message),
         other => other.into(),
     }
 }
 
+/// Says what answers in the place of what was named, and why.
+fn tell_warnings(messages: &[ServerMessage]) {
+    let warns = |message: &&ServerMessage| {
+        message.method == "window/showMessage" && message.params["type"].as_u64() == Some(WARNING)
+    };
+    for message in messages.iter().filter(warns) {
+        let text = message.params["message"].as_str().unwrap_or_default();
+        eprintln!("{}", text.trim_start_matches("Fimble: "));
+    }
+}
+
+fn not_found(file: &Path) -> String {
+    format!("cannot find {}", file.display())
+}
+
 fn uri_of(lines: &Lines) -> anyhow::Result<String> {
     let path = std::path::absolute(&lines.file);
-    Ok(file_uri(&path.with_context(|| format!("cannot find {}", lines.file.display()))?))
+    Ok(file_uri(&path.with_context(|| not_found(&lines.file))?))
 }
 
 /// A text with edits of the protocol applied.
@@ -238,7 +275,7 @@ fn applied(text: &str, edits: &[Value]) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// It cannot be read, or is no text.
-pub fn read_text(file: &std::path::Path) -> anyhow::Result<String> {
+pub fn read_text(file: &Path) -> anyhow::Result<String> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
@@ -250,7 +287,7 @@ pub fn read_text(file: &std::path::Path) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_whole(file: &std::path::Path, text: &str) -> anyhow::Result<()> {
+pub fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", file.display());
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(failed)?;

@@ -95,7 +95,7 @@ pub fn complete(place: &Place, model: Option<&str>) -> anyhow::Result<Outcome> {
 }
 
 /// The folder whose files belong to a file: that of its repository, else its own.
-fn project_of(file: &Path) -> PathBuf {
+pub fn project_of(file: &Path) -> PathBuf {
     let own = file.parent().unwrap_or(file);
     own.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(own).to_owned()
 }

@@ -14,8 +14,8 @@ use super::loader;
 use super::progress::ProgressReporter;
 use super::uri::file_uri;
 
-/// How often it is asked whether the files were read.
-const INDEXING_POLL: Duration = Duration::from_millis(5);
+/// How often it is asked whether the server is as far as it has to be.
+const STATUS_POLL: Duration = Duration::from_millis(5);
 
 /// A server with one client.
 pub struct LocalServer {
@@ -53,6 +53,12 @@ pub fn ensure_runtime() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A folder as the protocol writes it.
+fn folders(folder: &Path) -> Value {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    json!([{"uri": file_uri(folder), "name": name}])
+}
+
 impl LocalServer {
     /// Starts a server with these settings and waits until its model is ready.
     ///
@@ -67,7 +73,28 @@ impl LocalServer {
     /// # Errors
     /// The model cannot be loaded.
     pub fn start_for(capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
-        Self::start_with(&Value::Null, capabilities, settings)
+        Self::connect(&Value::Null, capabilities, settings)?.with_model()
+    }
+
+    /// The same in a folder, to which paths are relative.
+    ///
+    /// # Errors
+    /// The model cannot be loaded.
+    pub fn start_for_in(folder: &Path, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
+        Self::connect(&folders(folder), capabilities, settings)?.with_model()
+    }
+
+    /// The same where settings name a model for conversations: waits for that one and for no other.
+    ///
+    /// # Errors
+    /// It cannot be loaded, or cannot answer messages.
+    pub fn start_chatting_in(folder: &Path, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
+        let server = Self::connect(&folders(folder), capabilities, settings)?;
+        let status = server.wait_while(|status| status["chat"]["state"] == "loading")?;
+        if let Some(reason) = status["chat"]["reason"].as_str() {
+            bail!("{reason}");
+        }
+        Ok(server)
     }
 
     /// The same in a folder, whose source files it has read then.
@@ -75,29 +102,44 @@ impl LocalServer {
     /// # Errors
     /// The model cannot be loaded.
     pub fn start_in(folder: &Path, settings: &Value) -> anyhow::Result<Self> {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let folders = json!([{"uri": file_uri(folder), "name": name}]);
-        let server = Self::start_with(&folders, &capabilities(), settings)?;
-        while server.client.execute_command("fimble.status", &json!([]))?["workspace"]["indexing"] == true {
-            std::thread::sleep(INDEXING_POLL);
-        }
+        let server = Self::connect(&folders(folder), &capabilities(), settings)?.with_model()?;
+        server.wait_while(|status| status["workspace"]["indexing"] == true)?;
         Ok(server)
     }
 
-    fn start_with(folders: &Value, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
+    fn connect(folders: &Value, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
         let client = Client::start(ServerOptions::new(loader::model_loader()))?;
         client.initialize_in(folders, capabilities, settings)?;
-        let server = Self { client };
+        Ok(Self { client })
+    }
+
+    /// Waits until the model is ready.
+    fn with_model(self) -> anyhow::Result<Self> {
         // A request that was asked for waits until the model is there.
         let uri = "untitled:fimble";
-        server.client.open(uri, "plaintext", "");
-        server.client.inline_completion(uri, (0, 0), InlineTrigger::Invoked)?;
-        server.client.close(uri);
-        let status = server.client.execute_command("fimble.status", &json!([]))?;
+        self.client.open(uri, "plaintext", "");
+        self.client.inline_completion(uri, (0, 0), InlineTrigger::Invoked)?;
+        self.client.close(uri);
+        let status = self.status()?;
         if status["state"] == "failed" {
             bail!("{}", status["reason"].as_str().unwrap_or("the model cannot be loaded"));
         }
-        Ok(server)
+        Ok(self)
+    }
+
+    fn status(&self) -> anyhow::Result<Value> {
+        Ok(self.client.execute_command("fimble.status", &json!([]))?)
+    }
+
+    /// Waits while the status is so, and returns the first that is not.
+    fn wait_while(&self, is_so: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        loop {
+            let status = self.status()?;
+            if !is_so(&status) {
+                return Ok(status);
+            }
+            std::thread::sleep(STATUS_POLL);
+        }
     }
 
     /// The client, for what is not offered here.

@@ -12,6 +12,7 @@ use fimble_document::Text;
 use fimble_syntax::{ParseBudget, SyntaxTree, by_path};
 
 use super::batch::{self, Batch, Report};
+use super::chat_args::ChatArgs;
 use super::code_actions::{ActionServer, Lines, Made, read_text, write_whole};
 
 /// Arguments of `fimble refactor`.
@@ -26,9 +27,8 @@ pub struct RefactorArgs {
     /// What to do, of the things that editors offer
     #[arg(long)]
     kind: Option<Kind>,
-    /// Model to use instead of the one in use: a name or a folder
-    #[arg(long)]
-    model: Option<String>,
+    #[command(flatten)]
+    chat: ChatArgs,
     /// Write the change into the file instead of printing a patch
     #[arg(long)]
     apply: bool,
@@ -77,18 +77,20 @@ impl Kind {
 pub fn run(args: RefactorArgs) -> anyhow::Result<ExitCode> {
     let kind = args.kind.map_or("instruction", Kind::name);
     let instruction = args.instruction.unwrap_or_default();
-    let mut server = ActionServer::start(args.model.as_deref())?;
-    let code = match (args.place, args.batch, args.out) {
+    match (args.place, args.batch, args.out) {
         (Some(place), None, _) => {
             let text = read_text(&place.file)?;
+            let mut server = ActionServer::start(&args.chat, &place.file)?;
             let made = server.act(kind, &instruction, &place, &text)?;
-            finish_one(&place.file, &text, made, args.apply)?
+            server.shut_down()?;
+            finish_one(&place.file, &text, made, args.apply)
         }
         (None, Some(folder), Some(out)) => {
+            let mut server = ActionServer::start(&args.chat, &folder)?;
             let task = format!("refactor {kind} {instruction}");
             let batch = Batch { folder, out, task };
             let apply = args.apply;
-            batch::run(&batch, &mut |file, text| {
+            let summary = batch::run(&batch, &mut |file, text| {
                 let (new, n_refused) = every_item(&mut server, kind, &instruction, &file.path, text)?;
                 if new == text {
                     return Ok(Report::Refused(format!(
@@ -100,13 +102,12 @@ pub fn run(args: RefactorArgs) -> anyhow::Result<ExitCode> {
                 }
                 let text = patch(&file.relative, text, &new);
                 Ok(Report::Written { name: format!("{}.patch", file.relative), text })
-            })?
-            .print()
+            })?;
+            server.shut_down()?;
+            Ok(summary.print())
         }
         _ => bail!("name a place (FILE, FILE:LINE or FILE:FIRST-LAST), or --batch FOLDER with --out FOLDER"),
-    };
-    server.shut_down()?;
-    Ok(code)
+    }
 }
 
 fn finish_one(file: &Path, old: &str, made: Made, apply: bool) -> anyhow::Result<ExitCode> {

@@ -28,7 +28,7 @@ impl Block {
 /// The code of an answer, with `\n` line breaks. `old` is the code that was asked about, or empty where new code was asked
 /// for. `is_cut` says that the answer reached its limit; `words` are the names of the code's language.
 pub(crate) fn code_of(answer: &str, old: &str, is_cut: bool, words: &[String]) -> Result<String, Refusal> {
-    let answer = without_thoughts(&answer.replace("\r\n", "\n").replace('\r', "\n")).trim().to_owned();
+    let answer = answer.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned();
     if answer.is_empty() {
         return Err(if is_cut { Refusal::Truncated } else { Refusal::Empty });
     }
@@ -44,20 +44,10 @@ pub(crate) fn code_of(answer: &str, old: &str, is_cut: bool, words: &[String]) -
     Ok(code)
 }
 
-/// What was answered without what the model thought before.
-pub(crate) fn without_thoughts(answer: &str) -> String {
-    match (answer.find("<think>"), answer.rfind("</think>")) {
-        (_, Some(end)) => answer[end + "</think>".len()..].to_owned(),
-        (Some(start), None) => answer[..start].to_owned(),
-        (None, None) => answer.to_owned(),
-    }
-}
-
 /// Whether an answer that is still being written has a complete block of code in this language: what follows is not wanted.
 pub(crate) fn has_closed_block(answer: &str, words: &[String]) -> bool {
     let is_it = |block: &Block| block.is_closed && block.can_be(words);
-    (answer.contains("```") || answer.contains("~~~"))
-        && blocks_of(&without_thoughts(answer)).iter().any(is_it)
+    (answer.contains("```") || answer.contains("~~~")) && blocks_of(answer).iter().any(is_it)
 }
 
 /// The text of the first block between fences, or all of the answer where there is none.
@@ -228,7 +218,7 @@ mod tests {
         for answer in [
             format!("```rust\n{wanted}\n```"),
             format!("Sure! Here is it:\n\n```\n{wanted}\n```\n\nIt calls `three`."),
-            format!("<think>Hm.\n```\nno\n```\n</think>\n~~~rust\n{wanted}\n~~~"),
+            format!("~~~rust\n{wanted}\n~~~"),
             format!("```rust\n{numbered}\n```"),
             format!("```sh\ncargo run\n```\n```rust\n{wanted}\n```\n```rust\nfn main() {{ a() }}\n```"),
             format!("````\n{wanted}\n````"),
@@ -256,7 +246,6 @@ mod tests {
             (" \n ", false, Refusal::Empty),
             ("", true, Refusal::Truncated),
             ("```rust\n\n```", false, Refusal::Empty),
-            ("<think>I wonder", true, Refusal::Truncated),
             ("I cannot do that.", false, Refusal::Prose),
             ("The function looks fine. Nothing to do.", false, Refusal::Prose),
             ("```rust\nfn a() {\n    one();", true, Refusal::Truncated),
@@ -275,7 +264,6 @@ mod tests {
             ("Here:\n```rust\nfn a() {}\n```", true),
             ("````md\n```\ninner\n```\n", false),
             ("```sh\nmake\n```\n```rust\nfn", false),
-            ("<think>```\na\n```</think>", false),
             ("no code", false),
         ] {
             assert_eq!(has_closed_block(answer, &words()), expected, "{answer:?}");

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use fimble_document::Text;
 
-use crate::answer::{first_block_or_all, without_thoughts};
+use crate::answer::first_block_or_all;
 use crate::style::leading;
 use crate::{Refusal, Source, Style, Target};
 
@@ -190,7 +190,7 @@ fn form(source: &Source<'_>) -> Option<Form> {
 /// # Errors
 /// There are none.
 pub(crate) fn words_of(answer: &str) -> Result<String, Refusal> {
-    let answer = without_thoughts(&answer.replace("\r\n", "\n"));
+    let answer = answer.replace("\r\n", "\n");
     let (content, is_block) = first_block_or_all(answer.trim());
     let marked: Vec<String> = run_of_comments(&content);
     let words: Vec<String> = if !marked.is_empty() {

@@ -16,6 +16,7 @@ mod refusal;
 mod style;
 mod target;
 mod test_file;
+mod thoughts;
 
 pub use action::{ActionKind, Needs};
 pub use comment::{CommentPlace, comment_place};

@@ -3,6 +3,7 @@
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fimble_document::Text;
 use fimble_model::{
@@ -15,10 +16,13 @@ use crate::comment::{comment_place, words_of};
 use crate::edit::{Edit, line_edits, similarity};
 use crate::prompt::{Problem, Question, question};
 use crate::test_file::{TestPlace, rust_module, test_place};
+use crate::thoughts::Spoken;
 use crate::{ActionKind, Refusal, Source, Style, Target, fit};
 
 /// An answer that shares less than this with the code that was asked about, and does not name it, is other code.
 const LEAST_SIMILAR: f64 = 0.15;
+/// Bytes of a token, rather too many: an answer that is longer than its tokens can be has no end.
+const BYTES_PER_TOKEN: usize = 8;
 
 /// What is to be done.
 pub struct ChatWork<'a> {
@@ -28,7 +32,8 @@ pub struct ChatWork<'a> {
     pub instruction: &'a str,
     /// What the editor's diagnostics say, for [`ActionKind::Fix`].
     pub problems: &'a [Problem],
-    /// Sees the answer as it comes, from its beginning again with a second try. On the model's thread: it must be quick.
+    /// Sees the answer as it comes, from its beginning again with a second try, and nothing while the model thinks. On the
+    /// model's thread: it must be quick.
     pub progress: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -77,6 +82,8 @@ pub fn perform(
     let mut asked = question(work.kind, source, target, work.instruction, work.problems, chat)?;
     let words = source.fence_words();
     let first = ask(work, &asked, &words, chat, cancel)?;
+    // The second question holds the first answer as well.
+    asked.thought_tokens = asked.thought_tokens.saturating_sub(chat.count_tokens(&first.text));
     let refusal = match change(work.kind, source, target, &first) {
         Ok(change) => return Ok(outcome(change, &first)),
         Err(refusal) => refusal,
@@ -104,24 +111,37 @@ fn ask(
     chat: &dyn Chat,
     cancel: &CancelToken,
 ) -> Result<ChatAnswer, Refusal> {
-    let options = ChatOptions { max_new_tokens: asked.max_new_tokens, sampling: Sampling::Greedy };
+    let max_new_tokens = asked.max_new_tokens + asked.thought_tokens;
+    let options = ChatOptions { max_new_tokens, sampling: Sampling::Greedy };
     let wants_code = !matches!(work.kind, ActionKind::Explain | ActionKind::Document);
     let progress = Arc::clone(&work.progress);
     let words = words.to_vec();
-    let mut so_far = String::new();
+    let (is_long, has_thought) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+    let (too_long, thinks) = (Arc::clone(&is_long), Arc::clone(&has_thought));
+    let mut spoken = Spoken::default();
+    // What is thought does not count.
+    let max_bytes = asked.max_new_tokens.saturating_mul(BYTES_PER_TOKEN);
     let observer: Observer = Box::new(move |piece: &str| {
-        so_far.push_str(piece);
-        progress(&so_far);
+        spoken.push(piece);
+        thinks.fetch_or(spoken.has_only_thought(), Ordering::Relaxed);
+        let said = spoken.so_far();
+        progress(said);
+        let is_too_long = said.len() > max_bytes;
+        too_long.store(is_too_long, Ordering::Relaxed);
         // What follows the code would only be waited for.
-        if wants_code && piece.contains(['`', '~', '\n']) && has_closed_block(&so_far, &words) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        let is_done = wants_code && piece.contains(['`', '~', '\n']) && has_closed_block(said, &words);
+        if is_done || is_too_long { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    let answer = chat.respond(&asked.messages, &options, cancel, observer).map_err(Refusal::Model)?;
+    let mut answer = chat.respond(&asked.messages, &options, cancel, observer).map_err(Refusal::Model)?;
     if answer.stop == StopReason::Cancelled || cancel.is_cancelled() {
         return Err(Refusal::Cancelled);
+    }
+    if is_long.load(Ordering::Relaxed) {
+        answer.stop = StopReason::MaxTokens;
+    }
+    answer.text = Spoken::whole(&answer.text).into_text();
+    if answer.text.trim().is_empty() && has_thought.load(Ordering::Relaxed) {
+        return Err(Refusal::OnlyThought);
     }
     Ok(answer)
 }
@@ -136,8 +156,8 @@ fn change(
     let is_cut = matches!(answer.stop, StopReason::MaxTokens | StopReason::ContextFull);
     match kind {
         ActionKind::Explain => {
-            let words = crate::answer::without_thoughts(&answer.text).trim().to_owned();
-            if words.is_empty() { Err(Refusal::Empty) } else { Ok(Change::Words(words)) }
+            let words = answer.text.trim();
+            if words.is_empty() { Err(Refusal::Empty) } else { Ok(Change::Words(words.to_owned())) }
         }
         ActionKind::Document => document(source, target, answer),
         ActionKind::Tests => tests(source, &code_of(&answer.text, "", is_cut, &source.fence_words())?),

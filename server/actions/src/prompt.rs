@@ -13,6 +13,8 @@ const EXPLANATION_TOKENS: usize = 900;
 const RESERVE_TOKENS: usize = 350;
 /// Most tokens that an answer in code may have.
 const MAX_CODE_TOKENS: usize = 6000;
+/// Most tokens that a model may think for, before an answer.
+const MAX_THOUGHT_TOKENS: usize = 4096;
 /// Most tokens of lines around the target.
 const MAX_AROUND_TOKENS: usize = 1200;
 /// Lines around the target on each side, at most.
@@ -32,6 +34,8 @@ pub struct Problem {
 pub(crate) struct Question {
     pub(crate) messages: Vec<Message>,
     pub(crate) max_new_tokens: usize,
+    /// How much room there is besides, for a model that thinks before it answers.
+    pub(crate) thought_tokens: usize,
 }
 
 const SYSTEM_CODE: &str = "You change source code inside of an editor. You answer with one fenced code block that holds the \
@@ -68,6 +72,7 @@ pub(crate) fn question(
     }
     let max_new_tokens = wanted.min(room);
     let around = around(source, target, (room - max_new_tokens).min(MAX_AROUND_TOKENS), chat);
+    let thought_tokens = (room - max_new_tokens).saturating_sub(chat.count_tokens(&around));
     let system = match kind {
         ActionKind::Explain => SYSTEM_WORDS,
         ActionKind::Document => SYSTEM_COMMENT,
@@ -107,7 +112,7 @@ pub(crate) fn question(
     text.push_str(&task(kind, instruction, target));
     let asked = Message::new(Role::User, text).from_files([source.path.to_owned()]);
     let messages = vec![Message::new(Role::System, system), asked];
-    Ok(Question { messages, max_new_tokens })
+    Ok(Question { messages, max_new_tokens, thought_tokens: thought_tokens.min(MAX_THOUGHT_TOKENS) })
 }
 
 /// The task in one sentence.

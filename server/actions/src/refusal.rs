@@ -23,6 +23,8 @@ pub enum Refusal {
     Model(ModelError),
     /// The model said nothing.
     Empty,
+    /// The model thought for as long as its answer may be, and said nothing.
+    OnlyThought,
     /// The answer ended before it was complete.
     Truncated,
     /// The answer holds no code.
@@ -68,6 +70,10 @@ impl fmt::Display for Refusal {
                 write!(f, "{}.", text.trim_end_matches('.'))
             }
             Self::Empty => f.write_str("The model answered nothing. Try again, or choose a larger model."),
+            Self::OnlyThought => f.write_str(
+                "The model thought until there was no room for an answer. Switch its thinking off in its server, select less, \
+                 or choose a model that answers at once.",
+            ),
             Self::Truncated => f.write_str(
                 "The model's answer was cut off before it was complete. Select less, or choose another model.",
             ),

@@ -61,6 +61,9 @@ impl Collector {
     /// Takes the next piece. Says why the generation ends, if it does.
     pub(crate) fn take(&mut self, delta: Delta) -> Option<StopReason> {
         self.prompt_tokens = delta.prompt_tokens.or(self.prompt_tokens);
+        if delta.is_thought && delta.text.is_empty() && (self.observer)("") == ControlFlow::Break(()) {
+            return Some(StopReason::Observer);
+        }
         if !delta.text.is_empty() || delta.end.is_some() {
             self.first.get_or_insert_with(|| self.started.elapsed());
         }

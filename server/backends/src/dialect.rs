@@ -61,6 +61,8 @@ pub(crate) type Question = (&'static str, Value);
 pub(crate) struct Delta {
     /// The new text.
     pub(crate) text: String,
+    /// Whether the server tells, apart from the text, what the model thinks.
+    pub(crate) is_thought: bool,
     /// Texts of the new tokens with the logarithms of their probabilities, if the server tells.
     pub(crate) tokens: Vec<(String, f32)>,
     /// Why the answer ends here, if it does.
@@ -102,7 +104,9 @@ pub(crate) fn complete(
 pub(crate) fn chat(kind: Kind, model: &str, messages: &[Message], options: &ChatOptions) -> Question {
     match kind {
         Kind::Ollama => ollama::chat(model, messages, options),
-        Kind::LlamaCpp | Kind::Mlx | Kind::Vllm | Kind::OpenAi => openai::chat(model, messages, options),
+        Kind::LlamaCpp | Kind::Mlx | Kind::Vllm | Kind::OpenAi => {
+            openai::chat(kind, model, messages, options)
+        }
     }
 }
 
@@ -177,6 +181,10 @@ fn extend(body: &mut Value, fields: Map<String, Value>) {
     if let Value::Object(body) = body {
         body.extend(fields);
     }
+}
+
+fn has_text_at(document: &Value, pointer: &str) -> bool {
+    document.pointer(pointer).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
 }
 
 fn text_at(document: &Value, pointer: &str) -> String {

@@ -18,7 +18,8 @@ pub fn agrees(origin: &Text, origin_offset: usize, so_far: &str, text: &Text, of
     // Something is left to come, or the cache would find nothing at the end of what there is.
     expected.push('…');
     let at = origin.floor_char_boundary(origin_offset);
-    let suggestion = Suggestion { replace: at..at, text: expected, confidence: 1.0, n_tokens: 1 };
+    let suggestion =
+        Suggestion { replace: at..at, text: expected, confidence: 1.0, n_tokens: 1, is_remote: false };
     let mut cache = SuggestionCache::new(1, 1);
     cache.insert(0, origin, at, 0, &suggestion);
     cache.lookup(0, text, offset, 0, None).is_some()

@@ -22,6 +22,8 @@ pub struct Suggestion {
     pub confidence: f32,
     /// How many tokens are shown.
     pub n_tokens: usize,
+    /// Whether text of the file left this machine for it; who asked the model says so.
+    pub is_remote: bool,
 }
 
 /// The outcome, and how it came about.
@@ -104,7 +106,7 @@ fn suggest(
     if input.text.slice(replace.clone()) == text {
         return Err(Refusal::new(RefusalKind::TooShort, "the suggestion would change nothing"));
     }
-    Ok(Suggestion { replace, text, confidence, n_tokens })
+    Ok(Suggestion { replace, text, confidence, n_tokens, is_remote: false })
 }
 
 fn replaced_range(plan: &Plan, draft: &Draft) -> Range<usize> {

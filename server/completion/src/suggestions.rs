@@ -62,6 +62,7 @@ struct Entry {
     n_typed: usize,
     confidence: f32,
     n_tokens: usize,
+    is_remote: bool,
     /// Whether it was computed ahead and nobody has asked for it yet.
     is_ahead: bool,
 }
@@ -162,6 +163,7 @@ impl SuggestionCache {
             n_typed,
             confidence: suggestion.confidence,
             n_tokens: suggestion.n_tokens,
+            is_remote: suggestion.is_remote,
             is_ahead,
         };
         let known = self.documents.get_or_insert_mut(document, DocumentEntries::default);
@@ -316,7 +318,8 @@ impl<'a> Place<'a> {
             None => (self.offset..end, left.to_owned()),
             Some(item) => self.beyond_selected(item, left, end)?,
         };
-        Some(Suggestion { replace, text, confidence: entry.confidence, n_tokens: entry.n_tokens })
+        let Entry { confidence, n_tokens, is_remote, .. } = *entry;
+        Some(Suggestion { replace, text, confidence, n_tokens, is_remote })
     }
 
     /// The same text as a replacement of the selected item's range, if it goes beyond that item.

@@ -28,7 +28,7 @@ impl Chat for Engine {
         messages: &[Message],
         options: &ChatOptions,
         cancel: &CancelToken,
-        observer: Observer,
+        mut observer: Observer,
     ) -> Result<ChatAnswer, ModelError> {
         let arrived = Instant::now();
         let template = self.chat.as_ref().map_err(|reason| ModelError::Engine(reason.clone()))?;
@@ -39,10 +39,18 @@ impl Chat for Engine {
             sampling: options.sampling.clone(),
             ..GenerateOptions::default()
         };
+        // Who reads the answer has to see where the thought begins that the template began.
+        let opened = template.opened_thought().unwrap_or_default();
+        let mut lead = opened;
+        let observer: Observer = Box::new(move |piece: &str| match std::mem::take(&mut lead) {
+            "" => observer(piece),
+            lead => observer(&format!("{lead}{piece}")),
+        });
         let generation =
             self.generate_from(prompt, options, Priority::Background, arrived, cancel, observer)?;
+        let opened = if generation.text.is_empty() { "" } else { opened };
         Ok(ChatAnswer {
-            text: generation.text,
+            text: format!("{opened}{}", generation.text),
             stop: generation.stop,
             model: self.info().name.clone(),
             is_remote: false,

@@ -5,7 +5,7 @@
 //! The template is rendered with stand-ins in the place of the contents. What it writes itself is then searched for special
 //! tokens, and the contents take the places of their stand-ins as text.
 
-use fimble_model::{Message, Prompt, Role, TokenId};
+use fimble_model::{Message, Prompt, Role, THOUGHT_MARKS, TokenId};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
@@ -93,6 +93,14 @@ impl ChatTemplate {
             (Ok(_), _) => Err(LEFT_OUT.to_owned()),
             (Err(reason), _) => Err(reason),
         }
+    }
+
+    /// The mark with which the template has the model begin a thought, if it does.
+    pub(crate) fn opened_thought(&self) -> Option<&'static str> {
+        let pieces = self.render(&[Role::User], true).ok()?;
+        let Some(Part::Literal(last)) = pieces.last() else { return None };
+        let opened = |opening: &&str| last.trim_end().ends_with(opening);
+        THOUGHT_MARKS.into_iter().map(|(opening, _)| opening).find(opened)
     }
 
     /// The token with which the model ends its turn: the first one that the template writes after it.

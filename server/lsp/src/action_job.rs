@@ -53,7 +53,7 @@ pub(crate) struct ActionJob {
 
 /// What an action reports to the loop.
 pub(crate) enum ActionNews {
-    /// The answer grows.
+    /// The answer grows. While the model thinks it has no bytes.
     SoFar { text: Option<String>, n_bytes: usize },
     /// It ended.
     Done(Result<Outcome, ActionFailure>),
@@ -145,13 +145,17 @@ fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailu
 
 /// Tells the loop how an answer grows, now and then.
 fn news(job: &ActionJob, events: &EventSender) -> Arc<dyn Fn(&str) + Send + Sync> {
-    let (serial, streams, events) = (job.serial, job.streams, Mutex::new((events.clone(), Instant::now())));
+    let (serial, streams) = (job.serial, job.streams);
+    let told = Mutex::new((events.clone(), Instant::now(), None));
     Arc::new(move |so_far| {
-        let mut told = events.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.1.elapsed() >= NEWS_INTERVAL {
-            told.1 = Instant::now();
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (events, when, n_told) = &mut *told;
+        // That it thinks is told at once, and once.
+        let is_first = n_told.is_none();
+        if *n_told != Some(so_far.len()) && (is_first || when.elapsed() >= NEWS_INTERVAL) {
+            (*when, *n_told) = (Instant::now(), Some(so_far.len()));
             let text = streams.then(|| so_far.to_owned());
-            told.0.send(Event::Acted { serial, news: ActionNews::SoFar { text, n_bytes: so_far.len() } });
+            events.send(Event::Acted { serial, news: ActionNews::SoFar { text, n_bytes: so_far.len() } });
         }
     })
 }

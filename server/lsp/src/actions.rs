@@ -273,12 +273,15 @@ pub(crate) fn reported(session: &mut Session, serial: u64, news: ActionNews) {
         ActionNews::SoFar { text, n_bytes } => {
             let Some(running) = session.actions.by_serial.get(&serial) else { return };
             if running.is_visible {
-                let value = json!({"kind": "report", "message": format!("{n_bytes} characters")});
+                let message =
+                    if n_bytes == 0 { "thinking".to_owned() } else { format!("{n_bytes} characters") };
+                let value = json!({"kind": "report", "message": message});
                 session.outgoing.send(Message::ActionProgress { serial, value });
             }
             if let (Destination::Document { number }, Some(text)) = (&running.destination, text) {
                 let number = *number;
-                shown_documents::update(session, number, &text, Progress::Growing);
+                let progress = if text.is_empty() { Progress::Thinking } else { Progress::Growing };
+                shown_documents::update(session, number, &text, progress);
             }
         }
         ActionNews::Done(result) => {

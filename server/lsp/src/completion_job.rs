@@ -320,7 +320,7 @@ fn compute(
         .collect();
     let suggestion = finished.result.map_err(NoSuggestion::Refused)?;
     trace.confidence = Some(suggestion.confidence);
-    let mut suggestions = vec![suggestion];
+    let mut suggestions = vec![Suggestion { is_remote: trace.remote, ..suggestion }];
     if let Some(request) = again {
         // Who asks by hand wants to choose: an unlikely line may be the right one.
         let settings = CompletionSettings { min_confidence: 0.0, ..settings.completion.clone() };
@@ -330,7 +330,7 @@ fn compute(
         for other in passing {
             let is_known = |known: &Suggestion| known.text.lines().next() == other.text.lines().next();
             if suggestions.len() < MOST_LINES && !suggestions.iter().any(is_known) {
-                suggestions.push(other);
+                suggestions.push(Suggestion { is_remote: trace.remote, ..other });
             }
         }
     }

@@ -63,6 +63,8 @@ pub(crate) fn show(session: &mut Session, title: &str, text: &str) {
 pub(crate) enum Progress {
     /// More comes.
     Growing,
+    /// The model thinks, and says nothing until it is done with that.
+    Thinking,
     /// It is complete.
     Done,
     /// It says why there is nothing.
@@ -71,7 +73,7 @@ pub(crate) enum Progress {
 
 /// Gives a document its text.
 pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: Progress) {
-    let is_done = progress != Progress::Growing;
+    let is_done = matches!(progress, Progress::Done | Progress::Failed);
     let Some(title) = session.shown.titles.get(&number).cloned() else { return };
     if is_done {
         session.shown.titles.remove(&number);
@@ -79,7 +81,7 @@ pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: P
     if session.client.holds_virtual_documents {
         let params = json!({
             "uri": uri(number), "title": title, "languageId": "markdown", "text": text, "done": is_done,
-            "failed": progress == Progress::Failed,
+            "failed": progress == Progress::Failed, "thinking": progress == Progress::Thinking,
         });
         session.outgoing.send(Message::Document { params });
     } else if is_done {

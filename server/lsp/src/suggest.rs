@@ -91,6 +91,7 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
                 HitKind::LookAhead => AnswerPath::LookAhead,
             };
             arrived.trace.confidence = Some(suggestion.confidence);
+            arrived.trace.remote = suggestion.is_remote;
             session.counters.n_without_model += 1;
             answers::shown(session, arrived, &place, &text, &suggestion);
         }
@@ -401,6 +402,7 @@ fn answer_kept(
         Some(hit) => {
             arrived.trace.path = AnswerPath::Kept;
             arrived.trace.confidence = Some(hit.suggestion.confidence);
+            arrived.trace.remote = hit.suggestion.is_remote;
             answers::shown(session, arrived, &place, &text, &hit.suggestion);
         }
         None => start(session, arrived, place),

@@ -173,7 +173,7 @@ pub struct RequestTrace {
     pub model: String,
     /// What computes it.
     pub provider: String,
-    /// Whether the prompt left this machine.
+    /// Whether the prompt left this machine, for this request or for an earlier one whose suggestion answers it.
     #[serde(default)]
     pub remote: bool,
     /// Name of the fill-in-the-middle template; empty if none took part.

@@ -80,10 +80,21 @@ impl Default for ChatOptions {
     }
 }
 
+/// How models mark what they think aloud before they answer: what stands in front of it, and behind it.
+pub const THOUGHT_MARKS: [(&str, &str); 6] = [
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("[THINK]", "[/THINK]"),
+];
+
 /// What was answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChatAnswer {
-    /// The text, without the tokens that end a turn. Equal to the pieces that the observer saw, put together.
+    /// The text, without the tokens that end a turn, and with what the model thought aloud, between its marks. Equal to the
+    /// pieces that the observer saw, put together.
     pub text: String,
     /// Why it ended. A model that had said all ends with [`StopReason::EndToken`]; a server, which names no token, with
     /// [`StopReason::Finished`].
@@ -114,7 +125,8 @@ pub trait Chat: Send + Sync {
 
     /// Answers. Blocks until done, and may take minutes; `cancel` is asked between tokens, and whoever is asked over a
     /// connection closes it at once. A cancelled answer is no error: it holds what there is. The observer sees each
-    /// piece of text as it comes and may end the answer; it must be quick.
+    /// piece of text as it comes and may end the answer; it must be quick. An empty piece says that the model thinks where
+    /// its thoughts are not handed out.
     ///
     /// # Errors
     /// The conversation does not fit the context, the template cannot be rendered, or the engine or the server failed; the

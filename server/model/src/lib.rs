@@ -13,7 +13,7 @@ mod project;
 mod provider;
 
 pub use cancel::CancelToken;
-pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role};
+pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS};
 pub use generate::{
     GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
     Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId, Usage,

@@ -5,7 +5,8 @@ use fimble_model::{ChatOptions, GenerateOptions, Message, Prompt, Sampling};
 use serde_json::{Value, json};
 
 use super::{
-    Delta, End, Question, Writing, count_at, extend, listed_tokens, messages_json, sampling_json, text_at,
+    Delta, End, Question, Writing, count_at, extend, has_text_at, listed_tokens, messages_json,
+    sampling_json, text_at,
 };
 
 /// How long the model stays in memory after a question.
@@ -63,6 +64,7 @@ pub(super) fn delta(document: &Value, text: &str) -> Delta {
     });
     Delta {
         text: text_at(document, text),
+        is_thought: has_text_at(document, "/message/thinking") || has_text_at(document, "/thinking"),
         tokens: document.get("logprobs").map(listed_tokens).unwrap_or_default(),
         end,
         model: document.get("model").and_then(Value::as_str).map(str::to_owned),

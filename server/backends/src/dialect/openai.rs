@@ -5,7 +5,8 @@ use fimble_model::{ChatOptions, GenerateOptions, Message};
 use serde_json::{Value, json};
 
 use super::{
-    Delta, End, Kind, Question, count_at, extend, listed_tokens, messages_json, sampling_json, text_at,
+    Delta, End, Kind, Question, count_at, extend, has_text_at, listed_tokens, messages_json, sampling_json,
+    text_at,
 };
 
 pub(super) fn complete(
@@ -33,13 +34,20 @@ pub(super) fn complete(
     ("/v1/completions", body)
 }
 
-pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions) -> Question {
+pub(super) fn chat(kind: Kind, model: &str, messages: &[Message], options: &ChatOptions) -> Question {
     let mut body = json!({
         "model": model,
         "messages": messages_json(messages),
         "max_tokens": options.max_new_tokens,
         "stream": true,
     });
+    // Thoughts are only waited for. Models whose template does not know these switches think all the same.
+    if kind != Kind::OpenAi
+        && let Value::Object(body) = &mut body
+    {
+        let switches = json!({"enable_thinking": false, "thinking": false});
+        body.insert("chat_template_kwargs".to_owned(), switches);
+    }
     extend(&mut body, sampling_json(&options.sampling));
     ("/v1/chat/completions", body)
 }
@@ -55,6 +63,9 @@ pub(super) fn delta(document: &Value, text: &str) -> Delta {
     });
     Delta {
         text: text_at(choice, text),
+        // The name was changed; servers of both ages are about.
+        is_thought: has_text_at(choice, "/delta/reasoning_content")
+            || has_text_at(choice, "/delta/reasoning"),
         tokens: choice.get("logprobs").map(tokens).unwrap_or_default(),
         end,
         model: document.get("model").and_then(Value::as_str).map(str::to_owned),

@@ -1,10 +1,13 @@
 //! Conversations with servers: streamed, cancelled, and handed on to the next model of a chain.
 
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
 use fimble_backends::Guard;
-use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, ModelError, Role, StopReason};
+use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, ModelError, Observer, Role, StopReason};
 use serde_json::json;
 
-use crate::stand_in::{Reply, StandIn, json as whole};
+use crate::stand_in::{Reply, StandIn, events, json as whole};
 use crate::support::*;
 
 fn messages() -> Vec<Message> {
@@ -50,6 +53,42 @@ fn a_model_without_a_chat_template_is_recognised() {
     let server = StandIn::start(paths);
     let (chain, _) = connect(&format!("llama.cpp@{}", server.address()));
     assert!(chain.chat().err().unwrap().contains("no chat template"));
+}
+
+#[test]
+fn thoughts_that_a_server_tells_apart_are_no_text_and_a_sign_of_life() {
+    let delta =
+        |delta: &serde_json::Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
+    let thinking = |model: &str| {
+        let documents = [
+            delta(&json!({"role": "assistant", "content": ""})),
+            delta(&json!({"reasoning_content": "Hm."})),
+            delta(&json!({"reasoning": "Hm.", "content": null})),
+            delta(&json!({"content": "It adds."})),
+            json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+        ];
+        StandIn::start([
+            ("/v1/models", whole(200, &json!({"data": [{"id": model}]}))),
+            ("/v1/chat/completions", events(&documents)),
+        ])
+    };
+    let server = thinking("a");
+    // Who answers with OpenAI's interface may refuse what it does not know; the others can be told not to think.
+    for (name, is_told) in [("vllm", true), ("openai", false)] {
+        let (chain, _) = connect(&format!("{name}@http://{}", server.address()));
+        let pieces: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&pieces);
+        let observer: Observer = Box::new(move |piece: &str| {
+            seen.lock().unwrap().push(piece.to_owned());
+            ControlFlow::Continue(())
+        });
+        let options = ChatOptions::default();
+        let answer = Chat::respond(&*chain, &messages(), &options, &CancelToken::new(), observer).unwrap();
+        assert_eq!(answer.text, "It adds.");
+        assert_eq!(*pieces.lock().unwrap(), ["", "", "It adds."]);
+        let asked = server.asked("/v1/chat/completions").pop().unwrap();
+        assert_eq!(asked["chat_template_kwargs"]["enable_thinking"] == json!(false), is_told, "{asked}");
+    }
 }
 
 #[test]

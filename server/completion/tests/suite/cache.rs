@@ -9,7 +9,7 @@ use proptest::prelude::*;
 const SETTINGS: u64 = 1;
 
 fn suggestion(replace: Range<usize>, text: &str) -> Suggestion {
-    Suggestion { replace, text: text.to_owned(), confidence: 0.5, n_tokens: 3 }
+    Suggestion { replace, text: text.to_owned(), confidence: 0.5, n_tokens: 3, is_remote: false }
 }
 
 fn apply(content: &str, suggestion: &Suggestion) -> String {
@@ -24,6 +24,21 @@ fn cached(marked: &str, n_replaced: usize, text: &str) -> (SuggestionCache, Stri
     let mut cache = SuggestionCache::new(8, 32);
     cache.insert(1, &Text::new(&content), offset, SETTINGS, &suggestion(offset..offset + n_replaced, text));
     (cache, content, offset)
+}
+
+#[test]
+fn what_came_from_another_machine_stays_marked() {
+    for is_remote in [true, false] {
+        let mut cache = SuggestionCache::new(8, 32);
+        let text = Text::new("a = ");
+        let suggestion = Suggestion { is_remote, ..suggestion(4..4, "compute(a)") };
+        cache.insert(1, &text, 4, SETTINGS, &suggestion);
+        for typed in ["", "com", "c"] {
+            let text = Text::new(&format!("a = {typed}"));
+            let hit = cache.lookup(1, &text, text.len(), SETTINGS, None).unwrap();
+            assert_eq!(hit.suggestion.is_remote, is_remote, "{typed:?}, {:?}", hit.kind);
+        }
+    }
 }
 
 #[test]

@@ -119,6 +119,21 @@ fn what_is_asked_cannot_forge_a_turn() {
 }
 
 #[test]
+fn a_thought_that_the_template_begins_is_known() {
+    let behind =
+        |end: &str| format!("{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}assistant\n{end}");
+    for (end, expected) in [
+        ("", None),
+        ("<think>\n", Some("<think>")),
+        ("<think>\n\n</think>\n\n", None),
+        ("{% if thinking is defined and not thinking %}</think>{% else %}<think>{% endif %}", None),
+    ] {
+        let template = ChatTemplate::read(&config(&behind(end))).unwrap();
+        assert_eq!(template.opened_thought(), expected, "{end}");
+    }
+}
+
+#[test]
 fn templates_that_fail_say_why() {
     for (template, words) in [
         ("{% for m in messages %}", "is broken"),

@@ -300,6 +300,57 @@ fn an_explanation_grows_in_a_virtual_document() {
 }
 
 #[test]
+fn what_a_model_thinks_is_not_shown_while_that_it_thinks_is() {
+    let gate = Arc::new(Gate::default());
+    let said = "Well, SECRET.\n```rust\nfn secret() {}\n```\n</think>\n\nIt adds.";
+    let model = Chatting::new([Behaviour::Pause("<think>".to_owned(), Arc::clone(&gate), said.to_owned())]);
+    let client = chat_client(model, &everything());
+    client.open(URI, "rust", CODE);
+    let place = json!([{"textDocument": {"uri": URI}, "range": cursor(3, 5)}]);
+    client.execute_command("fimble.explain", &place).unwrap();
+    let mut texts = Vec::new();
+    loop {
+        let document = client.next_message("fimble/document").unwrap().params;
+        texts.push(document["text"].as_str().unwrap().to_owned());
+        if document["thinking"] == true {
+            assert_eq!((&document["text"], &document["done"]), (&json!(""), &json!(false)));
+            gate.open();
+        }
+        if document["done"] == true {
+            break;
+        }
+    }
+    assert!(
+        texts.last().unwrap().starts_with("It adds.") && texts.concat().find("SECRET").is_none(),
+        "{texts:?}"
+    );
+    let mut reports = Vec::new();
+    while !reports.contains(&json!("end")) {
+        let value = client.next_message("$/progress").unwrap().params["value"].clone();
+        reports.extend([value["kind"].clone(), value["message"].clone()]);
+    }
+    assert!(reports.contains(&json!("thinking")), "{reports:?}");
+
+    // Code that was only thought of is no answer.
+    for (said, expected) in [
+        (format!("<think>\n```rust\nfn add() {{}}\n```\n</think>\n{SIMPLER}"), ""),
+        (format!("<think>\n{SIMPLER}\n"), "thought until"),
+    ] {
+        let client = chat_client(Chatting::saying(&said), &everything());
+        client.open(URI, "rust", CODE);
+        let action = titled(&actions(&client, &cursor(3, 5), &asked()), "Simplify");
+        let result = client.request("codeAction/resolve", &action);
+        if expected.is_empty() {
+            let edit = &result.unwrap()["edit"]["documentChanges"][0]["edits"];
+            assert!(applied(CODE, edit).ends_with("u8 {\n    a + b\n}\n"));
+        } else {
+            let (code, message) = refusal(result);
+            assert!(code == -32803 && message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
 fn an_explanation_that_ends_early_says_why_in_its_document() {
     let gate = Arc::new(Gate::default());
     let model = Chatting::new([Behaviour::Wait(Arc::clone(&gate), "Late".to_owned()), Behaviour::Fail]);

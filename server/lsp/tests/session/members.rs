@@ -138,6 +138,19 @@ fn what_comes_from_another_machine_is_marked_everywhere() {
     assert_eq!(why["trace"]["remote"], true);
     assert!(why["text"].as_str().unwrap().contains("from another machine"), "{why}");
     assert_eq!(status(&client)["remote"], true);
+    // What is left of it when a part is typed comes from the cache, and from there all the same.
+    let mut end = place;
+    for (version, typed) in (2..).zip(["", "serv", "s"]) {
+        client.change(URI, version, [place, end], typed);
+        end = (place.0, place.1 + u32::try_from(typed.len()).unwrap());
+        let params = json!({"textDocument": {"uri": URI}, "position": {"line": end.0, "character": end.1}});
+        let answer = client.request("textDocument/completion", &params).unwrap();
+        assert!(answer["items"][0]["detail"].as_str().unwrap().contains("(remote)"), "{answer}");
+        let why = client.execute_command("fimble.why", &json!([])).unwrap();
+        assert_eq!(why["trace"]["remote"], true);
+        let text = why["text"].as_str().unwrap();
+        assert!(text.contains("without the model") && text.contains("from another machine"), "{why}");
+    }
 }
 
 #[test]
