@@ -141,9 +141,9 @@ fn a_server_that_cannot_be_used_is_told_and_nothing_is_printed_or_written() {
         ("/v1/chat/completions", Reply::Whole(200, "text/html", "<html>502</html>".to_owned())),
     ]);
     for (name, words) in [
-        ("openai:x@https://models.example:443".to_owned(), "`--allow-remote HOST:PORT`"),
+        ("openai:x@https://203.0.113.7:443".to_owned(), "`--allow-remote HOST:PORT`"),
         ("ollama:".to_owned(), "names no model"),
-        ("nowhere".to_owned(), "no model \"nowhere\""),
+        ("nowhere".to_owned(), "`fimble setup`"),
         (format!("vllm@{}", html.address()), "text/html"),
     ] {
         for command in [vec!["explain", &place], vec!["refactor", &place, "--kind", "errors", "--apply"]] {

@@ -16,7 +16,8 @@ export class Documents implements vscode.TextDocumentContentProvider {
   }
 
   /** What the server has written so far. */
-  async written({ uri, text }: ServerDocument): Promise<void> {
+  async written({ uri, text: written, done, thinking }: ServerDocument): Promise<void> {
+    const text = written || done ? written : thinking ? "*The model is thinking …*" : "*Waiting for the model …*";
     const parsed = vscode.Uri.parse(uri);
     const isNew = !this.texts.has(parsed.toString());
     this.put(parsed, text);

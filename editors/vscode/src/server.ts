@@ -24,6 +24,8 @@ export interface ServerDocument {
   title: string;
   text: string;
   done: boolean;
+  /** Whether the model thinks before it answers; servers of another version may not say it. */
+  thinking?: boolean;
 }
 
 /** Our part of the client's capabilities. */

@@ -40,7 +40,9 @@ local function document(_, params, ctx)
   if bufnr < 0 and tokens[uri] == false then
     return
   end
-  bufnr = M.show(uri, params.text, params.languageId or "markdown")
+  local waiting = params.thinking and "*The model is thinking …*" or "*Waiting for the model …*"
+  local text = (params.text == "" and not params.done) and waiting or params.text
+  bufnr = M.show(uri, text, params.languageId or "markdown")
   if tokens[uri] == nil then
     tokens[uri] = true
     vim.api.nvim_create_autocmd("BufWipeout", {

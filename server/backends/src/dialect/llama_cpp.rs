@@ -54,6 +54,7 @@ pub(super) fn delta(document: &Value) -> Delta {
     let read = count_at(document, "/timings/prompt_n");
     Delta {
         text: text_at(document, "/content"),
+        is_thought: false,
         tokens: document.get("completion_probabilities").map(listed_tokens).unwrap_or_default(),
         end,
         model: None,
