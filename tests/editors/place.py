@@ -38,6 +38,20 @@ def read_second(path):
 
 """
 
+# A function to explain and to change, and a shorter one as a chat model would answer it.
+FUNCTION = """\
+def total(rows):
+    n = 0
+    for row in rows:
+        n += row
+    return n
+"""
+SHORTER = """\
+def total(rows):
+    return sum(rows)
+"""
+SHORTER_ANSWER = f"```python\n{SHORTER}```\n"
+
 
 def folder():
     """A folder for one test, short enough for the path of a socket."""
