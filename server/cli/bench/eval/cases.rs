@@ -13,7 +13,8 @@ pub enum Kind {
     /// The rest of a line, from anywhere behind its indentation, inside of words too.
     #[default]
     Rest,
-    /// A whole line but its indentation.
+    /// A whole line but its indentation; the recipe of the model says `next`.
+    #[serde(alias = "next")]
     Line,
 }
 
