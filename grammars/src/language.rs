@@ -93,6 +93,12 @@ impl Language {
         &self.description.extensions
     }
 
+    /// Whole names of its files that have no telling extension.
+    #[must_use]
+    pub fn file_names(&self) -> &[String] {
+        &self.description.file_names
+    }
+
     /// What starts a comment that ends with its line.
     #[must_use]
     pub fn line_comment(&self) -> Option<&str> {

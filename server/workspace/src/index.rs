@@ -54,6 +54,15 @@ const NAMED: f32 = 1.4;
 /// What it costs to be written in another language.
 const OTHER_LANGUAGE: f32 = 0.4;
 
+/// What is known of a file that is in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Tells texts apart.
+    pub fingerprint: u64,
+    /// Size of its text.
+    pub bytes: usize,
+}
+
 #[derive(Debug)]
 struct IndexedChunk {
     bytes: Range<u32>,
@@ -62,7 +71,7 @@ struct IndexedChunk {
 
 #[derive(Debug)]
 struct IndexedFile {
-    fingerprint: u64,
+    facts: FileFacts,
     chunks: Vec<IndexedChunk>,
 }
 
@@ -83,9 +92,9 @@ impl Index {
         Self { limits, ..Self::default() }
     }
 
-    /// Paths of the files, in order.
-    pub fn files(&self) -> impl Iterator<Item = &str> {
-        self.files.keys().map(String::as_str)
+    /// The files, by path.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = (&str, FileFacts)> {
+        self.files.iter().map(|(path, file)| (path.as_str(), file.facts))
     }
 
     /// Number of chunks.
@@ -94,16 +103,16 @@ impl Index {
         self.n_chunks
     }
 
-    /// Whether a file is in it.
+    /// What is known of a file, if it is in it.
     #[must_use]
-    pub fn contains(&self, path: &str) -> bool {
-        self.files.contains_key(path)
+    pub fn get(&self, path: &str) -> Option<FileFacts> {
+        self.files.get(path).map(|file| file.facts)
     }
 
     /// Takes a file in, in the place of what was known of it. Returns whether there was room.
     pub fn insert(&mut self, path: &str, text: &str) -> bool {
-        let fingerprint = fingerprint(text);
-        if self.files.get(path).is_some_and(|file| file.fingerprint == fingerprint) {
+        let facts = FileFacts { fingerprint: fingerprint(text), bytes: text.len() };
+        if self.get(path) == Some(facts) {
             return true;
         }
         self.remove(path);
@@ -123,7 +132,7 @@ impl Index {
             *self.n_chunks_with.entry(*word).or_default() += 1;
         }
         self.n_chunks += chunks.len();
-        self.files.insert(path.to_owned(), IndexedFile { fingerprint, chunks });
+        self.files.insert(path.to_owned(), IndexedFile { facts, chunks });
         true
     }
 
@@ -173,7 +182,7 @@ impl Index {
                     best.push(Found {
                         path: path.clone(),
                         bytes: chunk.bytes.start as usize..chunk.bytes.end as usize,
-                        fingerprint: file.fingerprint,
+                        fingerprint: file.facts.fingerprint,
                         score,
                     });
                 }

@@ -1,11 +1,16 @@
 //! The source files of a folder. Must hold: what `.gitignore`, `.ignore` and `.fimbleignore` name is not visited, nor what
 //! is hidden, nor what a link points to; the walk ends at its limits and says so.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 
 use crate::secrets;
+use crate::stamp::Stamp;
+
+/// The file names that say what is ignored, beside those of git itself.
+const IGNORE_FILES: &[&str] = &[".gitignore", ".ignore", ".fimbleignore"];
 
 /// Folders that hold what others wrote, or what was built, when no ignore file says so.
 const FOREIGN_FOLDERS: &[&str] = &[
@@ -51,6 +56,8 @@ pub struct SourceFile {
     pub relative: String,
     /// Its size.
     pub bytes: u64,
+    /// What tells whether it was written since.
+    pub stamp: Stamp,
 }
 
 /// What a walk found.
@@ -72,9 +79,8 @@ pub fn walk(root: &Path, limits: WalkLimits, is_cancelled: &dyn Fn() -> bool) ->
         .add_custom_ignore_filename(".fimbleignore")
         .filter_entry(|entry| {
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-            let name = entry.file_name().to_string_lossy();
             // The root itself may be called anything.
-            entry.depth() == 0 || !is_folder || !FOREIGN_FOLDERS.contains(&name.as_ref())
+            entry.depth() == 0 || !is_folder || !is_foreign(&entry.file_name().to_string_lossy())
         })
         .sort_by_file_name(std::cmp::Ord::cmp)
         .build();
@@ -103,11 +109,52 @@ fn source_file(root: &Path, entry: &ignore::DirEntry, max_bytes: u64) -> Option<
     let relative = path.strip_prefix(root).ok()?;
     let relative: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     let relative = relative.join("/");
-    let is_source = fimble_syntax::by_path(&relative).is_some()
+    let is_wanted = is_source(&relative) && !secrets::is_secret_path(path);
+    let metadata = is_wanted.then(|| entry.metadata().ok()).flatten()?;
+    let stamp = Stamp::of(&metadata);
+    let bytes = metadata.len();
+    (bytes > 0 && bytes <= max_bytes).then(|| SourceFile { path: path.to_owned(), relative, bytes, stamp })
+}
+
+fn is_foreign(folder: &str) -> bool {
+    FOREIGN_FOLDERS.contains(&folder)
+}
+
+/// Whether a file of this name may be one of the sources.
+fn is_source(relative: &str) -> bool {
+    fimble_syntax::by_path(relative).is_some()
         && !KEPT_BY_TOOLS.iter().any(|end| relative.ends_with(end))
-        && !secrets::is_secret_path(path);
-    let bytes = is_source.then(|| entry.metadata().ok()).flatten()?.len();
-    (bytes > 0 && bytes <= max_bytes).then(|| SourceFile { path: path.to_owned(), relative, bytes })
+        && !secrets::is_secret_path(Path::new(relative))
+}
+
+/// Whether something that happened to this path can matter to a walk, as far as the path tells: it may be a source file, a
+/// folder, or what says which files are ignored. The path is relative to the folder that is walked.
+pub(crate) fn concerns(relative: &str) -> bool {
+    let (folders, name) = relative.rsplit_once('/').unwrap_or(("", relative));
+    let is_visited = |folder: &str| folder.is_empty() || !folder.starts_with('.') && !is_foreign(folder);
+    if !folders.split('/').all(is_visited) {
+        return false;
+    }
+    let may_be_folder = !name.contains('.') && !is_foreign(name);
+    IGNORE_FILES.contains(&name) || !name.starts_with('.') && (may_be_folder || is_source(relative))
+}
+
+/// Globs, as the protocol writes them, of what [`walk`] depends on: the files of all languages that are built in, and the
+/// files that say what is ignored.
+#[must_use]
+pub fn globs() -> Vec<String> {
+    let languages = fimble_syntax::all().iter();
+    let extensions: BTreeSet<_> = languages.clone().flat_map(|language| language.extensions()).collect();
+    let mut names: BTreeSet<&str> =
+        languages.flat_map(|language| language.file_names()).map(String::as_str).collect();
+    // Hidden files are not visited, and what tools keep is left out.
+    names.retain(|name| concerns(name));
+    names.extend(IGNORE_FILES);
+    let join = |parts: Vec<&str>| parts.join(",");
+    vec![
+        format!("**/*.{{{}}}", join(extensions.into_iter().map(String::as_str).collect())),
+        format!("**/{{{}}}", join(names.into_iter().collect())),
+    ]
 }
 
 #[cfg(test)]

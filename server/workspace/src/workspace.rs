@@ -1,43 +1,22 @@
-//! The workspace as a server sees it: folders that were indexed, and the snippets chosen for a place. Must hold: the choice
-//! for a block of lines is made once and kept, so that the prompt above a cursor keeps still while somebody types; what is
-//! shown was read from the disk just now and is what was indexed.
+//! The workspace as a server sees it: the files of some folders, indexed, and the snippets chosen for a place. Must hold:
+//! after a scan the index is what a first scan would have made it, as long as there is room; what is shown was read from
+//! the disk just now and is what was indexed. Files are named by their whole path with forward slashes.
 
-use std::num::NonZeroUsize;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::SystemTime;
 
-use lru::LruCache;
-
+use crate::choices::{Choice, Choices, Related};
 use crate::chunks::fingerprint;
-use crate::index::{Index, IndexLimits, Query};
+use crate::index::{FileFacts, Index, IndexLimits, Query};
 use crate::read::read;
-use crate::walk::{WalkLimits, walk};
+use crate::stamp::Stamp;
+use crate::walk::{SourceFile, WalkLimits, concerns, walk};
 
-/// Lines that share a choice: a cursor that moves on for a screen's length may have another one.
-const BLOCK_LINES: usize = 32;
-/// Choices that are remembered, over all documents.
-const CHOICES: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
 /// Snippets of one choice, at most; the prompt takes as many as it has room for.
 const MAX_SNIPPETS: usize = 4;
-
-/// A part of another file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Related {
-    /// Path of the file, relative to its folder.
-    pub path: String,
-    /// Some of its lines.
-    pub text: String,
-}
-
-/// The snippets for a place.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Choice {
-    /// Best last: what stands nearest to the file's own text weighs most.
-    pub snippets: Vec<Related>,
-    /// Tells choices apart; 0 if there is no snippet.
-    pub key: u64,
-}
 
 /// What became of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,126 +25,206 @@ pub struct ScanReport {
     pub n_indexed: usize,
     /// Files that may not be read, or that there was no room for.
     pub n_left_out: usize,
-    /// Whether the folder holds more than the limits allow.
+    /// Files that came, went or changed since the last scan.
+    pub n_changed: usize,
+    /// Whether a folder holds more than the limits allow.
     pub is_cut: bool,
 }
 
-/// The block that a line belongs to.
-#[must_use]
-pub fn block_of(line: usize) -> usize {
-    line / BLOCK_LINES
+/// What a path is to a workspace, as far as can be told without looking at the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// Nothing: it is in no folder, or no walk would visit it.
+    None,
+    /// A file that is in the index.
+    Indexed,
+    /// Only a scan can tell whether it belongs to the index, or what else it changes.
+    Scan,
 }
 
-/// The lines around a block that say what is written there: half a block more on both sides.
-#[must_use]
-pub fn lines_around(block: usize) -> Range<usize> {
-    let first = block * BLOCK_LINES;
-    first.saturating_sub(BLOCK_LINES / 2)..first + BLOCK_LINES + BLOCK_LINES / 2
+/// What the last scan made of a file.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    stamp: Stamp,
+    /// Whether an equal stamp means that nothing changed.
+    is_settled: bool,
+    /// Whether it would be in the index if there were room.
+    lacks_room: bool,
 }
 
-/// Folders, indexed. Every method may be called from any thread.
+/// Folders, indexed. Every method may be called from any thread; [`Workspace::scan`] and [`Workspace::refresh`] read files
+/// and wait for each other.
 #[derive(Debug)]
 pub struct Workspace {
-    roots: RwLock<Vec<PathBuf>>,
+    /// Paths without a slash at the end.
+    folders: RwLock<Vec<String>>,
     index: RwLock<Index>,
-    choices: Mutex<LruCache<(u64, usize), Arc<Choice>>>,
+    seen: Mutex<BTreeMap<String, Seen>>,
+    choices: Mutex<Choices>,
     limits: WalkLimits,
 }
 
 impl Default for Workspace {
     fn default() -> Self {
         Self {
-            roots: RwLock::default(),
+            folders: RwLock::default(),
             index: RwLock::new(Index::new(IndexLimits::default())),
-            choices: Mutex::new(LruCache::new(CHOICES)),
+            seen: Mutex::default(),
+            choices: Mutex::default(),
             limits: WalkLimits::default(),
         }
     }
 }
 
 impl Workspace {
-    /// Indexes a folder; takes as long as reading its source files. `is_cancelled` is asked at every file.
-    pub fn scan(&self, root: &Path, is_cancelled: &dyn Fn() -> bool) -> ScanReport {
-        let walked = walk(root, self.limits, is_cancelled);
-        let mut report = ScanReport { is_cut: walked.is_cut, ..ScanReport::default() };
-        {
-            let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
-            if !roots.iter().any(|known| known == root) {
-                roots.push(root.to_owned());
-            }
+    /// Names the folders. The next scan follows.
+    pub fn set_folders(&self, folders: Vec<String>) {
+        *self.folders.write().unwrap_or_else(PoisonError::into_inner) = folders;
+    }
+
+    /// Walks the folders and brings the index up to date. The first time that takes as long as reading all source files,
+    /// later as long as the walk and reading what was written since. `is_cancelled` is asked at every file.
+    pub fn scan(&self, is_cancelled: &dyn Fn() -> bool) -> ScanReport {
+        let mut seen = self.seen();
+        let now = SystemTime::now();
+        let mut report = ScanReport::default();
+        let mut files: BTreeMap<String, SourceFile> = BTreeMap::new();
+        let folders = self.folders.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for folder in &folders {
+            let walked = walk(Path::new(folder), self.limits, is_cancelled);
+            report.is_cut |= walked.is_cut;
+            files.extend(walked.files.into_iter().map(|file| (format!("{folder}/{}", file.relative), file)));
         }
-        for file in &walked.files {
+        // What a walk that was stopped did not come to is not gone.
+        if is_cancelled() {
+            return report;
+        }
+        let mut changed: BTreeSet<String> = self
+            .index()
+            .files()
+            .map(|(file, _)| file)
+            .filter(|file| !files.contains_key(*file))
+            .map(str::to_owned)
+            .collect();
+        for file in &changed {
+            self.remove(file);
+        }
+        seen.retain(|file, _| files.contains_key(file));
+        let is_same = |seen: &Seen, file: &SourceFile| seen.is_settled && seen.stamp == file.stamp;
+        let has_room = !changed.is_empty()
+            || files.iter().any(|(path, file)| seen.get(path).is_some_and(|seen| !is_same(seen, file)));
+        for (path, file) in files {
             if is_cancelled() {
                 break;
             }
-            let text = read(&file.path, self.limits.max_file_bytes).ok();
-            if text.is_some_and(|text| self.insert(&file.relative, &text)) {
-                report.n_indexed += 1;
-            } else {
-                report.n_left_out += 1;
+            let before = seen.get(&path);
+            if before.is_some_and(|seen| is_same(seen, &file) && !(seen.lacks_room && has_room)) {
+                continue;
+            }
+            let is_settled = file.stamp.is_settled(now);
+            let (is_changed, lacks_room) = self.take_in(&path);
+            seen.insert(path.clone(), Seen { stamp: file.stamp, is_settled, lacks_room });
+            if is_changed {
+                changed.insert(path);
             }
         }
-        // Where nothing was found before, there may be something now.
-        let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
-        let empty: Vec<_> =
-            choices.iter().filter(|(_, choice)| choice.key == 0).map(|(place, _)| *place).collect();
-        for place in empty {
-            choices.pop(&place);
-        }
+        report.n_indexed = self.n_files();
+        report.n_left_out = seen.len().saturating_sub(report.n_indexed);
+        report.n_changed = changed.len();
+        self.choose_anew(&changed);
         report
     }
 
-    fn insert(&self, relative: &str, text: &str) -> bool {
-        self.index.write().unwrap_or_else(PoisonError::into_inner).insert(relative, text)
-    }
-
-    /// A file that was scanned has changed on the disk, or is gone. Files that no scan found stay out: whether they may be
-    /// read is for a walk to say. Choices that were made stay until their place is left.
-    pub fn refresh(&self, relative: &str) {
-        let is_known = {
-            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-            index.contains(relative)
+    /// Reads a file again that is in the index; it may be gone. Returns whether it was another one. Files that no scan
+    /// found stay out: whether they may be read is for a walk to say. Choices stay until [`Workspace::choose_anew`].
+    pub fn refresh(&self, file: &str) -> bool {
+        let mut seen = self.seen();
+        if self.index().get(file).is_none() {
+            return false;
+        }
+        let now = SystemTime::now();
+        // A walk would not follow a link either.
+        let metadata = fs::symlink_metadata(file).ok().filter(|metadata| metadata.is_file());
+        let Some(metadata) = metadata.filter(|metadata| metadata.len() > 0) else {
+            seen.remove(file);
+            self.remove(file);
+            return true;
         };
-        if !is_known {
-            return;
-        }
-        match self.text(relative) {
-            Some(text) => {
-                self.insert(relative, &text);
-            }
-            None => self.index.write().unwrap_or_else(PoisonError::into_inner).remove(relative),
-        }
+        let stamp = Stamp::of(&metadata);
+        let (is_changed, lacks_room) = self.take_in(file);
+        seen.insert(file.to_owned(), Seen { stamp, is_settled: stamp.is_settled(now), lacks_room });
+        is_changed
     }
 
-    /// The text of a file as it is on the disk now, by its path in a folder, if it may be read.
+    /// Indexes a file as it is on the disk. Returns whether that changed anything, and whether it only lacks room.
+    fn take_in(&self, file: &str) -> (bool, bool) {
+        let before = self.index().get(file);
+        let text = read(Path::new(file), self.limits.max_file_bytes).ok();
+        let lacks_room = match &text {
+            Some(text) => !self.index.write().unwrap_or_else(PoisonError::into_inner).insert(file, text),
+            None => {
+                self.remove(file);
+                false
+            }
+        };
+        (self.index().get(file) != before, lacks_room)
+    }
+
+    fn remove(&self, file: &str) {
+        self.index.write().unwrap_or_else(PoisonError::into_inner).remove(file);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn choices(&self) -> MutexGuard<'_, Choices> {
+        self.choices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a change of this path may mean.
     #[must_use]
-    pub fn text(&self, relative: &str) -> Option<String> {
-        let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
-        roots.iter().find_map(|root| read(&root.join(relative), self.limits.max_file_bytes).ok())
+    pub fn concern(&self, path: &str) -> Concern {
+        if self.index().get(path).is_some() {
+            return Concern::Indexed;
+        }
+        let folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = folders.iter().filter_map(|folder| path.strip_prefix(folder)?.strip_prefix('/'));
+        if inside.any(concerns) { Concern::Scan } else { Concern::None }
+    }
+
+    /// The text of a file of the index as it is on the disk now, if it may be read.
+    #[must_use]
+    pub fn text(&self, file: &str) -> Option<String> {
+        let is_known = self.index().get(file).is_some();
+        is_known.then(|| read(Path::new(file), self.limits.max_file_bytes).ok()).flatten()
     }
 
     /// The choice for a block of a document if it was made already: no more than a look-up.
     #[must_use]
     pub fn chosen(&self, document: u64, block: usize) -> Option<Arc<Choice>> {
-        self.choices.lock().unwrap_or_else(PoisonError::into_inner).get(&(document, block)).cloned()
+        self.choices().get(document, block)
     }
 
     /// The snippets for a block of a document: those that were chosen before, or the parts of other files that are most
     /// like `around` now. Reads a few files the first time.
-    pub fn choose(&self, document: u64, block: usize, path: &str, around: &str) -> Arc<Choice> {
+    pub fn choose(&self, document: u64, block: usize, file: &str, around: &str) -> Arc<Choice> {
         if let Some(choice) = self.chosen(document, block) {
             return choice;
         }
-        let found = {
-            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-            index.search(&Query { text: around, path, max_results: MAX_SNIPPETS })
-        };
-        let mut snippets: Vec<Related> = Vec::new();
+        let found = self.index().search(&Query { text: around, path: file, max_results: MAX_SNIPPETS });
+        let (mut snippets, mut files) = (Vec::new(), Vec::new());
         for part in found {
             // The disk may hold another text by now; then the bytes mean nothing.
             let text = self.text(&part.path).filter(|text| fingerprint(text) == part.fingerprint);
             if let Some(lines) = text.as_deref().and_then(|text| text.get(part.bytes)) {
-                snippets.push(Related { path: part.path, text: lines.trim_matches('\n').to_owned() + "\n" });
+                let path = self.relative(&part.path).to_owned();
+                snippets.push(Related { path, text: lines.trim_matches('\n').to_owned() + "\n" });
+                files.push(part.path);
             }
         }
         snippets.reverse();
@@ -173,92 +232,41 @@ impl Workspace {
             snippets.iter().map(|snippet| format!("{}\0{}\0", snippet.path, snippet.text)).collect();
         let key = if snippets.is_empty() { 0 } else { fingerprint(&all) };
         let choice = Arc::new(Choice { snippets, key });
-        let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
-        choices.put((document, block), Arc::clone(&choice));
+        self.choices().put(document, block, Arc::clone(&choice), files);
         choice
+    }
+
+    /// Path of a file in the innermost folder that holds it.
+    fn relative<'a>(&self, file: &'a str) -> &'a str {
+        let folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+        let inside = folders.iter().filter_map(|folder| file.strip_prefix(folder)?.strip_prefix('/'));
+        inside.min_by_key(|rest| rest.len()).unwrap_or(file)
+    }
+
+    /// Forgets the choices that show one of these files, and those that found nothing.
+    pub fn choose_anew(&self, changed: &BTreeSet<String>) {
+        if !changed.is_empty() {
+            self.choices().forget_files(changed);
+        }
     }
 
     /// Forgets the choices for a document.
     pub fn forget(&self, document: u64) {
-        let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<_> =
-            choices.iter().map(|(place, _)| *place).filter(|(of, _)| *of == document).collect();
-        for place in gone {
-            choices.pop(&place);
-        }
+        self.choices().forget(document);
     }
 
-    /// Paths of the files in the index, in order.
+    /// The files in the index, in order.
     #[must_use]
-    pub fn files(&self) -> Vec<String> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        index.files().map(str::to_owned).collect()
+    pub fn files(&self) -> Vec<(String, FileFacts)> {
+        self.index().files().map(|(file, facts)| (file.to_owned(), facts)).collect()
+    }
+
+    /// How many files are in the index.
+    #[must_use]
+    pub fn n_files(&self) -> usize {
+        self.index().files().len()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    const STORE: &str = "pub struct OrderStore { orders: Vec<Order> }\n\nimpl OrderStore {\n    pub fn insert_order(&mut self) {}\n}\n";
-
-    fn project() -> (tempfile::TempDir, Workspace) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("src")).unwrap();
-        fs::write(folder.path().join("src/store.rs"), STORE).unwrap();
-        fs::write(folder.path().join("src/colour.rs"), "enum Colour { Red, Green }\nfn blend() {}\n")
-            .unwrap();
-        fs::write(
-            folder.path().join("src/leak.rs"),
-            format!("OrderStore insert_order {}{}", "ghp_", "a1".repeat(18)),
-        )
-        .unwrap();
-        let workspace = Workspace::default();
-        let report = workspace.scan(folder.path(), &|| false);
-        assert_eq!(report, ScanReport { n_indexed: 2, n_left_out: 1, is_cut: false });
-        assert_eq!(workspace.files(), ["src/colour.rs", "src/store.rs"]);
-        (folder, workspace)
-    }
-
-    #[test]
-    fn a_choice_is_made_once_and_holds_no_secret() {
-        let (folder, workspace) = project();
-        let choice = workspace.choose(1, 0, "src/main.rs", "OrderStore::insert_order");
-        assert_eq!(choice.snippets.len(), 1);
-        assert_eq!(choice.snippets[0].path, "src/store.rs");
-        assert_ne!(choice.key, 0);
-        // Typing on changes what is around the place, and files change: the choice stays.
-        fs::write(folder.path().join("src/store.rs"), "fn other() {}\n").unwrap();
-        assert!(Arc::ptr_eq(&choice, &workspace.choose(1, 0, "src/main.rs", "Colour")));
-        assert!(workspace.chosen(1, 1).is_none());
-        workspace.forget(1);
-        assert!(workspace.chosen(1, 0).is_none());
-    }
-
-    #[test]
-    fn what_was_empty_is_chosen_again_after_a_scan() {
-        let (folder, workspace) = project();
-        assert_eq!(workspace.choose(1, 0, "src/main.rs", "TrafficLight").key, 0);
-        fs::write(folder.path().join("src/light.rs"), "struct TrafficLight;\n").unwrap();
-        workspace.scan(folder.path(), &|| false);
-        assert_ne!(workspace.choose(1, 0, "src/main.rs", "TrafficLight").key, 0);
-    }
-
-    #[test]
-    fn what_changed_on_the_disk_is_not_shown_as_it_was() {
-        let (folder, workspace) = project();
-        fs::write(folder.path().join("src/store.rs"), format!("// A new first line.\n{STORE}")).unwrap();
-        assert_eq!(workspace.choose(1, 0, "src/main.rs", "OrderStore::insert_order").snippets, []);
-        workspace.refresh("src/store.rs");
-        let choice = workspace.choose(2, 0, "src/main.rs", "OrderStore::insert_order");
-        assert!(choice.snippets[0].text.contains("A new first line"));
-        fs::remove_file(folder.path().join("src/store.rs")).unwrap();
-        workspace.refresh("src/store.rs");
-        assert_eq!(workspace.files().len(), 1);
-        // What no walk found is not taken in, whatever is said about it.
-        workspace.refresh("src/leak.rs");
-        assert_eq!(workspace.files().len(), 1);
-    }
-}
+mod tests;

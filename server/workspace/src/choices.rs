@@ -1,0 +1,88 @@
+//! The snippets that were chosen for places. Must hold: a choice is kept until its document is closed or what it shows
+//! changed elsewhere, so that the prompt above a cursor keeps still while somebody types.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::Arc;
+
+use lru::LruCache;
+
+/// Lines that share a choice: a cursor that moves on for a screen's length may have another one.
+const BLOCK_LINES: usize = 32;
+/// Choices that are remembered, over all documents.
+const CHOICES: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
+
+/// A part of another file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    /// Path of the file, relative to its folder.
+    pub path: String,
+    /// Some of its lines.
+    pub text: String,
+}
+
+/// The snippets for a place.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Best last: what stands nearest to the file's own text weighs most.
+    pub snippets: Vec<Related>,
+    /// Tells choices apart; 0 if there is no snippet.
+    pub key: u64,
+}
+
+/// The block that a line belongs to.
+#[must_use]
+pub fn block_of(line: usize) -> usize {
+    line / BLOCK_LINES
+}
+
+/// The lines around a block that say what is written there: half a block more on both sides.
+#[must_use]
+pub fn lines_around(block: usize) -> Range<usize> {
+    let first = block * BLOCK_LINES;
+    first.saturating_sub(BLOCK_LINES / 2)..first + BLOCK_LINES + BLOCK_LINES / 2
+}
+
+/// A choice, with the whole paths of the files that it was made from.
+type Made = (Arc<Choice>, Vec<String>);
+
+/// Choices by document and block; those that were used longest ago are forgotten first.
+#[derive(Debug)]
+pub(crate) struct Choices(LruCache<(u64, usize), Made>);
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self(LruCache::new(CHOICES))
+    }
+}
+
+impl Choices {
+    pub(crate) fn get(&mut self, document: u64, block: usize) -> Option<Arc<Choice>> {
+        self.0.get(&(document, block)).map(|(choice, _)| Arc::clone(choice))
+    }
+
+    pub(crate) fn put(&mut self, document: u64, block: usize, choice: Arc<Choice>, files: Vec<String>) {
+        self.0.put((document, block), (choice, files));
+    }
+
+    /// Forgets the choices for a document.
+    pub(crate) fn forget(&mut self, document: u64) {
+        self.forget_where(|(of, _), _| *of == document);
+    }
+
+    /// Forgets the choices that show one of these files, and those that found nothing: there may be something now.
+    pub(crate) fn forget_files(&mut self, changed: &BTreeSet<String>) {
+        self.forget_where(|_, (choice, files)| {
+            choice.key == 0 || files.iter().any(|file| changed.contains(file))
+        });
+    }
+
+    fn forget_where(&mut self, is_unwanted: impl Fn(&(u64, usize), &Made) -> bool) {
+        let unwanted = self.0.iter().filter(|(place, made)| is_unwanted(place, made));
+        let unwanted: Vec<_> = unwanted.map(|(place, _)| *place).collect();
+        for place in unwanted {
+            self.0.pop(&place);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What a folder's entry tells of a file without reading it. Must hold: an equal stamp means an equal file only where the
+//! stamp was settled when the file was read; file systems count time in steps.
+
+use std::fs::Metadata;
+use std::time::{Duration, SystemTime};
+
+/// The longest step in which file systems count time (FAT). A file that is written twice within one looks the same.
+const LONGEST_STEP: Duration = Duration::from_secs(2);
+
+/// Size and time of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    /// When the entry was changed, which no program can set, and which file it names. Zero where the system has no such
+    /// thing.
+    entry: (i64, i64, u64),
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let entry = {
+            use std::os::unix::fs::MetadataExt as _;
+            (metadata.ctime(), metadata.ctime_nsec(), metadata.ino())
+        };
+        #[cfg(not(unix))]
+        let entry = (0, 0, 0);
+        Self { bytes: metadata.len(), modified: metadata.modified().ok(), entry }
+    }
+
+    /// Whether a file that was read after `now` and has this stamp later is the same file then.
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
+        let age = self.modified.and_then(|modified| now.duration_since(modified).ok());
+        age.is_some_and(|age| age >= LONGEST_STEP)
+    }
+}
