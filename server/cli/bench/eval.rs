@@ -171,6 +171,7 @@ fn complete(engine: &Engine, project: &Project, case: &Case, variant: &Variant) 
         tree: tree.as_ref(),
         language,
         path: &case.path,
+        file: &case.path,
         repository: &project.name,
         snippets: &[],
         offset: case.offset,

@@ -20,6 +20,8 @@ pub struct CursorInput<'a> {
     pub language: Option<&'static Language>,
     /// Path relative to the workspace, with forward slashes.
     pub path: &'a str,
+    /// What the memory of the project calls the file: unlike `path` no other file has it.
+    pub file: &'a str,
     /// Name of the workspace folder; may be empty.
     pub repository: &'a str,
     /// Parts of other files that may help, the best last; the prompt takes as many as it has room for.

@@ -184,7 +184,7 @@ fn project_place(input: &CursorInput<'_>, cursor: &Cursor) -> ProjectPlace {
     let start = input.text.floor_char_boundary(start.max(cursor.line_start.saturating_sub(MOST_BYTES)));
     let mut before = input.text.slice(start..cursor.line_start).into_owned();
     before.push_str(&cursor.typed);
-    ProjectPlace { source: input.path.into(), line: cursor.line, before }
+    ProjectPlace { source: input.file.into(), line: cursor.line, before }
 }
 
 /// How many tokens a prompt may have.

@@ -172,6 +172,7 @@ fn complete_at(
         tree: source.tree,
         language: source.language,
         path: source.path,
+        file: &job.snapshot.file,
         repository: &job.snapshot.repository,
         offset,
         trigger: Trigger::Invoked,

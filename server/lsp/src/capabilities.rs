@@ -24,6 +24,8 @@ pub(crate) struct ClientFacts {
     pub(crate) has_configuration: bool,
     /// Whether the client lets us register for changes of the configuration.
     pub(crate) registers_configuration: bool,
+    /// Whether the client lets us register for changes of files.
+    pub(crate) registers_watchers: bool,
     /// Whether the client reads code actions, and not commands only.
     pub(crate) reads_code_actions: bool,
     /// Whether the client asks for the edit of an action once it is chosen, and goes on meanwhile.
@@ -63,6 +65,7 @@ impl ClientFacts {
             registers_configuration: says(
                 "/capabilities/workspace/didChangeConfiguration/dynamicRegistration",
             ),
+            registers_watchers: says("/capabilities/workspace/didChangeWatchedFiles/dynamicRegistration"),
             reads_code_actions: params
                 .pointer("/capabilities/textDocument/codeAction/codeActionLiteralSupport")
                 .is_some_and(Value::is_object),
@@ -99,19 +102,25 @@ fn negotiate(offered: Option<&Value>) -> PositionEncoding {
         .unwrap_or_default()
 }
 
+/// A folder that the client works in; none if its URI names nothing.
+pub(crate) fn workspace_folder(uri: &str, name: Option<&str>) -> Option<WorkspaceFolder> {
+    let path = from_proto::path(uri).trim_end_matches('/').to_owned();
+    let name = name.unwrap_or_else(|| from_proto::file_name(&path)).to_owned();
+    (!path.is_empty()).then_some(WorkspaceFolder { path, name })
+}
+
 /// The folders that the client works in.
 pub(crate) fn workspace_folders(params: &Value) -> Vec<WorkspaceFolder> {
-    let folder = |uri: &str, name: Option<&str>| {
-        let path = from_proto::path(uri).trim_end_matches('/').to_owned();
-        let name = name.unwrap_or_else(|| from_proto::file_name(&path)).to_owned();
-        (!path.is_empty()).then_some(WorkspaceFolder { path, name })
-    };
     let listed = params.get("workspaceFolders").and_then(Value::as_array).into_iter().flatten();
     let mut folders: Vec<WorkspaceFolder> = listed
-        .filter_map(|item| folder(item.get("uri")?.as_str()?, item.get("name").and_then(Value::as_str)))
+        .filter_map(|item| {
+            workspace_folder(item.get("uri")?.as_str()?, item.get("name").and_then(Value::as_str))
+        })
         .collect();
     if folders.is_empty() {
-        folders.extend(params.get("rootUri").and_then(Value::as_str).and_then(|uri| folder(uri, None)));
+        folders.extend(
+            params.get("rootUri").and_then(Value::as_str).and_then(|uri| workspace_folder(uri, None)),
+        );
     }
     folders
 }
@@ -140,6 +149,13 @@ pub(crate) fn server_capabilities(client: &ClientFacts) -> lsp::ServerCapabiliti
         })),
         execute_command_provider: Some(lsp::ExecuteCommandOptions {
             commands: execute_command::COMMANDS.map(str::to_owned).to_vec(),
+            ..Default::default()
+        }),
+        workspace: Some(lsp::WorkspaceOptions {
+            workspace_folders: Some(lsp::WorkspaceFoldersServerCapabilities {
+                supported: Some(true),
+                change_notifications: Some(lsp::ChangeNotifications::Bool(true)),
+            }),
             ..Default::default()
         }),
         ..Default::default()

@@ -41,6 +41,7 @@ pub(crate) struct DocumentSnapshot {
     pub(crate) text: Text,
     pub(crate) language: Option<&'static Language>,
     pub(crate) path: String,
+    pub(crate) file: String,
     pub(crate) repository: String,
     /// A tree for this text, perhaps parsed earlier and edited along.
     pub(crate) tree: Option<SyntaxTree>,
@@ -118,6 +119,7 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
         tree: snapshot.tree.as_ref(),
         language: snapshot.language,
         path: &snapshot.path,
+        file: &snapshot.file,
         repository: &snapshot.repository,
         snippets: &snippets,
         offset,
@@ -158,7 +160,7 @@ fn snippets(
     let choice = workspace.chosen(snapshot.document, block).unwrap_or_else(|| {
         let lines = lines_around(block);
         let around = text.slice(text.line_start(lines.start)..text.line_start(lines.end));
-        workspace.choose(snapshot.document, block, &snapshot.path, &around)
+        workspace.choose(snapshot.document, block, &snapshot.file, &around)
     });
     let snippet = |related: &Related| Snippet { path: related.path.clone(), text: related.text.clone() };
     choice.snippets.iter().map(snippet).collect()

@@ -25,6 +25,8 @@ pub(crate) struct OpenDocument {
     pub(crate) id: u64,
     /// Path relative to the workspace folder that holds it, else the file's name.
     pub(crate) path: String,
+    /// The whole path, with forward slashes.
+    pub(crate) file: String,
     /// Name of the workspace folder; empty if it is in none.
     pub(crate) repository: String,
     /// The client's language identifier.
@@ -71,6 +73,7 @@ impl OpenDocument {
             text: self.text().clone(),
             language: self.language,
             path: self.path.clone(),
+            file: self.file.clone(),
             repository: self.repository.clone(),
             tree,
             needs_parse,
@@ -101,6 +104,7 @@ impl OpenDocument {
             text: document.text().clone(),
             language: self.language,
             path: self.path.clone(),
+            file: self.file.clone(),
             repository: self.repository.clone(),
             tree,
             needs_parse: self.language.is_some(),
@@ -273,10 +277,26 @@ pub(crate) struct WorkspaceFolder {
 pub(crate) struct Documents {
     by_uri: HashMap<String, OpenDocument>,
     n_opened: u64,
-    pub(crate) folders: Vec<WorkspaceFolder>,
+    folders: Vec<WorkspaceFolder>,
+}
+
+/// The path of a file in the innermost folder that holds it, and the folder's name; its own name if none does.
+fn in_workspace(folders: &[WorkspaceFolder], file: &str) -> (String, String) {
+    let inside = folders.iter().filter_map(|folder| {
+        let rest = file.strip_prefix(&folder.path)?.strip_prefix('/')?;
+        Some((rest.to_owned(), folder.name.clone()))
+    });
+    inside
+        .min_by_key(|(rest, _)| rest.len())
+        .unwrap_or_else(|| (from_proto::file_name(file).to_owned(), String::new()))
 }
 
 impl Documents {
+    /// The folders that the client works in.
+    pub(crate) fn folders(&self) -> &[WorkspaceFolder] {
+        &self.folders
+    }
+
     /// Opens a document; one that is open under this URI is replaced, and its id returned.
     pub(crate) fn open(
         &mut self,
@@ -286,14 +306,15 @@ impl Documents {
         content: &str,
     ) -> Option<u64> {
         self.n_opened += 1;
-        let full_path = from_proto::path(&uri);
-        let (path, repository) = self.in_workspace(&full_path);
+        let file = from_proto::path(&uri);
+        let (path, repository) = in_workspace(&self.folders, &file);
         let document = Document::new(content, version);
         let first_line: String = document.text().chars_from(0).take_while(|c| *c != '\n').take(200).collect();
         let opened = OpenDocument {
             id: self.n_opened,
             language: fimble_syntax::detect(&language_id, &path, &first_line),
             path,
+            file,
             repository,
             language_id,
             revision: 1,
@@ -310,20 +331,17 @@ impl Documents {
         self.by_uri.insert(uri, opened).map(|replaced| replaced.id)
     }
 
-    fn in_workspace(&self, path: &str) -> (String, String) {
-        let inside = self.folders.iter().filter_map(|folder| {
-            let rest = path.strip_prefix(&folder.path)?.strip_prefix('/')?;
-            Some((rest.to_owned(), folder.name.clone()))
-        });
-        // Of nested folders the innermost counts.
-        inside
-            .min_by_key(|(rest, _)| rest.len())
-            .unwrap_or_else(|| (from_proto::file_name(path).to_owned(), String::new()))
+    /// Names the folders. What is open lies where these say.
+    pub(crate) fn set_folders(&mut self, folders: Vec<WorkspaceFolder>) {
+        for document in self.by_uri.values_mut() {
+            (document.path, document.repository) = in_workspace(&folders, &document.file);
+        }
+        self.folders = folders;
     }
 
-    /// Closes a document and returns its id and path.
+    /// Closes a document and returns its id and whole path.
     pub(crate) fn close(&mut self, uri: &str) -> Option<(u64, String)> {
-        self.by_uri.remove(uri).map(|document| (document.id, document.path))
+        self.by_uri.remove(uri).map(|document| (document.id, document.file))
     }
 
     pub(crate) fn get(&self, uri: &str) -> Option<&OpenDocument> {
@@ -343,8 +361,17 @@ impl Documents {
         self.by_uri.values_mut().find(|document| document.id == id)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OpenDocument> {
+        self.by_uri.values()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenDocument> {
         self.by_uri.values_mut()
+    }
+
+    /// Whether a file is open, by its whole path.
+    pub(crate) fn is_open(&self, file: &str) -> bool {
+        self.by_uri.values().any(|document| document.file == file)
     }
 
     /// How many are open.
@@ -431,17 +458,14 @@ mod tests {
     fn paths_are_relative_to_the_innermost_folder() {
         let folder =
             |path: &str, name: &str| WorkspaceFolder { path: path.to_owned(), name: name.to_owned() };
-        let documents = Documents {
-            folders: vec![folder("/w", "outer"), folder("/w/inner", "inner"), folder("/wide", "wide")],
-            ..Documents::default()
-        };
+        let folders = [folder("/w", "outer"), folder("/w/inner", "inner"), folder("/wide", "wide")];
         for (path, expected) in [
             ("/w/a/b.rs", ("a/b.rs", "outer")),
             ("/w/inner/b.rs", ("b.rs", "inner")),
             ("/wider/b.rs", ("b.rs", "")),
             ("/elsewhere/b.rs", ("b.rs", "")),
         ] {
-            let (relative, name) = documents.in_workspace(path);
+            let (relative, name) = in_workspace(&folders, path);
             assert_eq!((relative.as_str(), name.as_str()), expected, "{path}");
         }
     }

@@ -13,9 +13,11 @@ use crate::action_job::ActionNews;
 use crate::completion_job::JobOutcome;
 use crate::model_state::{LoadReport, ModelRole};
 use crate::protocol::{
-    CancelProgress, CodeActionParams, CompletionParams, DidChange, DidChangeConfiguration, DidOpen,
-    DocumentOnly, ExecuteCommandParams, InlineCompletionParams,
+    CancelProgress, CodeActionParams, CompletionParams, DidChange, DidChangeConfiguration,
+    DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidOpen, DocumentOnly, ExecuteCommandParams,
+    InlineCompletionParams,
 };
+use crate::workspace_index::Indexed;
 
 /// Where the answer to a request goes. Dropping it answers with an internal error.
 pub(crate) type Reply = oneshot::Sender<jsonrpc::Result<Value>>;
@@ -42,6 +44,8 @@ pub(crate) enum Event {
     Load { role: ModelRole, serial: u64, report: LoadReport },
     /// A parse ended; no tree if it was stopped.
     Parsed { document: u64, revision: u64, tree: Option<SyntaxTree> },
+    /// Files of the workspace were read.
+    Indexed(Indexed),
     /// A completion was computed.
     Computed(Box<JobOutcome>),
     /// `shutdown`: nothing more will be asked.
@@ -58,6 +62,8 @@ pub(crate) enum Notification {
     DidClose(DocumentOnly),
     DidSave(DocumentOnly),
     DidChangeConfiguration(DidChangeConfiguration),
+    DidChangeWatchedFiles(DidChangeWatchedFiles),
+    DidChangeWorkspaceFolders(DidChangeWorkspaceFolders),
     CancelProgress(CancelProgress),
     /// A change of this document that could not be read: its text can no longer be trusted.
     UnreadableChange {
@@ -87,6 +93,8 @@ impl Event {
                 Notification::DidClose(_) => "didClose",
                 Notification::DidSave(_) => "didSave",
                 Notification::DidChangeConfiguration(_) => "didChangeConfiguration",
+                Notification::DidChangeWatchedFiles(_) => "didChangeWatchedFiles",
+                Notification::DidChangeWorkspaceFolders(_) => "didChangeWorkspaceFolders",
                 Notification::CancelProgress(_) => "cancel progress",
                 Notification::UnreadableChange { .. } => "unreadable didChange",
             },
@@ -104,6 +112,7 @@ impl Event {
             Self::Acted { .. } => "acted",
             Self::Load { .. } => "model load",
             Self::Parsed { .. } => "parsed",
+            Self::Indexed(_) => "indexed",
             Self::Computed(_) => "computed",
             Self::Shutdown => "shutdown",
             Self::Exit => "exit",

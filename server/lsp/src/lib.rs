@@ -41,6 +41,7 @@ mod trace_ring;
 mod trace_text;
 mod turn_times;
 mod unfit;
+mod walk_schedule;
 mod workers;
 mod workspace_edit;
 mod workspace_index;

@@ -1,7 +1,7 @@
 //! The loop: one thread that owns all state and handles one event after the other. Must hold: a turn is short (a long
 //! one is logged with the event's name), and a panic in one turn costs only that event.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, EventSender, Notification};
@@ -34,17 +34,24 @@ pub(crate) fn run(
                     session.start_background_parses();
                     session.start_ahead();
                     session.tell_of_documents();
+                    session.follow_disk()
                 };
                 let starting = Instant::now();
-                if contain(start).is_none() {
+                let next = contain(start).unwrap_or_else(|| {
                     tracing::error!("starting background work panicked");
-                }
+                    None
+                });
                 if let Some(turn) = change_turn.take() {
                     session.change_turns.record(turn + starting.elapsed());
                 }
-                match receiver.recv() {
+                let received = match next {
+                    None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    Some(next) => receiver.recv_timeout(next.saturating_duration_since(Instant::now())),
+                };
+                match received {
                     Ok(event) => event,
-                    Err(_) => break,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
             }
         };

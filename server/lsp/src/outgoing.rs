@@ -21,6 +21,8 @@ pub(crate) enum Message {
     PullConfiguration,
     /// `client/registerCapability` for changes of the configuration.
     RegisterConfiguration,
+    /// `client/registerCapability` for changes of files.
+    RegisterWatchers,
     /// `window/workDoneProgress/create`, for the load with this serial.
     CreateProgress { serial: u64 },
     /// `$/progress` of that load.
@@ -119,6 +121,18 @@ async fn apply_edit(client: Client, params: Value) {
     client.show_message(MessageType::Warning, format!("Fimble: the edit was not applied: {reason}")).await;
 }
 
+/// Asks the client for notifications of this kind.
+async fn register(client: Client, method: &str, options: Value) {
+    let registration = Registration {
+        id: format!("fimble-{method}"),
+        method: method.to_owned(),
+        register_options: Some(options),
+    };
+    if let Err(error) = client.register_capability(vec![registration]).await {
+        tracing::warn!(method, code = error.code.code(), "the client refused a registration");
+    }
+}
+
 /// Delivers until the loop is gone.
 pub(crate) async fn deliver(
     mut messages: mpsc::UnboundedReceiver<Message>,
@@ -184,17 +198,14 @@ pub(crate) async fn deliver(
                 });
             }
             Message::RegisterConfiguration => {
-                let client = client.clone();
-                waiting.spawn(async move {
-                    let registration = Registration {
-                        id: "fimble-configuration".to_owned(),
-                        method: "workspace/didChangeConfiguration".to_owned(),
-                        register_options: Some(json!({"section": SECTION})),
-                    };
-                    if let Err(error) = client.register_capability(vec![registration]).await {
-                        tracing::warn!(code = error.code.code(), "the client refused a registration");
-                    }
-                });
+                let options = json!({"section": SECTION});
+                waiting.spawn(register(client.clone(), "workspace/didChangeConfiguration", options));
+            }
+            Message::RegisterWatchers => {
+                let watchers: Vec<Value> =
+                    fimble_workspace::globs().iter().map(|glob| json!({"globPattern": glob})).collect();
+                let options = json!({"watchers": watchers});
+                waiting.spawn(register(client.clone(), "workspace/didChangeWatchedFiles", options));
             }
             Message::CreateProgress { serial } => {
                 let (client, events) = (client.clone(), events.clone());

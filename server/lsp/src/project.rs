@@ -1,12 +1,15 @@
 //! Telling the model what it may repeat: the open documents and the files of the workspace. Must hold: nothing is told that
-//! may hold a secret; a line that is being typed is told once, not with every key; the loop copies no text.
+//! may hold a secret; a line that is being typed is told once, not with every key; the loop copies no text; files are named by
+//! their whole path, so that two of the same name are two.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_document::Text;
-use fimble_model::{Layer, Model};
+use fimble_model::{CancelToken, Layer, Model};
 use fimble_workspace::secrets::{find_secret, is_secret_path};
+use fimble_workspace::{FileFacts, Workspace};
 
 use crate::model_state::ModelState;
 use crate::session::Session;
@@ -27,14 +30,15 @@ pub(crate) struct Told {
     line: usize,
 }
 
-/// The thread that tells.
+/// The thread that tells: one, so that what is told last holds.
 pub(crate) struct ProjectTeller {
     workers: Workers,
+    files: Arc<Mutex<ToldFiles>>,
 }
 
 impl ProjectTeller {
     pub(crate) fn new() -> Self {
-        Self { workers: Workers::new("fimble-project", 1) }
+        Self { workers: Workers::new("fimble-project", 1), files: Arc::default() }
     }
 }
 
@@ -62,53 +66,111 @@ impl Session {
                 && document.text().len() <= MAX_DOCUMENT_BYTES
                 && !is_secret_path(Path::new(&document.path));
             if fits {
-                let (model, path, text) =
-                    (Arc::clone(&model), document.path.clone(), document.text().clone());
-                self.project.workers.spawn(move || tell_of_document(&*model, path, &text));
+                let (model, file, text) =
+                    (Arc::clone(&model), document.file.clone(), document.text().clone());
+                self.project.workers.spawn(move || tell_of_document(&*model, &file, &text));
             }
         }
     }
 
-    /// A document was closed: what it was on the disk is told of again, if it belongs to the workspace.
-    pub(crate) fn closed_document(&mut self, path: String) {
+    /// A document was closed: what it is on the disk is told of again, if it belongs to the workspace.
+    pub(crate) fn closed_document(&mut self, file: String) {
         let ModelState::Ready(model) = &self.model else { return };
-        let (model, workspace) = (Arc::clone(model), self.snippet_source());
+        let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
         self.project.workers.spawn(move || {
-            model.forget(&path);
-            let is_known = |workspace: &Arc<fimble_workspace::Workspace>| workspace.files().contains(&path);
-            if let Some(text) = workspace.filter(is_known).and_then(|workspace| workspace.text(&path)) {
-                model.remember(path.into(), Layer::Workspace, text.into());
-            }
+            model.forget(&file);
+            files.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
         });
+        self.tell_of_workspace();
     }
 
-    /// Tells the model of the workspace's files, once they are indexed. What is open is told of on its own.
+    /// Tells the model of the workspace's files, as far as it does not know them, and to forget those that are gone. What is
+    /// open is told of on its own.
     pub(crate) fn tell_of_workspace(&mut self) {
         let ModelState::Ready(model) = &self.model else { return };
         let Some(workspace) = self.snippet_source() else { return };
-        let model = Arc::clone(model);
-        let cancel = self.index.cancel();
-        self.index.spawn(move || {
-            let mut n_left = MAX_WORKSPACE_BYTES;
-            for path in workspace.files() {
-                if cancel.is_cancelled() {
-                    return;
-                }
-                let text = workspace.text(&path).filter(|text| text.len() <= n_left);
-                if let Some(text) = text {
-                    n_left -= text.len();
-                    model.remember(path.into(), Layer::Workspace, text.into());
-                }
-            }
+        let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
+        let (load, cancel) = (self.load_serial(), self.index.cancel());
+        let open: BTreeSet<String> = self.documents.iter().map(|document| document.file.clone()).collect();
+        self.project.workers.spawn(move || {
+            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+            files.begin(load);
+            tell_of_files(&*model, &workspace, &open, &mut files, &cancel);
         });
     }
 }
 
-fn tell_of_document(model: &dyn Model, path: String, text: &Text) {
+/// What was told of the workspace's files.
+#[derive(Default)]
+struct ToldFiles {
+    /// The load of the model that was told.
+    load: u64,
+    files: BTreeMap<String, FileFacts>,
+    n_bytes: usize,
+}
+
+impl ToldFiles {
+    /// Another model was told nothing.
+    fn begin(&mut self, load: u64) {
+        if self.load != load {
+            *self = Self { load, ..Self::default() };
+        }
+    }
+
+    fn insert(&mut self, file: String, facts: FileFacts) {
+        self.remove(&file);
+        self.n_bytes += facts.bytes;
+        self.files.insert(file, facts);
+    }
+
+    /// Returns whether it was there.
+    fn remove(&mut self, file: &str) -> bool {
+        let removed = self.files.remove(file);
+        self.n_bytes -= removed.map_or(0, |facts| facts.bytes);
+        removed.is_some()
+    }
+}
+
+fn tell_of_files(
+    model: &dyn Model,
+    workspace: &Workspace,
+    open: &BTreeSet<String>,
+    told: &mut ToldFiles,
+    cancel: &CancelToken,
+) {
+    let files: BTreeMap<String, FileFacts> = workspace.files().into_iter().collect();
+    let gone: Vec<String> = told.files.keys().filter(|file| !files.contains_key(*file)).cloned().collect();
+    for file in gone {
+        told.remove(&file);
+        if !open.contains(&file) {
+            model.forget(&file);
+        }
+    }
+    for (file, facts) in files {
+        if cancel.is_cancelled() {
+            return;
+        }
+        if open.contains(&file) || told.files.get(&file) == Some(&facts) {
+            continue;
+        }
+        let was_told = told.remove(&file);
+        let fits = told.n_bytes + facts.bytes <= MAX_WORKSPACE_BYTES;
+        match fits.then(|| workspace.text(&file)).flatten() {
+            Some(text) => {
+                model.remember(file.as_str().into(), Layer::Workspace, text.into());
+                told.insert(file, facts);
+            }
+            None if was_told => model.forget(&file),
+            None => {}
+        }
+    }
+}
+
+fn tell_of_document(model: &dyn Model, file: &str, text: &Text) {
     let text = text.slice(0..text.len());
     if find_secret(&text).is_none() {
-        model.remember(path.into(), Layer::Open, text.as_ref().into());
+        model.remember(file.into(), Layer::Open, text.as_ref().into());
     } else {
-        model.forget(&path);
+        model.forget(file);
     }
 }

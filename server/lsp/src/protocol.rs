@@ -99,6 +99,41 @@ pub(crate) struct DidChangeConfiguration {
     pub(crate) settings: Value,
 }
 
+/// `workspace/didChangeWatchedFiles`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DidChangeWatchedFiles {
+    pub(crate) changes: Vec<WatchedFile>,
+}
+
+/// A file that was made, written or removed. Which of these is for the disk to say: clients tell late.
+#[derive(Debug, Deserialize)]
+pub(crate) struct WatchedFile {
+    pub(crate) uri: String,
+}
+
+/// `workspace/didChangeWorkspaceFolders`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DidChangeWorkspaceFolders {
+    pub(crate) event: FoldersEvent,
+}
+
+/// Folders that came and went.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FoldersEvent {
+    #[serde(default)]
+    pub(crate) added: Vec<WireFolder>,
+    #[serde(default)]
+    pub(crate) removed: Vec<WireFolder>,
+}
+
+/// A workspace folder.
+#[derive(Debug, Deserialize)]
+pub(crate) struct WireFolder {
+    pub(crate) uri: String,
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+}
+
 /// `textDocument/inlineCompletion`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -57,6 +58,8 @@ pub struct ServerOptions {
     /// Asked before work that nobody waits for, unless the setting `lookAhead` decides; none means that there is always
     /// power.
     pub on_battery: Option<PowerProbe>,
+    /// How long the disk is not looked at again while somebody works, where the client does not tell what changes there.
+    pub look_again: Duration,
 }
 
 impl ServerOptions {
@@ -73,6 +76,7 @@ impl ServerOptions {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             warm_up: true,
             on_battery: None,
+            look_again: Duration::from_secs(10),
         }
     }
 }

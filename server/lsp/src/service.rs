@@ -118,6 +118,10 @@ impl<S: LanguageServer> OrderedService<S> {
             "textDocument/didClose" => parse(params).map(Notification::DidClose),
             "textDocument/didSave" => parse(params).map(Notification::DidSave),
             "workspace/didChangeConfiguration" => parse(params).map(Notification::DidChangeConfiguration),
+            "workspace/didChangeWatchedFiles" => parse(params).map(Notification::DidChangeWatchedFiles),
+            "workspace/didChangeWorkspaceFolders" => {
+                parse(params).map(Notification::DidChangeWorkspaceFolders)
+            }
             "window/workDoneProgress/cancel" => parse(params).map(Notification::CancelProgress),
             "initialized" => Ok(Notification::Initialized),
             // Unknown notifications are ignored, as the protocol says.

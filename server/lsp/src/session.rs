@@ -149,7 +149,7 @@ impl Session {
             status: ToldStatus::default(),
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
             parses: Workers::new("fimble-parse", 1),
-            index: WorkspaceIndex::new(),
+            index: WorkspaceIndex::new(options.look_again),
             project: ProjectTeller::new(),
             ahead: Ahead::new(),
             actions: Actions::new(),
@@ -173,6 +173,12 @@ impl Session {
                 Notification::DidChange(params) => handlers::did_change::handle(self, params),
                 Notification::UnreadableChange { uri } => handlers::did_change::unreadable(self, &uri),
                 Notification::DidClose(params) => handlers::did_close::handle(self, &params),
+                Notification::DidChangeWatchedFiles(params) => {
+                    handlers::did_change_watched_files::handle(self, &params);
+                }
+                Notification::DidChangeWorkspaceFolders(params) => {
+                    handlers::did_change_workspace_folders::handle(self, &params);
+                }
                 Notification::CancelProgress(params) => actions::cancel_token(self, &params.token),
                 Notification::DidSave(params) => handlers::did_save::handle(self, &params),
                 Notification::DidChangeConfiguration(params) => {
@@ -205,6 +211,7 @@ impl Session {
                     document.accept_parse(revision, tree);
                 }
             }
+            Event::Indexed(indexed) => self.indexed(&indexed),
             Event::Computed(outcome) => {
                 suggest::computed(self, *outcome);
                 self.tell_notices();

@@ -1,16 +1,25 @@
-//! The index of the workspace's files, off the loop. Must hold: the loop never waits for the disk; a session that ends stops
-//! what is being indexed; what is suggested is remembered together with the snippets that it was made from.
+//! The index of the workspace's files, off the loop, and how it follows the disk. Must hold: the loop never waits for the
+//! disk; what is queued is bounded, however much changes; a session that ends stops what is being indexed; what is
+//! suggested is remembered together with the snippets that it was made from.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use fimble_document::Text;
 use fimble_model::CancelToken;
-use fimble_workspace::{Workspace, block_of};
+use fimble_workspace::{Concern, Workspace, block_of};
 
+use crate::documents::WorkspaceFolder;
+use crate::event::Event;
+use crate::panics::contain;
 use crate::session::Session;
+use crate::walk_schedule::WalkSchedule;
 use crate::workers::Workers;
+
+/// Files that are read again one by one; if more changed a walk is quicker.
+const MAX_REFRESHED: usize = 64;
 
 /// The index and the thread that fills it.
 pub(crate) struct WorkspaceIndex {
@@ -18,29 +27,29 @@ pub(crate) struct WorkspaceIndex {
     workers: Workers,
     cancel: CancelToken,
     is_started: bool,
+    walks: WalkSchedule,
+    /// Files that are queued to be read again.
+    n_refreshed: usize,
+}
+
+/// What the index's thread reports.
+pub(crate) enum Indexed {
+    /// A walk has ended; whether it found a change.
+    Walked { is_changed: bool },
+    /// So many files were read again; whether one was another.
+    Refreshed { n_files: usize, is_changed: bool },
 }
 
 impl WorkspaceIndex {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(look_again: Duration) -> Self {
         Self {
             workspace: Arc::default(),
             workers: Workers::new("fimble-index", 1),
             cancel: CancelToken::new(),
             is_started: false,
+            walks: WalkSchedule::new(look_again),
+            n_refreshed: 0,
         }
-    }
-
-    /// A file of the workspace was saved.
-    pub(crate) fn refresh(&mut self, path: String) {
-        if self.is_started {
-            let workspace = Arc::clone(&self.workspace);
-            self.workers.spawn(move || workspace.refresh(&path));
-        }
-    }
-
-    /// Runs work on the index's thread, after what is being indexed.
-    pub(crate) fn spawn(&mut self, job: impl FnOnce() + Send + 'static) {
-        self.workers.spawn(job);
     }
 
     /// Cancelled when the session ends.
@@ -50,12 +59,17 @@ impl WorkspaceIndex {
 
     /// Files that snippets may come from.
     pub(crate) fn n_files(&self) -> usize {
-        self.workspace.files().len()
+        self.workspace.n_files()
     }
 
-    /// Whether folders or files are being read.
+    /// Walks that were started.
+    pub(crate) fn n_walks(&self) -> usize {
+        self.walks.n_walks()
+    }
+
+    /// Whether folders or files are being read, or are to be.
     pub(crate) fn is_at_work(&self) -> bool {
-        self.workers.is_busy()
+        self.walks.is_pending() || self.workers.is_busy()
     }
 
     /// A document is gone.
@@ -71,21 +85,125 @@ impl Drop for WorkspaceIndex {
 }
 
 impl Session {
+    fn wants_index(&self) -> bool {
+        self.settings.enabled && self.settings.snippets
+    }
+
     /// Starts to read the source files of the client's folders, once, if anybody wants to know them.
     pub(crate) fn index_workspace(&mut self) {
-        let is_wanted = self.settings.enabled && self.settings.snippets;
-        if !is_wanted || std::mem::replace(&mut self.index.is_started, true) {
+        if self.wants_index() && !std::mem::replace(&mut self.index.is_started, true) {
+            self.folders_changed();
+        }
+    }
+
+    fn folders_changed(&mut self) {
+        if self.index.is_started {
+            let folders = self.documents.folders().iter().map(|folder| folder.path.clone());
+            self.index.workspace.set_folders(folders.collect());
+            self.index.walks.want_at_once(Instant::now());
+        }
+    }
+
+    /// The client works in other folders from now on.
+    pub(crate) fn change_folders(&mut self, added: Vec<WorkspaceFolder>, removed: &[WorkspaceFolder]) {
+        let is_named = |list: &[WorkspaceFolder], folder: &WorkspaceFolder| {
+            list.iter().any(|other| other.path == folder.path)
+        };
+        let mut folders = self.documents.folders().to_vec();
+        folders.retain(|folder| !is_named(removed, folder) && !is_named(&added, folder));
+        folders.extend(added);
+        self.documents.set_folders(folders);
+        self.folders_changed();
+    }
+
+    /// The client watches these files, and tells that something happened to them.
+    pub(crate) fn watched_files_changed(&mut self, files: impl Iterator<Item = String>) {
+        let mut files = files.peekable();
+        if files.peek().is_some_and(|file| !self.documents.is_open(file)) {
+            // One that tells of what it saved itself need not know of anything else.
+            self.index.walks.watched();
+        }
+        self.files_changed(files);
+    }
+
+    /// Something happened to these files on the disk.
+    pub(crate) fn files_changed(&mut self, files: impl Iterator<Item = String>) {
+        if !self.index.is_started {
             return;
         }
-        for folder in &self.documents.folders {
+        let mut refreshed = BTreeSet::new();
+        for file in files {
+            let needs_walk = match self.index.workspace.concern(&file) {
+                Concern::None => false,
+                Concern::Scan => true,
+                Concern::Indexed => {
+                    refreshed.insert(file);
+                    refreshed.len() + self.index.n_refreshed > MAX_REFRESHED
+                }
+            };
+            if needs_walk {
+                // It finds all the rest.
+                return self.index.walks.want(Instant::now());
+            }
+        }
+        if !refreshed.is_empty() {
+            self.refresh(refreshed);
+        }
+    }
+
+    fn refresh(&mut self, files: BTreeSet<String>) {
+        let n_files = files.len();
+        self.index.n_refreshed += n_files;
+        // Who saves a file goes on writing: what is known for other places stays until they are left.
+        let elsewhere: BTreeSet<String> =
+            files.iter().filter(|file| !self.documents.is_open(file)).cloned().collect();
+        let (workspace, events) = (Arc::clone(&self.index.workspace), self.events.clone());
+        self.index.workers.spawn(move || {
+            let refresh = || {
+                let changed: BTreeSet<_> = files.into_iter().filter(|file| workspace.refresh(file)).collect();
+                workspace.choose_anew(&changed.intersection(&elsewhere).cloned().collect());
+                !changed.is_empty()
+            };
+            let is_changed = contain(refresh).unwrap_or(true);
+            events.send(Event::Indexed(Indexed::Refreshed { n_files, is_changed }));
+        });
+    }
+
+    /// Starts the walk that is due. To be called when no event waits. Returns when it is to be called again at the latest.
+    pub(crate) fn follow_disk(&mut self) -> Option<Instant> {
+        if !self.index.is_started || !self.wants_index() {
+            return None;
+        }
+        let now = Instant::now();
+        self.index.walks.rest(now);
+        if self.index.walks.start(now) {
             let (workspace, cancel) = (Arc::clone(&self.index.workspace), self.index.cancel.clone());
-            let path = folder.path.clone();
+            let events = self.events.clone();
             self.index.workers.spawn(move || {
-                let report = workspace.scan(Path::new(&path), &|| cancel.is_cancelled());
+                let report = contain(|| workspace.scan(&|| cancel.is_cancelled()));
                 tracing::info!(?report, "the workspace was indexed");
+                let is_changed = report.is_none_or(|report| report.n_changed > 0);
+                events.send(Event::Indexed(Indexed::Walked { is_changed }));
             });
         }
-        self.tell_of_workspace();
+        self.index.walks.due()
+    }
+
+    /// The index's thread reports.
+    pub(crate) fn indexed(&mut self, indexed: &Indexed) {
+        let is_changed = match indexed {
+            Indexed::Walked { is_changed } => {
+                self.index.walks.ended(Instant::now());
+                *is_changed
+            }
+            Indexed::Refreshed { n_files, is_changed } => {
+                self.index.n_refreshed = self.index.n_refreshed.saturating_sub(*n_files);
+                *is_changed
+            }
+        };
+        if is_changed {
+            self.tell_of_workspace();
+        }
     }
 
     /// Where snippets come from, if the settings want any.

@@ -45,6 +45,7 @@ impl Marked {
             tree: self.tree.as_ref(),
             language: self.language,
             path: &self.path,
+            file: &self.path,
             repository: "",
             snippets: &[],
             offset: self.offset,

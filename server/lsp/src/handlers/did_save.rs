@@ -6,7 +6,7 @@ use crate::session::Session;
 pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
     if let Some(document) = session.documents.get_mut(&params.text_document.uri) {
         document.inspect_again();
-        let path = document.path.clone();
-        session.index.refresh(path);
+        let file = document.file.clone();
+        session.files_changed(std::iter::once(file));
     }
 }

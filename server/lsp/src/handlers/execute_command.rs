@@ -86,7 +86,12 @@ fn status(session: &Session) -> Value {
         },
         "budget": budget(session),
         "changeTurns": {"count": session.change_turns.len(), "p50Micros": micros(50), "p99Micros": micros(99)},
-        "workspace": {"files": session.index.n_files(), "indexing": session.index.is_at_work()},
+        "workspace": {
+            "folders": session.documents.folders().len(),
+            "files": session.index.n_files(),
+            "indexing": session.index.is_at_work(),
+            "walks": session.index.n_walks(),
+        },
         "actions": session.actions.len(),
         "documents": session.documents.len(),
         "documentBytes": session.documents.n_bytes(),

@@ -10,7 +10,7 @@ use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Sender<InitializeResult>) {
     session.client = ClientFacts::read(params);
-    session.documents.folders = workspace_folders(params);
+    session.documents.set_folders(workspace_folders(params));
     let answer = InitializeResult {
         capabilities: server_capabilities(&session.client),
         server_info: Some(ServerInfo {
@@ -27,6 +27,9 @@ pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Send
 pub(crate) fn initialized(session: &mut Session) {
     session.initialized();
     session.index_workspace();
+    if session.client.registers_watchers {
+        session.outgoing.send(Message::RegisterWatchers);
+    }
     if session.client.registers_configuration {
         session.outgoing.send(Message::RegisterConfiguration);
     }

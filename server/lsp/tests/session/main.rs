@@ -12,6 +12,7 @@ mod answers;
 mod bad_input;
 mod budget;
 mod chatting;
+mod disk;
 mod documents;
 mod interleaving;
 mod keeping;

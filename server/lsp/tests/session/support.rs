@@ -167,6 +167,11 @@ impl Scripted {
         panic!("of {path} stays {:?}", self.remembered.lock().unwrap().get(path));
     }
 
+    /// All that the model was told and not told to forget.
+    pub fn memory(&self) -> BTreeMap<String, (Layer, String)> {
+        self.remembered.lock().unwrap().clone()
+    }
+
     /// How many texts the model was told of.
     pub fn n_told(&self) -> usize {
         self.n_told.load(Ordering::SeqCst)
