@@ -35,3 +35,19 @@ impl Stamp {
         age.is_some_and(|age| age >= LONGEST_STEP)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_just_now_is_looked_at_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let stamp = Stamp::of(&file.as_file().metadata().unwrap());
+        let written = stamp.modified.unwrap();
+        assert!(!stamp.is_settled(written + LONGEST_STEP / 2));
+        assert!(stamp.is_settled(written + LONGEST_STEP));
+        // Clocks are set back.
+        assert!(!stamp.is_settled(written - LONGEST_STEP));
+    }
+}
