@@ -18,6 +18,7 @@ use crate::evaluator::{Evaluator, Limits};
 use crate::files::ModelSource;
 use crate::generate::{self, Task};
 use crate::layout::{ModelConfig, choose_onnx_file, data_files};
+use crate::memory;
 use crate::panics::contain;
 use crate::project_cache::{self, Indexing, ProjectCache};
 use crate::providers::{self, Chosen, System};
@@ -173,6 +174,7 @@ impl Engine {
             };
             evaluator.set_fallback(Box::new(move |reason| standby.take_over(reason)));
         }
+        memory::tidy_up_after_loading();
         let worker = Worker::start(evaluator).map_err(|error| LoadError {
             cause: format!("the engine's thread cannot be started ({error})"),
             remedy: "Close other programs and try again".to_owned(),

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use fimble_model::{LoadError, TokenId};
 use half::{bf16, f16};
-use ort::session::Session;
 
 use crate::device::Place;
 use crate::files::ModelSource;
 use crate::graph::{CacheSpec, Float, Graph, Role};
 use crate::kv_cache::KvCache;
+use crate::memory::HeldSession;
 use crate::providers::Trial;
 use crate::speculate::{Gauge, Speculation};
 use crate::tensor::{Output, Runner, Tensor, Value};
@@ -63,7 +63,7 @@ pub(crate) struct Evaluator {
 impl Evaluator {
     /// Prepares a session. Runs it on a few tokens, to see that it works and whether past and present may share memory.
     pub(crate) fn new(
-        session: Session,
+        session: HeldSession,
         graph: Graph,
         source: &ModelSource,
         file: &str,
@@ -311,7 +311,7 @@ struct Stepper {
 }
 
 impl Stepper {
-    fn new(session: Session, graph: Graph) -> Result<Self, String> {
+    fn new(session: HeldSession, graph: Graph) -> Result<Self, String> {
         let inputs: Vec<_> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
         let caches = graph.caches.iter().map(|cache| cache.present.as_str());
         let outputs: Vec<_> = std::iter::once(graph.logits.as_str()).chain(caches).collect();

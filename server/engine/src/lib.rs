@@ -20,6 +20,7 @@ mod heal;
 mod hope;
 mod kv_cache;
 mod layout;
+mod memory;
 pub mod onnx_edit;
 mod panics;
 mod passes;

@@ -1,5 +1,5 @@
-//! Turning an ONNX file into a session. Must hold: weights are used where they lie, in the mapped file or in this
-//! program's own image, and are not copied; every failure names the file.
+//! Turning an ONNX file into a session. Must hold: the runtime maps a folder's weights itself, because it copies those that
+//! it is given in memory; what it has read of either is not kept in memory twice; every failure names the file.
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use crate::files::ModelSource;
 use crate::layout::data_files;
+use crate::memory::{self, HeldSession};
 use crate::{providers, runtime};
 
 /// Opens a session on an ONNX file of a model.
@@ -18,7 +19,7 @@ pub(crate) fn open(
     file: &str,
     threads: usize,
     provider: Provider,
-) -> Result<Session, LoadError> {
+) -> Result<HeldSession, LoadError> {
     let environment = runtime::environment()?;
     let fault = |error: ort::Error| {
         let reason = format!("ONNX Runtime cannot load it ({})", essence(&error.to_string()));
@@ -41,27 +42,38 @@ pub(crate) fn open(
                     return Err(source.pointer_fault(part));
                 }
             }
-            builder.commit_from_file(path).map_err(fault)
+            let guard = memory::hold_sessions();
+            let session = builder.commit_from_file(path).map(HeldSession::new).map_err(fault);
+            let data: Vec<_> = data_files(source, file).iter().map(|file| folder.join(file)).collect();
+            memory::drop_pages_of_files(&data, &guard);
+            session
         }
-        ModelSource::Memory { .. } => {
+        ModelSource::Memory { files, .. } => {
             check_size(source, file)?;
-            for data in data_files(source, file) {
-                add_weights(&mut builder, source, &data).map_err(fault)?;
+            let data = data_files(source, file);
+            for file in &data {
+                add_weights(&mut builder, source, file).map_err(fault)?;
             }
             let graph = source.read(file)?;
-            builder.commit_from_memory(&graph).map_err(fault)
+            let _guard = memory::hold_sessions();
+            let session = builder.commit_from_memory(&graph).map(HeldSession::new).map_err(fault);
+            for (_, bytes) in files.iter().filter(|(name, _)| data.contains(name)) {
+                memory::drop_pages_of_embedded(bytes);
+            }
+            session
         }
     }
 }
 
 /// Opens a session on a graph that holds all it needs.
-pub(crate) fn open_graph(graph: &[u8], provider: Provider) -> Result<Session, LoadError> {
+pub(crate) fn open_graph(graph: &[u8], provider: Provider) -> Result<HeldSession, LoadError> {
     let fault = |error: ort::Error| unregistered(&error.to_string());
     let mut builder = options(runtime::environment()?, 1).map_err(fault)?;
     if provider != Provider::Cpu {
         builder = register(builder, provider)?;
     }
-    builder.commit_from_memory(graph).map_err(fault)
+    let _guard = memory::hold_sessions();
+    builder.commit_from_memory(graph).map(HeldSession::new).map_err(fault)
 }
 
 fn options(
@@ -107,7 +119,7 @@ fn check_size(source: &ModelSource, file: &str) -> Result<(), LoadError> {
     ))
 }
 
-/// Gives the runtime a file of weights that is already in memory, without a copy.
+/// Gives the runtime a file of weights that is already in memory. It may copy them: ONNX Runtime 1.31 does.
 fn add_weights(builder: &mut SessionBuilder, source: &ModelSource, file: &str) -> Result<(), ort::Error> {
     let ModelSource::Memory { files, .. } = source else { return Ok(()) };
     let Some((_, bytes)) = files.iter().find(|(name, _)| name == file) else { return Ok(()) };

@@ -11,12 +11,13 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use memmap2::MmapMut;
 use ort::AsPointer;
-use ort::session::Session;
 use ort::sys;
 
 use crate::device::DeviceMemory;
 use crate::graph::Float;
+use crate::memory::HeldSession;
 
 /// What a tensor holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +133,7 @@ pub(crate) struct Tensor {
     n_bytes: usize,
     shape: Vec<i64>,
     /// Ours, if the runtime did not allocate it. Reached only through `data`.
-    _memory: Option<Vec<u64>>,
+    _memory: Option<MmapMut>,
     /// The device's memory that it is in; then `data` leads nowhere and there are no bytes.
     device: Option<Arc<DeviceMemory>>,
 }
@@ -141,13 +142,14 @@ pub(crate) struct Tensor {
 unsafe impl Send for Tensor {}
 
 impl Tensor {
-    /// A tensor of zeros in our memory. Memory that is never touched costs nothing where the system gives it lazily.
+    /// A tensor of zeros in our memory. It comes straight from the system: what is never touched costs nothing, and all of
+    /// it goes back when the tensor is dropped, while an allocator would keep holes that fit nothing else.
     pub(crate) fn zeros(float: Float, shape: Vec<i64>) -> Result<Self, String> {
         let n_bytes = count(&shape)? * float.size();
-        // Whole words keep every element type aligned; at least one, so that there is an address.
-        let mut memory = vec![0_u64; n_bytes.div_ceil(8).max(1)];
-        let data = NonNull::new(memory.as_mut_ptr().cast::<u8>()).ok_or("no memory")?;
-        // SAFETY: the memory is kept beside the handle, does not move when the vector does, and outlives the handle.
+        // Whole pages keep every element type aligned; at least one byte, so that there is an address.
+        let mut memory = MmapMut::map_anon(n_bytes.max(1)).map_err(|error| format!("no memory: {error}"))?;
+        let data = NonNull::new(memory.as_mut_ptr()).ok_or("no memory")?;
+        // SAFETY: the memory is kept beside the handle, does not move when its owner does, and outlives the handle.
         let value = unsafe { Value::over(data.as_ptr(), n_bytes, &shape, Element::Float(float)) }?;
         Ok(Self { value, data, n_bytes, shape, _memory: Some(memory), device: None })
     }
@@ -257,7 +259,7 @@ pub(crate) enum Output<'a> {
 
 /// A session with the names of what is fed and read.
 pub(crate) struct Runner {
-    session: Session,
+    session: HeldSession,
     inputs: Vec<CString>,
     outputs: Vec<CString>,
     /// After how many runs every further one fails, as those of a lost device do.
@@ -273,7 +275,7 @@ impl Runner {
     }
 
     /// Prepares runs with these inputs and outputs, in this order.
-    pub(crate) fn new(session: Session, inputs: &[&str], outputs: &[&str]) -> Result<Self, String> {
+    pub(crate) fn new(session: HeldSession, inputs: &[&str], outputs: &[&str]) -> Result<Self, String> {
         let names =
             |names: &[&str]| names.iter().map(|name| CString::new(*name)).collect::<Result<Vec<_>, _>>();
         let inputs = names(inputs).map_err(|error| error.to_string())?;
