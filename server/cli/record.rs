@@ -163,7 +163,7 @@ impl Recording {
     fn open(&mut self, name: String, document: &Value) -> Vec<Action> {
         let text = document["text"].as_str().unwrap_or_default().to_owned();
         let language = document["languageId"].as_str().unwrap_or_default().to_owned();
-        let is_open = self.files.insert(name.clone(), Document::new(&text, 0)).is_some();
+        let is_open = self.files.insert(name.clone(), Document::new(text.as_str(), 0)).is_some();
         self.current = Some(name.clone());
         let closed = is_open.then(|| Action::Close(name.clone()));
         let opened = Action::Open { file: name, language: Some(language), text: Some(text) };

@@ -63,8 +63,8 @@ pub struct Document {
 impl Document {
     /// A buffer as opened.
     #[must_use]
-    pub fn new(content: &str, version: i32) -> Self {
-        Self { text: Text::new(content), version, sync: SyncState::InSync }
+    pub fn new(text: impl Into<Text>, version: i32) -> Self {
+        Self { text: text.into(), version, sync: SyncState::InSync }
     }
 
     /// The text. Not to be used for answers when out of sync.

@@ -168,6 +168,10 @@ impl Text {
 /// Whether a `\r` stands without a `\n` after it.
 fn has_lone_cr(text: &str) -> bool {
     let bytes = text.as_bytes();
+    // Most texts have none at all, and that is quickly seen.
+    if !bytes.contains(&b'\r') {
+        return false;
+    }
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\r') {
         at += found + 1;

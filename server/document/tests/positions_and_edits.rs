@@ -144,7 +144,7 @@ proptest! {
     ) {
         for encoding in ENCODINGS {
             let mut expected = content.clone();
-            let mut document = Document::new(&content, 0);
+            let mut document = Document::new(content.as_str(), 0);
             for (version, (first, second, new_text)) in changes.iter().enumerate() {
                 let (start, end) = if first <= second { (*first, *second) } else { (*second, *first) };
                 let fits = start.line as usize <= reference_lines(&expected).len();

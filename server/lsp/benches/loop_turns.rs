@@ -124,4 +124,13 @@ fn main() {
         start.elapsed()
     });
     report("didChange in 1 MB + round trip", times.collect());
+
+    let text = line.repeat(10_000_000 / line.len());
+    let times = (0..20).map(|_| {
+        let start = Instant::now();
+        client.open(URI, "rust", &text);
+        status(&client);
+        start.elapsed()
+    });
+    report("didOpen of 10 MB + round trip", times.collect());
 }

@@ -298,17 +298,11 @@ impl Documents {
     }
 
     /// Opens a document; one that is open under this URI is replaced, and its id returned.
-    pub(crate) fn open(
-        &mut self,
-        uri: String,
-        language_id: String,
-        version: i32,
-        content: &str,
-    ) -> Option<u64> {
+    pub(crate) fn open(&mut self, uri: String, language_id: String, version: i32, text: Text) -> Option<u64> {
         self.n_opened += 1;
         let file = from_proto::path(&uri);
         let (path, repository) = in_workspace(&self.folders, &file);
-        let document = Document::new(content, version);
+        let document = Document::new(text, version);
         let first_line: String = document.text().chars_from(0).take_while(|c| *c != '\n').take(200).collect();
         let opened = OpenDocument {
             id: self.n_opened,
@@ -394,7 +388,7 @@ mod tests {
 
     fn opened(content: &str) -> Documents {
         let mut documents = Documents::default();
-        documents.open("file:///x.txt".to_owned(), "plaintext".to_owned(), 1, content);
+        documents.open("file:///x.txt".to_owned(), "plaintext".to_owned(), 1, content.into());
         documents
     }
 
@@ -421,7 +415,7 @@ mod tests {
     fn a_tree_that_was_parsed_before_edits_is_brought_up_to_date() {
         let mut documents = Documents::default();
         let uri = "file:///x.rs";
-        documents.open(uri.to_owned(), "rust".to_owned(), 1, "fn one() {}\nfn two() { call(); }\n");
+        documents.open(uri.to_owned(), "rust".to_owned(), 1, "fn one() {}\nfn two() { call(); }\n".into());
         let document = documents.get_mut(uri).unwrap();
         let parse = |input: ParseInput| {
             let budget = ParseBudget::unlimited();

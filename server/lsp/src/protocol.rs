@@ -2,8 +2,8 @@
 //! that `triggerKind` had in the protocol's history), so that a client's small fault does not cost it an answer.
 
 use fimble_completion::Trigger;
-use fimble_document::{Position, PositionRange, TextChange};
-use serde::{Deserialize, Serialize};
+use fimble_document::{Position, PositionRange, Text, TextChange};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// A place in a line, in units of the negotiated encoding.
@@ -57,7 +57,13 @@ pub(crate) struct OpenedDocument {
     pub(crate) language_id: String,
     #[serde(default)]
     pub(crate) version: i32,
-    pub(crate) text: String,
+    #[serde(deserialize_with = "rope")]
+    pub(crate) text: Text,
+}
+
+/// Builds the rope where the message is decoded, so that a large file does not hold up the loop.
+fn rope<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
+    String::deserialize(deserializer).map(|text| Text::new(&text))
 }
 
 /// `textDocument/didChange`.

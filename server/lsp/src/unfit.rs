@@ -1,4 +1,5 @@
-//! What is wrong with a text that is not code. Must hold: looking costs one pass over the text and no copy.
+//! What is wrong with a text that is not code. Must hold: looking costs one pass over the text, at the speed of memory, and no
+//! copy.
 
 use fimble_document::Text;
 
@@ -16,18 +17,23 @@ pub(crate) enum Unfit {
 
 /// Looks for faults in a whole text.
 pub(crate) fn inspect(text: &Text) -> Option<Unfit> {
+    /// No line inside of a piece is too long: only where pieces meet is there something to count.
+    const PIECE: usize = MAX_LINE_BYTES / 4;
+    let is_break = |byte: &u8| *byte == b'\n';
     let mut line_bytes = 0;
     let mut found = None;
-    for chunk in text.chunks() {
-        if chunk.as_bytes().contains(&0) {
+    for piece in text.chunks().flat_map(|chunk| chunk.as_bytes().chunks(PIECE)) {
+        if piece.contains(&0) {
             return Some(Unfit::Binary);
         }
-        for (index, piece) in chunk.as_bytes().split(|byte| *byte == b'\n').enumerate() {
-            line_bytes = if index == 0 { line_bytes + piece.len() } else { piece.len() };
-            if line_bytes > MAX_LINE_BYTES {
-                found = Some(Unfit::LongLine);
-            }
+        let first_break = piece.iter().position(is_break);
+        if line_bytes + first_break.unwrap_or(piece.len()) > MAX_LINE_BYTES {
+            found = Some(Unfit::LongLine);
         }
+        line_bytes = match piece.iter().rposition(is_break) {
+            Some(last_break) => piece.len() - last_break - 1,
+            None => line_bytes + piece.len(),
+        };
     }
     found
 }
@@ -43,6 +49,8 @@ mod tests {
         assert_eq!(inspect(&Text::new(&many_short)), None);
         assert_eq!(inspect(&Text::new(&format!("a\n{long}\nb"))), Some(Unfit::LongLine));
         assert_eq!(inspect(&Text::new(&format!("{}\n{}", &long[1..], &long[1..]))), None);
+        assert_eq!(inspect(&Text::new(&format!("{many_short}{long}\n{many_short}"))), Some(Unfit::LongLine));
+        assert_eq!(inspect(&Text::new(&format!("{many_short}{}\n{many_short}", &long[1..]))), None);
         assert_eq!(inspect(&Text::new(&format!("{long}\n\0"))), Some(Unfit::Binary));
     }
 }

@@ -130,7 +130,7 @@ fn a_tree_that_followed_edits_equals_a_fresh_one() {
         let (file, crlf, changes) = sequences.new_tree(&mut runner).expect("nothing is filtered").current();
         let content = sample(file);
         let content = if crlf { content.replace('\n', "\r\n") } else { content };
-        let mut document = Document::new(&content, 0);
+        let mut document = Document::new(content.as_str(), 0);
         let mut tree = parse(language_of(file), document.text());
         let original = tree.to_s_expression();
         for change in &changes {
