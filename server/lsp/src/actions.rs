@@ -106,6 +106,8 @@ struct Running {
     destination: Destination,
     /// Whether the client shows its progress.
     is_visible: bool,
+    /// How far it is, in words; that is told again to a client that takes its time to show progress.
+    message: Option<String>,
 }
 
 /// All actions under way.
@@ -241,7 +243,16 @@ pub(crate) fn start(session: &mut Session, prepared: Prepared, destination: Dest
         streams: matches!(destination, Destination::Document { .. }),
         cancel: cancel.clone(),
     };
-    let running = Running { kind, uri: data.uri, snapshot, version, cancel, destination, is_visible: false };
+    let running = Running {
+        kind,
+        uri: data.uri,
+        snapshot,
+        version,
+        cancel,
+        destination,
+        is_visible: false,
+        message: None,
+    };
     session.actions.by_serial.insert(serial, running);
     if session.client.shows_progress {
         session.outgoing.send(Message::CreateActionProgress { serial });
@@ -262,7 +273,10 @@ pub(crate) fn progress_accepted(session: &mut Session, serial: u64) {
     if let Some(running) = session.actions.by_serial.get_mut(&serial) {
         running.is_visible = true;
         let title = format!("Fimble: {}", running.kind.title().trim_end_matches('…'));
-        let value = json!({"kind": "begin", "title": title, "cancellable": true});
+        let mut value = json!({"kind": "begin", "title": title, "cancellable": true});
+        if let Some(message) = &running.message {
+            value["message"] = json!(message);
+        }
         session.outgoing.send(Message::ActionProgress { serial, value });
     }
 }
@@ -271,13 +285,13 @@ pub(crate) fn progress_accepted(session: &mut Session, serial: u64) {
 pub(crate) fn reported(session: &mut Session, serial: u64, news: ActionNews) {
     match news {
         ActionNews::SoFar { text, n_bytes } => {
-            let Some(running) = session.actions.by_serial.get(&serial) else { return };
+            let Some(running) = session.actions.by_serial.get_mut(&serial) else { return };
+            let message = if n_bytes == 0 { "thinking".to_owned() } else { format!("{n_bytes} characters") };
             if running.is_visible {
-                let message =
-                    if n_bytes == 0 { "thinking".to_owned() } else { format!("{n_bytes} characters") };
                 let value = json!({"kind": "report", "message": message});
                 session.outgoing.send(Message::ActionProgress { serial, value });
             }
+            running.message = Some(message);
             if let (Destination::Document { number }, Some(text)) = (&running.destination, text) {
                 let number = *number;
                 let progress = if text.is_empty() { Progress::Thinking } else { Progress::Growing };
