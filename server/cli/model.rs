@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use fimble_engine::onnx_edit::{Edit, keep_last_logits};
+use fimble_engine::onnx_edit::{Edit, keep_last_logits, name_reshaped_weights};
 use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, Rewrite};
 use indicatif::HumanBytes;
 
@@ -117,7 +117,9 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
 
 /// What is said about a graph file, and its new content if it has one.
 fn edit(file: &str, content: &[u8]) -> (String, Option<Vec<u8>>) {
-    match keep_last_logits(content) {
+    // What is damaged for one edit is damaged for the other, which tells it.
+    let named = name_reshaped_weights(content).unwrap_or_default();
+    let (mut note, edited) = match keep_last_logits(named.as_deref().unwrap_or(content)) {
         Ok(Edit::Made(content)) => (
             format!(
                 "{file} was edited to compute logits only where they are needed; the folder it is from is unchanged, and \
@@ -128,10 +130,12 @@ fn edit(file: &str, content: &[u8]) -> (String, Option<Vec<u8>>) {
         Ok(Edit::NotNeeded(reason)) => {
             (format!("{file} computes logits only where they are needed: {reason}."), None)
         }
-        Err(reason) => {
-            (format!("{file} was added as it is, and computes logits for all tokens: {reason}."), None)
-        }
+        Err(reason) => (format!("{file} still computes logits for all tokens: {reason}."), None),
+    };
+    if named.is_some() {
+        note.push_str(" Weights that it reads in two shapes take memory once.");
     }
+    (note, edited.or(named))
 }
 
 fn list(models: &[ModelEntry]) {

@@ -1,4 +1,5 @@
-//! An edit of ONNX files: logits only for the positions that are asked for. Must hold: everything that is not changed
+//! Edits of ONNX files: logits only for the positions that are asked for, and one copy of weights that are read in two
+//! shapes ([`name_reshaped_weights`]). Must hold: everything that is not changed
 //! stays byte by byte, also what a later version of ONNX may add; without the new input the model computes what it
 //! computed before; weights in files of their own are not touched.
 //!
@@ -9,6 +10,7 @@
 
 mod graph;
 mod projection;
+mod reshape;
 mod wire;
 
 use graph::{
@@ -37,6 +39,8 @@ const DIMENSION_VALUE: u64 = 1;
 const DIMENSION_NAME: u64 = 2;
 /// The number of `INT64` among the element types.
 const INT64: u64 = 7;
+/// Where a tensor says that its data are in a file of their own.
+const DATA_IN_FILE: u64 = 1;
 /// The first version of the format in which an initializer may be the default of an input.
 const LEAST_IR_VERSION: u64 = 4;
 /// The first operators in which `Slice` reads its bounds from inputs.
@@ -73,11 +77,7 @@ pub enum EditError {
 /// [`EditError`]; the model is then to be used as it is.
 pub fn keep_last_logits(model: &[u8]) -> Result<Edit, EditError> {
     let model_fields = fields(model)?;
-    let mut graphs = model_fields.iter().filter_map(|field| field.bytes_of(MODEL_GRAPH));
-    let (Some(message), None) = (graphs.next(), graphs.next()) else {
-        return Err(EditError::Damaged("it does not hold one graph".to_owned()));
-    };
-    let graph = Graph::read(message)?;
+    let graph = the_graph(&model_fields)?;
     if graph.inputs.contains(LOGITS_TO_KEEP) {
         return Ok(Edit::NotNeeded(format!("it has the input {LOGITS_TO_KEEP}")));
     }
@@ -107,15 +107,42 @@ pub fn keep_last_logits(model: &[u8]) -> Result<Edit, EditError> {
         Found::Pruned(by) => return Ok(Edit::NotNeeded(format!("{by} chooses the positions"))),
     };
     let edited = edit_graph(&graph, &projection)?;
-    let mut content = Vec::with_capacity(model.len() + edited.len() - message.len() + 16);
-    for field in &model_fields {
+    Ok(Edit::Made(with_graph(&model_fields, &edited)))
+}
+
+/// Edits the content of an ONNX file, so that weights in a file of their own that the graph reshapes get a second name, of
+/// the other shape, for the same bytes. Returns nothing if there are none. Needs memory for one more copy of the content.
+///
+/// # Errors
+/// [`EditError::Damaged`]; whatever else is not understood stays as it is.
+pub fn name_reshaped_weights(model: &[u8]) -> Result<Option<Vec<u8>>, EditError> {
+    let model_fields = fields(model)?;
+    let edited = reshape::with_names_for_reshapes(&the_graph(&model_fields)?)?;
+    Ok(edited.map(|graph| with_graph(&model_fields, &graph)))
+}
+
+/// The one graph of a model.
+fn the_graph<'a>(model: &[wire::Field<'a>]) -> Result<Graph<'a>, EditError> {
+    let mut graphs = model.iter().filter_map(|field| field.bytes_of(MODEL_GRAPH));
+    match (graphs.next(), graphs.next()) {
+        (Some(graph), None) => Graph::read(graph),
+        _ => Err(EditError::Damaged("it does not hold one graph".to_owned())),
+    }
+}
+
+/// The content of a file with another graph.
+fn with_graph(model: &[wire::Field<'_>], graph: &[u8]) -> Vec<u8> {
+    let others: usize =
+        model.iter().filter(|field| field.number != MODEL_GRAPH).map(|field| field.raw.len()).sum();
+    let mut content = Vec::with_capacity(others + graph.len() + 16);
+    for field in model {
         if field.bytes_of(MODEL_GRAPH).is_some() {
-            put_bytes(&mut content, MODEL_GRAPH, &edited);
+            put_bytes(&mut content, MODEL_GRAPH, graph);
         } else {
             content.extend_from_slice(field.raw);
         }
     }
-    Ok(Edit::Made(content))
+    content
 }
 
 fn check_versions(model: &[wire::Field<'_>], graph: &Graph<'_>) -> Result<(), EditError> {

@@ -20,12 +20,14 @@ pub(super) const NODE_INPUT: u64 = 1;
 pub(super) const NODE_OUTPUT: u64 = 2;
 pub(super) const NODE_NAME: u64 = 3;
 pub(super) const NODE_OP_TYPE: u64 = 4;
+pub(super) const NODE_ATTRIBUTE: u64 = 5;
 const NODE_DOMAIN: u64 = 7;
 /// Fields of `TensorProto`.
 pub(super) const TENSOR_DIMS: u64 = 1;
 pub(super) const TENSOR_DATA_TYPE: u64 = 2;
 pub(super) const TENSOR_NAME: u64 = 8;
 pub(super) const TENSOR_RAW_DATA: u64 = 9;
+pub(super) const TENSOR_DATA_LOCATION: u64 = 14;
 /// The first field of `ValueInfoProto`, its name, and of `SparseTensorProto`, its values.
 pub(super) const VALUE_NAME: u64 = 1;
 const SPARSE_VALUES: u64 = 1;
