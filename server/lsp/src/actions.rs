@@ -2,9 +2,11 @@
 //! progress ends with it; an edit is sent only if the document is still the text that it was made for.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use fimble_actions::{ActionKind, Change, Needs, Outcome};
+use fimble_document::{PositionEncoding, Text};
 use fimble_model::CancelToken;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -228,7 +230,7 @@ pub(crate) fn start(session: &mut Session, prepared: Prepared, destination: Dest
         serial,
         kind,
         computer,
-        selection: from_proto::range(text, data.range, encoding),
+        selection: selection(text, data.range, encoding),
         instruction: data.instruction,
         problems: data
             .problems
@@ -260,6 +262,14 @@ pub(crate) fn start(session: &mut Session, prepared: Prepared, destination: Dest
     let events = session.events.clone();
     session.actions.workers.spawn(move || action_job::run(job, &events));
     token(serial)
+}
+
+/// What is selected, in bytes. One character is a cursor: editors with a block cursor always select the one below it.
+pub(crate) fn selection(text: &Text, range: WireRange, encoding: PositionEncoding) -> Range<usize> {
+    let range = from_proto::range(text, range, encoding);
+    let selected = text.slice(range.clone());
+    let is_cursor = selected.chars().nth(1).is_none() || selected == "\r\n";
+    if is_cursor { range.start..range.start } else { range }
 }
 
 /// The token of an action's progress.

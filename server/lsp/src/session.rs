@@ -405,7 +405,15 @@ impl Session {
             return self.parses.spawn(move || drop(result));
         }
         match result {
-            Ok(model) => self.own_chat = ModelState::Ready(model),
+            Ok(model) => {
+                let info = model.info();
+                tracing::info!(
+                    model = info.name,
+                    provider = info.provider,
+                    "the model for conversations is ready"
+                );
+                self.own_chat = ModelState::Ready(model);
+            }
             Err(error) => {
                 let text = format!("Fimble has no model for `chat`: {error}");
                 self.early_messages.push((MessageType::Warning, text));

@@ -24,12 +24,17 @@ class Chat(NeovimTest):
         self.addCleanup(server.close)
         return server
 
-    def open(self, server, text=FUNCTION, **arguments):
+    def open(self, server, text=FUNCTION):
         """An editor that is ready to complete, and to ask this server."""
         settings = {**place.SETTINGS, "chat": server.name}
-        editor = self.start(self.program, text=text, settings=settings, **arguments).wait_ready()
-        wait_for(lambda: (editor.status().get("chat") or {}).get("state") == "ready", lambda: editor.status())
+        editor = self.start(self.program, text=text, settings=settings)
+        self.wait_chat(editor)
         return editor
+
+    def wait_chat(self, editor):
+        """Waits until the server is ready to complete and to ask."""
+        editor.wait_ready()
+        wait_for(lambda: (editor.status().get("chat") or {}).get("state") == "ready", lambda: editor.status())
 
     def run_command(self, editor, command):
         """Runs a `:` command as a user types it."""
@@ -74,6 +79,19 @@ class Chat(NeovimTest):
         editor.terminal.wait_text("*script*")
         self.assertTrue(editor.lua("return vim.api.nvim_buf_get_name(0)").endswith("a.py"), "the cursor stays")
         self.assertEqual(editor.write(), FUNCTION.encode())
+
+    def test_after_a_restart_explanations_come_again(self):
+        editor = self.open(self.serve(["The first."], ["The second."]))
+        first = editor.server_process()
+        self.run_command(editor, "Fimble explain")
+        editor.terminal.wait_text("The first.")
+        self.run_command(editor, "wincmd j | close")
+        editor.terminal.wait_no_text("The first.")
+        self.run_command(editor, "Fimble restart")
+        wait_for(lambda: editor.server_process() and editor.server_process() != first, "another server")
+        self.wait_chat(editor)
+        self.run_command(editor, "Fimble explain")
+        editor.terminal.wait_text("The second.")
 
     def test_thoughts_are_not_shown(self):
         server = self.serve(["<thi", "nk>SECRET", WAIT, " SECRET</th", "ink>\n\nIt sums."])
@@ -121,7 +139,7 @@ class Chat(NeovimTest):
         self.run_command(editor, "wincmd j | close")
         wait_for(lambda: server.n_left == 1, "the server to be let go")
         wait_for(lambda: editor.status()["actions"] == 0, "the end of the action")
-        self.assertEqual(self.windows(editor), 1)
+        self.assertEqual(self.windows(editor), 1, editor.terminal.text())
 
     def test_a_hanging_refactoring_is_given_up_when_the_code_changes(self):
         server = self.serve([SHORTER_ANSWER[:20], HANG])

@@ -4,8 +4,23 @@ local message = require("fimble.message")
 
 local M = {}
 
---- Progress tokens of documents that are not finished, by their name.
-local tokens = {}
+--- Documents that are not finished: the token of their work, once it is known, and whether the user has closed them. Every
+--- server begins its names anew.
+local growing = {}
+
+local function state_of(client_id, uri)
+  local key = client_id .. " " .. uri
+  growing[key] = growing[key] or {}
+  return growing[key], key
+end
+
+--- Ends the work on a document that nobody looks at.
+local function cancel_unseen(client_id, state)
+  local client = vim.lsp.get_client_by_id(client_id)
+  if client and state.is_closed and state.token then
+    require("fimble.client").execute(client, "fimble.cancel", { token = state.token })
+  end
+end
 
 --- Shows lines in a scratch window under this name, and returns the buffer.
 ---@param name string
@@ -35,30 +50,30 @@ end
 
 local function document(_, params, ctx)
   local uri = params.uri
-  local bufnr = vim.fn.bufnr(uri)
+  local state, key = state_of(ctx.client_id, uri)
+  if params.done then
+    growing[key] = nil
+  end
   -- A window that the user has closed stays closed.
-  if bufnr < 0 and tokens[uri] == false then
+  if state.is_closed then
     return
   end
   local waiting = params.thinking and "*The model is thinking …*" or "*Waiting for the model …*"
   local text = (params.text == "" and not params.done) and waiting or params.text
-  bufnr = M.show(uri, text, params.languageId or "markdown")
-  if tokens[uri] == nil then
-    tokens[uri] = true
+  local bufnr = M.show(uri, text, params.languageId or "markdown")
+  -- The answer with the token may come before the first text, or after it.
+  if not state.is_watched then
+    state.is_watched = true
     vim.api.nvim_create_autocmd("BufWipeout", {
       buffer = bufnr,
       once = true,
       callback = function()
-        local client = vim.lsp.get_client_by_id(ctx.client_id)
-        if client and type(tokens[uri]) == "string" then
-          require("fimble.client").execute(client, "fimble.cancel", { token = tokens[uri] })
+        state.is_closed = true
+        if growing[key] == state then
+          cancel_unseen(ctx.client_id, state)
         end
-        tokens[uri] = false
       end,
     })
-  end
-  if params.done then
-    tokens[uri] = false
   end
 end
 
@@ -97,8 +112,10 @@ function M.explain(client, arguments)
     if err then
       return message.tell(err.message, vim.log.levels.WARN)
     end
-    if answer and tokens[answer.uri] ~= false then
-      tokens[answer.uri] = answer.token
+    if answer then
+      local state = state_of(client.id, answer.uri)
+      state.token = answer.token
+      cancel_unseen(client.id, state)
     end
   end)
 end

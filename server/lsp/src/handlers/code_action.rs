@@ -5,8 +5,7 @@ use fimble_model::Model;
 use serde_json::{Value, json};
 
 use crate::action_job::{Computer, is_comment};
-use crate::actions::{ActionData, computer_for};
-use crate::convert::from_proto;
+use crate::actions::{ActionData, computer_for, selection};
 use crate::event::Reply;
 use crate::handlers::action_commands::{ACT, ASK, EXPLAIN};
 use crate::protocol::CodeActionParams;
@@ -47,7 +46,7 @@ fn offered(session: &Session, params: &CodeActionParams) -> Vec<Value> {
         return Vec::new();
     }
     let text = document.text();
-    let range = from_proto::range(text, params.range, session.client.encoding);
+    let range = selection(text, params.range, session.client.encoding);
     let has_selection = !text.slice(range.clone()).trim().is_empty();
     let source = Source { text, tree: None, language: document.language, path: &document.path };
     let line = text.line_of(range.end);

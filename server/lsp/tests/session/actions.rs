@@ -186,6 +186,21 @@ fn helix_is_not_made_to_wait_for_a_resolve() {
 }
 
 #[test]
+fn a_block_cursor_is_no_selection() {
+    let model = Chatting::saying("It adds.");
+    let client = chat_client(model.clone(), &everything());
+    client.open(URI, "rust", CODE);
+    let block = json!({"start": {"line": 3, "character": 5}, "end": {"line": 3, "character": 6}});
+    let offered = actions(&client, &block, &asked());
+    assert!(!titles(&offered).contains(&"Extract into a function"));
+    assert!(titles(&offered).contains(&"Complete here, several lines"));
+    let place = json!([{"textDocument": {"uri": URI}, "range": block}]);
+    client.execute_command("fimble.explain", &place).unwrap();
+    while client.next_message("fimble/document").unwrap().params["done"] != true {}
+    assert!(model.asked()[0].contains("Explain `add`"), "{:?}", model.asked());
+}
+
+#[test]
 fn an_instruction_is_followed() {
     let model = Chatting::saying(SIMPLER);
     let client = chat_client(model.clone(), &everything());
