@@ -2,6 +2,7 @@
 // a connection or counts anything for somebody else.
 
 import * as vscode from "vscode";
+import { tellFailures } from "./actions";
 import { Documents, SCHEME } from "./documents";
 import { chooseModel, showMenu } from "./menu";
 import { Places } from "./places";
@@ -25,6 +26,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const documents = new Documents();
   const running = new Server(context, log, {
     ...middleware(places, working),
+    ...tellFailures,
     window: {
       // The document came before, and is shown rendered already.
       showDocument: (params, token, next) => (params.uri.startsWith(`${SCHEME}:`) ? { success: true } : next(params, token)),

@@ -67,7 +67,9 @@ impl fmt::Display for Refusal {
             Self::Cancelled => f.write_str("It was cancelled."),
             Self::Model(error) => {
                 let text = error.to_string();
-                write!(f, "{}.", text.trim_end_matches('.'))
+                let mut characters = text.trim_end_matches('.').chars();
+                let first = characters.next().into_iter().flat_map(char::to_uppercase);
+                write!(f, "{}{}.", first.collect::<String>(), characters.as_str())
             }
             Self::Empty => f.write_str("The model answered nothing. Try again, or choose a larger model."),
             Self::OnlyThought => f.write_str(

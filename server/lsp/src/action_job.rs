@@ -150,9 +150,9 @@ fn news(job: &ActionJob, events: &EventSender) -> Arc<dyn Fn(&str) + Send + Sync
     Arc::new(move |so_far| {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         let (events, when, n_told) = &mut *told;
-        // That it thinks is told at once, and once.
-        let is_first = n_told.is_none();
-        if *n_told != Some(so_far.len()) && (is_first || when.elapsed() >= NEWS_INTERVAL) {
+        // That it thinks, and that it begins to speak, is told at once.
+        let is_due = n_told.is_none_or(|n_told| n_told == 0) || when.elapsed() >= NEWS_INTERVAL;
+        if *n_told != Some(so_far.len()) && is_due {
             (*when, *n_told) = (Instant::now(), Some(so_far.len()));
             let text = streams.then(|| so_far.to_owned());
             events.send(Event::Acted { serial, news: ActionNews::SoFar { text, n_bytes: so_far.len() } });

@@ -16,3 +16,7 @@ export const BLOCKS = NAMES.map(
   (name) => `def read_${name}(path):\n    with open(path) as stream:\n        content = stream.read()\n    return parse_${name}(content)\n\n\n`,
 ).join("");
 export const HEAD = "def read_fifth(path):\n";
+
+/** A function to explain and to change, and a shorter one as a chat model would answer it. */
+export const FUNCTION = "def total(rows):\n    n = 0\n    for row in rows:\n        n += row\n    return n\n";
+export const SHORTER = "def total(rows):\n    return sum(rows)\n";
