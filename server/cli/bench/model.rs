@@ -56,7 +56,7 @@ struct ModelFigures {
     prefill: Vec<Prefill>,
     decode_tokens_per_s: f64,
     passes: Vec<Pass>,
-    /// What loading and running the model added to this process; none where the system does not tell.
+    /// Of the whole process, because loading also gives back what was there before; none where the system does not tell.
     resident_mb: Option<f64>,
     memory_bandwidth_gb_s: f64,
     /// Weights, once for each pass over one token, as a share of the bandwidth. Over 1 where the weights fit a cache.
@@ -96,7 +96,6 @@ pub fn run(args: &ModelBenchArgs) -> anyhow::Result<ExitCode> {
     progress.step("loading the model");
     loader::initialize_runtime()?;
     let process = std::process::id();
-    let before = resident_mb(process);
     let engine = Engine::load(loader::source(args.model.as_deref())?, EngineOptions::default())?;
     progress.step("reading prompts");
     let mut numbers = Numbers { engine: &engine, n_fresh: 0 };
@@ -110,7 +109,7 @@ pub fn run(args: &ModelBenchArgs) -> anyhow::Result<ExitCode> {
     let passes = numbers.passes()?;
     progress.step("decoding");
     let decode_tokens_per_s = decode(&engine)?;
-    let after = resident_mb(process);
+    let resident_mb = resident_mb(process);
     progress.finish();
 
     let info = engine.info();
@@ -127,7 +126,7 @@ pub fn run(args: &ModelBenchArgs) -> anyhow::Result<ExitCode> {
         prefill,
         decode_tokens_per_s,
         passes,
-        resident_mb: before.zip(after).map(|(before, after)| after - before),
+        resident_mb,
         memory_bandwidth_gb_s: bandwidth / 1e9,
         share_of_bandwidth,
         is_debug_build: cfg!(debug_assertions),
@@ -251,8 +250,8 @@ impl ModelFigures {
             outln!("| a pass over {tokens} | {}, {cost:.2} of one |", millis(*ms));
         }
         match self.resident_mb {
-            Some(mb) => outln!("| resident memory of the model | {mb:.0} MB |"),
-            None => outln!("| resident memory of the model | this system does not tell |"),
+            Some(mb) => outln!("| resident memory of the process | {mb:.0} MB |"),
+            None => outln!("| resident memory of the process | this system does not tell |"),
         }
         outln!("| memory bandwidth of this machine | {:.1} GB/s |", self.memory_bandwidth_gb_s);
         outln!(
