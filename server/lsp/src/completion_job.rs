@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use fimble_completion::{
-    CompletionSettings, CursorInput, Mode, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish,
-    gate, plan,
+    CursorInput, Mode, Refusal, RefusalKind, SelectedItem, Suggestion, Trigger, finish, gate, plan,
 };
 use fimble_document::Text;
 use fimble_model::fim::Snippet;
@@ -200,8 +199,8 @@ fn update_tree(
     }
 }
 
-/// Asks the model. The first suggestion is shown, the others may be chosen instead. Where it is a choice among several, a member that cannot be asked is followed by the next, with a prompt
-/// of its own.
+/// Asks the model. The first suggestion is shown, the others may be chosen instead. Where it is a choice among several, a
+/// member that cannot be asked is followed by the next, with a prompt of its own.
 fn compute_with_members(
     input: &CursorInput<'_>,
     purpose: Purpose,
@@ -247,12 +246,20 @@ fn compute(
         return Err(cancelled());
     }
     let info = model.info();
+    let asked_by_hand = purpose == Purpose::Answer
+        && input.trigger == Trigger::Invoked
+        && trace.method == TraceMethod::InlineCompletion;
+    let mut completion = settings.completion.clone();
+    if asked_by_hand {
+        // Who asks by hand wants to see something, or to choose: an unlikely line may be the right one.
+        completion.min_confidence = 0.0;
+    }
     let start = Instant::now();
     if purpose != Purpose::WarmUp {
-        gate(input, &settings.completion).map_err(NoSuggestion::Refused)?;
+        gate(input, &completion).map_err(NoSuggestion::Refused)?;
     }
     let count_tokens = |text: &str| model.count_tokens(text);
-    let planned = plan(input, &settings.completion, info, &count_tokens);
+    let planned = plan(input, &completion, info, &count_tokens);
     trace.times.plan = micros(start.elapsed());
     let plan = planned.map_err(NoSuggestion::Refused)?;
 
@@ -299,9 +306,6 @@ fn compute(
             Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
         },
     };
-    let asked_by_hand = purpose == Purpose::Answer
-        && input.trigger == Trigger::Invoked
-        && trace.method == TraceMethod::InlineCompletion;
     let again = (asked_by_hand && model.varies()).then(|| request.clone());
     let generation =
         model.generate(request, cancel, watched(plan.observer(), so_far)).map_err(NoSuggestion::Model)?;
@@ -313,7 +317,7 @@ fn compute(
     let start = Instant::now();
     let is_cancelled = || cancel.is_cancelled();
     let budget = ParseBudget { time: Some(CHECK_BUDGET), cancelled: &is_cancelled };
-    let finished = finish(&plan, input, &settings.completion, &generation, &budget);
+    let finished = finish(&plan, input, &completion, &generation, &budget);
     trace.times.finish = micros(start.elapsed());
     trace.filters = finished
         .filters
@@ -324,11 +328,9 @@ fn compute(
     trace.confidence = Some(suggestion.confidence);
     let mut suggestions = vec![Suggestion { is_remote: trace.remote, ..suggestion }];
     if let Some(request) = again {
-        // Who asks by hand wants to choose: an unlikely line may be the right one.
-        let settings = CompletionSettings { min_confidence: 0.0, ..settings.completion.clone() };
         let lines = model.write_lines(request, MOST_LINES, cancel).map_err(NoSuggestion::Model)?;
         let passing =
-            lines.iter().filter_map(|line| finish(&plan, input, &settings, line, &budget).result.ok());
+            lines.iter().filter_map(|line| finish(&plan, input, &completion, line, &budget).result.ok());
         for other in passing {
             let is_known = |known: &Suggestion| known.text.lines().next() == other.text.lines().next();
             if suggestions.len() < MOST_LINES && !suggestions.iter().any(is_known) {
