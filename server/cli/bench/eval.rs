@@ -66,6 +66,8 @@ enum Part {
     Suffix,
     /// Token healing
     Heal,
+    /// The memory of the project and token healing: what is left is the model alone
+    Help,
 }
 
 /// What is measured.
@@ -77,7 +79,8 @@ struct Variant {
 
 impl Variant {
     fn has(&self, part: Part) -> bool {
-        self.without != Some(part)
+        let is_help = matches!(part, Part::Project | Part::Heal);
+        self.without != Some(part) && !(is_help && self.without == Some(Part::Help))
     }
 }
 
