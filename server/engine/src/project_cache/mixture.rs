@@ -36,6 +36,10 @@ const OF_DOUBT: f32 = 0.1;
 const BY_NEARNESS: [f32; 3] = [1.0, 0.3, 0.1];
 /// The weight of the project is the logistic function of the sum of these times what they stand for.
 const INTERCEPT: f32 = -1.65;
+/// The same where some place is in the text being written. This one is not fitted: places in whole packages ask for -1.65, but who
+/// types new code into a small file repeats it less than that. Of the characters in the recorded sessions 13 % were saved with
+/// -1.65, 15 % with this, and 19 % without the project; of the rests in six packages 38, 31 and 17 % were exact.
+const INTERCEPT_IN_THIS: f32 = -3.5;
 /// Logarithm of the number of tokens in common.
 const OF_LENGTH: f32 = 1.43;
 /// Share of what the project says most.
@@ -100,7 +104,9 @@ pub(crate) fn predict(seen: &[Seen], logits: &[f32], allowed: Allowed<'_>) -> Op
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let (length, variety) = ((longest as f32).ln(), (tokens.len() as f32).ln());
     let model = (highest - log_sum).exp();
-    let sum = INTERCEPT + OF_LENGTH * length + OF_SHARE * most + OF_MODEL * model + OF_VARIETY * variety;
+    let intercept =
+        if seen.iter().any(|seen| seen.nearness == Nearness::This) { INTERCEPT_IN_THIS } else { INTERCEPT };
+    let sum = intercept + OF_LENGTH * length + OF_SHARE * most + OF_MODEL * model + OF_VARIETY * variety;
     let weight = 1.0 / (1.0 + (-sum).exp());
     (!tokens.is_empty() && weight.is_finite()).then_some(Prediction { tokens, log_sum, weight })
 }
