@@ -1,6 +1,7 @@
 // The extension's start and its commands. Must hold: a command that cannot do its work says why; nothing here or below opens
 // a connection or counts anything for somebody else.
 
+import { rm } from "node:fs/promises";
 import * as vscode from "vscode";
 import { tellFailures } from "./actions";
 import { Documents, SCHEME } from "./documents";
@@ -85,21 +86,16 @@ export async function deactivate(): Promise<void> {
   await server?.end();
 }
 
-/** A recording begins with the process: the server is started anew, with or without it. */
+/** A recording begins and ends with the process: the server is started anew, with or without it. */
 async function record(running: Server): Promise<void> {
-  if (running.recording) {
-    const file = running.recording;
-    running.recording = undefined;
-    await running.restart();
-    void vscode.window.showInformationMessage(`The session is in ${file}. fimble bench replay plays it.`);
-    return;
-  }
+  if (running.recording !== undefined) return running.restart();
   const file = await vscode.window.showSaveDialog({
     title: "Record what is typed, and the text of every open file, into",
     filters: { "Fimble session": ["jsonl"] },
     saveLabel: "Record",
   });
   if (!file) return;
-  running.recording = file.fsPath;
-  await running.restart();
+  // The dialog has asked whether an older one may go; the server only writes new ones.
+  await rm(file.fsPath, { force: true });
+  await running.restart(file.fsPath);
 }

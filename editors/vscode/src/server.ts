@@ -43,8 +43,7 @@ export class Server implements vscode.Disposable {
   status: ServerStatus | undefined;
   /** Why it does not run. */
   fault: string | undefined;
-  /** The file that the session is recorded in. */
-  recording: string | undefined;
+  private file: string | undefined;
   /** The binary in use. */
   path: string | undefined;
   private client: LanguageClient | undefined;
@@ -61,9 +60,20 @@ export class Server implements vscode.Disposable {
     private readonly middleware: Middleware,
   ) {}
 
-  /** Stops what runs and starts anew, one after the other however often it is called. */
-  restart(): Promise<void> {
-    this.turn = this.turn.then(() => this.stop()).then(() => this.start()).catch((error) => this.broken(String(error)));
+  /** The file that the session is recorded in. */
+  get recording(): string | undefined {
+    return this.file;
+  }
+
+  /**
+   * Stops what runs and starts anew, one after the other however often it is called. A recording belongs to one process: it
+   * ends with that, and `recordInto`, a file that is not there yet, begins another one.
+   */
+  restart(recordInto?: string): Promise<void> {
+    this.turn = this.turn
+      .then(() => this.stop())
+      .then(() => this.start(recordInto))
+      .catch((error) => this.broken(String(error)));
     return this.turn;
   }
 
@@ -84,7 +94,7 @@ export class Server implements vscode.Disposable {
     return (await this.client.sendRequest(ExecuteCommandRequest.type, { command, arguments: args as never[] })) as T;
   }
 
-  private async start(): Promise<void> {
+  private async start(recordInto?: string): Promise<void> {
     this.fault = undefined;
     this.status = undefined;
     this.ends = [];
@@ -94,7 +104,8 @@ export class Server implements vscode.Disposable {
     this.path = binary.path;
     if (binary.warning) void vscode.window.showWarningMessage(binary.warning);
     this.log.info(`starting ${binary.path}`);
-    const args = this.recording ? ["lsp", "--record", this.recording] : ["lsp"];
+    this.file = recordInto;
+    const args = recordInto === undefined ? ["lsp"] : ["lsp", "--record", recordInto];
     const client: LanguageClient = new LanguageClient(
       "fimble",
       "Fimble",
@@ -107,7 +118,11 @@ export class Server implements vscode.Disposable {
         initializationFailedHandler: () => false,
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue, handled: true }),
-          closed: () => this.ended(binary.path),
+          closed: () => {
+            // The next process cannot go on with the recording of this one.
+            args.splice(1);
+            return this.ended(binary.path);
+          },
         },
         middleware: {
           ...this.middleware,
@@ -139,10 +154,18 @@ export class Server implements vscode.Disposable {
     if (!client) return;
     // One that is still starting, or that is gone already, cannot be asked to stop.
     await client.dispose(STOP_TIMEOUT_MS).catch((error) => this.log.warn(`stopping: ${String(error)}`));
+    this.endRecording();
+  }
+
+  private endRecording(): void {
+    if (this.file === undefined) return;
+    void vscode.window.showInformationMessage(`The session is in ${this.file}. fimble bench replay plays it.`);
+    this.file = undefined;
   }
 
   private ended(path: string): { action: CloseAction; handled: boolean } {
     this.status = undefined;
+    this.endRecording();
     const now = Date.now();
     this.ends = [...this.ends.filter((time) => now - time < WITHIN_MS), now];
     this.log.warn(`the server ended, ${this.ends.length} of ${MOST_ENDS} times within three minutes`);
@@ -157,6 +180,7 @@ export class Server implements vscode.Disposable {
   private broken(fault: string): void {
     this.fault = fault;
     this.status = undefined;
+    this.file = undefined;
     this.log.error(fault);
     this.changed.fire();
     void vscode.window.showErrorMessage(fault, "Restart", "Open Settings", "Show Log").then((chosen) => {

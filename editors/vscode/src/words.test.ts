@@ -22,6 +22,13 @@ test("each state has an icon of its own, and faults say why", () => {
   assert.equal(statusItem({ ...nothing, fault: "It is gone." }).tooltip, "It is gone.");
 });
 
+test("code that leaves the machine, and what is otherwise than the settings say, is seen", () => {
+  const away = { state: "ready", model: "m", provider: "host:80", remote: true, notices: ["The server x is down."] } as const;
+  const shown = statusItem({ ...nothing, status: { ...away, notices: [...away.notices] } });
+  assert.equal(shown.text, "Fimble (remote)");
+  assert.match(shown.tooltip, /m on host:80\nCode goes to another machine.*\nThe server x is down\./);
+});
+
 test("versions are compared by number, and an old editor is told what to do", () => {
   assert.ok(isOlder("1.9.0", "1.91.0") && isOlder("0.99.99", "1.0.0"));
   assert.ok(!isOlder("1.91.0", "1.91.0") && !isOlder("1.100.1-insider", "1.91.0"));

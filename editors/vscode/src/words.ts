@@ -12,6 +12,10 @@ export interface ServerStatus {
   reason?: string | null;
   message?: string | null;
   fraction?: number | null;
+  /** Whether code goes to another machine. */
+  remote?: boolean;
+  /** What is otherwise than the settings say. */
+  notices?: string[];
 }
 
 /** What the status bar shows. */
@@ -48,9 +52,13 @@ export function statusItem({ status, fault, isWorking, disabledHere }: Known): S
       const part = typeof status.fraction === "number" ? ` ${Math.round(status.fraction * 100)} %` : "";
       return item("loading~spin", `Fimble: ${status.message ?? "loading the model"}${part}`, `Fimble${part}`);
     }
-    case "ready":
+    case "ready": {
       if (disabledHere) return item("circle-slash", `Fimble: ${disabledHere}`);
-      return item(isWorking ? "sync~spin" : "zap", `Fimble: ${status.model ?? "the model"} on ${status.provider ?? "this machine"}`);
+      const where = `Fimble: ${status.model ?? "the model"} on ${status.provider ?? "this machine"}`;
+      const remote = status.remote ? ["Code goes to another machine, as the settings allow."] : [];
+      const tooltip = [where, ...remote, ...(status.notices ?? [])].join("\n");
+      return item(isWorking ? "sync~spin" : "zap", tooltip, status.remote ? "Fimble (remote)" : "Fimble");
+    }
   }
 }
 

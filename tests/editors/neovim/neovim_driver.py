@@ -15,6 +15,9 @@ from terminal import Terminal, wait_for
 
 PLUGIN = place.ROOT / "editors/neovim"
 
+# A key that does nothing but count itself, whatever the editor is at.
+TURN = 'vim.keymap.set({ "n", "i", "c", "x" }, "<F12>", "<Cmd>let g:n_turns = get(g:, \'n_turns\', 0) + 1<CR>")'
+
 
 class Neovim:
     """One running editor. `options` is the Lua table that `setup` is called with, `before` and `after` are more Lua,
@@ -35,7 +38,7 @@ class Neovim:
         setup = f'require("fimble").setup {{ cmd = {{ {command}, "lsp" }}, settings = {{ {server} }}, {options} }}'
         setup = setup if is_plugin else ""
         config = pathlib.Path(self.folder) / "init.lua"
-        config.write_text(f"vim.o.swapfile = false\nvim.o.shada = ''\nvim.o.ruler = false\n"
+        config.write_text(f"vim.o.swapfile = false\nvim.o.shada = ''\nvim.o.ruler = false\n{TURN}\n"
                           f"vim.opt.runtimepath:prepend({json.dumps(str(PLUGIN))})\n{before}\n{setup}\n{after}\n")
         self.terminal = Terminal(self.folder, [self.program, "--listen", self.socket, "-u", str(config),
                                                str(self.file)], self.env, self.file.parent)
@@ -67,6 +70,14 @@ class Neovim:
                  lambda: f"the server to be ready: {self.status()}\n{self.terminal.text()}")
         return self
 
+    def decided(self, character):
+        """Waits until the last question was about this column and is answered; returns what was decided."""
+        def decision():
+            trace = (self.command("fimble.why") or {}).get("trace") or {}
+            return trace.get("character") == character and trace["decision"]
+
+        return wait_for(decision, lambda: f"a question about column {character}: {self.command('fimble.why')}")
+
     def status(self):
         """What the server says of itself; empty without one."""
         return self.command("fimble.status") or {}
@@ -88,8 +99,9 @@ class Neovim:
         """Waits for a suggestion, and until all of it is on the screen. Returns it."""
         def is_drawn():
             text = self.shown()
-            screen = self.terminal.text().replace("\n", " ")
-            parts = [line.strip() for line in text.split("\n")] if text else []
+            # A long one goes on in the next row.
+            screen = "".join(self.terminal.text().split())
+            parts = ["".join(line.split()) for line in text.split("\n")] if text else []
             return text if parts and all(part in screen for part in parts) else None
 
         return wait_for(is_drawn, lambda: f"a suggestion; there is {self.shown()!r}, and on the screen:\n"
@@ -118,8 +130,16 @@ class Neovim:
         """Waits until the buffer is exactly this."""
         wait_for(lambda: self.text() == text, lambda: f"the buffer to be {text!r}; it is {self.text()!r}")
 
+    def take_turn(self):
+        """Waits until the editor has taken every key that was pressed: they go through a terminal, questions do not."""
+        n_turns = self.lua("return vim.g.n_turns") or 0
+        self.keys("F12")
+        wait_for(lambda: (self.lua("return vim.g.n_turns") or 0) > n_turns,
+                 lambda: f"the keys to be taken:\n{self.terminal.text()}")
+
     def normal(self, *keys):
         """Goes to normal mode and presses keys there. A key right behind Escape would be taken for one with Alt."""
+        self.take_turn()
         if self.lua("return vim.api.nvim_get_mode().mode") != "n":
             self.keys("Escape")
             wait_for(lambda: self.lua("return vim.api.nvim_get_mode().mode") == "n",

@@ -62,10 +62,21 @@ class Commands(NeovimTest):
             self.assertIsNone(editor.shown())
             self.run_command(editor, command)
             editor.terminal.wait_text("Fimble: on")
-        # Without the lines that were left unfinished, which the model would learn from.
+        # Without the lines that were left unfinished, which the model would learn from. The editor gives the buffer to
+        # the server anew, after the first keys.
         self.run_command(editor, "edit!")
         self.type_line(editor)
         editor.ghost()
+
+    def test_what_is_switched_off_goes_at_once_and_comes_back(self):
+        editor = self.open()
+        self.type_line(editor)
+        editor.ghost()
+        for command in "Fimble toggle", "Fimble toggle buffer", "Fimble toggle language":
+            editor.lua(f'vim.cmd("{command}") return 1')
+            editor.wait_no_ghost()
+            editor.lua(f'vim.cmd("{command}") return 1')
+            editor.ghost()
 
     def test_restart_and_record(self):
         editor = self.open()
@@ -78,7 +89,16 @@ class Commands(NeovimTest):
         wait_for(recording.exists, "the recording")
         editor.wait_ready()
         self.type_line(editor)
-        editor.ghost()
+        ghost = editor.ghost()
+        # A recording ends with its server, whatever ended that; the next one serves.
+        editor.kill_server()
+        wait_for(lambda: f"the session is in {recording}" in editor.lua('return vim.fn.execute("messages")'), "the message")
+        editor.wait_ready()
+        recorded = recording.read_text()
+        self.assertIn('"change"', recorded)
+        editor.type("z" if ghost.startswith("q") else "q")
+        editor.decided(len(LINE) + 1)
+        self.assertEqual(recording.read_text(), recorded)
 
     def test_doctor_and_log(self):
         editor = self.open()

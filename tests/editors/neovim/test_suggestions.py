@@ -13,6 +13,14 @@ from terminal import wait_for
 
 LINE = "fifth_value = "
 
+# Asks as the editor does while somebody types, and returns whether the question was sent.
+ASK_IN_PASSING = """
+local client = vim.lsp.get_clients({ name = "fimble" })[1]
+local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+params.context = { triggerKind = 2 }
+return (require("fimble.client").request(client, "textDocument/inlineCompletion", params, function() end, 0))
+"""
+
 
 class Suggestions:
     """The tests; the classes below say in which Neovim."""
@@ -207,6 +215,9 @@ class Suggestions:
         editor.keys("M-n")
         # Meanwhile the model may have learned of another line.
         ghost = editor.ghost()
+        # A question in passing, as of a timer that still runs, does not take it away.
+        self.assertIs(editor.lua(ASK_IN_PASSING), False)
+        self.assertEqual(editor.ghost(), ghost)
         editor.keys("Tab")
         editor.wait_buffer(REPEATED + LINE + ghost + "\n")
 

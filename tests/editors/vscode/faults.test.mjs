@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { LINES, START } from "./texts.mjs";
-import { PICTURES, ROOT, until, Workbench } from "./workbench.mjs";
+import { BINARY, PICTURES, ROOT, until, Workbench } from "./workbench.mjs";
 
 const FILES = { "a.py": LINES, "b.py": LINES };
 let folder;
@@ -78,7 +78,7 @@ test("a setting that is no good is told, and the rest works", () =>
 
 test("a binary that cannot serve is one message that names the setting, and another version is told and used", () => {
   const version = (number) => `[ "$1" = --version ] && exec echo 'fimble ${number}'`;
-  const real = `exec '${process.env.FIMBLE || join(ROOT, "target/release/fimble")}' "$@"`;
+  const real = `exec '${BINARY}' "$@"`;
   const steps = [
     [join(folder, "missing"), "there is no such file", /fimble\.server\.path/, "error"],
     [script("foreign", "echo something else"), "something else", /fimble\.server\.path/, "error"],

@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 export const EDITORS = process.env.FIMBLE_EDITORS || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "fimble-editors");
 export const PICTURES = join(ROOT, "target/editors");
+export const BINARY = process.env.FIMBLE || join(ROOT, "target/release/fimble");
 const CODE_SERVER = join(EDITORS, "node_modules/code-server/out/node/entry.js");
 const RUNTIME_HOME = process.env.FIMBLE_HOME || join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "fimble");
 const { chromium } = createRequire(join(EDITORS, "package.json"))("playwright-core");
@@ -73,12 +74,13 @@ function freePort() {
 export class Workbench {
   /**
    * Starts one. `files`: names and texts of the folder that is opened; `settings`: the user's; `workspace`: the folder's own;
-   * `environment`: of the editor and so of our server.
+   * `environment`: of the editor and so of our server; `beforePage`: prepares the page before the editor is in it.
    */
-  static async start({ files = {}, settings = {}, workspace, environment = {}, withRuntime = true } = {}) {
+  static async start({ files = {}, settings = {}, workspace, environment = {}, withRuntime = true, beforePage } = {}) {
     const bench = new Workbench();
     try {
       await bench.#start(files, settings, workspace, environment, withRuntime);
+      await beforePage?.(bench.page);
     } catch (error) {
       await bench.close();
       throw error;
@@ -150,6 +152,12 @@ export class Workbench {
     for (const place of ["User", "Machine"]) {
       writeFileSync(join(this.base, "user", place, "settings.json"), JSON.stringify({ ...SETTINGS, ...settings }));
     }
+  }
+
+  /** What stands in the settings of the user and of the machine. */
+  settings() {
+    const read = (place) => JSON.parse(readFileSync(join(this.base, "user", place, "settings.json"), "utf8"));
+    return { ...read("User"), ...read("Machine") };
   }
 
   path(name) {

@@ -10,7 +10,8 @@ local SOON, MAX_FAILURES = 60000, 3
 
 local has_methods = vim.fn.has("nvim-0.11") == 1
 local stopping, failures = {}, {}
-local extra_arguments = {}
+--- The file that the next server records the session in. A recording belongs to one process.
+local record_into
 
 --- Sends a request to a server.
 ---@return boolean, integer? # whether it was sent, and its number
@@ -66,7 +67,7 @@ local function capabilities()
   all.textDocument.inlineCompletion = { dynamicRegistration = false }
   -- Most servers count in UTF-16, and before 0.12 Neovim warns when those of a buffer count differently.
   all.general.positionEncodings = { "utf-16" }
-  all.experimental = { fimble = { virtualDocuments = true, asksInstruction = true } }
+  all.experimental = { fimble = { status = true, virtualDocuments = true, asksInstruction = true } }
   return all
 end
 
@@ -83,6 +84,9 @@ local function on_exit(code, _, client_id)
   vim.schedule(function()
     local known = failures[client_id] or {}
     failures[client_id] = nil
+    if known.recording and vim.v.exiting == vim.NIL then
+      message.tell(("the session is in %s. `fimble bench replay` plays it."):format(known.recording))
+    end
     require("fimble.status").forget(client_id)
     if stopping[client_id] or vim.v.exiting ~= vim.NIL then
       stopping[client_id] = nil
@@ -106,32 +110,31 @@ local function on_exit(code, _, client_id)
   end)
 end
 
-local function command_line()
-  return vim.list_extend(vim.list_extend({}, config.current.cmd), extra_arguments)
-end
-
 local function start_config(bufnr)
   local options = config.current
   local wire = next(options.settings) and options.settings or vim.empty_dict()
-  local started = vim.uv.now()
+  local started, recording = vim.uv.now(), record_into
+  record_into = nil
+  local cmd = vim.list_extend({}, config.current.cmd)
   return {
     name = "fimble",
-    cmd = command_line(),
+    cmd = recording and vim.list_extend(cmd, { "--record", recording }) or cmd,
     root_dir = vim.fs.root(bufnr, options.root_markers),
     capabilities = capabilities(),
     init_options = wire,
     settings = { fimble = wire },
     on_init = function(client, result)
-      failures[client.id] = { started = started, is_ready = true }
+      failures[client.id] = { started = started, is_ready = true, recording = recording }
       check_version(result or {})
       require("fimble.ghost").prepare(client)
-      require("fimble.status").ask(client)
     end,
     on_attach = function(_, attached)
       require("fimble.editor").enable(attached)
+      -- What was typed before, such as right after `:edit`, nobody has asked about.
+      vim.schedule(require("fimble.ghost").refresh)
     end,
     on_exit = on_exit,
-    handlers = require("fimble.documents").handlers,
+    handlers = vim.tbl_extend("error", require("fimble.documents").handlers, require("fimble.status").handlers),
     commands = require("fimble.documents").commands,
   }
 end
@@ -173,9 +176,9 @@ function M.attach_all()
 end
 
 --- Ends all servers and starts them again.
----@param arguments? string[] more arguments for them
-function M.restart(arguments)
-  extra_arguments = arguments or {}
+---@param recording? string new file that the one of the current buffer records the session in
+function M.restart(recording)
+  record_into = recording
   message.forget()
   M.n_failures = 0
   local clients = M.all()
@@ -194,6 +197,7 @@ function M.restart(arguments)
     for _, client in ipairs(running) do
       client.stop(client, true)
     end
+    M.attach(vim.api.nvim_get_current_buf())
     M.attach_all()
   end
   go_on()
@@ -206,7 +210,6 @@ function M.configure(settings)
   for _, client in ipairs(M.all()) do
     client.settings = { fimble = config.current.settings }
     M.notify(client, "workspace/didChangeConfiguration", { settings = client.settings })
-    require("fimble.status").ask(client)
   end
 end
 

@@ -66,6 +66,10 @@ local commands = {
       local model = ("%s, model %s%s"):format(status.state, status.model,
         status.provider and " on " .. status.provider or "")
       local reason = type(status.reason) == "string" and " (" .. status.reason .. ")" or ""
+      reason = reason .. (status.remote and "; code goes to another machine" or "")
+      for _, notice in ipairs(status.notices or {}) do
+        reason = reason .. "; " .. notice
+      end
       message.tell(("%s%s; %d requests, %d shown, %d without the model, %d accepted, %d dismissed"):format(model, reason,
         status.requests, status.shown, status.withoutModel, status.accepted, status.dismissed))
     end)
@@ -81,6 +85,7 @@ local commands = {
       return message.tell("`:Fimble toggle` takes buffer, language or nothing.", vim.log.levels.WARN)
     end
     toggle()
+    require("fimble.ghost").renew()
   end,
   doctor = function()
     run_program("doctor")
@@ -109,7 +114,7 @@ local commands = {
     if file == "" then
       return message.tell("`:Fimble record FILE` needs the name of a new file.", vim.log.levels.WARN)
     end
-    client_of.restart({ "--record", vim.fn.fnamemodify(vim.fn.expand(file), ":p") })
+    client_of.restart(vim.fn.fnamemodify(vim.fn.expand(file), ":p"))
   end,
 }
 

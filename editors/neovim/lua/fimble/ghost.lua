@@ -20,6 +20,8 @@ local timer, pending, asked
 local n_questions = 0
 --- Whether the request that is being sent is ours and not the editor's.
 local is_asking = false
+--- Where the user asked by hand: nothing that is asked in passing takes its answer away there.
+local by_hand
 
 local function is_inserting()
   return vim.api.nvim_get_mode().mode:sub(1, 1) == "i"
@@ -62,9 +64,15 @@ local function draw()
   end
 end
 
---- Forgets the suggestion.
+--- The cursor in the text as it is.
+local function here()
+  return table.concat({ vim.api.nvim_get_current_buf(), vim.b.changedtick, unpack(vim.api.nvim_win_get_cursor(0)) }, " ")
+end
+
+--- Forgets the suggestion, and what is asked: an answer that is under way comes too late.
 local function clear()
-  state = nil
+  state, by_hand = nil, nil
+  n_questions = n_questions + 1
   if pending then
     client_of.cancel(pending.client, pending.id)
     pending = nil
@@ -128,9 +136,10 @@ end
 local function ask(kind)
   local bufnr = vim.api.nvim_get_current_buf()
   local client = vim.lsp.get_clients({ bufnr = bufnr, name = "fimble" })[1]
-  if not client or vim.b[bufnr].fimble_off or not is_inserting() then
+  if not client or vim.b[bufnr].fimble_off or not is_inserting() or (kind == AUTOMATIC and by_hand == here()) then
     return false
   end
+  by_hand = kind == INVOKED and here() or nil
   local row, column = text.cursor()
   local line = text.line(bufnr, row)
   if pending then
@@ -157,8 +166,8 @@ end
 --- The cursor moved, or the text changed.
 local function moved()
   draw()
-  local bufnr = vim.api.nvim_get_current_buf()
-  local place = table.concat({ bufnr, vim.b.changedtick, unpack(vim.api.nvim_win_get_cursor(0)) }, " ")
+  local place = here()
+  by_hand = by_hand == place and place or nil
   if config.is_editor_showing() or state or place == asked or is_covered() then
     return
   end
@@ -183,7 +192,7 @@ function M.prepare(client)
       return request(...)
     end
     local bufnr = vim._resolve_bufnr and vim._resolve_bufnr(arguments[first + 3]) or arguments[first + 3]
-    if vim.b[bufnr].fimble_off then
+    if vim.b[bufnr].fimble_off or (not is_asking and by_hand == here()) then
       return false
     end
     n_questions = n_questions + 1
@@ -267,11 +276,17 @@ function M.dismiss()
   end)
 end
 
---- The server is ready: what was typed before is asked about.
+--- The server is ready, or has got the buffer: what was typed before is asked about.
 function M.refresh()
   if not state and not is_covered() then
     ask(AUTOMATIC)
   end
+end
+
+--- Suggestions were switched off or on: what is shown goes, and is asked for anew.
+function M.renew()
+  clear()
+  M.refresh()
 end
 
 --- Asks now.

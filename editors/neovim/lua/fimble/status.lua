@@ -1,36 +1,28 @@
--- The state of the server, for the status line. Must hold: drawing a line asks nobody.
+-- The state of the servers, for the status line: each tells after every change. Must hold: drawing a line asks nobody.
 local M = { by_client = {} }
 
 local words = { ready = "fimble", loading = "fimble …", idle = "fimble …", disabled = "fimble off", failed = "fimble !" }
 
---- Asks a server how it is, again while it loads its model.
----@param client vim.lsp.Client
-function M.ask(client)
-  require("fimble.client").execute(client, "fimble.status", {}, function(_, status)
-    if not status then
-      return
-    end
-    if M.by_client[client.id] ~= status.state then
-      M.by_client[client.id] = status.state
+M.handlers = {
+  ["fimble/status"] = function(_, status, ctx)
+    local was = M.by_client[ctx.client_id]
+    local now = { state = status.state, is_remote = status.remote == true }
+    M.by_client[ctx.client_id] = now
+    if not vim.deep_equal(was, now) then
       vim.cmd.redrawstatus({ bang = true })
-      if status.state == "ready" then
-        require("fimble.ghost").refresh()
-      end
     end
-    if (status.state == "loading" or status.state == "idle") and not client.is_stopped(client) then
-      vim.defer_fn(function()
-        M.ask(client)
-      end, 300)
+    if now.state == "ready" and (not was or was.state ~= "ready") then
+      require("fimble.ghost").refresh()
     end
-  end)
-end
+  end,
+}
 
 --- The server is gone.
 function M.forget(client_id)
   M.by_client[client_id] = nil
 end
 
---- The state as a word or two.
+--- The state as a word or two. Code that goes to another machine is said.
 ---@return string
 function M.line()
   local client = vim.lsp.get_clients({ bufnr = vim.api.nvim_get_current_buf(), name = "fimble" })[1]
@@ -40,7 +32,8 @@ function M.line()
   if vim.b.fimble_off then
     return words.disabled
   end
-  return words[M.by_client[client.id] or "loading"] or "fimble !"
+  local known = M.by_client[client.id] or { state = "loading" }
+  return (words[known.state] or "fimble !") .. (known.is_remote and " (remote)" or "")
 end
 
 return M
