@@ -4,23 +4,18 @@
 //! place that is left and visited again is known. Must hold: what a hit makes of the text equals what the original
 //! suggestion would have made of it; a lookup reads a few kilobytes for each entry at most, whatever the file's size.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use fimble_document::Text;
 use lru::LruCache;
 
 use crate::brackets::is_only_auto_closed;
+use crate::dismissals::Dismissals;
+use crate::places::{hash_after, hash_before};
 use crate::{SelectedItem, Suggestion};
 
 /// Bytes before and after a place that must be as they were.
 const WINDOW_BYTES: usize = 1024;
-
-/// Bytes around a place that must be as they were for a dismissal to hold.
-const DISMISS_BYTES: usize = 256;
-
-/// Dismissed places that are remembered for each document.
-const MAX_DISMISSED: usize = 32;
 
 /// How a cached suggestion answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,7 +67,7 @@ struct Entry {
 struct DocumentEntries {
     /// Most recently used first.
     entries: Vec<Entry>,
-    dismissed: Vec<(u64, u64)>,
+    dismissals: Dismissals,
 }
 
 /// The suggestions of all documents; the least recently used go first.
@@ -221,22 +216,52 @@ impl SuggestionCache {
         Some(CacheHit { suggestion, kind })
     }
 
-    /// Remembers that the user does not want a suggestion at this place, until the text around it changes.
+    /// Whether [`Self::lookup`] would find something, without a selected item.
+    #[must_use]
+    pub fn knows(&self, document: u64, text: &Text, offset: usize, settings_key: u64) -> bool {
+        let place = Place::new(text, offset);
+        self.documents.peek(&document).is_some_and(|known| {
+            let mut entries = known.entries.iter().filter(|entry| entry.settings_key == settings_key);
+            entries.any(|entry| place.hit(entry, None).is_some())
+        })
+    }
+
+    /// Remembers that the user does not want a suggestion at this place until the text around it changes, and nowhere
+    /// the text that was suggested here.
     pub fn dismiss(&mut self, document: u64, text: &Text, offset: usize) {
-        let place = dismissed_place(text, offset);
+        let place = Place::new(text, offset);
         let known = self.documents.get_or_insert_mut(document, DocumentEntries::default);
-        known.dismissed.retain(|other| *other != place);
-        known.dismissed.insert(0, place);
-        known.dismissed.truncate(MAX_DISMISSED);
+        let suggested: Vec<Suggestion> =
+            known.entries.iter().filter_map(|entry| place.hit(entry, None)).map(|(_, hit)| hit).collect();
+        known.dismissals.add(text, offset, &suggested);
     }
 
     /// Whether a suggestion was dismissed at this place.
     #[must_use]
     pub fn is_dismissed(&self, document: u64, text: &Text, offset: usize) -> bool {
+        self.documents.peek(&document).is_some_and(|known| known.dismissals.is_place(text, offset))
+    }
+
+    /// Whether this suggestion says what was dismissed before, here or at a place that was reached from there by typing
+    /// a part of it or by deleting.
+    #[must_use]
+    pub fn says_what_was_dismissed(
+        &self,
+        document: u64,
+        text: &Text,
+        offset: usize,
+        suggestion: &Suggestion,
+    ) -> bool {
         self.documents
             .peek(&document)
-            .filter(|known| !known.dismissed.is_empty())
-            .is_some_and(|known| known.dismissed.contains(&dismissed_place(text, offset)))
+            .is_some_and(|known| known.dismissals.is_said_by(text, offset, suggestion))
+    }
+
+    /// The user asked for a suggestion at this place and was shown this one: it is no longer unwanted.
+    pub fn restore(&mut self, document: u64, text: &Text, offset: usize, suggestion: &Suggestion) {
+        if let Some(known) = self.documents.peek_mut(&document) {
+            known.dismissals.take_back(text, offset, suggestion);
+        }
     }
 
     /// Forgets everything about a document.
@@ -338,22 +363,4 @@ impl<'a> Place<'a> {
 #[must_use]
 pub fn place_key(text: &Text, offset: usize) -> (u64, u64) {
     (hash_before(text, offset, WINDOW_BYTES), hash_after(text, offset, WINDOW_BYTES))
-}
-
-fn hash_before(text: &Text, offset: usize, n_bytes: usize) -> u64 {
-    hash(text, offset.saturating_sub(n_bytes)..offset)
-}
-
-fn hash_after(text: &Text, offset: usize, n_bytes: usize) -> u64 {
-    hash(text, offset..offset.saturating_add(n_bytes))
-}
-
-fn hash(text: &Text, range: Range<usize>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.slice(range).hash(&mut hasher);
-    hasher.finish()
-}
-
-fn dismissed_place(text: &Text, offset: usize) -> (u64, u64) {
-    (hash_before(text, offset, DISMISS_BYTES), hash_after(text, offset, DISMISS_BYTES))
 }

@@ -31,6 +31,8 @@ pub(crate) struct Ahead {
     shown: Option<(u64, u64, Suggestion)>,
     /// A place of a document whose prompt is to be read.
     unread: Option<(u64, usize)>,
+    /// Whether the client has asked since the last key.
+    has_asked: bool,
     running: Option<RunningAhead>,
     /// The last place that was looked ahead to, with the settings, whatever came of it.
     last_looked_at: Option<LookedAt>,
@@ -58,6 +60,7 @@ impl Ahead {
             workers: Workers::new("fimble-ahead", 1),
             shown: None,
             unread: None,
+            has_asked: false,
             running: None,
             last_looked_at: None,
         }
@@ -73,7 +76,20 @@ impl Ahead {
         self.unread = Some((document, offset));
     }
 
-    /// The same for a document that was opened just now, whose cursor is unknown: the place up to which all that stands
+    /// A request came: this client asks about what is typed.
+    pub(crate) fn asked(&mut self) {
+        self.has_asked = true;
+    }
+
+    /// A key was typed, and the cursor is here. Clients wait a while after a key before they ask: time to read. Where keys
+    /// come faster than questions, most of them are not read.
+    pub(crate) fn typed(&mut self, document: u64, offset: usize) {
+        if std::mem::take(&mut self.has_asked) {
+            self.expect(document, offset);
+        }
+    }
+
+    /// The same as [`Self::expect`] for a document that was opened just now, whose cursor is unknown: the place up to which all that stands
     /// above surely fits, so that what was read serves every place before it.
     pub(crate) fn opened(&mut self, document: u64, text: &Text) {
         let at = text.floor_char_boundary(text.len().min(FIRST_WINDOW_TOKENS * BYTES_PER_TOKEN));
@@ -170,10 +186,17 @@ impl Session {
             return;
         }
         let max_file_bytes = self.settings.completion.max_file_bytes;
-        let Some(document) = self.documents.by_id_mut(id) else { return };
+        let Some(document) = self.documents.by_id(id) else { return };
         if !document.is_in_sync() || document.unfit().is_some() || document.text().len() > max_file_bytes {
             return;
         }
+        let text = document.text().clone();
+        let key = self.suggestions_key(self.settings_key, id, &text, offset);
+        // Answered without the model.
+        if self.suggestions.knows(id, &text, offset, key) {
+            return;
+        }
+        let Some(document) = self.documents.by_id_mut(id) else { return };
         let snapshot = document.snapshot(max_file_bytes);
         self.spawn_ahead(snapshot, offset, None);
     }

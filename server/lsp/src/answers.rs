@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use fimble_completion::Suggestion;
+use fimble_completion::{RefusalKind, Suggestion, Trigger};
 use fimble_document::{PositionEncoding, Text};
 use serde_json::Value;
 use tower_lsp_server::jsonrpc::{Error, Id};
@@ -62,7 +62,7 @@ pub(crate) fn shown(
     shown_among(session, arrived, place, text, suggestion, &[]);
 }
 
-/// A suggestion, and others that may be chosen instead.
+/// A suggestion, and others that may be chosen instead. What was dismissed is shown to who asks by hand, and then wanted.
 pub(crate) fn shown_among(
     session: &mut Session,
     mut arrived: Arrived,
@@ -71,6 +71,25 @@ pub(crate) fn shown_among(
     suggestion: &Suggestion,
     others: &[Suggestion],
 ) {
+    match place.trigger {
+        Trigger::Automatic
+            if session.suggestions.says_what_was_dismissed(
+                place.document,
+                text,
+                place.offset,
+                suggestion,
+            ) =>
+        {
+            let sentence = "It was dismissed near by; it stays away until something else is to be said.";
+            return nothing(session, arrived, RefusalKind::Dismissed.name(), sentence);
+        }
+        Trigger::Automatic => {}
+        Trigger::Invoked => {
+            for wanted in std::iter::once(suggestion).chain(others) {
+                session.suggestions.restore(place.document, text, place.offset, wanted);
+            }
+        }
+    }
     session.counters.n_shown += 1;
     arrived.trace.times.total = micros(arrived.received.elapsed());
     let language_id =

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use fimble_completion::{CacheHit, HitKind, SelectedItem, Suggestion, Trigger};
+use fimble_completion::{CacheHit, HitKind, RefusalKind, SelectedItem, Suggestion, Trigger};
 use fimble_document::{Position, PositionRange, Text};
 use fimble_model::CancelToken;
 use tower_lsp_server::jsonrpc::{Error, Id};
@@ -46,6 +46,7 @@ pub(crate) struct Place {
 pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
     let received = Instant::now();
     session.counters.n_requests += 1;
+    session.ahead.asked();
     let mut arrived = Arrived { id, reply, trace: new_trace(session, &ask), received };
     let Some(document) = session.documents.get(&ask.uri) else {
         return answers::nothing(session, arrived, "not-open", "The document is not open.");
@@ -137,7 +138,7 @@ fn next_step(session: &mut Session, document: u64, text: &Text, place: &Place, m
     if place.trigger == Trigger::Automatic && session.suggestions.is_dismissed(document, text, place.offset) {
         let sentence =
             "The suggestion at this place was dismissed; it stays away until the text around it changes.";
-        return Next::Refuse("dismissed", sentence.to_owned());
+        return Next::Refuse(RefusalKind::Dismissed.name(), sentence.to_owned());
     }
     let key = session.suggestions_key(session.settings_key, document, text, place.offset);
     // Who asks inline by hand wants to choose, and one suggestion is known at most.

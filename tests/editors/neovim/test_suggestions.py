@@ -109,8 +109,28 @@ class Suggestions:
         why = editor.command("fimble.why")
         self.assertEqual(why["trace"]["decision"].get("reason"), "dismissed", why)
         self.assertIsNone(editor.shown())
-        editor.type("c")
-        wait_for(lambda: editor.status()["requests"] > n_requests + 1, "a request for another place")
+
+    def test_what_was_dismissed_does_not_come_back_while_it_is_typed(self):
+        editor, ghost = self.at_line()
+        editor.keys("C-]")
+        editor.wait_no_ghost()
+        for n_typed in range(1, 4):
+            editor.type(ghost[n_typed - 1])
+            editor.decided(len(LINE) + n_typed)
+            shown, left = editor.shown(), ghost[n_typed:]
+            # Something else may come: the model may have learned of another line meanwhile.
+            self.assertFalse(shown and (shown.startswith(left) or left.startswith(shown)), (shown, left))
+            if shown:
+                editor.keys("C-]")
+                editor.wait_no_ghost()
+        editor.keys("M-n")
+        ghost = editor.ghost()
+        text = editor.text()
+        editor.type(ghost[0])
+        wait_for(lambda: editor.shown() == ghost[1:], lambda: f"{ghost[1:]!r}, not {editor.shown()!r}")
+        self.assertIs(editor.lua(ASK_IN_PASSING), True)
+        editor.decided(len(text.split("\n")[-2]) + 1)
+        self.assertEqual(editor.shown(), ghost[1:])
 
     def test_text_outside_of_ascii_before_the_cursor(self):
         before = REPEATED.replace("value", "größe")

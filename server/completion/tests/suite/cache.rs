@@ -37,6 +37,8 @@ fn what_came_from_another_machine_stays_marked() {
             let text = Text::new(&format!("a = {typed}"));
             let hit = cache.lookup(1, &text, text.len(), SETTINGS, None).unwrap();
             assert_eq!(hit.suggestion.is_remote, is_remote, "{typed:?}, {:?}", hit.kind);
+            assert!(cache.knows(1, &text, text.len(), SETTINGS));
+            assert!(!cache.knows(1, &text, text.len(), SETTINGS + 1));
         }
     }
 }
@@ -126,6 +128,66 @@ fn a_dismissed_place_stays_dismissed_until_its_text_changes() {
     assert!(!cache.is_dismissed(1, &Text::new("a = 1\nb = c\n"), 11));
     cache.forget(1);
     assert!(!cache.is_dismissed(1, &text, 10));
+}
+
+/// A cache where `dismissed` was suggested at the end of `before` and sent away.
+fn dismissing(before: &str, dismissed: &str) -> SuggestionCache {
+    let (mut cache, text) = (SuggestionCache::new(8, 32), Text::new(before));
+    cache.insert(1, &text, text.len(), SETTINGS, &suggestion(text.len()..text.len(), dismissed));
+    cache.dismiss(1, &text, text.len());
+    cache
+}
+
+/// Whether a suggestion at the end of `content` says what was dismissed.
+fn is_said_again(cache: &SuggestionCache, content: &str, said: &str) -> bool {
+    let end = content.len();
+    cache.says_what_was_dismissed(1, &Text::new(content), end, &suggestion(end..end, said))
+}
+
+#[test]
+fn what_was_dismissed_does_not_come_back_along_its_way() {
+    let (above, dismissed) = ("a = 1\nb = 2\n", "compute(ä,\n    scale)");
+    let line = "value = ";
+    let cache = dismissing(&format!("{above}{line}"), dismissed);
+    let whole = format!("{line}{dismissed}");
+    let places = (0..whole.len()).filter(|at| whole.is_char_boundary(*at));
+    for at in places {
+        let (typed, left) = whole.split_at(at);
+        assert!(is_said_again(&cache, &format!("{above}{typed}"), left), "{typed:?}");
+    }
+    // A part of it, and more than it.
+    assert!(is_said_again(&cache, &format!("{above}{line}"), "compute("));
+    assert!(is_said_again(&cache, &format!("{above}{line}c"), "ompute(ä,\n    scale) + 1"));
+}
+
+#[test]
+fn what_says_something_else_than_the_dismissed_may_come() {
+    let cache = dismissing("a = 1\nvalue = ", "compute(a)");
+    for (content, said) in [
+        ("a = 1\nvalue = com", "bine(a)"),
+        ("a = 1\nvalue = x", "compute(a)"),
+        // Of what was dismissed nothing.
+        ("a = 1\nva", "lue"),
+        // All of it stands there.
+        ("a = 1\nvalue = compute(a)", " + 1"),
+        ("a = 1\nvalue = compute(a)\n", "value = compute(a)"),
+        // Another place.
+        ("a = 2\nvalue = ", "compute(a)"),
+        ("a = 1\n\nvalue = ", "compute(a)"),
+    ] {
+        assert!(!is_said_again(&cache, content, said), "{content:?} {said:?}");
+    }
+}
+
+#[test]
+fn who_asks_by_hand_gets_the_dismissed_back() {
+    let mut cache = dismissing("value = ", "compute(a)");
+    let text = Text::new("value = ");
+    cache.restore(1, &text, 8, &suggestion(8..8, "compute(b)"));
+    assert!(!cache.is_dismissed(1, &text, 8), "the place is wanted");
+    assert!(is_said_again(&cache, "value = ", "compute(a)"), "this text is not");
+    cache.restore(1, &text, 8, &suggestion(8..8, "compute(a)"));
+    assert!(!is_said_again(&cache, "value = c", "ompute(a)"));
 }
 
 #[test]

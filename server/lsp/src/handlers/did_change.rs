@@ -30,12 +30,15 @@ pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
         Err(error) if was_in_sync => {
             tracing::warn!(document = document.path, %error, "the document is out of sync");
         }
-        // Whoever types is about to ask; what was pasted, moved or undone is read before somebody does.
-        Ok(()) if !is_typing => {
+        Ok(()) => {
             let offset = document.last_changed();
-            session.ahead.expect(document_id, offset);
+            if is_typing {
+                session.ahead.typed(document_id, offset);
+            } else {
+                session.ahead.expect(document_id, offset);
+            }
         }
-        Err(_) | Ok(()) => {}
+        Err(_) => {}
     }
     if let Some(id) = accepted {
         session.accepted(id);

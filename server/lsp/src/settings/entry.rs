@@ -55,7 +55,7 @@ pub(super) enum Default {
     /// A whole number.
     Whole(usize),
     /// A number.
-    Number(f32),
+    Number(f64),
     /// A word.
     Word(&'static str),
     /// An empty list.

@@ -108,10 +108,20 @@ fn prompts_are_read_on_opening_and_after_changes_that_nobody_typed() {
     client.change(URI, 2, [(1, 0); 2], "    let pasted = 1;\n    let more = 2;\n");
     wait_until(&client, |status| model.n_warm_ups() == 2 && status["computing"] == 0);
     assert!(model.last_prompt().contains("let pasted = 1;"));
-    // A key is followed by a request that reads what it needs.
+    // A client that does not ask about keys gets nothing read for them.
     client.change(URI, 3, [(3, 0); 2], "l");
     wait_until(&client, |status| status["computing"] == 0);
     assert_eq!(model.n_warm_ups(), 2);
+    // One that asks, and waits before it does, finds its prompt read; but not for what is answered without the model.
+    assert_eq!(suggestion(&client, URI, (3, 1)).unwrap(), "compute");
+    client.change(URI, 4, [(3, 1); 2], "x");
+    wait_until(&client, |status| model.n_warm_ups() == 3 && status["computing"] == 0);
+    assert!(model.last_prompt().ends_with("\nlx"), "{:?}", model.last_prompt());
+    assert_eq!(suggestion(&client, URI, (3, 2)).unwrap(), "compute");
+    client.change(URI, 5, [(3, 2); 2], "c");
+    wait_until(&client, |status| status["computing"] == 0);
+    assert_eq!(suggestion(&client, URI, (3, 3)).unwrap(), "ompute");
+    assert_eq!(model.n_warm_ups(), 3);
     client.close(URI);
     assert_eq!(status(&client)["pending"], 0);
 }

@@ -4,7 +4,8 @@ use fimble_lsp::client::InlineTrigger;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Scripted, at_cursor, connect, connect_with, inline_capabilities, last_reason, open, suggestion, texts,
+    Behaviour, Scripted, at_cursor, connect, connect_with, inline_capabilities, last_reason, open,
+    suggestion, texts,
 };
 
 const URI: &str = "file:///w/a.rs";
@@ -169,6 +170,39 @@ fn a_dismissed_suggestion_stays_away_until_it_is_asked_for() {
     assert_eq!(last_reason(&client), "dismissed");
     let items = client.inline_completion(URI, place, InlineTrigger::Invoked).unwrap();
     assert_eq!(texts(&items), ["compute(1);"]);
+}
+
+#[test]
+fn a_dismissed_suggestion_does_not_come_back_where_it_is_typed_along_or_deleted_behind() {
+    let says = ["compute(1);", " compute(1);", "(2);"];
+    let client = connect(&Scripted::new(says.map(|text| Behaviour::Say(text.to_owned()))));
+    let (line, character) = open(&client, URI, "rust", RUST);
+    suggestion(&client, URI, (line, character)).unwrap();
+    let place = json!({"textDocument": {"uri": URI}, "position": {"line": line, "character": character}});
+    client.execute_command("fimble.dismissed", &json!([place])).unwrap();
+    client.change(URI, 2, [(line, character); 2], "com");
+    assert_eq!(suggestion(&client, URI, (line, character + 3)), None);
+    assert_eq!(last_reason(&client), "dismissed");
+    // The space before it: the model is asked anew and says the same.
+    client.change(URI, 3, [(line, character - 1), (line, character + 3)], "");
+    assert_eq!(suggestion(&client, URI, (line, character - 1)), None);
+    assert_eq!(last_reason(&client), "dismissed");
+    // Something else comes at once.
+    client.change(URI, 4, [(line, character - 1); 2], " combine");
+    assert_eq!(suggestion(&client, URI, (line, character + 7)).unwrap(), "(2);");
+}
+
+#[test]
+fn who_asks_by_hand_gets_the_dismissed_back_and_keeps_it_while_typing() {
+    let client = connect(&Scripted::saying("compute(1);"));
+    let (line, character) = open(&client, URI, "rust", RUST);
+    let items = client.inline_completion(URI, (line, character), InlineTrigger::Automatic).unwrap();
+    client.execute_command("fimble.dismissed", &items[0].command["arguments"]).unwrap();
+    client.change(URI, 2, [(line, character); 2], "c");
+    let items = client.inline_completion(URI, (line, character + 1), InlineTrigger::Invoked).unwrap();
+    assert_eq!(texts(&items), ["ompute(1);"]);
+    client.change(URI, 3, [(line, character + 1); 2], "o");
+    assert_eq!(suggestion(&client, URI, (line, character + 2)).unwrap(), "mpute(1);");
 }
 
 #[test]
