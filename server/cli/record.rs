@@ -179,7 +179,7 @@ impl Recording {
                 range => self.in_utf16(name, &range["start"]).zip(self.in_utf16(name, &range["end"])),
             };
             let (Some((start, end)), Some(document)) = (range, self.files.get_mut(name)) else { continue };
-            let edit = TextChange { range: Some(PositionRange { start, end }), text: text.to_owned() };
+            let edit = TextChange::Part { range: PositionRange { start, end }, text: text.to_owned() };
             let version = document.version() + 1;
             if document.apply(version, &[edit], PositionEncoding::Utf16, |_, _| {}).is_ok() {
                 let range = [start, end].map(|position| (position.line, position.character));

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::{PositionEncoding, Text, TextChange, TextEdit};
+use crate::{Point, PositionEncoding, Text, TextChange, TextEdit};
 
 /// Whether the text can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +103,8 @@ impl Document {
         encoding: PositionEncoding,
         mut on_edit: impl FnMut(&Text, TextEdit),
     ) -> Result<(), ChangeError> {
-        let n_superseded = changes.iter().rposition(|change| change.range.is_none()).unwrap_or(0);
-        let heals = changes.iter().any(|change| change.range.is_none());
+        let last_whole = changes.iter().rposition(TextChange::is_whole);
+        let (n_superseded, heals) = (last_whole.unwrap_or(0), last_whole.is_some());
         if self.sync == SyncState::OutOfSync && !heals {
             self.version = self.version.max(version);
             return Err(ChangeError::AlreadyOutOfSync);
@@ -132,30 +132,42 @@ impl Document {
         change: &TextChange,
         encoding: PositionEncoding,
     ) -> Result<TextEdit, ChangeError> {
-        let range = match change.range {
-            None => 0..self.text.len(),
-            Some(range) => {
-                if range.end < range.start {
-                    return Err(ChangeError::ReversedRange);
-                }
-                // The line after the last one is how some clients say "the end of the text".
-                let n_lines = self.text.n_lines();
-                if range.start.line as usize > n_lines {
-                    return Err(ChangeError::OutsideText { line: range.start.line, n_lines });
-                }
-                self.text.offset(range.start, encoding)..self.text.offset(range.end, encoding)
-            }
+        let (range, text) = match change {
+            TextChange::Part { range, text } => (range, text),
+            TextChange::Whole(text) => return Ok(self.exchange(text.clone())),
         };
+        if range.end < range.start {
+            return Err(ChangeError::ReversedRange);
+        }
+        // The line after the last one is how some clients say "the end of the text".
+        let n_lines = self.text.n_lines();
+        if range.start.line as usize > n_lines {
+            return Err(ChangeError::OutsideText { line: range.start.line, n_lines });
+        }
+        let range = self.text.offset(range.start, encoding)..self.text.offset(range.end, encoding);
         let start_point = self.text.point(range.start);
         let old_end_point = start_point.after(&self.text.slice(range.clone()));
-        self.text.replace(range.clone(), &change.text);
+        self.text.replace(range.clone(), text);
         Ok(TextEdit {
             start: range.start,
             old_end: range.end,
-            new_end: range.start + change.text.len(),
+            new_end: range.start + text.len(),
             start_point,
             old_end_point,
-            new_end_point: start_point.after(&change.text),
+            new_end_point: start_point.after(text),
         })
+    }
+
+    /// Takes another text in the place of the whole one. Neither is read.
+    fn exchange(&mut self, text: Text) -> TextEdit {
+        let old = std::mem::replace(&mut self.text, text);
+        TextEdit {
+            start: 0,
+            old_end: old.len(),
+            new_end: self.text.len(),
+            start_point: Point::default(),
+            old_end_point: old.point(old.len()),
+            new_end_point: self.text.point(self.text.len()),
+        }
     }
 }

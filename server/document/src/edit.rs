@@ -1,6 +1,6 @@
 //! Changes: as a client sends them, and as they took effect in bytes.
 
-use crate::PositionRange;
+use crate::{PositionRange, Text};
 
 /// Row and byte column as tree-sitter counts them: a row ends at `\n` only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,11 +26,24 @@ impl Point {
 
 /// One change as a client sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextChange {
-    /// What is replaced; none means the whole text.
-    pub range: Option<PositionRange>,
-    /// What stands there afterwards.
-    pub text: String,
+pub enum TextChange {
+    /// A part is replaced.
+    Part {
+        /// What is replaced.
+        range: PositionRange,
+        /// What stands there afterwards.
+        text: String,
+    },
+    /// The whole text is another one. It is made where the change is read, because that takes long for a large one.
+    Whole(Text),
+}
+
+impl TextChange {
+    /// Whether nothing of the text before matters.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole(_))
+    }
 }
 
 /// One change as it took effect: the bytes `start..old_end` of the old text became `start..new_end` of the new.

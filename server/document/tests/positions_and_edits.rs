@@ -125,7 +125,7 @@ proptest! {
             let text = document.text();
             let (start, end) = (first.min(second).min(text.len()), first.max(second).min(text.len()));
             let [start, end] = [start, end].map(|at| text.position(at, PositionEncoding::Utf8));
-            let change = TextChange { range: Some(PositionRange { start, end }), text: new_text.to_owned() };
+            let change = TextChange::Part { range: PositionRange { start, end }, text: new_text.to_owned() };
             prop_assert_eq!(document.apply(version, &[change], PositionEncoding::Utf8, |_, _| {}), Ok(()));
             let content = document.text().to_string();
             for (offset, _) in content.char_indices().chain([(content.len(), ' ')]) {
@@ -148,7 +148,7 @@ proptest! {
             for (version, (first, second, new_text)) in changes.iter().enumerate() {
                 let (start, end) = if first <= second { (*first, *second) } else { (*second, *first) };
                 let fits = start.line as usize <= reference_lines(&expected).len();
-                let change = TextChange { range: Some(PositionRange { start, end }), text: new_text.clone() };
+                let change = TextChange::Part { range: PositionRange { start, end }, text: new_text.clone() };
                 let mut edits = Vec::new();
                 let result = document.apply(i32::try_from(version).unwrap() + 1, &[change], encoding, |text, edit| {
                     edits.push((edit, text.point(edit.new_end)));
@@ -170,6 +170,23 @@ proptest! {
     }
 
     #[test]
+    fn a_whole_text_is_told_as_the_replacement_of_everything(
+        before in troublesome_text(),
+        after in troublesome_text(),
+    ) {
+        let everything = range((0, 0), (u32::MAX, 0));
+        let [part, whole] = [everything, None].map(|range| {
+            let mut document = Document::new(before.as_str(), 0);
+            let mut edits = Vec::new();
+            let change = change(range, &after);
+            let applied = document.apply(1, &[change], PositionEncoding::Utf16, |_, edit| edits.push(edit));
+            (applied, edits, document.text().to_string())
+        });
+        prop_assert_eq!(&whole.2, &after);
+        prop_assert_eq!(part, whole);
+    }
+
+    #[test]
     fn slices_and_chunks_never_panic(content in troublesome_text(), from in 0usize..300, to in 0usize..300) {
         let text = Text::new(&content);
         let _ = text.slice(from..to);
@@ -186,7 +203,10 @@ fn range(start: (u32, u32), end: (u32, u32)) -> Option<PositionRange> {
 }
 
 fn change(range: Option<PositionRange>, text: &str) -> TextChange {
-    TextChange { range, text: text.to_owned() }
+    match range {
+        Some(range) => TextChange::Part { range, text: text.to_owned() },
+        None => TextChange::Whole(text.into()),
+    }
 }
 
 #[test]

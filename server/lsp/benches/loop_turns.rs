@@ -133,4 +133,15 @@ fn main() {
         start.elapsed()
     });
     report("didOpen of 10 MB + round trip", times.collect());
+
+    let client = connect();
+    client.open(URI, "rust", "");
+    let times = (2..22).map(|version| {
+        let start = Instant::now();
+        client.replace(URI, version, &text);
+        status(&client);
+        start.elapsed()
+    });
+    report("didChange to 10 MB + round trip", times.collect());
+    println!("of it on the loop: {}", status(&client)["changeTurns"]);
 }

@@ -89,7 +89,7 @@ impl OpenDocument {
         let place = |offset| document.text().position(offset, encoding);
         let range =
             PositionRange { start: place(suggestion.replace.start), end: place(suggestion.replace.end) };
-        let change = TextChange { range: Some(range), text: suggestion.text.clone() };
+        let change = TextChange::Part { range, text: suggestion.text.clone() };
         let version = document.version().checked_add(1)?;
         document
             .apply(version, &[change], encoding, |_, edit| {
@@ -196,7 +196,7 @@ impl OpenDocument {
         let version = version.unwrap_or_else(|| self.document.version().saturating_add(1));
         self.revision += 1;
         let revision = self.revision;
-        let is_new_text = changes.iter().any(|change| change.range.is_none());
+        let is_new_text = changes.iter().any(TextChange::is_whole);
         let (tree, edits) = (&mut self.tree, &mut self.edits);
         let mut touched = Vec::new();
         let applied = self.document.apply(version, changes, encoding, |_, edit| {
@@ -237,7 +237,8 @@ impl OpenDocument {
 
     /// Looks for faults in what changed. A fault that was there stays until `inspect_again` or a full text.
     fn inspect_changes(&mut self, changes: &[TextChange], touched: &[std::ops::Range<usize>]) {
-        if changes.iter().any(|change| change.text.contains('\0')) {
+        let has_nul = |change: &TextChange| matches!(change, TextChange::Part { text, .. } if text.contains('\0'));
+        if changes.iter().any(has_nul) {
             self.unfit = Some(Unfit::Binary);
         }
         if self.unfit.is_some() {
@@ -394,7 +395,7 @@ mod tests {
 
     fn insertion(line: u32, character: u32, text: String) -> TextChange {
         let at = Position { line, character };
-        TextChange { range: Some(PositionRange { start: at, end: at }), text }
+        TextChange::Part { range: PositionRange { start: at, end: at }, text }
     }
 
     #[test]
@@ -404,7 +405,7 @@ mod tests {
         assert_eq!(document.unfit(), None);
         document.change(Some(2), &[insertion(1, 0, "x".repeat(300_000))], PositionEncoding::Utf16).unwrap();
         assert_eq!(document.unfit(), Some(Unfit::LongLine));
-        let full = TextChange { range: None, text: "a\n".to_owned() };
+        let full = TextChange::Whole("a\n".into());
         document.change(Some(3), std::slice::from_ref(&full), PositionEncoding::Utf16).unwrap();
         assert_eq!(document.unfit(), None);
         document.change(Some(4), &[insertion(0, 0, "\0".to_owned())], PositionEncoding::Utf16).unwrap();
@@ -442,7 +443,7 @@ mod tests {
         assert!(document.tree().1 && document.edits.is_empty());
         // A tree of a text that was replaced fits nothing.
         let old = document.parse_input().unwrap();
-        let full = TextChange { range: None, text: "fn new() {}\n".to_owned() };
+        let full = TextChange::Whole("fn new() {}\n".into());
         document.change(Some(4), &[full], PositionEncoding::Utf16).unwrap();
         document.accept_parse(old.revision, Some(parse(old)));
         assert!(document.tree().0.is_none());

@@ -71,17 +71,20 @@ fn rope<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DidChange {
     pub(crate) text_document: DocumentIdentifier,
-    content_changes: Vec<ContentChange>,
+    /// The changes in order.
+    #[serde(deserialize_with = "changes")]
+    pub(crate) content_changes: Vec<TextChange>,
 }
 
-impl DidChange {
-    /// The changes in order.
-    pub(crate) fn changes(&mut self) -> Vec<TextChange> {
-        std::mem::take(&mut self.content_changes)
-            .into_iter()
-            .map(|change| TextChange { range: change.range.map(Into::into), text: change.text })
-            .collect()
-    }
+/// As [`rope`]: a client that sends the whole text with a change does not hold up the loop either.
+fn changes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<TextChange>, D::Error> {
+    let changes = Vec::<ContentChange>::deserialize(deserializer)?.into_iter();
+    Ok(changes
+        .map(|ContentChange { range, text }| match range {
+            Some(range) => TextChange::Part { range: range.into(), text },
+            None => TextChange::Whole(Text::new(&text)),
+        })
+        .collect())
 }
 
 #[derive(Debug, Deserialize)]

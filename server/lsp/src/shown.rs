@@ -47,10 +47,11 @@ impl ShownSuggestion {
     pub(crate) fn was_accepted(&self, changes: &[TextChange], text: &Text) -> bool {
         let first_line = self.text.lines().next().filter(|_| self.has_first_line);
         std::iter::once(self.text.as_str()).chain(first_line).any(|accepted| {
-            let brings = |change: &TextChange| {
-                change.range.is_some()
-                    && change.text.len() >= accepted.len()
-                    && change.text.chars().nth(MIN_ACCEPTED - 1).is_some()
+            let brings = |change: &TextChange| match change {
+                TextChange::Part { text, .. } => {
+                    text.len() >= accepted.len() && text.chars().nth(MIN_ACCEPTED - 1).is_some()
+                }
+                TextChange::Whole(_) => false,
             };
             let end = self.replaced.start + accepted.len();
             changes.iter().any(brings)

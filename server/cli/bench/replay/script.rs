@@ -306,7 +306,7 @@ impl Writer<'_> {
         let removed = open.document.text().slice(range.clone()).into_owned();
         let [from, to] = [start, end].map(|(line, character)| Position { line, character });
         let change =
-            TextChange { range: Some(PositionRange { start: from, end: to }), text: text.to_owned() };
+            TextChange::Part { range: PositionRange { start: from, end: to }, text: text.to_owned() };
         let version = open.document.version() + 1;
         open.document.apply(version, &[change], ENCODING, |_, _| {})?;
         open.cursor = range.start + text.len();

@@ -10,9 +10,9 @@ use crate::session::Session;
 /// Characters that one key brings: a bracket comes with its other half, and some clients send two keys at once.
 const MAX_TYPED: usize = 4;
 
-pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
+pub(crate) fn handle(session: &mut Session, params: DidChange) {
     let encoding = session.client.encoding;
-    let changes = params.changes();
+    let changes = params.content_changes;
     let Some(document) = session.documents.get_mut(&params.text_document.uri) else {
         tracing::warn!("a change of a document that is not open is ignored");
         return;
@@ -48,8 +48,9 @@ pub(crate) fn handle(session: &mut Session, mut params: DidChange) {
 
 /// Whether a change looks like a key: it stays on a line, or breaks it, and brings a few characters at most.
 fn is_typing(change: &TextChange) -> bool {
-    let is_short = change.text.trim().chars().take(MAX_TYPED + 1).count() <= MAX_TYPED;
-    change.range.is_some_and(|range| range.start.line == range.end.line) && is_short
+    let TextChange::Part { range, text } = change else { return false };
+    let is_short = text.trim().chars().take(MAX_TYPED + 1).count() <= MAX_TYPED;
+    range.start.line == range.end.line && is_short
 }
 
 /// The change could not be read.

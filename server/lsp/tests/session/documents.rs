@@ -43,6 +43,23 @@ fn a_language_that_is_switched_off_gets_an_empty_list() {
 }
 
 #[test]
+fn what_follows_a_large_whole_text_finds_it() {
+    let model = Scripted::saying("x();");
+    let client = connect(&model);
+    open(&client, URI, "rust", RUST);
+    let line = "    let some_value = compute_something(1, 2, 3);\n";
+    let text = format!("fn main() {{\n{}", line.repeat(2_000_000 / line.len()));
+    let last = u32::try_from(text.matches('\n').count()).unwrap();
+    for version in (2..8).step_by(2) {
+        client.replace(URI, version, &text);
+        let typed = format!("    let newest_{version} = ");
+        client.change(URI, version + 1, [(last, 0); 2], &typed);
+        suggestion(&client, URI, (last, u32::try_from(typed.len()).unwrap())).unwrap();
+        assert!(model.last_prompt().ends_with(&typed), "{version}");
+    }
+}
+
+#[test]
 fn the_tree_follows_the_edits() {
     // In a comment the gate refuses, by what the tree says of the text as it is now.
     let client =

@@ -50,7 +50,7 @@ fn run(seed: u64, n_steps: usize) {
     for _ in 0..n_steps {
         let which = random.next(documents.len());
         let document = &mut documents[which];
-        match random.next(10) {
+        match random.next(12) {
             0..=3 => {
                 let start = random.next(document.text.len() + 1);
                 let end = (start + random.next(4)).min(document.text.len());
@@ -71,6 +71,18 @@ fn run(seed: u64, n_steps: usize) {
                     let id = sent[random.next(sent.len())];
                     client.cancel(id);
                 }
+            }
+            9 | 10 => {
+                // What stands before a whole text in the same message does not matter, and what stands behind it does.
+                let filler = "// filler\n".repeat(40);
+                let text = ["", "fn other() {\n    \n}\n", "a\n\nb", filler.as_str()][random.next(4)];
+                let at = |line: u32| json!({"line": line, "character": 0});
+                let superseded = json!({"range": {"start": at(99), "end": at(99)}, "text": "lost"});
+                let behind = json!({"range": {"start": at(0), "end": at(0)}, "text": "x\n"});
+                document.version += 1;
+                let changes = json!([superseded, {"text": text}, behind]);
+                client.change_raw(&document.uri, document.version, &changes);
+                document.text = format!("x\n{text}");
             }
             _ => {
                 client.close(&document.uri);

@@ -98,7 +98,7 @@ impl Change {
             start: text.position(start, encoding),
             end: text.position(start + self.n_removed, encoding),
         };
-        TextChange { range: Some(range), text: INSERTIONS[self.insertion].to_owned() }
+        TextChange::Part { range, text: INSERTIONS[self.insertion].to_owned() }
     }
 }
 
@@ -167,7 +167,7 @@ fn replace_all_but_the_ends(document: &mut Document, tree: &mut SyntaxTree, cont
         end: text.position(now.len() - n_last, encoding),
     };
     let inserted = content[n_first..content.len() - n_last].to_owned();
-    follow(document, tree, &TextChange { range: Some(range), text: inserted });
+    follow(document, tree, &TextChange::Part { range, text: inserted });
     assert_eq!(document.text().to_string(), content);
 }
 
