@@ -26,6 +26,8 @@ pub(crate) struct WorkspaceIndex {
     workspace: Arc<Workspace>,
     workers: Workers,
     cancel: CancelToken,
+    /// Cancelled when nobody wants to know any more what the walk under way finds.
+    walk: Option<CancelToken>,
     is_started: bool,
     walks: WalkSchedule,
     /// Files that are queued to be read again.
@@ -46,6 +48,7 @@ impl WorkspaceIndex {
             workspace: Arc::default(),
             workers: Workers::new("fimble-index", 1),
             cancel: CancelToken::new(),
+            walk: None,
             is_started: false,
             walks: WalkSchedule::new(look_again),
             n_refreshed: 0,
@@ -67,9 +70,12 @@ impl WorkspaceIndex {
         self.walks.n_walks()
     }
 
-    /// Whether folders or files are being read, or are to be.
-    pub(crate) fn is_at_work(&self) -> bool {
-        self.walks.is_pending() || self.workers.is_busy()
+    /// Stops the walk under way. What it did not come to is for the next one.
+    fn stop_walk(&mut self) {
+        if let Some(walk) = self.walk.take() {
+            walk.cancel();
+            self.walks.want_at_once(Instant::now());
+        }
     }
 
     /// A document is gone.
@@ -89,9 +95,17 @@ impl Session {
         self.settings.enabled && self.settings.snippets
     }
 
-    /// Starts to read the source files of the client's folders, once, if anybody wants to know them.
+    /// Whether folders or files are being read, or are to be.
+    pub(crate) fn is_indexing(&self) -> bool {
+        self.index.workers.is_busy() || self.wants_index() && self.index.walks.is_pending()
+    }
+
+    /// Starts to read the source files of the client's folders, once, if anybody wants to know them; and stops if nobody
+    /// does any more.
     pub(crate) fn index_workspace(&mut self) {
-        if self.wants_index() && !std::mem::replace(&mut self.index.is_started, true) {
+        if !self.wants_index() {
+            self.index.stop_walk();
+        } else if !std::mem::replace(&mut self.index.is_started, true) {
             self.folders_changed();
         }
     }
@@ -178,9 +192,10 @@ impl Session {
         self.index.walks.rest(now);
         if self.index.walks.start(now) {
             let (workspace, cancel) = (Arc::clone(&self.index.workspace), self.index.cancel.clone());
+            let walk = self.index.walk.insert(CancelToken::new()).clone();
             let events = self.events.clone();
             self.index.workers.spawn(move || {
-                let report = contain(|| workspace.scan(&|| cancel.is_cancelled()));
+                let report = contain(|| workspace.scan(&|| cancel.is_cancelled() || walk.is_cancelled()));
                 tracing::info!(?report, "the workspace was indexed");
                 let is_changed = report.is_none_or(|report| report.n_changed > 0);
                 events.send(Event::Indexed(Indexed::Walked { is_changed }));
@@ -193,6 +208,7 @@ impl Session {
     pub(crate) fn indexed(&mut self, indexed: &Indexed) {
         let is_changed = match indexed {
             Indexed::Walked { is_changed } => {
+                self.index.walk = None;
                 self.index.walks.ended(Instant::now());
                 *is_changed
             }
@@ -220,7 +236,7 @@ impl Session {
         text: &Text,
         offset: usize,
     ) -> u64 {
-        let block = block_of(text.line_of(text.floor_char_boundary(offset)));
+        let block = block_of(text.line_of(offset));
         let chosen = self.index.workspace.chosen(document, block);
         match chosen.map_or(0, |choice| choice.key) {
             0 => settings_key,

@@ -1,5 +1,5 @@
-//! The source files of a folder. Must hold: what `.gitignore`, `.ignore` and `.fimbleignore` name is not visited, nor what
-//! is hidden, nor what a link points to; the walk ends at its limits and says so.
+//! The source files of a folder. Must hold: what `.gitignore`, `.ignore`, `.fimbleignore` and `.git/info/exclude` name is not
+//! visited, nor what is hidden, nor what a link points to; the walk ends at its limits and says so.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ use crate::stamp::Stamp;
 
 /// The file names that say what is ignored, beside those of git itself.
 const IGNORE_FILES: &[&str] = &[".gitignore", ".ignore", ".fimbleignore"];
+
+/// What git ignores in one checkout only, in the folder of the checkout.
+const GIT_EXCLUDE: &str = ".git/info/exclude";
 
 /// Folders that hold what others wrote, or what was built, when no ignore file says so.
 const FOREIGN_FOLDERS: &[&str] = &[
@@ -130,13 +133,18 @@ fn is_source(relative: &str) -> bool {
 /// Whether something that happened to this path can matter to a walk, as far as the path tells: it may be a source file, a
 /// folder, or what says which files are ignored. The path is relative to the folder that is walked.
 pub(crate) fn concerns(relative: &str) -> bool {
-    let (folders, name) = relative.rsplit_once('/').unwrap_or(("", relative));
+    let exclude_of =
+        relative.strip_suffix(GIT_EXCLUDE).filter(|folder| folder.is_empty() || folder.ends_with('/'));
+    let (folders, name) = exclude_of
+        .map_or_else(|| relative.rsplit_once('/').unwrap_or(("", relative)), |folder| (folder, GIT_EXCLUDE));
     let is_visited = |folder: &str| folder.is_empty() || !folder.starts_with('.') && !is_foreign(folder);
     if !folders.split('/').all(is_visited) {
         return false;
     }
     let may_be_folder = !name.contains('.') && !is_foreign(name);
-    IGNORE_FILES.contains(&name) || !name.starts_with('.') && (may_be_folder || is_source(relative))
+    name == GIT_EXCLUDE
+        || IGNORE_FILES.contains(&name)
+        || !name.starts_with('.') && (may_be_folder || is_source(relative))
 }
 
 /// Globs, as the protocol writes them, of what [`walk`] depends on: the files of all languages that are built in, and the
@@ -154,6 +162,7 @@ pub fn globs() -> Vec<String> {
     vec![
         format!("**/*.{{{}}}", join(extensions.into_iter().map(String::as_str).collect())),
         format!("**/{{{}}}", join(names.into_iter().collect())),
+        format!("**/{GIT_EXCLUDE}"),
     ]
 }
 

@@ -89,7 +89,7 @@ fn status(session: &Session) -> Value {
         "workspace": {
             "folders": session.documents.folders().len(),
             "files": session.index.n_files(),
-            "indexing": session.index.is_at_work(),
+            "indexing": session.is_indexing(),
             "walks": session.index.n_walks(),
         },
         "actions": session.actions.len(),

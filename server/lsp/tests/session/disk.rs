@@ -116,7 +116,7 @@ fn watchers_are_registered_where_the_client_has_some() {
     let registration = &asked.params["registrations"][0];
     assert_eq!(registration["method"], "workspace/didChangeWatchedFiles");
     let globs = registration["registerOptions"]["watchers"].to_string();
-    for part in ["**/*.{", "rs,", "Gemfile", ".gitignore", ".fimbleignore"] {
+    for part in ["**/*.{", "rs,", "Gemfile", ".gitignore", ".fimbleignore", "**/.git/info/exclude"] {
         assert!(globs.contains(part), "no {part} in {globs}");
     }
     // Strict clients take no message that they do not ask for.
@@ -166,7 +166,13 @@ fn one_file_that_a_formatter_wrote_costs_no_walk() {
 #[test]
 fn ignore_files_count_when_they_change() {
     let project = Project::with(&[("a.rs", "fn a() {}\n"), ("gen/b.rs", "fn b() {}\n")], NEVER);
-    for (file, rules) in [(".gitignore", "gen/\n"), (".gitignore", ""), ("gen/.fimbleignore", "b.rs\n")] {
+    for (file, rules) in [
+        (".gitignore", "gen/\n"),
+        (".gitignore", ""),
+        (".git/info/exclude", "b.rs\n"),
+        (".git/info/exclude", ""),
+        ("gen/.fimbleignore", "b.rs\n"),
+    ] {
         project.write(file, rules);
         project.tell(&[file]);
         project.wait();
@@ -219,6 +225,25 @@ fn thousands_of_changes_cost_few_walks_and_hold_nothing_up() {
 }
 
 #[test]
+fn who_switches_snippets_off_is_not_told_of_a_walk_that_never_comes() {
+    let project = Project::with(&[("a.rs", "fn a() {}\n")], NEVER);
+    let switch = |on: bool| {
+        let settings = json!({"settings": {"fimble": {"snippets": on}}});
+        project.client.notify("workspace/didChangeConfiguration", &settings);
+    };
+    // The walk is due a moment after the change, or just under way.
+    project.write("b.rs", "fn b() {}\n");
+    project.tell(&["b.rs"]);
+    switch(false);
+    wait_until(&project.client, |status| status["workspace"]["indexing"] == false);
+    project.write("c.rs", "fn c() {}\n");
+    project.tell(&["c.rs"]);
+    assert_eq!(status(&project.client)["workspace"]["indexing"], false);
+    switch(true);
+    project.wait();
+}
+
+#[test]
 fn folders_come_and_go() {
     let project = Project::with(&[("src/store.rs", STORE)], NEVER);
     let second = tempfile::tempdir().unwrap();
@@ -263,8 +288,16 @@ enum Happening {
     Edit(usize, usize),
 }
 
-const FILES: [&str; 7] =
-    ["a.rs", "src/a.rs", "src/b.py", "src/deep/c.rs", "lib/a.rs", ".gitignore", "src/.fimbleignore"];
+const FILES: [&str; 8] = [
+    "a.rs",
+    "src/a.rs",
+    "src/b.py",
+    "src/deep/c.rs",
+    "lib/a.rs",
+    ".gitignore",
+    "src/.fimbleignore",
+    ".git/info/exclude",
+];
 const FOLDERS: [&str; 3] = ["src", "lib", "moved"];
 const TEXTS: [&str; 4] = ["", "src/\n", "deep/\n*.py\n", "a.rs\n"];
 

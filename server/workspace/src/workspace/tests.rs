@@ -154,6 +154,10 @@ fn what_can_matter_is_told_from_the_path() {
         ("src/sub", Concern::Scan),
         (".gitignore", Concern::Scan),
         ("src/.fimbleignore", Concern::Scan),
+        (".git/info/exclude", Concern::Scan),
+        ("sub/.git/info/exclude", Concern::Scan),
+        ("target/.git/info/exclude", Concern::None),
+        ("x.git/info/exclude.bak", Concern::None),
         ("src/picture.png", Concern::None),
         ("target/debug/build/out.rs", Concern::None),
         ("target", Concern::None),
@@ -184,7 +188,7 @@ enum Happening {
 
 const FILES: [&str; 6] = ["a.rs", "src/a.rs", "src/b.py", "src/deep/c.rs", "lib/a.rs", "lib/target/x.rs"];
 const FOLDERS: [&str; 3] = ["src", "lib", "moved"];
-const IGNORES: [&str; 3] = [".gitignore", "src/.ignore", ".fimbleignore"];
+const IGNORES: [&str; 4] = [".gitignore", "src/.ignore", ".fimbleignore", ".git/info/exclude"];
 const RULES: [&str; 4] = ["", "*.py\n", "src/\n", "a.rs\n!lib/a.rs\n"];
 /// Of two sizes only, so that a size tells little.
 const TEXTS: [&str; 5] =
