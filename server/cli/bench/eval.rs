@@ -14,8 +14,10 @@ use anyhow::Context as _;
 use fimble_completion::{CompletionSettings, CursorInput, Mode, Trigger, finish, gate, plan};
 use fimble_document::Text;
 use fimble_engine::{Engine, EngineOptions, Speculation};
+use fimble_model::fim::Snippet;
 use fimble_model::{CancelToken, GenerateRequest, Layer, Model, Priority, ProjectCacheUse};
 use fimble_syntax::{ParseBudget, SyntaxTree};
+use fimble_workspace::{Related, Workspace};
 use serde_json::json;
 
 use self::cases::{Case, Project};
@@ -62,11 +64,13 @@ pub struct EvalArgs {
 enum Part {
     /// The memory of the project
     Project,
+    /// The parts of other files that are like the place
+    Snippets,
     /// The text below the cursor
     Suffix,
     /// Token healing
     Heal,
-    /// The memory of the project and token healing: what is left is the model alone
+    /// The memory of the project, snippets and token healing: what is left is the model alone
     Help,
 }
 
@@ -79,7 +83,7 @@ struct Variant {
 
 impl Variant {
     fn has(&self, part: Part) -> bool {
-        let is_help = matches!(part, Part::Project | Part::Heal);
+        let is_help = matches!(part, Part::Project | Part::Snippets | Part::Heal);
         self.without != Some(part) && !(is_help && self.without == Some(Part::Help))
     }
 }
@@ -140,12 +144,13 @@ fn evaluate(
     for (path, text) in &project.files {
         engine.remember(name_of(path), Layer::Workspace, Arc::from(text.as_str()));
     }
+    let mut neighbours = Neighbours::of(project);
     for of_file in project.cases.chunk_by(|left, right| left.path == right.path) {
         for case in of_file {
             engine.remember(name_of(&case.path), Layer::Open, Arc::from(case.text.as_str()));
             engine.settle();
             for (variant, outcomes) in variants.iter().zip(outcomes.iter_mut()) {
-                outcomes.push(complete(engine, project, case, variant)?);
+                outcomes.push(complete(engine, project, &mut neighbours, case, variant)?);
             }
         }
         let path = &of_file[0].path;
@@ -160,8 +165,46 @@ fn evaluate(
     Ok(())
 }
 
+/// Where snippets come from.
+#[derive(Default)]
+struct Neighbours {
+    /// None where a project is not in a folder.
+    workspace: Option<(String, Workspace)>,
+    n_documents: u64,
+}
+
+impl Neighbours {
+    fn of(project: &Project) -> Self {
+        let Some(folder) = &project.folder else { return Self::default() };
+        let folder = folder.to_string_lossy().replace('\\', "/");
+        let workspace = Workspace::default();
+        workspace.set_folders(vec![folder.clone()]);
+        workspace.scan(&|| false);
+        Self { workspace: Some((folder, workspace)), n_documents: 0 }
+    }
+
+    /// The snippets that the server would choose for a place, if nothing had been chosen there before.
+    fn snippets(&mut self, case: &Case, text: &Text) -> Vec<Snippet> {
+        let Some((folder, workspace)) = &self.workspace else { return Vec::new() };
+        self.n_documents += 1;
+        let file = format!("{folder}/{}", case.path);
+        let choice = workspace.choose_at(self.n_documents, text.line_of(case.offset), &file, |lines| {
+            text.slice(text.line_start(lines.start)..text.line_start(lines.end)).into_owned()
+        });
+        workspace.forget(self.n_documents);
+        let snippet = |related: &Related| Snippet { path: related.path.clone(), text: related.text.clone() };
+        choice.snippets.iter().map(snippet).collect()
+    }
+}
+
 /// Completes one place as a request of an editor would.
-fn complete(engine: &Engine, project: &Project, case: &Case, variant: &Variant) -> anyhow::Result<Outcome> {
+fn complete(
+    engine: &Engine,
+    project: &Project,
+    neighbours: &mut Neighbours,
+    case: &Case,
+    variant: &Variant,
+) -> anyhow::Result<Outcome> {
     let text = match variant.has(Part::Suffix) {
         true => Text::new(&case.text),
         false => Text::new(&case.text[..case.offset]),
@@ -169,6 +212,8 @@ fn complete(engine: &Engine, project: &Project, case: &Case, variant: &Variant) 
     let language = fimble_syntax::detect("", &case.path, "");
     let tree = language
         .and_then(|language| SyntaxTree::parse(language, &text, None, &ParseBudget::unlimited()).ok());
+    let wants_snippets = variant.has(Part::Snippets) && engine.info().fim.is_ok();
+    let snippets = if wants_snippets { neighbours.snippets(case, &text) } else { Vec::new() };
     let input = CursorInput {
         text: &text,
         tree: tree.as_ref(),
@@ -176,7 +221,7 @@ fn complete(engine: &Engine, project: &Project, case: &Case, variant: &Variant) 
         path: &case.path,
         file: &case.path,
         repository: &project.name,
-        snippets: &[],
+        snippets: &snippets,
         offset: case.offset,
         trigger: Trigger::Automatic,
         selected: None,

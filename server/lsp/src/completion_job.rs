@@ -14,7 +14,7 @@ use fimble_model::{
     StopReason,
 };
 use fimble_syntax::{Language, ParseBudget, ParseStopped, SyntaxTree};
-use fimble_workspace::{Related, Workspace, block_of, lines_around};
+use fimble_workspace::{Related, Workspace};
 
 use crate::allotment::pace;
 use crate::event::{Event, EventSender};
@@ -155,11 +155,8 @@ fn snippets(
 ) -> Vec<Snippet> {
     let Some(workspace) = workspace.as_ref().filter(|_| model.info().fim.is_ok()) else { return Vec::new() };
     let text = &snapshot.text;
-    let block = block_of(text.line_of(text.floor_char_boundary(offset)));
-    let choice = workspace.chosen(snapshot.document, block).unwrap_or_else(|| {
-        let lines = lines_around(block);
-        let around = text.slice(text.line_start(lines.start)..text.line_start(lines.end));
-        workspace.choose(snapshot.document, block, &snapshot.file, &around)
+    let choice = workspace.choose_at(snapshot.document, text.line_of(offset), &snapshot.file, |lines| {
+        text.slice(text.line_start(lines.start)..text.line_start(lines.end)).into_owned()
     });
     let snippet = |related: &Related| Snippet { path: related.path.clone(), text: related.text.clone() };
     choice.snippets.iter().map(snippet).collect()

@@ -15,7 +15,7 @@ mod stamp;
 mod walk;
 mod workspace;
 
-pub use choices::{Choice, Related, block_of, lines_around};
+pub use choices::{Choice, Related, block_of};
 pub use chunks::words;
 pub use index::{FileFacts, Found, Index, IndexLimits, Query};
 pub use read::{Unfit, read};

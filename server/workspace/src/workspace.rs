@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
-use crate::choices::{Choice, Choices, Related};
+use crate::choices::{Choice, Choices, Related, block_of, lines_around};
 use crate::chunks::fingerprint;
 use crate::index::{FileFacts, Index, IndexLimits, Query};
 use crate::read::read;
@@ -234,6 +235,20 @@ impl Workspace {
         let choice = Arc::new(Choice { snippets, key });
         self.choices().put(document, block, Arc::clone(&choice), files);
         choice
+    }
+
+    /// The snippets for a line of a document: see [`Workspace::choose`]. `lines` gives the text of a range of lines, and is
+    /// asked only if nothing was chosen before.
+    pub fn choose_at(
+        &self,
+        document: u64,
+        line: usize,
+        file: &str,
+        lines: impl FnOnce(Range<usize>) -> String,
+    ) -> Arc<Choice> {
+        let block = block_of(line);
+        self.chosen(document, block)
+            .unwrap_or_else(|| self.choose(document, block, file, &lines(lines_around(block))))
     }
 
     /// Path of a file in the innermost folder that holds it.

@@ -37,6 +37,8 @@ pub struct Case {
 /// Places in files that belong together.
 pub struct Project {
     pub name: String,
+    /// Where they are; none if only the places are known.
+    pub folder: Option<PathBuf>,
     /// Path and text of every file.
     pub files: Vec<(String, String)>,
     /// The places, those of one file together.
@@ -76,7 +78,8 @@ pub fn read(path: &Path, n_cases: usize, seed: u64) -> anyhow::Result<Project> {
             bail!("{} holds no file in a language that is known", path.display());
         }
         let cases = cut(&files, n_cases, seed);
-        return Ok(Project { name, files, cases });
+        let folder = path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?;
+        return Ok(Project { name, folder: Some(folder), files, cases });
     }
     let content = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut cases = Vec::new();
@@ -92,7 +95,7 @@ pub fn read(path: &Path, n_cases: usize, seed: u64) -> anyhow::Result<Project> {
             expected: written.expected,
         });
     }
-    Ok(Project { name, files: Vec::new(), cases })
+    Ok(Project { name, folder: None, files: Vec::new(), cases })
 }
 
 /// Every file of a known language, by path.
