@@ -4,6 +4,7 @@
 mod bandwidth;
 mod eval;
 mod figures;
+mod idle;
 mod memory;
 mod model;
 mod process;
@@ -110,6 +111,8 @@ fn run_figures(args: &FiguresArgs) -> anyhow::Result<ExitCode> {
     figures.extend(figures::large_file(&settings)?);
     progress.step("memory");
     figures.extend(process::memory(&settings)?);
+    progress.step("doing nothing");
+    figures.extend(idle::idle(&settings)?);
     if let Some(n_edits) = args.soak {
         progress.step("soak");
         figures.extend(process::soak(&settings, n_edits, &mut progress)?);

@@ -17,7 +17,8 @@ const N_STARTS: usize = 10;
 /// Files that are opened and closed before memory is compared: as many as the prefix cache has slots.
 const N_WARM_FILES: usize = 4;
 
-fn spawn() -> anyhow::Result<Client> {
+/// A server of this program.
+pub fn spawn() -> anyhow::Result<Client> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("lsp");
     Client::spawn(&mut command).context("cannot start the server")

@@ -20,12 +20,17 @@ use super::settings_for;
 use crate::cli::local_server::{LocalServer, capabilities_counting, ensure_runtime};
 use crate::cli::progress::ProgressReporter;
 use delay::Delay;
-use player::{Played, Speed};
+use player::{Extent, Played, Speed};
 use report::Report;
 use script::Script;
 
 /// Keys per second where neither the command nor the session says it: somebody who types well.
 const TYPING_SPEED: f64 = 5.0;
+
+/// Longest moment between an answer and the next key where the delay by look-ahead is measured.
+const LONGEST_MOMENT: Duration = Duration::from_millis(25);
+/// Time for all keys where that is measured: half of it for the server without look-ahead, half for the other one.
+const DELAY_TIME: Duration = Duration::from_secs(150);
 
 /// Arguments of `fimble bench replay`.
 #[derive(Debug, clap::Args)]
@@ -45,7 +50,8 @@ pub struct ReplayArgs {
     /// Settings of the server, as an object in JSON
     #[arg(long, value_name = "JSON")]
     settings: Option<String>,
-    /// Play everything without look-ahead and with it, and print how much later answers come with it
+    /// Play without look-ahead and with it, and print how much later answers come with it: as many keys as three minutes
+    /// allow, each up to 25 ms after an answer, in the midst of looking ahead. --fast and --keys-per-second type otherwise
     #[arg(long, conflicts_with = "compare")]
     look_ahead_delay: bool,
     /// Print the results as JSON
@@ -81,6 +87,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let interval = Duration::from_secs_f64(1.0 / keys_per_second);
     let speed = if args.fast {
         Speed::Fast(interval)
+    } else if args.look_ahead_delay && args.keys_per_second.is_none() {
+        Speed::Probing(LONGEST_MOMENT)
     } else {
         Speed::Typing { interval, as_recorded: args.keys_per_second.is_none() }
     };
@@ -97,7 +105,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut played = Vec::new();
     for (number, script) in scripts.iter().enumerate() {
         progress.count(number as u64, scripts.len() as u64);
-        played.push((script, player::play(&server, script, speed)?));
+        played.push((script, player::play(&server, script, speed, Extent::WHOLE)?));
     }
     server.shut_down()?;
     progress.finish();
@@ -130,7 +138,7 @@ fn start(settings: &Value) -> anyhow::Result<LocalServer> {
     LocalServer::start_for(&capabilities_counting("utf-16"), settings)
 }
 
-/// Plays every session on a server without look-ahead and on one with it.
+/// Plays the same beginning of every session on a server without look-ahead and on one with it.
 fn measure_delay(
     args: &ReplayArgs,
     settings: &Value,
@@ -147,12 +155,14 @@ fn measure_delay(
     let [without, with] = servers;
     let servers = [without?, with?];
     progress.step("typing");
-    let mut played = Vec::new();
+    let n_sessions = u32::try_from(scripts.len()).unwrap_or(u32::MAX);
+    let time = Extent { time: DELAY_TIME / 2 / n_sessions.max(1), ..Extent::WHOLE };
+    let mut played: Vec<[Played; 2]> = Vec::new();
     for (number, script) in scripts.iter().enumerate() {
         progress.count(number as u64, scripts.len() as u64);
-        let play = |server| player::play(server, script, speed);
-        let of_session: [Played; 2] = [play(&servers[0])?, play(&servers[1])?];
-        played.push(of_session);
+        let without = player::play(&servers[0], script, speed, time)?;
+        let same = Extent { beats: without.beats, ..Extent::WHOLE };
+        played.push([without, player::play(&servers[1], script, speed, same)?]);
     }
     for server in servers {
         server.shut_down()?;

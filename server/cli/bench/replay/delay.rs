@@ -13,6 +13,10 @@ use super::player::{Answered, Played};
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delay {
+    /// Keys that were pressed on each server.
+    keys: usize,
+    /// Of them, those that look-ahead itself answered.
+    looked_ahead: usize,
     /// Keys that the model answered with look-ahead and without.
     pairs: usize,
     /// How much later the answer came with look-ahead; below 0 where it came sooner.
@@ -51,6 +55,8 @@ impl Delay {
         let spread =
             |value: fn(&(&Answered, &Answered)) -> f64| Spread::of(pairs.iter().map(value).collect());
         Self {
+            keys: played.iter().map(|[without, _]| without.beats).sum(),
+            looked_ahead: played.iter().map(|[_, with]| n_looked_ahead(with)).sum(),
             pairs: pairs.len(),
             difference_ms: spread(|(without, with)| {
                 (with.elapsed.as_secs_f64() - without.elapsed.as_secs_f64()) * 1e3
@@ -62,7 +68,12 @@ impl Delay {
 
     /// For people.
     pub fn print(&self) {
-        outln!("{} keys that the model answered with look-ahead and without\n", self.pairs);
+        outln!(
+            "{} keys, of which look-ahead answered {}; {} that the model answered with look-ahead and without\n",
+            self.keys,
+            self.looked_ahead,
+            self.pairs
+        );
         outln!("| what | p50 | p95 | p99 |\n|---|---|---|---|");
         outln!("{}", self.difference_ms.row("later with look-ahead by"));
         outln!("{}", self.waiting_with_ms.row("waiting for the model, with"));
@@ -79,6 +90,10 @@ fn pairs<'a>(without: &'a Played, with: &'a Played) -> Vec<(&'a Answered, &'a An
         .collect();
     let with = with.answers.iter().filter(|answer| is_of_model(answer));
     with.filter_map(|answer| Some((*others.get(&answer.beat)?, answer))).collect()
+}
+
+fn n_looked_ahead(played: &Played) -> usize {
+    played.answers.iter().filter(|answer| answer.trace.path == AnswerPath::LookAhead).count()
 }
 
 fn is_of_model(answer: &Answered) -> bool {

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Speed {
     /// Each as soon as the answer to the one before is there. An answer is on time within this duration.
     Fast(Duration),
+    /// Each a moment after the answer to the one before, at most this long: the moments are spread evenly, so that keys come
+    /// at every point of what the server does of its own accord then.
+    Probing(Duration),
     /// At this interval; recorded sessions as they were recorded, if wanted.
     Typing {
         /// Time between two keys.
@@ -30,6 +33,20 @@ pub enum Speed {
         /// Whether recorded times are used where there are some.
         as_recorded: bool,
     },
+}
+
+/// How much of a session is played: what ends first.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Keys, from the first one.
+    pub beats: usize,
+    /// Time for them.
+    pub time: Duration,
+}
+
+impl Extent {
+    /// All of it.
+    pub const WHOLE: Self = Self { beats: usize::MAX, time: Duration::MAX };
 }
 
 /// One question with its answer.
@@ -62,17 +79,19 @@ impl Answered {
 /// What came of a session.
 #[derive(Debug)]
 pub struct Played {
+    /// Keys that were pressed.
+    pub beats: usize,
     /// The questions in order.
     pub answers: Vec<Answered>,
     /// Tokens that the server spent, also on what nobody waited for any more.
     pub tokens: TokenCounts,
 }
 
-/// Plays a session on a server that has none of its files open.
+/// Plays a session, or the beginning of it, on a server that has none of its files open.
 ///
 /// # Errors
 /// The server failed or stopped answering.
-pub fn play(server: &LocalServer, script: &Script, speed: Speed) -> anyhow::Result<Played> {
+pub fn play(server: &LocalServer, script: &Script, speed: Speed, extent: Extent) -> anyhow::Result<Played> {
     let before = Status::read(server)?;
     let mut player = Player {
         server,
@@ -82,7 +101,7 @@ pub fn play(server: &LocalServer, script: &Script, speed: Speed) -> anyhow::Resu
         newest: before.n_requests,
         n_requests: before.n_requests,
     };
-    let sent = player.press_keys(speed)?;
+    let (beats, sent) = player.press_keys(speed, extent)?;
     let sent = sent.into_iter().map(|mut question| {
         player.take_answer(&mut question)?;
         Ok(question)
@@ -111,7 +130,7 @@ pub fn play(server: &LocalServer, script: &Script, speed: Speed) -> anyhow::Resu
         drafted: after.tokens.drafted - before.tokens.drafted,
         accepted: after.tokens.accepted - before.tokens.accepted,
     };
-    Ok(Played { answers, tokens })
+    Ok(Played { beats, answers, tokens })
 }
 
 struct Question {
@@ -138,15 +157,22 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
-    fn press_keys(&mut self, speed: Speed) -> anyhow::Result<Vec<Question>> {
+    /// Returns how many keys were pressed, and what was asked.
+    fn press_keys(&mut self, speed: Speed, extent: Extent) -> anyhow::Result<(usize, Vec<Question>)> {
         let mut sent = Vec::new();
-        let mut due = Instant::now();
-        for (number, beat) in self.script.beats.iter().enumerate() {
+        let mut n_pressed = 0;
+        let began = Instant::now();
+        let mut due = began;
+        for (number, beat) in self.script.beats.iter().enumerate().take(extent.beats) {
+            if began.elapsed() >= extent.time {
+                break;
+            }
+            n_pressed += 1;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             for message in &beat.messages {
                 self.send(message)?;
             }
-            let until_next_key = pause(speed, beat, self.script.beats.get(number + 1));
+            let until_next_key = pause(speed, number, beat, self.script.beats.get(number + 1));
             if let Some(ask) = &beat.ask {
                 let started = Instant::now();
                 let client = self.server.client();
@@ -156,17 +182,19 @@ impl Player<'_> {
                 let serial = self.n_requests;
                 let mut question =
                     Question { beat: number, id, serial, sent: started, until_next_key, answer: None };
-                if matches!(speed, Speed::Fast(_)) {
+                if matches!(speed, Speed::Fast(_) | Speed::Probing(_)) {
                     self.take_answer(&mut question)?;
                 }
                 sent.push(question);
             }
-            if matches!(speed, Speed::Typing { .. }) {
-                due += until_next_key;
+            match speed {
+                Speed::Fast(_) => {}
+                Speed::Probing(_) => due = Instant::now() + until_next_key,
+                Speed::Typing { .. } => due += until_next_key,
             }
             self.collect_traces()?;
         }
-        Ok(sent)
+        Ok((n_pressed, sent))
     }
 
     fn uri(&self, file: &str) -> String {
@@ -253,9 +281,10 @@ impl Player<'_> {
 }
 
 /// Time from one key to the next.
-fn pause(speed: Speed, beat: &Beat, next: Option<&Beat>) -> Duration {
+fn pause(speed: Speed, number: usize, beat: &Beat, next: Option<&Beat>) -> Duration {
     match speed {
         Speed::Fast(limit) => limit,
+        Speed::Probing(longest) => longest.mul_f64(spread(number)),
         Speed::Typing { interval, as_recorded } => {
             let recorded = beat.at.zip(next.and_then(|next| next.at)).filter(|_| as_recorded);
             recorded.map_or(interval, |(now, then)| {
@@ -263,6 +292,14 @@ fn pause(speed: Speed, beat: &Beat, next: Option<&Beat>) -> Duration {
             })
         }
     }
+}
+
+/// Numbers from 0 to 1 that fill the space between evenly, however many are taken, and are the same in every run.
+#[expect(clippy::cast_precision_loss, reason = "a few thousand keys")]
+fn spread(number: usize) -> f64 {
+    /// The golden ratio less one: its multiples never come near each other.
+    const STEP: f64 = 0.618_033_988_749_895;
+    (number as f64 * STEP).fract()
 }
 
 /// Parts of the server's status.
