@@ -110,6 +110,28 @@ fn a_damaged_model_is_told_once_and_another_one_can_be_chosen() {
 }
 
 #[test]
+fn limits_that_the_model_cannot_keep_are_told_once_and_lose_no_request() {
+    set_up();
+    let mut client = server(None);
+    // Less than one sequence takes, and more than the model reads.
+    client.initialize(&capabilities(), &json!({"kvMegabytes": 1, "contextTokens": 131_072})).unwrap();
+    let told =
+        [(); 2].map(|()| client.next_message("window/showMessage").unwrap().params["message"].to_string());
+    for word in ["`kvMegabytes`", "`contextTokens`"] {
+        assert!(told.iter().any(|sentence| sentence.contains(word)), "{word} is not in {told:?}");
+    }
+    client.open(URI, "python", LEDGER);
+    for column in [19, 18, 19] {
+        let id = client.send_inline_completion(URI, (8, column), InlineTrigger::Invoked);
+        client.wait_inline_completion(id).unwrap();
+    }
+    client.close(URI);
+    assert_suggests(&client);
+    assert_eq!(client.take_messages().len(), 0, "something was told twice");
+    client.shut_down().unwrap();
+}
+
+#[test]
 fn a_truncated_runtime_is_told_and_kills_nothing() {
     set_up();
     let folder = scratch();
