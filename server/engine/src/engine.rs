@@ -1,81 +1,40 @@
 //! A loaded model. Must hold: loading either gives a model that has been run once, or one error that names the file at
 //! fault; callers on any thread wait their turn and never see the session.
 
-use std::ops::ControlFlow;
+mod as_model;
+mod options;
+mod standby;
+
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
-    CancelToken, Chat, GenerateOptions, GenerateRequest, Generation, Layer, LoadError, Model, ModelError,
-    ModelInfo, Observer, Priority, ProjectCacheUse, Provider, Speeds, TokenId,
+    CancelToken, GenerateOptions, Generation, LoadError, ModelError, ModelInfo, Observer, Priority, Provider,
+    TokenId,
 };
 
 use crate::blueprint::Blueprint;
-use crate::branches;
 use crate::chat_template::ChatTemplate;
 use crate::evaluator::{Evaluator, Limits};
 use crate::files::ModelSource;
 use crate::generate::{self, Task};
-use crate::layout::{ModelConfig, choose_onnx_file, data_files};
+use crate::layout::{ModelConfig, choose_onnx_file, weight_bytes};
 use crate::memory;
 use crate::panics::contain;
-use crate::project_cache::{self, Indexing, ProjectCache};
+use crate::project_cache::{self, ProjectCache};
 use crate::providers::{self, Chosen, System};
-use crate::session::essence;
-use crate::speculate::Speculation;
 use crate::speed::SpeedMeter;
 use crate::threads::default_threads;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
 use crate::worker::Worker;
 
+pub use options::EngineOptions;
+use options::{default_kv_bytes, unfit};
+use standby::Standby;
+
 /// Context of a model that does not say how long its own is.
 const UNKNOWN_CONTEXT: usize = 2048;
-
-/// How a model is run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EngineOptions {
-    /// What computes. One that is not there, or fails, is replaced by the processor.
-    pub provider: Provider,
-    /// Threads that compute; by default the physical cores, at most 8.
-    pub threads: Option<usize>,
-    /// Sequences whose keys and values are kept, at least 1.
-    pub kv_slots: usize,
-    /// Most memory for keys and values in bytes; by default half of that of the weights, and at least 24 MiB. The sequence
-    /// being worked on is kept even if it alone needs more.
-    pub kv_bytes: Option<usize>,
-    /// Longest sequence of prompt and new tokens; the model's own context by default, and never more than that.
-    pub max_context: Option<usize>,
-    /// Tokens of a prompt that are evaluated at once. More is faster, fewer can be cancelled sooner.
-    pub prefill_chunk: usize,
-    /// Name of the ONNX file to load, with or without its folder, where a model has several. By default the one that a
-    /// processor computes fastest.
-    pub onnx_file: Option<String>,
-    /// Whether to guess tokens that were read before and verify several in one pass. Affects time only, up to the
-    /// rounding of the model's numbers.
-    pub speculation: Speculation,
-    /// Whether the project around the cursor is mixed into what the model finds likely.
-    pub project_cache: ProjectCacheUse,
-    /// Most memory for that, in bytes.
-    pub project_cache_bytes: usize,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        Self {
-            provider: Provider::Auto,
-            threads: None,
-            kv_slots: 4,
-            kv_bytes: None,
-            max_context: None,
-            prefill_chunk: 64,
-            onnx_file: None,
-            speculation: Speculation::default(),
-            project_cache: ProjectCacheUse::default(),
-            project_cache_bytes: 32 << 20,
-        }
-    }
-}
 
 /// A model in this process.
 pub struct Engine {
@@ -117,8 +76,7 @@ impl Engine {
         let threads = options.threads.unwrap_or_else(default_threads).max(1);
         let own_context = config.context_length.filter(|length| *length > 0).unwrap_or(UNKNOWN_CONTEXT);
         let context_length = options.max_context.map_or(own_context, |most| most.clamp(1, own_context));
-        let weight_bytes =
-            data_files(source, &file).iter().chain([&file]).map(|file| source.length(file)).sum();
+        let weight_bytes = weight_bytes(source, &file);
         let limits = Limits {
             kv_slots: options.kv_slots,
             kv_bytes: options.kv_bytes.unwrap_or(default_kv_bytes(weight_bytes)),
@@ -291,147 +249,6 @@ impl Engine {
     /// The engine failed.
     pub fn shares_memory(&self) -> Result<bool, ModelError> {
         self.worker.run(Priority::Interactive, |evaluator, _| Ok(evaluator.shares_memory()))
-    }
-}
-
-/// What takes over when a provider fails while it computes.
-struct Standby {
-    blueprint: Arc<Blueprint>,
-    provider: Provider,
-    info: ModelInfo,
-    fallen: Arc<OnceLock<ModelInfo>>,
-    notices: Arc<Mutex<Vec<String>>>,
-}
-
-impl Standby {
-    /// Opens the model on the processor, and tells of it.
-    fn take_over(self, reason: &str) -> Result<Evaluator, String> {
-        let Self { blueprint, provider, mut info, fallen, notices } = self;
-        let cause = essence(reason);
-        tracing::warn!(%provider, cause, "the provider failed while it computed; the CPU takes over");
-        let evaluator = blueprint.open(Provider::Cpu).map_err(|error| {
-            format!("{provider} failed ({cause}), and so did the CPU in its place: {}", error.cause)
-        })?;
-        let failed = [format!("{provider} failed while it computed")];
-        info.provider = providers::describe(Provider::Cpu, blueprint.threads, &failed);
-        // Only this sets it, and is consumed by that.
-        let _ = fallen.set(info);
-        notices.lock().unwrap_or_else(PoisonError::into_inner).push(format!(
-            "{provider} failed while it computed ({cause}). The CPU computes from now on. Free the memory of the device \
-             or check its driver, then restart the server; `provider` set to \"cpu\" leaves it out."
-        ));
-        Ok(evaluator)
-    }
-}
-
-/// What the options ask of the model that it does not have, in sentences for people.
-fn unfit(options: &EngineOptions, own_context: usize, kv_bytes_per_token: usize) -> Vec<String> {
-    /// What a completion mostly needs.
-    const USUAL_TOKENS: usize = 1024;
-    let mut sentences = Vec::new();
-    if let Some(wanted) = options.max_context.filter(|wanted| *wanted > own_context) {
-        sentences.push(format!(
-            "A context of {wanted} tokens is wanted, and the model reads {own_context}. {own_context} are used; ask for no \
-             more, or choose another model."
-        ));
-    }
-    let tokens = options.max_context.unwrap_or(own_context).min(own_context).min(USUAL_TOKENS);
-    let needed = tokens * kv_bytes_per_token;
-    if let Some(allowed) = options.kv_bytes.filter(|allowed| *allowed < needed) {
-        let megabytes = |bytes: usize| bytes.div_ceil(1 << 20);
-        sentences.push(format!(
-            "A cache of {} MB is allowed, and one sequence of {tokens} tokens takes {} MB with this model. One sequence at a \
-             time is kept, over the limit where it has to be; set `kvMegabytes` to {} or more, or leave it out.",
-            allowed >> 20,
-            megabytes(needed),
-            megabytes(needed * options.kv_slots.max(1)),
-        ));
-    }
-    sentences
-}
-
-/// A cache in proportion to its model: whoever has the memory for the weights has some more for it.
-fn default_kv_bytes(weight_bytes: u64) -> usize {
-    usize::try_from(weight_bytes / 2).unwrap_or(usize::MAX).max(24 << 20)
-}
-
-impl Model for Engine {
-    fn info(&self) -> &ModelInfo {
-        self.fallen.get().unwrap_or(&self.info)
-    }
-
-    fn notices(&self) -> Vec<String> {
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn speeds(&self) -> Speeds {
-        self.speed().speeds()
-    }
-
-    fn count_tokens(&self, text: &str) -> usize {
-        // A failing tokenizer is reported by the generation that follows; until then every byte counts.
-        self.tokenizer.encode(text).map_or(text.len(), |tokens| tokens.len())
-    }
-
-    fn varies(&self) -> bool {
-        true
-    }
-
-    fn write_lines(
-        &self,
-        request: GenerateRequest,
-        n_lines: usize,
-        cancel: &CancelToken,
-    ) -> Result<Vec<Generation>, ModelError> {
-        let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
-        let (tokenizer, end_tokens) = (Arc::clone(&self.tokenizer), Arc::clone(&self.end_tokens));
-        let (project, cancel) = (self.project.clone(), cancel.clone());
-        let chunk = self.speed().chunk(request.priority, self.most_per_chunk);
-        let options = request.options;
-        self.worker.run(request.priority, move |evaluator, turn| {
-            let task = Task {
-                prompt,
-                options: &options,
-                end_tokens: &end_tokens,
-                project: project.as_deref(),
-                observer: Box::new(|_| ControlFlow::Continue(())),
-                stopped: &|| cancel.is_cancelled() || turn.is_due(),
-                // It is short, and others wait for it to end.
-                let_pass: &|_| false,
-                chunk,
-            };
-            branches::write_lines(evaluator, &tokenizer, &task, n_lines)
-        })
-    }
-
-    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        let Some(project) = &self.project else { return };
-        let mut indexing = Indexing::new(project, &self.tokenizer, source, layer, text);
-        self.worker.run_in_steps(move || indexing.step());
-    }
-
-    fn forget(&self, source: &str) {
-        let Some(project) = &self.project else { return };
-        let (project, source) = (Arc::clone(project), source.to_owned());
-        self.worker.run_in_steps(move || {
-            project.lock().unwrap_or_else(PoisonError::into_inner).forget(&source);
-            false
-        });
-    }
-
-    fn generate(
-        &self,
-        request: GenerateRequest,
-        cancel: &CancelToken,
-        observer: Observer,
-    ) -> Result<Generation, ModelError> {
-        let arrived = Instant::now();
-        let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
-        self.generate_from(prompt, request.options, request.priority, arrived, cancel, observer)
-    }
-
-    fn chat(&self) -> Result<&dyn Chat, String> {
-        self.chat.as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
     }
 }
 

@@ -4,16 +4,15 @@
 use std::time::{Duration, Instant};
 
 use fimble_model::{LoadError, TokenId};
-use half::{bf16, f16};
 
 use crate::device::Place;
 use crate::files::ModelSource;
-use crate::graph::{CacheSpec, Float, Graph, Role};
+use crate::graph::{Graph, Role};
 use crate::kv_cache::KvCache;
 use crate::memory::HeldSession;
 use crate::providers::Trial;
 use crate::speculate::{Gauge, Speculation};
-use crate::tensor::{Output, Runner, Tensor, Value};
+use crate::stepper::{Stepper, read_rows};
 
 /// Logits of one run take at most this many bytes: a model with a large vocabulary that computes them for every position
 /// would otherwise need more memory for them than for itself.
@@ -95,9 +94,9 @@ impl Evaluator {
             (place.is_device() && works(true, &Place::Host), Place::Host)
         };
         tracing::debug!(shared, in_device = place.is_device(), vocabulary = width, "model tried out");
-        let per_position = width * stepper.graph.logits_float.size();
-        let computes_all = !stepper.graph.has(Role::LogitsToKeep) && !stepper.graph.last_logits_only;
-        let chunk = if stepper.graph.one_token {
+        let per_position = width * stepper.graph().logits_float.size();
+        let computes_all = !stepper.graph().has(Role::LogitsToKeep) && !stepper.graph().last_logits_only;
+        let chunk = if stepper.graph().one_token {
             1
         } else if computes_all {
             limits.prefill_chunk.min((MOST_LOGITS_BYTES / per_position).max(16))
@@ -105,9 +104,9 @@ impl Evaluator {
             limits.prefill_chunk
         };
         // Guesses can be verified only by a graph that answers for every token of a pass.
-        let verifies = !stepper.graph.one_token && !stepper.graph.last_logits_only;
+        let verifies = !stepper.graph().one_token && !stepper.graph().last_logits_only;
         let speculation = if verifies { limits.speculation } else { Speculation::Never };
-        let specs = stepper.graph.caches.clone();
+        let specs = stepper.graph().caches.clone();
         Ok(Self {
             cache: KvCache::new(
                 specs,
@@ -138,7 +137,7 @@ impl Evaluator {
     /// Lets so many runs pass, and none after them.
     #[cfg(test)]
     pub(crate) fn fail_after(&mut self, n_runs: usize) {
-        self.stepper.runner.fail_after(n_runs);
+        self.stepper.fail_after(n_runs);
     }
 
     /// From now on the first run that fails is repeated on what this gives, with all that follows.
@@ -292,145 +291,12 @@ impl Evaluator {
         self.logits.clear();
         match wanted {
             Wanted::Nothing => {}
-            Wanted::Last => read_rows(&logits, self.stepper.graph.logits_float, 1, &mut self.logits),
+            Wanted::Last => read_rows(&logits, self.stepper.graph().logits_float, 1, &mut self.logits),
             Wanted::All => {
-                read_rows(&logits, self.stepper.graph.logits_float, tokens.len(), &mut self.logits)
+                read_rows(&logits, self.stepper.graph().logits_float, tokens.len(), &mut self.logits)
             }
         }
         Ok(())
-    }
-}
-
-/// Runs a session on tokens and a past. Keeps the small inputs, so that a step allocates next to nothing.
-struct Stepper {
-    runner: Runner,
-    graph: Graph,
-    ids: Vec<i64>,
-    ones: Vec<i64>,
-    positions: Vec<i64>,
-}
-
-impl Stepper {
-    fn new(session: HeldSession, graph: Graph) -> Result<Self, String> {
-        let inputs: Vec<_> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
-        let caches = graph.caches.iter().map(|cache| cache.present.as_str());
-        let outputs: Vec<_> = std::iter::once(graph.logits.as_str()).chain(caches).collect();
-        let runner = Runner::new(session, &inputs, &outputs)?;
-        Ok(Self { runner, graph, ids: Vec::new(), ones: Vec::new(), positions: Vec::new() })
-    }
-
-    /// Evaluates `tokens` after `past` tokens that `pasts` hold. Returns the logits and, unless memory is shared, the new
-    /// tensors, which are made in `place`.
-    fn step(
-        &mut self,
-        pasts: &[Tensor],
-        past: usize,
-        tokens: &[TokenId],
-        (shared, place): (bool, &Place),
-        all_logits: bool,
-    ) -> Result<(Tensor, Vec<Tensor>), String> {
-        let total = past + tokens.len();
-        self.ids.clear();
-        self.ids.extend(tokens.iter().map(|id| i64::from(*id)));
-        self.positions.clear();
-        self.positions.extend((past..total).map(as_i64));
-        if self.ones.len() < total {
-            self.ones.resize(total, 1);
-        }
-        let (n_new, n_total) = (as_i64(tokens.len()), as_i64(total));
-        let has_past = [past > 0];
-        let n_logits = [i64::from(!all_logits)];
-        let mut small = Vec::with_capacity(4);
-        for input in &self.graph.inputs {
-            let scalar: &[i64] = if input.rank == 0 { &[] } else { &[1] };
-            match input.role {
-                Role::Tokens => small.push(Value::of_int64(&self.ids, &[1, n_new])?),
-                Role::Mask => small.push(Value::of_int64(&self.ones[..total], &[1, n_total])?),
-                Role::Positions => small.push(Value::of_int64(&self.positions, &[1, n_new])?),
-                Role::UseCache => small.push(Value::of_bool(&has_past, scalar)?),
-                Role::LogitsToKeep => small.push(Value::of_int64(&n_logits, scalar)?),
-                Role::Past(_) => {}
-            }
-        }
-        let mut small = small.iter();
-        let mut values: Vec<&Value<'_>> = Vec::with_capacity(self.graph.inputs.len());
-        for input in &self.graph.inputs {
-            values.push(match input.role {
-                Role::Past(index) => pasts[index].value(),
-                _ => small.next().ok_or("an input is missing")?,
-            });
-        }
-        // Left to itself the runtime would make them in ordinary memory.
-        let reserved: Vec<_> = if place.is_device() && !shared {
-            let reserve = |spec: &CacheSpec| place.reserve(spec.float, spec.shape_for(total));
-            self.graph.caches.iter().map(reserve).collect::<Result<_, _>>()?
-        } else {
-            Vec::new()
-        };
-        let presents = pasts.iter().enumerate().map(|(index, past)| match reserved.get(index) {
-            Some(present) => Output::Into(present),
-            None if shared => Output::Into(past),
-            None => Output::New,
-        });
-        let outputs: Vec<_> = std::iter::once(Output::New).chain(presents).collect();
-        let mut made = self.runner.run(&values, &outputs)?;
-        let presents = if reserved.is_empty() { made.split_off(1) } else { reserved };
-        let logits = made.pop().ok_or("the model computed no logits")?;
-        if !shared {
-            let fits = |(spec, tensor): (&CacheSpec, &Tensor)| tensor.shape() == spec.shape_for(total);
-            if !self.graph.caches.iter().zip(&presents).all(fits) {
-                return Err(
-                    "the cache that it returns has another shape than the one that it reads".to_owned()
-                );
-            }
-        }
-        Ok((logits, presents))
-    }
-
-    /// Evaluates a few tokens in three steps and returns the logits after each. With shared memory this must give what
-    /// it gives without, or the model does not write its present where its past is.
-    fn try_out(&mut self, shared: bool, place: &Place) -> Result<Vec<Vec<f32>>, String> {
-        const ROOM: usize = 8;
-        // Any tokens do; the lowest ids exist in every vocabulary.
-        let steps: &[&[TokenId]] =
-            if self.graph.one_token { &[&[1], &[0], &[1]] } else { &[&[1, 0], &[0, 1], &[1]] };
-        let room = if shared { ROOM } else { 0 };
-        let zeros = self
-            .graph
-            .caches
-            .iter()
-            .map(|spec| place.place(Tensor::zeros(spec.float, spec.shape_for(room))?));
-        let mut tensors = zeros.collect::<Result<Vec<_>, _>>()?;
-        let mut past = 0;
-        let mut rows = Vec::new();
-        for tokens in steps {
-            let (logits, presents) = self.step(&tensors, past, tokens, (shared, place), false)?;
-            let mut row = Vec::new();
-            read_rows(&logits, self.graph.logits_float, 1, &mut row);
-            rows.push(row);
-            past += tokens.len();
-            if !shared {
-                tensors = presents;
-            }
-        }
-        Ok(rows)
-    }
-}
-
-/// Appends the last rows of a tensor [1, positions, vocabulary].
-fn read_rows(logits: &Tensor, float: Float, n_rows: usize, into: &mut Vec<f32>) {
-    let width = logits.shape().last().and_then(|width| usize::try_from(*width).ok()).unwrap_or(0);
-    let bytes = logits.bytes();
-    let wanted = (n_rows * width * float.size()).min(bytes.len());
-    let bytes = &bytes[bytes.len() - wanted..];
-    match float {
-        Float::F32 => into.extend(bytes.as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes))),
-        Float::F16 => {
-            into.extend(bytes.as_chunks().0.iter().map(|bytes| f16::from_ne_bytes(*bytes).to_f32()))
-        }
-        Float::Bf16 => {
-            into.extend(bytes.as_chunks().0.iter().map(|bytes| bf16::from_ne_bytes(*bytes).to_f32()))
-        }
     }
 }
 
@@ -448,10 +314,6 @@ fn agree(left: &[Vec<f32>], right: &[Vec<f32>], tolerance: f32) -> bool {
             left.len() == right.len()
                 && left.iter().zip(right).all(|(left, right)| (left - right).abs() <= tolerance)
         })
-}
-
-fn as_i64(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

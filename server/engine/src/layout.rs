@@ -213,6 +213,12 @@ pub(crate) fn data_files(source: &ModelSource, onnx_file: &str) -> Vec<String> {
     listed.filter(|file| file != name && file.starts_with(name)).map(beside).collect()
 }
 
+/// Bytes of an ONNX file and of its data files.
+pub(crate) fn weight_bytes(source: &ModelSource, onnx_file: &str) -> u64 {
+    let data: u64 = data_files(source, onnx_file).iter().map(|file| source.length(file)).sum();
+    source.length(onnx_file) + data
+}
+
 /// A JSON file; none if there is no such file.
 pub(crate) fn read_json(source: &ModelSource, file: &str) -> Result<Option<Value>, LoadError> {
     if !source.has(file) {

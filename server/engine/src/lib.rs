@@ -31,6 +31,7 @@ mod sampler;
 mod session;
 mod speculate;
 mod speed;
+mod stepper;
 mod tensor;
 mod text_stream;
 mod threads;

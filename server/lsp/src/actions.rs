@@ -1,29 +1,33 @@
 //! Code actions under way. Must hold: each is answered once, whatever becomes of its document, its model and its client; its
 //! progress ends with it; an edit is sent only if the document is still the text that it was made for.
 
+mod failure;
+mod prepare;
+
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
-use fimble_actions::{ActionKind, Change, Needs, Outcome};
+use fimble_actions::{ActionKind, Change, Outcome};
 use fimble_document::{PositionEncoding, Text};
 use fimble_model::CancelToken;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower_lsp_server::gen_lsp_types::MessageType;
-use tower_lsp_server::jsonrpc::{Error, ErrorCode, Id};
+use tower_lsp_server::jsonrpc::Id;
 
-use crate::action_job::{self, ActionJob, ActionNews, Computer};
+use crate::action_job::{self, ActionJob, ActionNews};
 use crate::completion_job::DocumentSnapshot;
 use crate::convert::from_proto;
 use crate::event::Reply;
-use crate::model_state::ModelState;
 use crate::outgoing::Message;
 use crate::protocol::WireRange;
 use crate::session::Session;
 use crate::shown_documents::{self, Progress};
 use crate::workers::Workers;
 use crate::workspace_edit;
+
+pub(crate) use failure::ActionFailure;
+pub(crate) use prepare::{Prepared, computer_for, prepare};
 
 /// Actions that are computed at once. The model does one at a time.
 const MAX_THREADS: usize = 2;
@@ -58,44 +62,6 @@ pub(crate) enum Destination {
     Apply,
     /// Into the document with this number.
     Document { number: u64 },
-}
-
-/// Why an action is not done: a code of the protocol, and a sentence for the user.
-#[derive(Debug)]
-pub(crate) struct ActionFailure {
-    code: i64,
-    sentence: String,
-}
-
-impl ActionFailure {
-    /// It did not work out.
-    pub(crate) fn failed(sentence: impl Into<String>) -> Self {
-        Self { code: -32803, sentence: sentence.into() }
-    }
-
-    /// There is no model for it.
-    fn no_model(sentence: impl Into<String>) -> Self {
-        Self { code: -32001, sentence: sentence.into() }
-    }
-
-    fn modified() -> Self {
-        let sentence = "The document changed while the action was under way; nothing was changed. Try again.";
-        Self { code: -32801, sentence: sentence.to_owned() }
-    }
-
-    /// Nobody wants it any more.
-    pub(crate) fn cancelled() -> Self {
-        Self { code: -32800, sentence: "The action was cancelled.".to_owned() }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.code == -32800
-    }
-
-    /// The error of an answer.
-    pub(crate) fn into_error(self) -> Error {
-        Error { code: ErrorCode::ServerError(self.code), message: self.sentence.into(), data: None }
-    }
 }
 
 /// An action under way.
@@ -140,83 +106,6 @@ impl Actions {
             _ => None,
         })
     }
-}
-
-/// What is needed to start an action.
-pub(crate) struct Prepared {
-    kind: ActionKind,
-    data: ActionData,
-    computer: Computer,
-    snapshot: DocumentSnapshot,
-    version: i32,
-}
-
-/// The model that can do an action now.
-///
-/// # Errors
-/// There is none, and what to do about it.
-pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Computer, ActionFailure> {
-    let ready = |state: &ModelState| match state {
-        ModelState::Ready(model) => Ok(Arc::clone(model)),
-        ModelState::Failed(error) => {
-            Err(ActionFailure::no_model(format!("The model could not be loaded: {error}")))
-        }
-        ModelState::Idle if !session.settings.enabled => {
-            Err(ActionFailure::no_model("Fimble is switched off by the setting fimble.enabled."))
-        }
-        ModelState::Idle | ModelState::Loading => {
-            Err(ActionFailure::no_model("The model is still being loaded. Try again in a moment."))
-        }
-    };
-    let chatting = || {
-        let model = ready(session.chat())?;
-        match model.chat() {
-            Ok(_) => Ok(Computer::Chat(Arc::clone(&model))),
-            Err(reason) => Err(ActionFailure::no_model(format!("{reason} {HOW_TO_GET_ONE}"))),
-        }
-    };
-    let completing = || Ok(Computer::Completion(ready(&session.model)?));
-    match kind.needs() {
-        Needs::Chat => chatting(),
-        Needs::Any => chatting().or_else(|_| completing()),
-        Needs::Completion => completing(),
-    }
-}
-
-/// What a user does who has no chat model.
-const HOW_TO_GET_ONE: &str = "This action needs a model that was trained to follow instructions, such as Qwen2.5-Coder \
-    1.5B Instruct in ONNX format: add it with `fimble model add FOLDER --name NAME` and name it in the setting `chat`, or name \
-    a local server there, such as `ollama:MODEL`.";
-
-/// Checks that an action can be done.
-///
-/// # Errors
-/// It cannot, and why.
-pub(crate) fn prepare(session: &mut Session, data: ActionData) -> Result<Prepared, ActionFailure> {
-    let kind = ActionKind::from_name(&data.kind)
-        .ok_or_else(|| ActionFailure::failed("This action is unknown to this version of the server."))?;
-    if kind == ActionKind::Instruction && data.instruction.trim().is_empty() {
-        return Err(ActionFailure::failed("The instruction is empty: say what is to be changed."));
-    }
-    let computer = computer_for(session, kind)?;
-    let max_file_bytes = session.settings.completion.max_file_bytes;
-    let document = session
-        .documents
-        .get_mut(&data.uri)
-        .ok_or_else(|| ActionFailure::failed("The document is not open in the editor."))?;
-    if data.version.is_some_and(|version| version != document.version()) {
-        return Err(ActionFailure::modified());
-    }
-    if !document.is_in_sync() {
-        let sentence = "The editor's text and the server's differ; close the file and open it again.";
-        return Err(ActionFailure::failed(sentence));
-    }
-    if document.unfit().is_some() || document.text().len() > max_file_bytes {
-        return Err(ActionFailure::failed("This file is binary, has an overly long line, or is too large."));
-    }
-    let version = document.version();
-    let snapshot = document.snapshot(max_file_bytes);
-    Ok(Prepared { kind, data, computer, snapshot, version })
 }
 
 /// Starts an action. Returns the token of its progress.

@@ -6,8 +6,8 @@ use fimble_document::Text;
 use fimble_model::CancelToken;
 use fimble_syntax::{Language, ParseBudget, ParseStopped, SyntaxTree};
 
-use crate::documents::OpenDocument;
 use crate::event::{Event, EventSender};
+use crate::open_document::OpenDocument;
 use crate::panics::contain;
 use crate::workers::Workers;
 

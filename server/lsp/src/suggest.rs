@@ -2,10 +2,13 @@
 //! without the model is answered in the same turn; every way out goes through
 //! [`crate::answers`], so that it answers the request and leaves a trace with its reason.
 
+mod new_trace;
+mod next_step;
+
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use fimble_completion::{CacheHit, HitKind, RefusalKind, SelectedItem, Suggestion, Trigger};
+use fimble_completion::{CacheHit, HitKind, SelectedItem, Suggestion, Trigger};
 use fimble_document::{Position, PositionRange, Text};
 use fimble_model::CancelToken;
 use tower_lsp_server::jsonrpc::{Error, Id};
@@ -13,15 +16,14 @@ use tower_lsp_server::jsonrpc::{Error, Id};
 use crate::answers::{self, Arrived};
 use crate::completion_job::{self, CompletionJob, JobOutcome, NoSuggestion, Purpose};
 use crate::convert::from_proto;
-use crate::documents::OpenDocument;
 use crate::event::Reply;
 use crate::model_state::ModelState;
 use crate::requests::{Pending, Running};
-use crate::session::{Session, unix_millis};
-use crate::trace::{
-    AnswerPath, Decision, RequestTrace, StepTimes, TokenCounts, TraceMethod, TraceTrigger, micros,
-};
-use crate::unfit::Unfit;
+use crate::session::Session;
+use crate::trace::{AnswerPath, TraceMethod, micros};
+
+pub(crate) use new_trace::new_trace;
+use next_step::{Next, next_step};
 
 /// What was asked, as it was read.
 pub(crate) struct Ask {
@@ -118,52 +120,6 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
     }
 }
 
-/// What becomes of a request.
-enum Next {
-    /// Nothing is suggested: one word, and one sentence.
-    Refuse(&'static str, String),
-    /// The suggestion is known.
-    Answer(CacheHit),
-    /// The model is asked once it is there.
-    Park,
-    /// The model is asked.
-    Compute,
-}
-
-fn next_step(session: &mut Session, document: u64, text: &Text, place: &Place, method: TraceMethod) -> Next {
-    let obstacle = session.documents.by_id(document).and_then(|document| obstacle(session, document));
-    if let Some((reason, sentence)) = obstacle {
-        return Next::Refuse(reason, sentence);
-    }
-    if place.trigger == Trigger::Automatic && session.suggestions.is_dismissed(document, text, place.offset) {
-        let sentence =
-            "The suggestion at this place was dismissed; it stays away until the text around it changes.";
-        return Next::Refuse(RefusalKind::Dismissed.name(), sentence.to_owned());
-    }
-    let key = session.suggestions_key(session.settings_key, document, text, place.offset);
-    // Who asks inline by hand wants to choose, and one suggestion is known at most.
-    let wants_choice = place.trigger == Trigger::Invoked
-        && method == TraceMethod::InlineCompletion
-        && matches!(&session.model, ModelState::Ready(model) if model.varies());
-    if wants_choice {
-        return Next::Compute;
-    }
-    if let Some(hit) = session.suggestions.lookup(document, text, place.offset, key, place.selected.as_ref())
-    {
-        return Next::Answer(hit);
-    }
-    match &session.model {
-        ModelState::Ready(_) => Next::Compute,
-        ModelState::Idle | ModelState::Loading if place.trigger == Trigger::Invoked => Next::Park,
-        ModelState::Idle | ModelState::Loading => {
-            Next::Refuse("loading", "The model is still being loaded.".to_owned())
-        }
-        ModelState::Failed(error) => {
-            Next::Refuse("no-model", format!("The model could not be loaded: {error}"))
-        }
-    }
-}
-
 /// The older request of the same document and method whose running work agrees with this place.
 fn take_agreeing(
     session: &mut Session,
@@ -191,76 +147,6 @@ fn take_over(
     let Arrived { id, reply, trace, received } = arrived;
     let running = running.map(|running| Running { is_kept: true, ..running });
     session.requests.register_under(serial, Pending { id, reply, place, received, cancel, trace, running });
-}
-
-pub(crate) fn new_trace(session: &Session, ask: &Ask) -> RequestTrace {
-    RequestTrace {
-        id: session.counters.n_requests,
-        time: unix_millis(),
-        method: ask.method,
-        trigger: match ask.trigger {
-            Trigger::Invoked => TraceTrigger::Invoked,
-            Trigger::Automatic => TraceTrigger::Automatic,
-        },
-        document: from_proto::file_name(&from_proto::path(&ask.uri)).to_owned(),
-        language: String::new(),
-        version: 0,
-        line: ask.position.line,
-        character: ask.position.character,
-        decision: Decision::Pending,
-        path: AnswerPath::None,
-        mode: String::new(),
-        pieces: Vec::new(),
-        tokens: TokenCounts::default(),
-        model: String::new(),
-        provider: String::new(),
-        remote: false,
-        template: String::new(),
-        limits: String::new(),
-        times: StepTimes::default(),
-        stop: String::new(),
-        filters: Vec::new(),
-        confidence: None,
-        notes: Vec::new(),
-    }
-}
-
-/// Why a document is not completed at all, if it is not.
-fn obstacle(session: &Session, document: &OpenDocument) -> Option<(&'static str, String)> {
-    let settings = &session.settings;
-    let language_name = document.language.map_or("", |language| language.name());
-    let is_disabled = settings.disabled_languages.iter().any(|disabled| {
-        *disabled == document.language_id || (*disabled == language_name && !disabled.is_empty())
-    });
-    if !settings.enabled {
-        return Some(("disabled", "Suggestions are switched off by the setting fimble.enabled.".to_owned()));
-    }
-    if is_disabled {
-        let language = &document.language_id;
-        return Some((
-            "language-disabled",
-            format!("The setting fimble.languages.disabled names the language {language}."),
-        ));
-    }
-    if !document.is_in_sync() {
-        let sentence = "The editor's text and the server's differ; close the file and open it again.";
-        return Some(("out-of-sync", sentence.to_owned()));
-    }
-    let n_bytes = document.text().len();
-    if n_bytes > settings.completion.max_file_bytes {
-        let limit = settings.completion.max_file_bytes;
-        return Some((
-            "file-too-large",
-            format!("The file has {n_bytes} bytes; the setting fimble.maxFileBytes allows {limit}."),
-        ));
-    }
-    match document.unfit()? {
-        Unfit::Binary => Some(("binary-file", "The file holds NUL characters: it is not text.".to_owned())),
-        Unfit::LongLine => Some((
-            "line-too-long",
-            "The file has a line that is too long to be code that somebody types.".to_owned(),
-        )),
-    }
 }
 
 /// Keeps a request until the model is there.

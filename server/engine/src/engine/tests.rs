@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use fimble_model::{GenerateOptions, Piece, Prompt};
+use fimble_model::{GenerateOptions, GenerateRequest, Model, Piece, Prompt};
 
 use super::*;
+use crate::speculate::Speculation;
 
 fn source(name: &str) -> ModelSource {
     let library = fimble_store::runtime::ensure(&mut |_| {}).expect("the runtime can be fetched");

@@ -1,0 +1,95 @@
+//! What the rest of the program asks of a loaded model. Must hold: callers on any thread wait their turn and never see the
+//! session.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use fimble_model::{
+    CancelToken, Chat, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo, Observer, Speeds,
+};
+
+use crate::branches;
+use crate::engine::Engine;
+use crate::generate::Task;
+use crate::project_cache::Indexing;
+
+impl Model for Engine {
+    fn info(&self) -> &ModelInfo {
+        self.fallen.get().unwrap_or(&self.info)
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn speeds(&self) -> Speeds {
+        self.speed().speeds()
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        // A failing tokenizer is reported by the generation that follows; until then every byte counts.
+        self.tokenizer.encode(text).map_or(text.len(), |tokens| tokens.len())
+    }
+
+    fn varies(&self) -> bool {
+        true
+    }
+
+    fn write_lines(
+        &self,
+        request: GenerateRequest,
+        n_lines: usize,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Generation>, ModelError> {
+        let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
+        let (tokenizer, end_tokens) = (Arc::clone(&self.tokenizer), Arc::clone(&self.end_tokens));
+        let (project, cancel) = (self.project.clone(), cancel.clone());
+        let chunk = self.speed().chunk(request.priority, self.most_per_chunk);
+        let options = request.options;
+        self.worker.run(request.priority, move |evaluator, turn| {
+            let task = Task {
+                prompt,
+                options: &options,
+                end_tokens: &end_tokens,
+                project: project.as_deref(),
+                observer: Box::new(|_| ControlFlow::Continue(())),
+                stopped: &|| cancel.is_cancelled() || turn.is_due(),
+                // It is short, and others wait for it to end.
+                let_pass: &|_| false,
+                chunk,
+            };
+            branches::write_lines(evaluator, &tokenizer, &task, n_lines)
+        })
+    }
+
+    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        let Some(project) = &self.project else { return };
+        let mut indexing = Indexing::new(project, &self.tokenizer, source, layer, text);
+        self.worker.run_in_steps(move || indexing.step());
+    }
+
+    fn forget(&self, source: &str) {
+        let Some(project) = &self.project else { return };
+        let (project, source) = (Arc::clone(project), source.to_owned());
+        self.worker.run_in_steps(move || {
+            project.lock().unwrap_or_else(PoisonError::into_inner).forget(&source);
+            false
+        });
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        let arrived = Instant::now();
+        let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
+        self.generate_from(prompt, request.options, request.priority, arrived, cancel, observer)
+    }
+
+    fn chat(&self) -> Result<&dyn Chat, String> {
+        self.chat.as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
+    }
+}

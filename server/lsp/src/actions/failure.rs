@@ -1,0 +1,41 @@
+//! Why an action is not done. Must hold: the user gets a whole sentence, and the client the protocol's code.
+
+use tower_lsp_server::jsonrpc::{Error, ErrorCode};
+
+/// Why an action is not done: a code of the protocol, and a sentence for the user.
+#[derive(Debug)]
+pub(crate) struct ActionFailure {
+    pub(super) code: i64,
+    pub(super) sentence: String,
+}
+
+impl ActionFailure {
+    /// It did not work out.
+    pub(crate) fn failed(sentence: impl Into<String>) -> Self {
+        Self { code: -32803, sentence: sentence.into() }
+    }
+
+    /// There is no model for it.
+    pub(super) fn no_model(sentence: impl Into<String>) -> Self {
+        Self { code: -32001, sentence: sentence.into() }
+    }
+
+    pub(super) fn modified() -> Self {
+        let sentence = "The document changed while the action was under way; nothing was changed. Try again.";
+        Self { code: -32801, sentence: sentence.to_owned() }
+    }
+
+    /// Nobody wants it any more.
+    pub(crate) fn cancelled() -> Self {
+        Self { code: -32800, sentence: "The action was cancelled.".to_owned() }
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.code == -32800
+    }
+
+    /// The error of an answer.
+    pub(crate) fn into_error(self) -> Error {
+        Error { code: ErrorCode::ServerError(self.code), message: self.sentence.into(), data: None }
+    }
+}

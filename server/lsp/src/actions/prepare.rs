@@ -1,0 +1,88 @@
+//! Whether an action can be done now, and by what. Must hold: who cannot have it is told why and what to do.
+
+use std::sync::Arc;
+
+use fimble_actions::{ActionKind, Needs};
+
+use crate::action_job::Computer;
+use crate::actions::{ActionData, ActionFailure};
+use crate::completion_job::DocumentSnapshot;
+use crate::model_state::ModelState;
+use crate::session::Session;
+
+/// What is needed to start an action.
+pub(crate) struct Prepared {
+    pub(super) kind: ActionKind,
+    pub(super) data: ActionData,
+    pub(super) computer: Computer,
+    pub(super) snapshot: DocumentSnapshot,
+    pub(super) version: i32,
+}
+
+/// The model that can do an action now.
+///
+/// # Errors
+/// There is none, and what to do about it.
+pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Computer, ActionFailure> {
+    let ready = |state: &ModelState| match state {
+        ModelState::Ready(model) => Ok(Arc::clone(model)),
+        ModelState::Failed(error) => {
+            Err(ActionFailure::no_model(format!("The model could not be loaded: {error}")))
+        }
+        ModelState::Idle if !session.settings.enabled => {
+            Err(ActionFailure::no_model("Fimble is switched off by the setting fimble.enabled."))
+        }
+        ModelState::Idle | ModelState::Loading => {
+            Err(ActionFailure::no_model("The model is still being loaded. Try again in a moment."))
+        }
+    };
+    let chatting = || {
+        let model = ready(session.chat())?;
+        match model.chat() {
+            Ok(_) => Ok(Computer::Chat(Arc::clone(&model))),
+            Err(reason) => Err(ActionFailure::no_model(format!("{reason} {HOW_TO_GET_ONE}"))),
+        }
+    };
+    let completing = || Ok(Computer::Completion(ready(&session.model)?));
+    match kind.needs() {
+        Needs::Chat => chatting(),
+        Needs::Any => chatting().or_else(|_| completing()),
+        Needs::Completion => completing(),
+    }
+}
+
+/// What a user does who has no chat model.
+const HOW_TO_GET_ONE: &str = "This action needs a model that was trained to follow instructions, such as Qwen2.5-Coder \
+    1.5B Instruct in ONNX format: add it with `fimble model add FOLDER --name NAME` and name it in the setting `chat`, or name \
+    a local server there, such as `ollama:MODEL`.";
+
+/// Checks that an action can be done.
+///
+/// # Errors
+/// It cannot, and why.
+pub(crate) fn prepare(session: &mut Session, data: ActionData) -> Result<Prepared, ActionFailure> {
+    let kind = ActionKind::from_name(&data.kind)
+        .ok_or_else(|| ActionFailure::failed("This action is unknown to this version of the server."))?;
+    if kind == ActionKind::Instruction && data.instruction.trim().is_empty() {
+        return Err(ActionFailure::failed("The instruction is empty: say what is to be changed."));
+    }
+    let computer = computer_for(session, kind)?;
+    let max_file_bytes = session.settings.completion.max_file_bytes;
+    let document = session
+        .documents
+        .get_mut(&data.uri)
+        .ok_or_else(|| ActionFailure::failed("The document is not open in the editor."))?;
+    if data.version.is_some_and(|version| version != document.version()) {
+        return Err(ActionFailure::modified());
+    }
+    if !document.is_in_sync() {
+        let sentence = "The editor's text and the server's differ; close the file and open it again.";
+        return Err(ActionFailure::failed(sentence));
+    }
+    if document.unfit().is_some() || document.text().len() > max_file_bytes {
+        return Err(ActionFailure::failed("This file is binary, has an overly long line, or is too large."));
+    }
+    let version = document.version();
+    let snapshot = document.snapshot(max_file_bytes);
+    Ok(Prepared { kind, data, computer, snapshot, version })
+}

@@ -1,0 +1,210 @@
+//! Asking the model for a suggestion: gate, plan, generation, post-processing. Must hold: a cancelled job ends at the next step;
+//! each step's time and each reason is in the trace.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fimble_completion::{CursorInput, Mode, Refusal, RefusalKind, Suggestion, Trigger, finish, gate, plan};
+use fimble_model::{
+    CancelToken, GenerateOptions, GenerateRequest, Generation, Model, ModelError, Observer, Priority,
+    StopReason,
+};
+use fimble_syntax::ParseBudget;
+
+use super::{NoSuggestion, Purpose};
+use crate::allotment::pace;
+use crate::settings::Settings;
+use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCounts, TraceMethod, micros};
+
+/// The check of a suggestion against the syntax may take this long; then the suggestion is shown unchecked.
+const CHECK_BUDGET: Duration = Duration::from_millis(20);
+
+/// Models that one request is tried with at most, where several are named.
+const MAX_MEMBERS: usize = 4;
+
+/// Ways to write a line that somebody who asks by hand may choose from.
+const MOST_LINES: usize = 3;
+
+/// Asks the model. The first suggestion is shown, the others may be chosen instead. Where it is a choice among several, a
+/// member that cannot be asked is followed by the next, with a prompt of its own.
+pub(super) fn compute_with_members(
+    input: &CursorInput<'_>,
+    purpose: Purpose,
+    settings: &Settings,
+    model: &dyn Model,
+    cancel: &CancelToken,
+    so_far: &Arc<Mutex<String>>,
+    trace: &mut RequestTrace,
+) -> Result<Vec<Suggestion>, NoSuggestion> {
+    let mut sources = vec![input.path.to_owned()];
+    let mut outcome = None;
+    for _ in 0..MAX_MEMBERS {
+        let member = model.member_for(&sources);
+        let asked = member.as_deref().unwrap_or(model);
+        let result = compute(input, purpose, settings, asked, cancel, so_far, &mut sources, trace);
+        match result {
+            Err(NoSuggestion::Model(error @ (ModelError::Unavailable(_) | ModelError::Withheld(_)))) => {
+                so_far.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                trace.notes.push(error.to_string());
+                outcome = Some(Err(NoSuggestion::Model(error)));
+            }
+            result => return result,
+        }
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+    }
+    outcome.unwrap_or_else(|| Err(cancelled()))
+}
+
+#[expect(clippy::too_many_arguments, reason = "what one request needs, and what it leaves behind")]
+fn compute(
+    input: &CursorInput<'_>,
+    purpose: Purpose,
+    settings: &Settings,
+    model: &dyn Model,
+    cancel: &CancelToken,
+    so_far: &Arc<Mutex<String>>,
+    sources: &mut Vec<String>,
+    trace: &mut RequestTrace,
+) -> Result<Vec<Suggestion>, NoSuggestion> {
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    let info = model.info();
+    let asked_by_hand = purpose == Purpose::Answer
+        && input.trigger == Trigger::Invoked
+        && trace.method == TraceMethod::InlineCompletion;
+    let mut completion = settings.completion.clone();
+    if asked_by_hand {
+        // Who asks by hand wants to see something, or to choose: an unlikely line may be the right one.
+        completion.min_confidence = 0.0;
+    }
+    let start = Instant::now();
+    if purpose != Purpose::WarmUp {
+        gate(input, &completion).map_err(NoSuggestion::Refused)?;
+    }
+    let count_tokens = |text: &str| model.count_tokens(text);
+    let planned = plan(input, &completion, info, &count_tokens);
+    trace.times.plan = micros(start.elapsed());
+    let plan = planned.map_err(NoSuggestion::Refused)?;
+
+    trace.model.clone_from(&info.name);
+    trace.provider.clone_from(&info.provider);
+    trace.remote = model.is_remote();
+    trace.template = match &info.fim {
+        Ok(template) => template.family().to_owned(),
+        Err(reason) => {
+            trace.notes.push(reason.clone());
+            "none (plain left to right)".to_owned()
+        }
+    };
+    let mode = match plan.context.mode {
+        Mode::SingleLine => "a single line",
+        Mode::MultiLine => "several lines",
+    };
+    trace.limits = format!(
+        "{} tokens to read and {} to produce; {}",
+        plan.context.max_prompt_tokens,
+        plan.options.max_new_tokens,
+        pace(model.speeds(), settings.budget_ms)
+    );
+    trace.mode = format!("{mode}: {}", plan.context.mode_reason);
+    trace.pieces = plan
+        .context
+        .pieces
+        .iter()
+        .map(|piece| PieceTrace { kind: piece.kind.to_owned(), bytes: piece.bytes, tokens: piece.tokens })
+        .collect();
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+
+    sources.clone_from(&plan.prompt.sources);
+    let request = GenerateRequest {
+        prompt: plan.prompt.clone(),
+        options: match purpose {
+            Purpose::WarmUp => GenerateOptions { max_new_tokens: 0, ..plan.options.clone() },
+            Purpose::Answer | Purpose::LookAhead => plan.options.clone(),
+        },
+        priority: match purpose {
+            Purpose::Answer => Priority::Interactive,
+            Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
+        },
+    };
+    let again = (asked_by_hand && model.varies()).then(|| request.clone());
+    let generation =
+        model.generate(request, cancel, watched(plan.observer(), so_far)).map_err(NoSuggestion::Model)?;
+    note_generation(&generation, trace);
+    if generation.stop == StopReason::Cancelled {
+        return Err(cancelled());
+    }
+
+    let start = Instant::now();
+    let is_cancelled = || cancel.is_cancelled();
+    let budget = ParseBudget { time: Some(CHECK_BUDGET), cancelled: &is_cancelled };
+    let finished = finish(&plan, input, &completion, &generation, &budget);
+    trace.times.finish = micros(start.elapsed());
+    trace.filters = finished
+        .filters
+        .into_iter()
+        .map(|step| FilterTrace { name: step.name.to_owned(), effect: step.effect })
+        .collect();
+    let suggestion = finished.result.map_err(NoSuggestion::Refused)?;
+    trace.confidence = Some(suggestion.confidence);
+    let mut suggestions = vec![Suggestion { is_remote: trace.remote, ..suggestion }];
+    if let Some(request) = again {
+        let lines = model.write_lines(request, MOST_LINES, cancel).map_err(NoSuggestion::Model)?;
+        let passing =
+            lines.iter().filter_map(|line| finish(&plan, input, &completion, line, &budget).result.ok());
+        for other in passing {
+            let is_known = |known: &Suggestion| known.text.lines().next() == other.text.lines().next();
+            if suggestions.len() < MOST_LINES && !suggestions.iter().any(is_known) {
+                suggestions.push(Suggestion { is_remote: trace.remote, ..other });
+            }
+        }
+    }
+    Ok(suggestions)
+}
+
+/// The observer, with what it sees written down for the loop. The loop holds the lock for a comparison of a few kilobytes.
+fn watched(mut observer: Observer, so_far: &Arc<Mutex<String>>) -> Observer {
+    let so_far = Arc::clone(so_far);
+    Box::new(move |piece: &str| {
+        so_far.lock().unwrap_or_else(PoisonError::into_inner).push_str(piece);
+        observer(piece)
+    })
+}
+
+fn cancelled() -> NoSuggestion {
+    NoSuggestion::Refused(Refusal::new(
+        RefusalKind::Cancelled,
+        "The request was cancelled while it was computed.",
+    ))
+}
+
+fn note_generation(generation: &Generation, trace: &mut RequestTrace) {
+    let usage = &generation.usage;
+    trace.tokens = TokenCounts {
+        prompt: usage.prompt_tokens,
+        reused: usage.reused_tokens,
+        prefilled: usage.prefilled_tokens,
+        decoded: usage.decoded_tokens,
+        drafted: usage.drafted_tokens,
+        accepted: usage.accepted_tokens,
+    };
+    trace.times.queue += micros(usage.queue);
+    trace.times.tokenize = micros(usage.tokenize);
+    trace.times.prefill = micros(usage.prefill);
+    trace.times.decode = micros(usage.decode);
+    // A stop string is text of the model: only its kind is kept.
+    trace.stop = match &generation.stop {
+        StopReason::StopString(_) => "stop string".to_owned(),
+        other => other.to_string(),
+    };
+    trace.path = if usage.reused_tokens * 2 >= usage.prompt_tokens && usage.reused_tokens > 0 {
+        AnswerPath::ModelCachedPrefix
+    } else {
+        AnswerPath::ModelCold
+    };
+}
