@@ -7,6 +7,7 @@ mod chunks;
 mod indexing;
 mod lookup;
 mod mixture;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -14,9 +15,11 @@ use std::sync::Arc;
 
 use fimble_model::{Layer, ProjectCacheUse, TokenId};
 
-use arena::{Arena, Place, SegmentId};
+use arena::{Arena, LONGEST_MATCH, Place, SegmentId};
 pub(crate) use indexing::Indexing;
 pub(crate) use lookup::Lookup;
+use mixture::{Nearness, Said, Seen};
+use trust::{CHUNKS_AROUND, Evidence, MOST_IN_CHUNK, Trust};
 
 /// Models with more bytes of weights are left alone.
 const LARGEST_WEIGHTS: u64 = 100 << 20;
@@ -31,12 +34,14 @@ pub(crate) fn is_wanted(wanted: ProjectCacheUse, weight_bytes: u64) -> bool {
 }
 
 /// A few lines of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Kept {
     hash: u64,
     n_lines: usize,
     /// None until they were tokenised.
     segment: Option<SegmentId>,
+    /// What the rest of the project said about it when it came.
+    evidence: Vec<Evidence>,
 }
 
 /// One remembered text.
@@ -93,18 +98,17 @@ impl ProjectCache {
         });
         source.told = self.n_told;
         let arena = source.own.as_mut().unwrap_or(&mut self.workspace);
-        let mut known: HashMap<u64, Vec<SegmentId>> = HashMap::new();
+        let mut known: HashMap<u64, Vec<(SegmentId, Vec<Evidence>)>> = HashMap::new();
         for kept in source.chunks.drain(..).rev() {
             if let Some(segment) = kept.segment {
-                known.entry(kept.hash).or_default().push(segment);
+                known.entry(kept.hash).or_default().push((segment, kept.evidence));
             }
         }
-        source.chunks.extend(chunks.iter().map(|(hash, n_lines)| Kept {
-            hash: *hash,
-            n_lines: *n_lines,
-            segment: known.get_mut(hash).and_then(Vec::pop),
+        source.chunks.extend(chunks.iter().map(|(hash, n_lines)| {
+            let (segment, evidence) = known.get_mut(hash).and_then(Vec::pop).unzip();
+            Kept { hash: *hash, n_lines: *n_lines, segment, evidence: evidence.unwrap_or_default() }
         }));
-        known.into_values().flatten().for_each(|segment| arena.remove(segment));
+        known.into_values().flatten().for_each(|(segment, _)| arena.remove(segment));
         let missing = (0..source.chunks.len()).filter(|at| source.chunks[*at].segment.is_none());
         (self.n_told, missing.collect())
     }
@@ -116,12 +120,14 @@ impl ProjectCache {
 
     /// Adds the tokens of a chunk that [`ProjectCache::tell`] named.
     fn add(&mut self, name: &str, at: usize, tokens: &[TokenId]) {
+        let evidence = self.evidence(name, tokens);
         let Some(source) = self.sources.get_mut(name) else { return };
         let arena = source.own.as_mut().unwrap_or(&mut self.workspace);
         if let Some(kept) = source.chunks.get_mut(at)
             && kept.segment.is_none()
         {
             kept.segment = Some(arena.add(tokens));
+            kept.evidence = evidence;
         }
         self.keep_within_bytes();
     }
@@ -144,8 +150,9 @@ impl ProjectCache {
     pub(crate) fn n_bytes(&self) -> usize {
         let own: usize =
             self.sources.values().filter_map(|source| source.own.as_ref()).map(Arena::n_bytes).sum();
-        let chunks: usize = self.sources.values().map(|source| source.chunks.capacity()).sum();
-        self.workspace.n_bytes() + own + chunks * size_of::<Kept>()
+        let chunks = self.sources.values().flat_map(|source| &source.chunks);
+        let of_chunk = |kept: &Kept| size_of::<Kept>() + kept.evidence.capacity() * size_of::<Evidence>();
+        self.workspace.n_bytes() + own + chunks.map(of_chunk).sum::<usize>()
     }
 
     /// Files that are not open go first, those told of longest ago before others.
@@ -156,6 +163,72 @@ impl ProjectCache {
             self.forget(&name);
             self.workspace.shrink();
         }
+    }
+
+    /// What is remembered says about some tokens of a chunk that is not.
+    fn evidence(&self, name: &str, tokens: &[TokenId]) -> Vec<Evidence> {
+        if !self.open.contains(name) {
+            return Vec::new();
+        }
+        let (mut evidence, mut places) = (Vec::new(), Vec::new());
+        for at in (1..tokens.len()).step_by(tokens.len() / MOST_IN_CHUNK + 1) {
+            places.clear();
+            let context = &tokens[at.saturating_sub(LONGEST_MATCH)..at];
+            self.find(name, context, &(0..0), &|_| true, &mut places);
+            let seen: Vec<_> = (places.iter())
+                .map(|(place, nearness)| Seen {
+                    token: place.next,
+                    length: place.length,
+                    nearness: *nearness,
+                })
+                .collect();
+            evidence.extend(Said::of(&seen).map(|said| Evidence::new(&said, said.share(tokens[at]))));
+        }
+        evidence
+    }
+
+    /// How much the project is believed around a line of an open text.
+    fn trust(&self, name: &str, line: usize) -> Trust {
+        let chunks = self.sources.get(name).map_or(&[][..], |source| &source.chunks);
+        let mut first = 0;
+        let here = chunks.iter().position(|kept| {
+            first += kept.n_lines;
+            line < first
+        });
+        let here = here.unwrap_or(chunks.len());
+        let around = here.saturating_sub(CHUNKS_AROUND)..chunks.len().min(here + CHUNKS_AROUND);
+        let evidence: Vec<_> = chunks[around].iter().flat_map(|kept| kept.evidence.iter().copied()).collect();
+        Trust::learned(&evidence)
+    }
+
+    /// Where a text and its project go on as the context does, by how near it is.
+    fn find(
+        &self,
+        source: &str,
+        context: &[TokenId],
+        except: &Range<usize>,
+        wanted: &dyn Fn(TokenId) -> bool,
+        into: &mut Vec<(Place, Nearness)>,
+    ) {
+        let mut places: Vec<Place> = Vec::new();
+        let nothing = 0..0;
+        let mut look_into = |arena: &Arena, except: &Range<usize>, nearness: Nearness| {
+            places.clear();
+            arena.find(context, except, wanted, &mut places);
+            into.extend(places.iter().map(|place| (*place, nearness)));
+        };
+        let mut is_open = false;
+        for (name, arena) in self.open() {
+            if **name == *source {
+                is_open = true;
+                look_into(arena, except, Nearness::This);
+            } else {
+                look_into(arena, &nothing, Nearness::Open);
+            }
+        }
+        // Until a file is told of as open, its line being written lies among those of the workspace.
+        let except = if is_open { &nothing } else { except };
+        look_into(&self.workspace, except, Nearness::Workspace);
     }
 
     /// The tokens of one line of an open text, as places of its arena.

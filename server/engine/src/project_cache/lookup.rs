@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fimble_model::{ProjectPlace, TokenId};
 
-use super::arena::{Arena, LONGEST_MATCH};
-use super::mixture::{Nearness, Seen};
+use super::arena::LONGEST_MATCH;
+use super::mixture::{Nearness, Said, Seen};
+use super::trust::Trust;
 use super::{Place, ProjectCache, mixture};
 use crate::generate::Task;
 use crate::sampler::Allowed;
@@ -32,7 +33,10 @@ pub(crate) struct Lookup<'a> {
     n_written: usize,
     /// Where the line being written was remembered.
     except: Range<usize>,
+    /// How much the project is believed here.
+    trust: Trust,
     row: Vec<f32>,
+    places: Vec<(Place, Nearness)>,
     seen: Vec<Seen>,
 }
 
@@ -59,15 +63,21 @@ impl<'a> Lookup<'a> {
         let (context, pending) = file_tokens(tokenizer, &before[..end], n_healed == 0);
         let n_line_ends =
             |token: TokenId| vocabulary.bytes(token).iter().filter(|byte| **byte == b'\n').count();
+        let known = locked(cache);
+        let except = known.line_of(&place.source, place.line, &n_line_ends);
+        let trust = known.trust(&place.source, place.line);
+        drop(known);
         let mut lookup = Self {
             source: Arc::clone(&place.source),
             context,
             pending,
             n_healed,
             n_written: 0,
-            except: locked(cache).line_of(&place.source, place.line, &n_line_ends),
+            except,
             cache,
+            trust,
             row: Vec::new(),
+            places: Vec::new(),
             seen: Vec::new(),
         };
         lookup.forget_far();
@@ -97,7 +107,7 @@ impl<'a> Lookup<'a> {
         allowed: Allowed<'_>,
     ) -> Option<&[f32]> {
         self.look(vocabulary, allowed);
-        let prediction = mixture::predict(&self.seen, logits, allowed)?;
+        let prediction = mixture::predict(Said::of(&self.seen)?, logits, allowed, self.trust)?;
         self.row.clear();
         self.row.extend_from_slice(logits);
         prediction.raise(&mut self.row);
@@ -120,27 +130,11 @@ impl<'a> Lookup<'a> {
         let is_nothing_new = self.n_written <= self.n_healed;
         let ends_line = |next: TokenId| vocabulary.bytes(next).contains(&b'\n');
         let wanted = |next: TokenId| as_generated(next).is_some() && !(is_nothing_new && ends_line(next));
-        let mut places: Vec<Place> = Vec::new();
-        let nothing = 0..0;
-        let mut look_into = |arena: &Arena, except: &Range<usize>, nearness: Nearness| {
-            places.clear();
-            arena.find(&self.context, except, &wanted, &mut places);
-            self.seen.extend(places.iter().filter_map(|place| {
-                Some(Seen { token: as_generated(place.next)?, length: place.length, nearness })
-            }));
-        };
-        let mut is_open = false;
-        for (name, arena) in cache.open() {
-            if *name == self.source {
-                is_open = true;
-                look_into(arena, &self.except, Nearness::This);
-            } else {
-                look_into(arena, &nothing, Nearness::Open);
-            }
-        }
-        // Until a file is told of as open, its line being written lies among those of the workspace.
-        let except = if is_open { &nothing } else { &self.except };
-        look_into(&cache.workspace, except, Nearness::Workspace);
+        self.places.clear();
+        cache.find(&self.source, &self.context, &self.except, &wanted, &mut self.places);
+        self.seen.extend(self.places.iter().filter_map(|(place, nearness)| {
+            Some(Seen { token: as_generated(place.next)?, length: place.length, nearness: *nearness })
+        }));
     }
 
     fn forget_far(&mut self) {

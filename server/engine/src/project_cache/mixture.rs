@@ -3,6 +3,7 @@
 
 use fimble_model::TokenId;
 
+use super::trust::Trust;
 use crate::sampler::{Allowed, log_sum_exp};
 
 /// How near a text is to the one being written.
@@ -34,22 +35,78 @@ pub(crate) struct Seen {
 const OF_DOUBT: f32 = 0.1;
 /// How telling a place is, by nearness. The one of open files is a guess between its neighbours.
 const BY_NEARNESS: [f32; 3] = [1.0, 0.3, 0.1];
-/// The weight of the project is the logistic function of the sum of these times what they stand for.
-const INTERCEPT: f32 = -1.65;
-/// The same where some place is in the text being written. This one is not fitted: places in whole packages ask for -1.65, but who
-/// types new code into a small file repeats it less than that. Of the characters in the recorded sessions 13 % were saved with
-/// -1.65, 15 % with this, and 19 % without the project; of the rests in six packages 38, 31 and 17 % were exact.
-const INTERCEPT_IN_THIS: f32 = -3.5;
-/// Logarithm of the number of tokens in common.
+/// The weight of the project is the logistic function of the trust (see [`super::trust`]) and of these times what they stand
+/// for. Logarithm of the number of tokens in common.
 const OF_LENGTH: f32 = 1.43;
 /// Share of what the project says most.
 const OF_SHARE: f32 = 2.12;
 /// What the model finds most likely, as a probability.
-const OF_MODEL: f32 = -1.69;
+pub(crate) const OF_MODEL: f32 = -1.69;
 /// Logarithm of the number of different tokens that were seen.
 const OF_VARIETY: f32 = -0.37;
 
 /// What the project says comes next.
+pub(crate) struct Said {
+    /// Tokens with their probability in the project.
+    tokens: Vec<(TokenId, f32)>,
+    /// Tokens that the longest match has in common.
+    longest: usize,
+    /// Whether some place is in the text being written.
+    pub(crate) in_this: bool,
+}
+
+impl Said {
+    /// Adds up what was seen; none if nothing was.
+    pub(crate) fn of(seen: &[Seen]) -> Option<Self> {
+        let longest = seen.iter().map(|seen| seen.length).max()?;
+        let mut tokens: Vec<(TokenId, f32)> = Vec::new();
+        let mut left = 1.0;
+        for length in (1..=longest).rev() {
+            let places = seen.iter().filter(|seen| seen.length == length);
+            let said: f32 = places.clone().map(|seen| BY_NEARNESS[seen.nearness as usize]).sum();
+            if said == 0.0 {
+                continue;
+            }
+            let mut different: Vec<TokenId> = places.clone().map(|seen| seen.token).collect();
+            different.sort_unstable();
+            different.dedup();
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let kept = said / (said + OF_DOUBT * different.len() as f32);
+            for place in places {
+                let share = left * kept * BY_NEARNESS[place.nearness as usize] / said;
+                match tokens.iter_mut().find(|(token, _)| *token == place.token) {
+                    Some((_, sum)) => *sum += share,
+                    None => tokens.push((place.token, share)),
+                }
+            }
+            left *= 1.0 - kept;
+        }
+        let mut said =
+            Self { tokens, longest, in_this: seen.iter().any(|seen| seen.nearness == Nearness::This) };
+        said.normalise();
+        Some(said)
+    }
+
+    fn normalise(&mut self) {
+        let total: f32 = self.tokens.iter().map(|(_, share)| share).sum();
+        self.tokens.iter_mut().for_each(|(_, share)| *share /= total);
+    }
+
+    /// The probability of a token.
+    pub(crate) fn share(&self, token: TokenId) -> f32 {
+        self.tokens.iter().find(|(said, _)| *said == token).map_or(0.0, |(_, share)| *share)
+    }
+
+    /// How much it is worth believing, as the logit of a weight, but for where it was seen and for what the model says.
+    pub(crate) fn strength(&self) -> f32 {
+        let most = self.tokens.iter().fold(0.0, |most: f32, (_, share)| most.max(*share));
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let (length, variety) = ((self.longest as f32).ln(), (self.tokens.len() as f32).ln());
+        OF_LENGTH * length + OF_SHARE * most + OF_VARIETY * variety
+    }
+}
+
+/// What the project says, beside what the model does.
 pub(crate) struct Prediction {
     /// Tokens with their log-probability under the model, and their probability in the project.
     tokens: Vec<(TokenId, f32, f32)>,
@@ -58,36 +115,16 @@ pub(crate) struct Prediction {
     weight: f32,
 }
 
-/// Adds up what was seen; none if nothing was.
-pub(crate) fn predict(seen: &[Seen], logits: &[f32], allowed: Allowed<'_>) -> Option<Prediction> {
-    let longest = seen.iter().map(|seen| seen.length).max()?;
-    let mut tokens: Vec<(TokenId, f32, f32)> = Vec::new();
-    let mut left = 1.0;
-    for length in (1..=longest).rev() {
-        let places = seen.iter().filter(|seen| seen.length == length);
-        let said: f32 = places.clone().map(|seen| BY_NEARNESS[seen.nearness as usize]).sum();
-        if said == 0.0 {
-            continue;
-        }
-        let mut different: Vec<TokenId> = places.clone().map(|seen| seen.token).collect();
-        different.sort_unstable();
-        different.dedup();
-        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        let kept = said / (said + OF_DOUBT * different.len() as f32);
-        for place in places {
-            let share = left * kept * BY_NEARNESS[place.nearness as usize] / said;
-            match tokens.iter_mut().find(|(token, ..)| *token == place.token) {
-                Some((.., sum)) => *sum += share,
-                None => {
-                    let logit = logits.get(place.token as usize).copied();
-                    tokens.push((place.token, logit.unwrap_or(f32::NAN), share));
-                }
-            }
-        }
-        left *= 1.0 - kept;
-    }
-    tokens.retain(|(_, logit, _)| logit.is_finite());
-    let total: f32 = tokens.iter().map(|(.., share)| share).sum();
+/// Weighs what the project says against the model. None if the model can say nothing of it.
+pub(crate) fn predict(
+    mut said: Said,
+    logits: &[f32],
+    allowed: Allowed<'_>,
+    trust: Trust,
+) -> Option<Prediction> {
+    let logit = |token: TokenId| logits.get(token as usize).copied().filter(|logit| logit.is_finite());
+    said.tokens.retain(|(token, _)| logit(*token).is_some());
+    said.normalise();
     let (log_sum, highest) = match allowed {
         Allowed::Marked(_) => (log_sum_exp(logits.iter().copied()), highest(logits.iter().copied())),
         Allowed::Only(ids) => {
@@ -95,20 +132,17 @@ pub(crate) fn predict(seen: &[Seen], logits: &[f32], allowed: Allowed<'_>) -> Op
             (log_sum_exp(logits.clone()), highest(logits))
         }
     };
-    let mut most = 0.0_f32;
-    for (_, logit, share) in &mut tokens {
-        *logit = (*logit - log_sum).min(0.0);
-        *share /= total;
-        most = most.max(*share);
-    }
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    let (length, variety) = ((longest as f32).ln(), (tokens.len() as f32).ln());
     let model = (highest - log_sum).exp();
-    let intercept =
-        if seen.iter().any(|seen| seen.nearness == Nearness::This) { INTERCEPT_IN_THIS } else { INTERCEPT };
-    let sum = intercept + OF_LENGTH * length + OF_SHARE * most + OF_MODEL * model + OF_VARIETY * variety;
-    let weight = 1.0 / (1.0 + (-sum).exp());
+    let sum = trust.of(&said) + said.strength() + OF_MODEL * model;
+    let weight = logistic(sum);
+    let tokens: Vec<_> = (said.tokens.iter())
+        .filter_map(|(token, share)| Some((*token, (logit(*token)? - log_sum).min(0.0), *share)))
+        .collect();
     (!tokens.is_empty() && weight.is_finite()).then_some(Prediction { tokens, log_sum, weight })
+}
+
+pub(crate) fn logistic(sum: f32) -> f32 {
+    1.0 / (1.0 + (-sum).exp())
 }
 
 fn highest(logits: impl Iterator<Item = f32>) -> f32 {
@@ -149,7 +183,7 @@ mod tests {
             let nearness = [Nearness::This, Nearness::Open, Nearness::Workspace];
             let seen: Vec<_> =
                 places.iter().map(|(token, length, near)| seen(*token, *length, nearness[*near])).collect();
-            let prediction = predict(&seen, &logits, Allowed::Marked(&[true; 12])).unwrap();
+            let prediction = predict(Said::of(&seen).unwrap(), &logits, Allowed::Marked(&[true; 12]), Trust::learned(&[])).unwrap();
             let shares: f32 = prediction.tokens.iter().map(|(.., share)| share).sum();
             prop_assert!((shares - 1.0).abs() < 1e-4);
             let weight = prediction.weight;
@@ -166,7 +200,10 @@ mod tests {
     #[test]
     fn longer_and_nearer_matches_are_believed_more() {
         let logits = [0.0; 4];
-        let weight = |places: &[Seen]| predict(places, &logits, Allowed::Only(&[0, 1, 2, 3])).unwrap();
+        let weight = |places: &[Seen]| {
+            let said = Said::of(places).unwrap();
+            predict(said, &logits, Allowed::Only(&[0, 1, 2, 3]), Trust::learned(&[])).unwrap()
+        };
         let long = weight(&[seen(1, 9, Nearness::This)]);
         let short = weight(&[seen(1, 1, Nearness::This)]);
         assert!(long.weight > short.weight);
@@ -183,14 +220,8 @@ mod tests {
     #[test]
     fn what_the_model_cannot_say_is_not_believed() {
         let logits = [f32::NAN, 1.0];
-        assert!(
-            predict(
-                &[seen(0, 4, Nearness::This), seen(7, 4, Nearness::This)],
-                &logits,
-                Allowed::Only(&[0, 1])
-            )
-            .is_none()
-        );
-        assert!(predict(&[], &logits, Allowed::Only(&[0, 1])).is_none());
+        let said = Said::of(&[seen(0, 4, Nearness::This), seen(7, 4, Nearness::This)]).unwrap();
+        assert!(predict(said, &logits, Allowed::Only(&[0, 1]), Trust::learned(&[])).is_none());
+        assert!(Said::of(&[]).is_none());
     }
 }

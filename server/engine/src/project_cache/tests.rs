@@ -150,3 +150,18 @@ fn a_text_that_was_told_of_anew_is_not_gone_on_with() {
     assert!(!old.step());
     assert_eq!(project.next("other", 0, "open(", 0), None);
 }
+
+#[test]
+fn a_text_that_repeats_is_believed_more_than_one_that_does_not() {
+    let trust = |text: &str| {
+        let project = Project::new(1 << 20);
+        project.tell("a", Layer::Open, text);
+        let cache = project.cache.lock().unwrap();
+        cache.trust("a", 0)
+    };
+    let repeated = trust(&"open(file)\nclose(file)\nreturn mode\nopen(path)\n".repeat(60));
+    let words = ["open", "close", "path", "mode", "file", "return"];
+    let line = |at: usize| format!("{}({})\n", words[at * 7 % 6], words[at * at % 5]);
+    let different = trust(&(0..240).map(line).collect::<String>());
+    assert!(repeated.this() > different.this(), "{repeated:?} {different:?}");
+}
