@@ -6,6 +6,7 @@ use std::ops::Range;
 use fimble_model::{Generation, StopReason};
 use fimble_syntax::{ParseBudget, Region, SyntaxTree};
 
+use crate::beginning;
 use crate::brackets::unclosed;
 use crate::lines::line_break;
 use crate::post_process::{self, Draft};
@@ -18,7 +19,7 @@ pub struct Suggestion {
     pub replace: Range<usize>,
     /// What stands there then, with the document's own line breaks.
     pub text: String,
-    /// How likely a line of it is right, 0 to 1; 1 if the model tells no probabilities.
+    /// How likely it is right, of several lines each, 0 to 1; 1 if the model tells no probabilities.
     pub confidence: f32,
     /// How many tokens are shown.
     pub n_tokens: usize,
@@ -69,16 +70,6 @@ fn suggest(
     if generation.stop == StopReason::Cancelled {
         return Err(Refusal::new(RefusalKind::Cancelled, "the request was cancelled while the model worked"));
     }
-    if generation.stop == StopReason::Unsure {
-        let n_tokens = generation.tokens.len();
-        let effect =
-            format!("out of reach after {n_tokens} tokens, the bar is {:.3}", settings.min_confidence);
-        filters.push(FilterStep { name: "confidence", effect });
-        return Err(Refusal::new(
-            RefusalKind::LowConfidence,
-            format!("the model is unsure: after {n_tokens} tokens it could not reach the bar any more"),
-        ));
-    }
     if generation.text.is_empty() {
         return Err(Refusal::new(RefusalKind::NothingGenerated, "the model ended at once"));
     }
@@ -89,16 +80,19 @@ fn suggest(
         text: generation.text.clone(),
         raw: 0..generation.text.len(),
         n_replaced: 0,
-        truncated: matches!(generation.stop, StopReason::MaxTokens | StopReason::ContextFull),
+        truncated: matches!(
+            generation.stop,
+            StopReason::MaxTokens | StopReason::ContextFull | StopReason::Unsure
+        ),
     };
     post_process::run(&mut draft, &plan.limits, &plan.surroundings, &plan.context, &mut |name, effect| {
         filters.push(FilterStep { name, effect });
     })?;
-    check_confidence(generation, &draft, settings, filters)?;
+    let of_beginning = check_confidence(generation, &mut draft, settings, filters)?;
     check_syntax(plan, input, settings, &mut draft, budget, filters)?;
 
     // The check may have cut lines.
-    let confidence = generation.confidence(draft.raw.end);
+    let confidence = of_beginning.unwrap_or_else(|| generation.confidence(draft.raw.end));
     let n_tokens = n_tokens(generation, &draft.raw);
     let mut replace = replaced_range(plan, &draft);
     let mut text = final_text(plan, input, &draft.text);
@@ -150,24 +144,34 @@ fn n_tokens(generation: &Generation, shown: &Range<usize>) -> usize {
     n_tokens
 }
 
+/// What is not likely enough as a whole is cut to its likely beginning, whose probability is returned.
 fn check_confidence(
     generation: &Generation,
-    draft: &Draft,
+    draft: &mut Draft,
     settings: &CompletionSettings,
     filters: &mut Vec<FilterStep>,
-) -> Result<(), Refusal> {
-    let confidence = generation.confidence(draft.raw.end);
+) -> Result<Option<f32>, Refusal> {
     let bar = settings.min_confidence;
-    filters.push(FilterStep { name: "confidence", effect: format!("{confidence:.3}, the bar is {bar:.3}") });
-    if confidence < bar {
-        return Err(Refusal::new(
-            RefusalKind::LowConfidence,
-            format!(
-                "the model is unsure: a line is right with probability {confidence:.3}, the bar is {bar:.3}"
-            ),
-        ));
+    let confidence = generation.confidence(draft.raw.end);
+    let mut report = |found: &str| {
+        let effect = format!("{confidence:.3}, the bar is {bar:.3}{found}");
+        filters.push(FilterStep { name: "confidence", effect });
+    };
+    if confidence >= bar {
+        report("");
+        return Ok(None);
     }
-    Ok(())
+    if let Some(probability) = beginning::keep_likely(draft, generation, bar) {
+        report(&format!(": cut to a beginning with {probability:.3}"));
+        return Ok(Some(probability));
+    }
+    report("");
+    Err(Refusal::new(
+        RefusalKind::LowConfidence,
+        format!(
+            "the model is unsure: it finds this right with probability {confidence:.3}, the bar is {bar:.3}"
+        ),
+    ))
 }
 
 /// Compares the syntax errors with and without the suggestion. Several lines are cut to the most that add none; a single

@@ -6,6 +6,7 @@
 //! that leaves this crate contains code.
 
 mod agreement;
+mod beginning;
 mod brackets;
 mod budget;
 mod context;

@@ -38,6 +38,13 @@ impl Draft {
         self.raw.start = (self.raw.start + len).min(self.raw.end);
     }
 
+    /// Keeps a beginning, as the generation has it, and leaves what the editor closed where it is.
+    pub(crate) fn keep_beginning(&mut self, len: usize) {
+        self.text.truncate(len);
+        self.raw.end = self.raw.start + len;
+        self.n_replaced = 0;
+    }
+
     /// Keeps whole lines only.
     pub(crate) fn keep_lines(&mut self, count: usize) {
         let len = self.text.split_inclusive('\n').take(count).map(str::len).sum::<usize>();

@@ -111,7 +111,7 @@ fn confidence_is_that_of_the_lines_shown() {
     let marked = Marked::new("a.py", "value = $0\n");
     let settings = CompletionSettings::default();
     let plan = planned(&marked.input(), &settings).expect("a plan");
-    let mut answer = generation("abcdef\nghijkl", -0.5, StopReason::EndToken(1));
+    let mut answer = generation("abcdef\nghijkl", -0.4, StopReason::EndToken(1));
     for token in answer.tokens.iter_mut().filter(|token| token.text_end > 6) {
         token.logprob = -9.0;
     }
@@ -119,5 +119,23 @@ fn confidence_is_that_of_the_lines_shown() {
     let finished = finish(&plan, &marked.input(), &settings, &answer, &ParseBudget::unlimited());
     let suggestion = finished.result.expect("a suggestion");
     assert_eq!((suggestion.text.as_str(), suggestion.n_tokens), ("abcdef", 2));
-    assert!((suggestion.confidence - (-1.0_f32).exp()).abs() < 1e-6);
+    assert!((suggestion.confidence - (-0.8_f32).exp()).abs() < 1e-6);
+}
+
+#[test]
+fn of_a_line_that_is_not_likely_its_likely_beginning_is_shown() {
+    let marked = Marked::new("a.rs", "fn f() {\n    let all = $0\n}\n");
+    let settings = CompletionSettings { min_confidence: 0.5, ..CompletionSettings::default() };
+    let plan = planned(&marked.input(), &settings).expect("a plan");
+    for stop in [StopReason::EndToken(1), StopReason::Unsure] {
+        let mut answer = generation("load(self.path)", -0.05, stop);
+        answer.tokens.last_mut().expect("tokens").logprob = -3.0;
+        let finished = finish(&plan, &marked.input(), &settings, &answer, &ParseBudget::unlimited());
+        let suggestion = finished.result.expect("a beginning");
+        assert!(suggestion.text.starts_with("load(self") && suggestion.text.len() < "load(self.path)".len());
+        assert!(suggestion.confidence >= 0.5 && suggestion.n_tokens < answer.tokens.len());
+        answer.tokens[0].logprob = -3.0;
+        let finished = finish(&plan, &marked.input(), &settings, &answer, &ParseBudget::unlimited());
+        assert_eq!(finished.result.expect_err("nothing").kind, RefusalKind::LowConfidence);
+    }
 }

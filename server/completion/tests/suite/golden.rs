@@ -80,7 +80,7 @@ fn outcome(case: &Case) -> String {
         let start = marked.offset - n_bytes.parse::<usize>().expect("a number");
         SelectedItem { range: start..marked.offset, text: text.to_owned() }
     });
-    let logprob = value("logprob=").map_or(-0.1, |value| value.parse().expect("a number"));
+    let logprob = value("logprob=").map_or(-0.01, |value| value.parse().expect("a number"));
     let stop = if has("truncated") { StopReason::MaxTokens } else { StopReason::EndToken(1) };
     let input = marked.input_with(selected);
     let finished = match complete(&input, &settings, &generation(&case.model, logprob, stop)) {
