@@ -282,13 +282,13 @@ fn report(args: &EvalArgs, variants: &[Variant], outcomes: &[Vec<Outcome>]) -> a
         return Ok(());
     }
     outln!(
-        "| variant | language | rests, lines | rest exact | line exact | similarity | first word | shown | of these exact \
-         | exact and shown | ms |\n|---|---|---|---|---|---|---|---|---|---|---|"
+        "| variant | language | rests, lines | rest exact | line exact | similarity | first word | shown | of these right \
+         | exact and shown | characters kept | ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
     );
     for row in &scores {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         outln!(
-            "| {} | {} | {}, {} | {} | {} | {} | {} | {} | {} | {} | {:.1} |",
+            "| {} | {} | {}, {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} |",
             row.variant,
             row.language,
             row.n_rest,
@@ -300,6 +300,7 @@ fn report(args: &EvalArgs, variants: &[Variant], outcomes: &[Vec<Outcome>]) -> a
             percent(row.shown),
             percent(row.precision),
             percent(row.shown_exact),
+            percent(row.kept),
             row.ms
         );
     }
@@ -316,11 +317,11 @@ fn report(args: &EvalArgs, variants: &[Variant], outcomes: &[Vec<Outcome>]) -> a
 /// The scores without times, which differ from machine to machine.
 fn csv(scores: &[Scores]) -> String {
     let mut text = String::from(
-        "variant,language,n_rest,n_line,exact_rest,exact_line,similarity,first_word,shown,precision,shown_exact\n",
+        "variant,language,n_rest,n_line,exact_rest,exact_line,similarity,first_word,shown,precision,shown_exact,kept\n",
     );
     for row in scores {
         text.push_str(&format!(
-            "{},{},{},{},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4}\n",
+            "{},{},{},{},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4}\n",
             row.variant,
             row.language,
             row.n_rest,
@@ -331,7 +332,8 @@ fn csv(scores: &[Scores]) -> String {
             row.first_word,
             row.shown,
             row.precision,
-            row.shown_exact
+            row.shown_exact,
+            row.kept
         ));
     }
     text

@@ -28,6 +28,12 @@ impl Outcome {
     fn is_shown_exact(&self) -> bool {
         self.shown.as_ref().is_some_and(|shown| shown.trim_end() == self.expected.trim_end())
     }
+
+    /// The characters that are shown, if all of them are right: the line as a whole or its beginning.
+    fn right_chars(&self) -> Option<usize> {
+        let shown = self.shown.as_ref()?.trim_end();
+        self.expected.starts_with(shown).then(|| shown.chars().count())
+    }
 }
 
 /// Shares of some outcomes, all from 0 to 1.
@@ -48,10 +54,12 @@ pub struct Scores {
     pub first_word: f64,
     /// Cases in which something would have been shown.
     pub shown: f64,
-    /// Of these, the exact ones.
+    /// Of these, the ones that are right as far as they go.
     pub precision: f64,
     /// Cases in which exactly the right line would have been shown.
     pub shown_exact: f64,
+    /// Characters of what was expected that would have been shown where all that is shown is right.
+    pub kept: f64,
     /// Median time of writing, the prompt being read.
     pub ms: f64,
 }
@@ -96,6 +104,9 @@ fn score_language(variant: &str, language: &str, outcomes: &[&Outcome]) -> Score
         |kind| share(of_kind(kind).filter(|outcome| outcome.is_exact()).count(), of_kind(kind).count());
     let n_shown = outcomes.iter().filter(|outcome| outcome.shown.is_some()).count();
     let n_shown_exact = outcomes.iter().filter(|outcome| outcome.is_shown_exact()).count();
+    let n_shown_right = outcomes.iter().filter(|outcome| outcome.right_chars().is_some()).count();
+    let n_kept = outcomes.iter().filter_map(|outcome| outcome.right_chars()).sum();
+    let n_expected = outcomes.iter().map(|outcome| outcome.expected.trim_end().chars().count()).sum();
     let right_words = outcomes
         .iter()
         .filter(|outcome| first_word(&outcome.written) == first_word(&outcome.expected))
@@ -110,8 +121,9 @@ fn score_language(variant: &str, language: &str, outcomes: &[&Outcome]) -> Score
         similarity: mean(outcomes.iter().map(|outcome| similarity(&outcome.written, &outcome.expected))),
         first_word: share(right_words, outcomes.len()),
         shown: share(n_shown, outcomes.len()),
-        precision: share(n_shown_exact, n_shown),
+        precision: share(n_shown_right, n_shown),
         shown_exact: share(n_shown_exact, outcomes.len()),
+        kept: share(n_kept, n_expected),
         ms: median(outcomes.iter().map(|outcome| outcome.ms)),
     }
 }
@@ -203,6 +215,13 @@ mod tests {
         assert_eq!((all.language.as_str(), all.n_rest), ("all", 3));
         assert_eq!((rows[0].exact_rest, rows[1].exact_rest, all.exact_rest), (0.5, 1.0, 2.0 / 3.0));
         assert_eq!((rows[0].precision, rows[0].shown, rows[1].shown), (0.5, 1.0, 0.0));
+    }
+
+    #[test]
+    fn a_right_beginning_is_right_and_not_exact() {
+        let outcomes = [outcome("go", "total(a)", "total(", 0.9, true), outcome("go", "bc", "bd", 0.9, true)];
+        let all = &score("plain", &outcomes)[0];
+        assert_eq!((all.precision, all.shown_exact, all.kept), (0.5, 0.0, 0.6));
     }
 
     #[test]
