@@ -14,6 +14,7 @@ use fimble_model::{
 use crate::evaluator::{Evaluator, Wanted};
 use crate::heal::Healer;
 use crate::hope::Hope;
+use crate::line_end::LineEnds;
 use crate::passes::Passes;
 use crate::project_cache::{Lookup, ProjectCache};
 use crate::sampler::{Allowed, Sampler, log_probability};
@@ -64,6 +65,9 @@ pub(crate) fn generate(
     let may_guess = task.options.max_new_tokens > 1 && sampler.is_greedy();
     let passes = Passes::new(evaluator, slot, &task.prompt.tokens, may_guess);
     let lookup = Lookup::of(&task, tokenizer);
+    let is_one_line = task.options.most_lines == 1 && sampler.is_greedy();
+    let end = task.end_tokens.first().filter(|_| is_one_line);
+    let line_ends = end.map(|end| LineEnds::new(tokenizer.bytes(), *end));
     let mut decoding = Decoding {
         evaluator,
         tokenizer,
@@ -71,6 +75,7 @@ pub(crate) fn generate(
         passes,
         lookup,
         sampler,
+        line_ends,
         stream,
         tokens: Vec::new(),
         chosen: Vec::new(),
@@ -150,6 +155,8 @@ struct Decoding<'a> {
     passes: Passes,
     lookup: Option<Lookup<'a>>,
     sampler: Sampler,
+    /// If only the rest of a line is wanted.
+    line_ends: Option<LineEnds<'a>>,
     stream: TextStream,
     tokens: Vec<GeneratedToken>,
     /// All tokens that were chosen, those that healing forced included.
@@ -175,7 +182,13 @@ impl Decoding<'_> {
             let logits = self.passes.logits(self.evaluator);
             let mixed = self.lookup.as_mut().and_then(|lookup| lookup.mix(vocabulary, logits, allowed));
             let logits = mixed.unwrap_or(logits);
-            let Some(id) = self.sampler.choose(logits, allowed) else {
+            // A forced token had less to choose from: what counts is its share among what was allowed.
+            let chosen = match &mut self.line_ends {
+                Some(line_ends) => line_ends.choose(logits, allowed),
+                None => (self.sampler.choose(logits, allowed))
+                    .map(|id| (id, log_probability(logits, forced.as_deref(), id))),
+            };
+            let Some((id, logprob)) = chosen else {
                 self.evaluator.clear(self.slot);
                 return Err(ModelError::Engine("the model computed no usable number".to_owned()));
             };
@@ -183,8 +196,6 @@ impl Decoding<'_> {
             if ends(&self.task, id) {
                 return Ok(StopReason::EndToken(id));
             }
-            // A forced token had less to choose from: what counts is its share among what was allowed.
-            let logprob = log_probability(logits, forced.as_deref(), id);
             if let Some(lookup) = &mut self.lookup {
                 lookup.push(id, vocabulary);
             }

@@ -20,6 +20,7 @@ mod heal;
 mod hope;
 mod kv_cache;
 mod layout;
+mod line_end;
 mod memory;
 pub mod onnx_edit;
 mod panics;

@@ -87,7 +87,8 @@ pub(crate) fn log_sum_exp(logits: impl Iterator<Item = f32> + Clone) -> f32 {
     largest + finite.map(|logit| (logit - largest).exp()).sum::<f32>().ln()
 }
 
-fn most_likely(logits: &[f32], allowed: Allowed<'_>) -> Option<TokenId> {
+/// The likeliest token that is allowed; none if no number is usable.
+pub(crate) fn most_likely(logits: &[f32], allowed: Allowed<'_>) -> Option<TokenId> {
     let mut best: Option<(f32, TokenId)> = None;
     let mut offer = |logit: f32, id: TokenId| {
         if logit.is_finite() && best.is_none_or(|(highest, _)| logit > highest) {

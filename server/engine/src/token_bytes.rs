@@ -26,6 +26,8 @@ pub(crate) struct TokenBytes {
     known: Vec<bool>,
     /// Ids with bytes, in the order of their bytes. Made when token healing first asks.
     sorted: OnceLock<Vec<TokenId>>,
+    /// See [`TokenBytes::with_break`]. Made when a rest of a line is first asked for.
+    with_break: OnceLock<Vec<(TokenId, Option<TokenId>)>>,
 }
 
 impl TokenBytes {
@@ -35,8 +37,13 @@ impl TokenBytes {
         let literal: HashSet<TokenId> = tokenizer.get_added_tokens_decoder().into_keys().collect();
         let n_ids = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id + 1);
         let from_char = byte_of_char();
-        let mut table =
-            Self { bytes: Vec::new(), starts: vec![0], known: Vec::new(), sorted: OnceLock::new() };
+        let mut table = Self {
+            bytes: Vec::new(),
+            starts: vec![0],
+            known: Vec::new(),
+            sorted: OnceLock::new(),
+            with_break: OnceLock::new(),
+        };
         for id in 0..n_ids {
             let token = tokenizer.id_to_token(id);
             table.known.push(token.is_some());
@@ -77,6 +84,23 @@ impl TokenBytes {
         sorted
             .get(self.range(sorted, |other| other < bytes, |other| other == bytes))
             .and_then(|ids| ids.first().copied())
+    }
+
+    /// Tokens with a line break, each with the token of what stands before it on its line, white space at the end aside. None if
+    /// nothing stands there; tokens for which there is no such other token are left out.
+    pub(crate) fn with_break(&self) -> &[(TokenId, Option<TokenId>)] {
+        self.with_break.get_or_init(|| {
+            let ids = (0..).take(self.known.len());
+            ids.filter_map(|id| {
+                let bytes = self.bytes(id);
+                let before = bytes[..bytes.iter().position(|byte| *byte == b'\n')?].trim_ascii_end();
+                match before {
+                    [] => Some((id, None)),
+                    before => Some((id, Some(self.id_of(before)?))),
+                }
+            })
+            .collect()
+        })
     }
 
     /// Tokens that can begin a text which must begin with `wanted`: their bytes begin with it, or it begins with theirs.
@@ -178,6 +202,7 @@ mod tests {
             starts: vec![0],
             known: Vec::new(),
             sorted: std::sync::OnceLock::new(),
+            with_break: std::sync::OnceLock::new(),
         };
         for token in tokens {
             table.bytes.extend_from_slice(token.as_bytes());
@@ -185,6 +210,13 @@ mod tests {
             table.known.push(true);
         }
         table
+    }
+
+    #[test]
+    fn a_token_with_a_break_belongs_to_what_stands_before_it() {
+        let table = table(&[")", ");", ");\n", "\n\n", " \n", "x\ny", "; \n", ";"]);
+        let expected = [(2, Some(1)), (3, None), (4, None), (6, Some(7))];
+        assert_eq!(table.with_break(), expected);
     }
 
     #[test]

@@ -128,7 +128,11 @@ impl<'a> Lookup<'a> {
         };
         // Who asks wants the line to go on: lines that somebody left unfinished are no reason to say nothing.
         let is_nothing_new = self.n_written <= self.n_healed;
-        let ends_line = |next: TokenId| vocabulary.bytes(next).contains(&b'\n');
+        let ends_line = |next: TokenId| {
+            let bytes = vocabulary.bytes(next);
+            let n_space = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            bytes[..n_space].contains(&b'\n')
+        };
         let wanted = |next: TokenId| as_generated(next).is_some() && !(is_nothing_new && ends_line(next));
         self.places.clear();
         cache.find(&self.source, &self.context, &self.except, &wanted, &mut self.places);
