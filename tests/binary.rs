@@ -5,6 +5,13 @@
 
 mod bad_input;
 mod code_actions;
+#[cfg(unix)]
+#[path = "../server/backends/tests/suite/encrypted.rs"]
+#[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]
+#[allow(dead_code, reason = "the tests of the servers need more of it")]
+mod encrypted;
+#[cfg(unix)]
+mod remote;
 #[path = "../server/backends/tests/suite/stand_in.rs"]
 #[allow(dead_code, reason = "the tests of the servers need more of it")]
 #[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]

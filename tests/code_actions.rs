@@ -133,19 +133,67 @@ fn a_server_explains_and_refactors_without_any_model_here() {
 }
 
 #[test]
+fn a_batch_whose_server_goes_away_ends_and_goes_on_later() {
+    let home = scratch();
+    let (folder, _) = repository();
+    std::fs::write(folder.path().join("src/shop.py"), SOURCE).unwrap();
+    let (sources, out) = (folder.path().join("src"), folder.path().join("out"));
+    let batch = |server: &StandIn| {
+        let name = format!("openai:script@http://{}", server.address());
+        let (sources, out) = (sources.to_str().unwrap(), out.to_str().unwrap());
+        let arguments = ["explain", "--batch", sources, "--out", out, "--chat", &name];
+        let output = fimble(Some(home.path()), &arguments);
+        (output.status.code(), text_of(&output.stderr))
+    };
+    let said = events(&[
+        json!({"choices": [{"index": 0, "delta": {"content": "It adds."}, "finish_reason": "stop"}]}),
+    ]);
+    let failing = Reply::Whole(500, "text/html", "<html>".to_owned());
+    let leaving = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "script"}]}))),
+        ("/v1/chat/completions", Reply::Turns(vec![said, failing])),
+    ]);
+    let (code, told) = batch(&leaving);
+    assert!(code == Some(1) && told.contains("status 500") && told.contains("goes on from there"), "{told}");
+    let (code, told) = batch(&server("script", &["It adds."]));
+    assert!(code == Some(0) && told.contains("1 results") && told.contains("1 done before"), "{told}");
+    assert!(out.join("calc.py.md").exists() && out.join("shop.py.md").exists());
+}
+
+#[test]
 fn a_server_that_cannot_be_used_is_told_and_nothing_is_printed_or_written() {
     let home = scratch();
     let (folder, place) = repository();
-    let html = StandIn::start([
-        ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
-        ("/v1/chat/completions", Reply::Whole(200, "text/html", "<html>502</html>".to_owned())),
-    ]);
+    let answering = |reply: Reply| {
+        StandIn::start([
+            ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
+            ("/v1/chat/completions", reply),
+        ])
+    };
+    let stream = |bytes: &[u8]| Reply::Stream("text/event-stream", vec![bytes.to_vec()]);
+    let half = b"data: {\"choices\": [{\"delta\": {\"content\": \"```python\\ndef add\"}}]}\n\n";
+    let html = answering(Reply::Whole(200, "text/html", "<html>502</html>".to_owned()));
+    let bad: Vec<(StandIn, &str)> = vec![
+        (answering(Reply::Whole(500, "text/html", "<html>".to_owned())), "status 500"),
+        (answering(whole(401, &json!({"error": {"message": "wrong key"}}))), "refuses the key"),
+        // A template that fails, in the words of the server.
+        (answering(whole(400, &json!({"error": {"message": "Conversation roles must alternate"}}))), "must alternate"),
+        (answering(stream(b"data: {\"choices\": [{\"delta\": {\"content\": \"\xff\"}}]}\n\n")), "no text"),
+        (answering(stream(b"data: {\"model\": \"another\", \"choices\": [{\"delta\": {\"content\": \"x\"}}]}\n\n")), "another"),
+        (answering(Reply::BreakOff("text/event-stream", vec![half.to_vec()])), "broke off"),
+        (answering(Reply::Raw(Vec::new())), "closed the connection"),
+    ];
+    let names: Vec<(String, &str)> =
+        bad.iter().map(|(server, words)| (format!("vllm@{}", server.address()), *words)).collect();
     for (name, words) in [
         ("openai:x@https://203.0.113.7:443".to_owned(), "`--allow-remote HOST:PORT`"),
         ("ollama:".to_owned(), "names no model"),
         ("nowhere".to_owned(), "`fimble setup`"),
         (format!("vllm@{}", html.address()), "text/html"),
-    ] {
+    ]
+    .into_iter()
+    .chain(names)
+    {
         for command in [vec!["explain", &place], vec!["refactor", &place, "--kind", "errors", "--apply"]] {
             let output = fimble(Some(home.path()), &[command.as_slice(), &["--chat", &name]].concat());
             let told = text_of(&output.stderr);

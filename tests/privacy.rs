@@ -53,6 +53,11 @@ fn at_home(program: impl AsRef<std::ffi::OsStr>) -> Command {
 
 /// A session like any other: settings, typing, suggestions, a question why, a goodbye.
 fn session(command: &mut Command, settings: &Value) -> Value {
+    session_that_tells(command, settings, &|_| {})
+}
+
+/// The same. What is told about the server of the settings is looked at.
+fn session_that_tells(command: &mut Command, settings: &Value, told: &dyn Fn(&str)) -> Value {
     let mut client = Client::spawn(command).unwrap().strict();
     client.initialize(&json!({"textDocument": {"inlineCompletion": {}}}), settings).unwrap();
     client.open("file:///ledger.py", "python", LEDGER);
@@ -65,7 +70,9 @@ fn session(command: &mut Command, settings: &Value) -> Value {
     if settings.get("model").is_some() {
         // That the server is not there is told.
         let message = client.next_message("window/showMessage").unwrap();
-        assert!(message.params["message"].as_str().unwrap().contains("not available"), "{message:?}");
+        let message = message.params["message"].as_str().unwrap();
+        assert!(message.contains("not available"), "{message:?}");
+        told(message);
     }
     client.shut_down().unwrap();
     assert_eq!(client.child().unwrap().wait().unwrap().code(), Some(0));
@@ -120,17 +127,22 @@ fn the_runtime_keeps_nothing_about_its_user() {
 
 /// The calls about sockets that a session made, other than those about sockets of this machine alone.
 fn recorded(settings: &Value) -> Vec<String> {
+    recorded_by(at_home("env"), settings, &|_| {})
+}
+
+/// The same of a session that this command starts. What is told about the server of the settings is looked at.
+fn recorded_by(mut command: Command, settings: &Value, told: &dyn Fn(&str)) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("calls");
-    let mut command = at_home("strace");
     command.args([
+        "strace",
         "-f",
         "-e",
         "trace=socket,connect,bind,listen,accept,accept4,sendto,sendmsg,sendmmsg",
         "-o",
     ]);
     command.arg(&record).arg(binary()).arg("lsp");
-    session(&mut command, settings);
+    session_that_tells(&mut command, settings, told);
     let record = std::fs::read_to_string(record).unwrap();
     assert!(record.contains("+++ exited with 0 +++"), "the record is not whole");
     record
@@ -171,6 +183,26 @@ fn with_a_server_in_the_settings_nothing_but_its_own_place_is_reached() {
         assert!(is_own || call.contains("resumed"), "{call}");
     }
     assert!(others.iter().all(|call| call.contains("socket(AF_INET, SOCK_STREAM")), "{others:?}");
+}
+
+/// A name that leads to another machine, as this machine's own list of names says.
+#[test]
+fn a_name_that_leads_to_another_machine_is_refused_before_a_socket_exists() {
+    set_up();
+    if !is_there(&["strace", "-V"]) || !is_there(&["unshare", "-rm", "true"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let names = folder.path().join("hosts");
+    std::fs::write(&names, "127.0.0.1 localhost\n203.0.113.7 gpu-box.example\n").unwrap();
+    let place = "gpu-box.example:8012";
+    // Which file knows names is this session's own matter only.
+    let mut command = at_home("unshare");
+    command.args(["-rm", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]).arg(&names);
+    let calls = recorded_by(command, &json!({"model": format!("llama.cpp@{place}")}), &|message| {
+        assert!(message.contains("203.0.113.7") && message.contains("allowRemote"), "{message}");
+    });
+    assert_eq!(calls, Vec::<String>::new());
 }
 
 #[test]

@@ -123,7 +123,10 @@ pub fn run(
             summary.n_skipped += 1;
             continue;
         }
-        let refused = match act(file, &text)? {
+        let acted = act(file, &text);
+        let refused = match acted.with_context(|| {
+            format!("ended at file {} of {}; the same command goes on from there", index + 1, files.len())
+        })? {
             Report::Written { name, text } => {
                 write_whole(&batch.out.join(name), &text)?;
                 summary.n_written += 1;

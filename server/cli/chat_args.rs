@@ -17,7 +17,8 @@ pub struct ChatArgs {
     /// Where the key of a server is: HOST:PORT=env:NAME for a variable, HOST:PORT=file:PATH for a file
     #[arg(long, value_name = "HOST:PORT=SOURCE", requires = "names")]
     api_key: Vec<String>,
-    /// Files whose text never goes beyond this machine, as a pattern of paths in their repository, such as "secret/**"
+    /// Files whose text never goes beyond this machine, as a pattern of paths: "secret" is each folder of that name, "*.pem"
+    /// each such file
     #[arg(long, value_name = "PATTERN", requires = "names")]
     no_remote_path: Vec<String>,
 }

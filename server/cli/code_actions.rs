@@ -74,6 +74,9 @@ const WARNING: u64 = 2;
 /// The error code of an action for which there is no model.
 const NO_MODEL: i64 = -32001;
 
+/// The error code of an action for which no model can be asked now.
+const UNAVAILABLE: i64 = -32004;
+
 /// A server that does code actions.
 pub struct ActionServer {
     server: LocalServer,
@@ -124,7 +127,7 @@ impl ActionServer {
     /// all of it, or why there is none.
     ///
     /// # Errors
-    /// There is no model that can.
+    /// There is no model that can, or none that can be asked now.
     pub fn explain(
         &mut self,
         lines: &Lines,
@@ -147,6 +150,10 @@ impl ActionServer {
                     continue;
                 }
                 let text = message["text"].as_str().unwrap_or_default();
+                if message["unavailable"] == true {
+                    let message = text.trim().trim_matches('*').to_owned();
+                    return Err(told(ClientError::Response(ResponseError { code: UNAVAILABLE, message })));
+                }
                 if message["failed"] == true {
                     return Ok(Err(text.trim().trim_matches('*').to_owned()));
                 }
@@ -164,7 +171,7 @@ impl ActionServer {
     /// Does an action on lines of a file.
     ///
     /// # Errors
-    /// There is no model that can.
+    /// There is no model that can, or none that can be asked now.
     pub fn act(&mut self, kind: &str, instruction: &str, lines: &Lines, text: &str) -> anyhow::Result<Made> {
         let client = self.server.client();
         let uri = uri_of(lines)?;
@@ -185,7 +192,7 @@ impl ActionServer {
         let answer = match answer {
             Ok(answer) => answer,
             // What the model cannot do at all is an error; what it did not manage is an outcome.
-            Err(error @ ClientError::Response(ResponseError { code: NO_MODEL, .. })) => {
+            Err(error @ ClientError::Response(ResponseError { code: NO_MODEL | UNAVAILABLE, .. })) => {
                 return Err(told(error));
             }
             Err(ClientError::Response(error)) => return Ok(Made::Nothing(error.message)),

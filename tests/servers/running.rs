@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,9 +25,14 @@ pub struct Servers {
 impl Servers {
     /// None, with a word about it, where there are no servers or no weights for them.
     pub fn find() -> Option<Self> {
+        let is_demanded = std::env::var_os("FIMBLE_PROOF").is_some();
+        let left_out = |why: String| -> Option<Self> {
+            assert!(!is_demanded, "{why}");
+            eprintln!("left out: {why}");
+            None
+        };
         let Some(folder) = std::env::var_os("FIMBLE_SERVERS").map(PathBuf::from) else {
-            eprintln!("left out: FIMBLE_SERVERS names no folder with servers");
-            return None;
+            return left_out("FIMBLE_SERVERS names no folder with servers".to_owned());
         };
         let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
         let model = std::env::var_os("FIMBLE_SERVER_MODEL").map_or(default, PathBuf::from);
@@ -34,10 +41,28 @@ impl Servers {
                 entry.unwrap().path().extension().is_some_and(|extension| extension == "safetensors")
             });
         if !has_weights {
-            eprintln!("left out: {} holds no config.json with safetensors", model.display());
-            return None;
+            return left_out(format!("{} holds no config.json with safetensors", model.display()));
         }
         Some(Self { folder, model })
+    }
+
+    /// The same servers with a copy of the model that has a chat template: the message and a line of code below it. What it
+    /// writes depends on whether it is told to leave thoughts out, as this process is.
+    pub fn with_template(&self) -> Self {
+        const TEMPLATE: &str = "{% for message in messages %}{{ message.content + '\n' }}{% endfor %}\
+            {% if add_generation_prompt %}{% if enable_thinking is defined and not enable_thinking %}{{ '\n' }}\
+            {% else %}{{ '# Let me think:' }}{% endif %}{% endif %}";
+        let model = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chatting-model");
+        std::fs::create_dir_all(&model).unwrap();
+        for entry in std::fs::read_dir(&self.model).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, model.join(path.file_name().unwrap())).unwrap();
+        }
+        let file = model.join("tokenizer_config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        config["chat_template"] = TEMPLATE.into();
+        std::fs::write(&file, config.to_string()).unwrap();
+        Self { folder: self.folder.clone(), model }
     }
 
     /// Whether llama.cpp cuts texts into words as the model's own tokenizer does.
@@ -50,11 +75,12 @@ impl Servers {
         self.folder.join("python/bin/python")
     }
 
-    /// The weights as llama.cpp reads them, made once.
+    /// The weights as llama.cpp reads them.
     fn gguf(&self) -> PathBuf {
         static MAKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fimble.gguf");
+        let name = self.model.file_name().unwrap().to_string_lossy();
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fimble-{name}.gguf"));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/to_gguf.py");
         let status = Command::new(self.python()).arg(script).arg(&self.model).arg(&file).status().unwrap();
         assert!(status.success());
@@ -133,9 +159,37 @@ impl Running {
         self.get("/health").is_some_and(|answer| answer.split(' ').nth(1) == Some("200"))
     }
 
-    /// Whether a slot of llama.cpp is at work.
-    pub fn is_busy(&self) -> bool {
-        self.get("/slots").is_some_and(|answer| answer.contains("\"is_processing\":true"))
+    /// How long since then until the server is at rest: llama.cpp says so itself, of mlx-lm it is seen by what it uses of the
+    /// processor.
+    pub fn time_to_rest(&self, since: Instant) -> Duration {
+        loop {
+            assert!(since.elapsed() < super::PATIENCE, "the server goes on");
+            let is_busy = match self.kind {
+                Kind::LlamaCpp => {
+                    self.get("/slots").is_some_and(|answer| answer.contains("\"is_processing\":true"))
+                }
+                Kind::Mlx => {
+                    let (before, at) = (self.processor_time(), Instant::now());
+                    std::thread::sleep(Duration::from_millis(100));
+                    if self.processor_time() - before <= 2 {
+                        // It was at rest all the time.
+                        return at - since;
+                    }
+                    true
+                }
+            };
+            if !is_busy {
+                return since.elapsed();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// What the process used of the processor, in hundredths of a second. Source: proc(5), the fields utime and stime.
+    fn processor_time(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
     }
 }
 

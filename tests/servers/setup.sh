@@ -17,6 +17,8 @@ stamp=$(sha256sum <"$here/setup.sh" | cut -d' ' -f1)
 
 say() { echo "servers: $*" >&2; }
 fail() { say "$*"; exit 1; }
+# A machine on which this cannot work, as opposed to something that went wrong.
+cannot() { say "$*"; exit 3; }
 
 # Two runs at once would unpack over each other.
 exec 9>"$folder/.lock"
@@ -27,10 +29,10 @@ if [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ]; then
 fi
 rm -f "$folder/.stamp"
 
-[ "$(uname -sm)" = "Linux x86_64" ] || fail "this script knows Linux on x86_64 only, this is $(uname -sm)."
-command -v apt-get >/dev/null || fail "this script takes llama.cpp from Debian's packages, and there is no apt-get."
+[ "$(uname -sm)" = "Linux x86_64" ] || cannot "this script knows Linux on x86_64 only, this is $(uname -sm)."
+command -v apt-get >/dev/null || cannot "this script takes llama.cpp from Debian's packages, and there is no apt-get."
 if ! command -v patchelf >/dev/null; then
-  [ "$(id -u)" = 0 ] || fail "patchelf is missing, and only root can install it."
+  [ "$(id -u)" = 0 ] || cannot "patchelf is missing, and only root can install it."
   apt-get -qq update >&2
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install patchelf >/dev/null
 fi

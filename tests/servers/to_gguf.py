@@ -132,6 +132,11 @@ def main(folder, file):
         if add and text in number_of:
             add(number_of[text])
 
+    settings = folder / "tokenizer_config.json"
+    template = json.loads(settings.read_text()).get("chat_template") if settings.is_file() else None
+    if template:
+        writer.add_chat_template(template)
+
     for name, values in tensors(folder):
         if kind == "llama" and name.endswith("q_proj.weight"):
             values = rotated(values, heads)

@@ -110,7 +110,7 @@ pub(crate) fn question(
         text.push('\n');
     }
     text.push_str(&task(kind, instruction, target));
-    let asked = Message::new(Role::User, text).from_files([source.path.to_owned()]);
+    let asked = Message::new(Role::User, text).from_files([source.file.to_owned()]);
     let messages = vec![Message::new(Role::System, system), asked];
     Ok(Question { messages, max_new_tokens, thought_tokens: thought_tokens.min(MAX_THOUGHT_TOKENS) })
 }

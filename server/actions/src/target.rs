@@ -17,6 +17,8 @@ pub struct Source<'a> {
     pub language: Option<&'static Language>,
     /// Path relative to the workspace, with forward slashes.
     pub path: &'a str,
+    /// The whole path, which no question holds: what the user keeps on this machine is told by it.
+    pub file: &'a str,
 }
 
 impl Source<'_> {
@@ -151,7 +153,7 @@ mod tests {
         let text = Text::new(code);
         let language = by_language_id("rust").unwrap();
         let tree = SyntaxTree::parse(language, &text, None, &ParseBudget::unlimited()).unwrap();
-        let source = Source { text: &text, tree: Some(&tree), language: Some(language), path: "a.rs" };
+        let source = Source { text: &text, tree: Some(&tree), language: Some(language), path: "a.rs", file: "/work/a.rs" };
         for (place, name, lines) in [
             ("x()", "one", "    fn one() {\n        x();\n    }\n"),
             ("fn one", "one", "    fn one() {\n        x();\n    }\n"),

@@ -2,85 +2,23 @@
 //! hold: naming the model of the moment never waits; a server that failed is asked again later, on a thread of its own, so
 //! that no typing waits for it; whenever another model answers than the first, the reason stands in the notices.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+mod conversation;
+mod handed;
+mod member;
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateRequest, Generation, Layer, LoadError, Message,
-    Model, ModelError, ModelInfo, Observer, Speeds,
+    CancelToken, Chat, GenerateRequest, Generation, Layer, LoadError, Model, ModelError, ModelInfo, Observer,
+    Speeds,
 };
 
 use crate::guard::Guard;
-use crate::probe::{Purpose, find};
-use crate::server::ServerModel;
-use crate::spec::ServerSpec;
-
-/// A server that failed is left alone for this long at first; each further failure doubles it.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// Loads a model into this process.
-pub type LocalLoader = Arc<dyn Fn() -> Result<Arc<dyn Model>, LoadError> + Send + Sync>;
-
-/// What a chain is made of.
-pub enum Choice {
-    /// A server.
-    Server(ServerSpec),
-    /// A model in this process: its name, and what loads it.
-    Local(String, LocalLoader),
-}
-
-/// A member's state.
-enum State {
-    /// Not looked at: those before it answer.
-    Untried,
-    /// A thread looks at it.
-    Probing,
-    /// It answers.
-    Ready(Arc<dyn Model>),
-    /// It failed: why, and when it is looked at again. No time means never.
-    Down(String, Option<Instant>),
-}
-
-struct Member {
-    choice: Choice,
-    state: Mutex<State>,
-    pause: Mutex<Duration>,
-}
-
-impl Member {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn name(&self) -> String {
-        match &self.choice {
-            Choice::Server(spec) => spec.to_string(),
-            Choice::Local(name, _) => name.clone(),
-        }
-    }
-
-    fn ready(&self) -> Option<Arc<dyn Model>> {
-        match &*self.state() {
-            State::Ready(model) => Some(Arc::clone(model)),
-            _ => None,
-        }
-    }
-
-    /// Makes it unavailable, for a while if it is a server.
-    fn fail(&self, reason: String) {
-        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = matches!(self.choice, Choice::Server(_)).then(|| Instant::now() + *pause);
-        *pause = (*pause * 2).min(LONGEST_PAUSE);
-        *self.state() = State::Down(reason, again);
-    }
-
-    fn succeed(&self, model: Arc<dyn Model>) {
-        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = FIRST_PAUSE;
-        *self.state() = State::Ready(model);
-    }
-}
+use crate::probe::Purpose;
+use handed::Handed;
+pub use member::{Choice, LocalLoader};
+use member::{Member, State, open};
 
 /// Models in order of preference. It is a model itself, and names the member to plan for.
 pub struct Chain {
@@ -104,14 +42,7 @@ impl Chain {
         purpose: Purpose,
         progress: &dyn Fn(String),
     ) -> Result<Arc<Self>, LoadError> {
-        let members: Vec<Member> = choices
-            .into_iter()
-            .map(|choice| Member {
-                choice,
-                state: Mutex::new(State::Untried),
-                pause: Mutex::new(FIRST_PAUSE),
-            })
-            .collect();
+        let members: Vec<Member> = choices.into_iter().map(Member::new).collect();
         let mut first = None;
         for member in &members {
             progress(format!("looking at {}", member.name()));
@@ -124,7 +55,7 @@ impl Chain {
             }
         }
         let Some(first) = first else {
-            let reasons: Vec<String> = members.iter().filter_map(down_reason).collect();
+            let reasons: Vec<String> = members.iter().filter_map(Member::down_reason).collect();
             let (cause, remedy) = match reasons.as_slice() {
                 [only] => only.split_once(". ").unwrap_or((only, "Change the setting that names it")),
                 _ => ("", ""),
@@ -142,15 +73,16 @@ impl Chain {
         Ok(Arc::new_cyclic(|this| Self { members, guard, purpose, info, this: this.clone() }))
     }
 
-    /// The members that can be asked about text of these files, in order, without waiting. Has those looked at again whose
-    /// pause is over.
+    /// The members that can be asked about text of these files, in order, without waiting; of no files, those that can be asked
+    /// at all. Has those looked at again whose pause is over.
     fn usable(&self, sources: &[String]) -> Vec<(usize, Arc<dyn Model>)> {
         let mut usable = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
             self.look_again(index);
-            if let Some(model) = member.ready()
-                && !(model.is_remote() && self.guard.withholds(sources).is_some())
-            {
+            let Some(model) = member.ready() else { continue };
+            let is_withheld =
+                !sources.is_empty() && model.is_remote() && self.guard.withholds(sources).is_some();
+            if !is_withheld {
                 usable.push((index, model));
             }
         }
@@ -207,107 +139,11 @@ impl Chain {
             .iter()
             .filter_map(Member::ready)
             .find_map(|model| model.is_remote().then(|| self.guard.withholds(sources)).flatten());
-        let reasons = self.members.iter().filter_map(down_reason).chain(withheld);
+        let reasons = self.members.iter().filter_map(Member::down_reason).chain(withheld);
         let reasons: Vec<String> = reasons.collect();
         let reasons =
             if reasons.is_empty() { "they are being looked at".to_owned() } else { reasons.join("; ") };
         ModelError::Unavailable(format!("None of the models of the setting can be asked now: {reasons}"))
-    }
-}
-
-fn down_reason(member: &Member) -> Option<String> {
-    match &*member.state() {
-        State::Down(reason, _) => Some(reason.clone()),
-        _ => None,
-    }
-}
-
-/// Opens a member: finds its server, or loads it.
-fn open(member: &Member, guard: &Guard, purpose: Purpose) -> Result<Arc<dyn Model>, String> {
-    let model: Arc<dyn Model> = match &member.choice {
-        Choice::Local(_, load) => load().map_err(|error| error.to_string())?,
-        Choice::Server(spec) => {
-            let started = Instant::now();
-            let stop = || false;
-            let found = find(spec, guard, purpose, &stop).map_err(|error| error.to_string())?;
-            let server = ServerModel::new(found, started.elapsed());
-            server.warm_up(&stop).map_err(|error| error.to_string())?;
-            Arc::new(server)
-        }
-    };
-    member.succeed(Arc::clone(&model));
-    Ok(model)
-}
-
-/// A member as it is handed out: when it fails, its chain knows.
-struct Handed {
-    chain: Weak<Chain>,
-    index: usize,
-    model: Arc<dyn Model>,
-}
-
-impl Handed {
-    fn noted<T>(&self, outcome: Result<T, ModelError>) -> Result<T, ModelError> {
-        if let (Err(ModelError::Unavailable(reason)), Some(chain)) = (&outcome, self.chain.upgrade()) {
-            chain.failed(self.index, reason);
-        }
-        outcome
-    }
-}
-
-impl Model for Handed {
-    fn info(&self) -> &ModelInfo {
-        self.model.info()
-    }
-
-    fn notices(&self) -> Vec<String> {
-        self.model.notices()
-    }
-
-    fn is_remote(&self) -> bool {
-        self.model.is_remote()
-    }
-
-    fn speeds(&self) -> Speeds {
-        self.model.speeds()
-    }
-
-    fn chat(&self) -> Result<&dyn Chat, String> {
-        self.model.chat()
-    }
-
-    fn count_tokens(&self, text: &str) -> usize {
-        self.model.count_tokens(text)
-    }
-
-    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        self.model.remember(source, layer, text);
-    }
-
-    fn forget(&self, source: &str) {
-        self.model.forget(source);
-    }
-
-    fn varies(&self) -> bool {
-        self.model.varies()
-    }
-
-    fn write_lines(
-        &self,
-        request: GenerateRequest,
-        n_lines: usize,
-        cancel: &CancelToken,
-    ) -> Result<Vec<Generation>, ModelError> {
-        self.noted(self.model.write_lines(request, n_lines, cancel))
-    }
-
-    fn generate(
-        &self,
-        request: GenerateRequest,
-        cancel: &CancelToken,
-        observer: Observer,
-    ) -> Result<Generation, ModelError> {
-        self.noted(self.model.generate(request, cancel, observer))
     }
 }
 
@@ -320,7 +156,7 @@ impl Model for Chain {
         let answering = self.usable(&[]).first().map(|(index, _)| *index);
         let mut notices = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
-            if let Some(reason) = down_reason(member) {
+            if let Some(reason) = member.down_reason() {
                 let instead = match answering {
                     Some(other) if other > index => {
                         format!("Answers come from {} instead.", self.members[other].name())
@@ -401,76 +237,5 @@ impl Model for Chain {
         // What is opened now may want another prompt: who asks is to plan for it.
         self.open_next(sources);
         Err(self.nobody(sources))
-    }
-}
-
-impl Chat for Chain {
-    fn name(&self) -> &str {
-        &self.info.name
-    }
-
-    fn is_remote(&self) -> bool {
-        Model::is_remote(self)
-    }
-
-    fn context_length(&self) -> usize {
-        let ready = self.usable(&[]);
-        ready.first().map_or(self.info.context_length, |(_, model)| model.info().context_length)
-    }
-
-    fn count_tokens(&self, text: &str) -> usize {
-        Model::count_tokens(self, text)
-    }
-
-    fn respond(
-        &self,
-        messages: &[Message],
-        options: &ChatOptions,
-        cancel: &CancelToken,
-        observer: Observer,
-    ) -> Result<ChatAnswer, ModelError> {
-        let sources: Vec<String> =
-            messages.iter().flat_map(|message| message.sources.iter().cloned()).collect();
-        let observer = Arc::new(Mutex::new(observer));
-        let mut reasons = Vec::new();
-        for member in &self.members {
-            if cancel.is_cancelled() {
-                break;
-            }
-            if matches!(&*member.state(), State::Untried | State::Down(_, Some(_)))
-                && let Err(reason) = open(member, &self.guard, self.purpose)
-            {
-                member.fail(reason);
-            }
-            let Some(model) = member.ready() else {
-                reasons.extend(down_reason(member));
-                continue;
-            };
-            let withheld = model.is_remote().then(|| self.guard.withholds(&sources)).flatten();
-            if let Some(reason) = withheld {
-                reasons.push(reason);
-                continue;
-            }
-            let chat = match model.chat() {
-                Ok(chat) => chat,
-                Err(reason) => {
-                    reasons.push(reason);
-                    continue;
-                }
-            };
-            let shared = Arc::clone(&observer);
-            let forward: Observer =
-                Box::new(move |piece: &str| (*shared.lock().unwrap_or_else(PoisonError::into_inner))(piece));
-            match chat.respond(messages, options, cancel, forward) {
-                Err(ModelError::Unavailable(reason)) => {
-                    tracing::warn!(member = member.name(), reason, "a model is not available");
-                    member.fail(reason.clone());
-                    reasons.push(reason);
-                }
-                outcome => return outcome,
-            }
-        }
-        let reasons = if reasons.is_empty() { "none is ready".to_owned() } else { reasons.join("; ") };
-        Err(ModelError::Unavailable(format!("None of the models of the setting can answer: {reasons}")))
     }
 }

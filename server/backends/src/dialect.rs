@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::spec::Kind;
 
-/// Stop strings that every server takes; vLLM and OpenAI's own interface take no more.
+/// Stop strings that vLLM and OpenAI's own interface take.
 const MAX_STOPS: usize = 4;
 
 /// How code around a cursor is written for a server.
@@ -82,7 +82,7 @@ pub(crate) enum End {
     Limit,
 }
 
-/// Asks a server of this kind to complete.
+/// Asks a server of this kind to complete. It is told as many of the stop strings as it takes, the first ones.
 pub(crate) fn complete(
     kind: Kind,
     model: &str,
@@ -90,22 +90,31 @@ pub(crate) fn complete(
     prompt: &Prompt,
     options: &GenerateOptions,
 ) -> Question {
-    let stops = stop_strings(writing, options);
+    let mut stops = options.stop_strings.as_slice();
+    if matches!(kind, Kind::Vllm | Kind::OpenAi) {
+        stops = &stops[..stops.len().min(MAX_STOPS)];
+    }
     match kind {
-        Kind::Ollama => ollama::complete(model, writing, prompt, options, &stops),
-        Kind::LlamaCpp => llama_cpp::complete(writing, prompt, options, &stops),
+        Kind::Ollama => ollama::complete(model, writing, prompt, options, stops),
+        Kind::LlamaCpp => llama_cpp::complete(writing, prompt, options, stops),
         Kind::Mlx | Kind::Vllm | Kind::OpenAi => {
-            openai::complete(kind, model, &writing.text(prompt), options, &stops)
+            openai::complete(kind, model, &writing.text(prompt), options, stops)
         }
     }
 }
 
-/// Asks a server of this kind to answer a conversation.
-pub(crate) fn chat(kind: Kind, model: &str, messages: &[Message], options: &ChatOptions) -> Question {
+/// Asks a server of this kind to answer a conversation, and with `has_switches` not to think before that.
+pub(crate) fn chat(
+    kind: Kind,
+    model: &str,
+    messages: &[Message],
+    options: &ChatOptions,
+    has_switches: bool,
+) -> Question {
     match kind {
-        Kind::Ollama => ollama::chat(model, messages, options),
+        Kind::Ollama => ollama::chat(model, messages, options, has_switches),
         Kind::LlamaCpp | Kind::Mlx | Kind::Vllm | Kind::OpenAi => {
-            openai::chat(kind, model, messages, options)
+            openai::chat(model, messages, options, has_switches)
         }
     }
 }
@@ -143,12 +152,12 @@ pub(crate) fn begins_with_space(answer: &Value) -> bool {
     token.is_some_and(|token| token.starts_with([' ', 'Ġ', '▁']))
 }
 
-fn stop_strings(writing: &Writing, options: &GenerateOptions) -> Vec<String> {
+/// What ends a completion: what who asks wants, and what a server that shows special tokens would go on with.
+pub(crate) fn stop_strings(writing: &Writing, options: &GenerateOptions) -> Vec<String> {
     let mut stops = options.stop_strings.clone();
     if let Writing::Template(template) = writing {
         stops.extend(template.stop_texts().map(str::to_owned));
     }
-    stops.truncate(MAX_STOPS);
     stops
 }
 

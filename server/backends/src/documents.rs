@@ -106,7 +106,7 @@ impl Target {
                 "Wait until it has loaded its model",
             ),
             _ => ServerError::new(
-                Fault::Declined,
+                if matches!(status, 400 | 422) { Fault::Unaccepted } else { Fault::Declined },
                 format!("the server at {server} declines {path} (status {status}{said})"),
                 "See its log, and whether the setting names a model that it has",
             ),

@@ -18,6 +18,8 @@ pub enum Fault {
     Broken,
     /// The server answered that it cannot or will not.
     Declined,
+    /// The server does not understand what it was asked; put in another way it may.
+    Unaccepted,
     /// The request was cancelled: no failure at all.
     Stopped,
 }

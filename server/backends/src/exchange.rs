@@ -1,18 +1,21 @@
 //! One request and its answer over one connection. Must hold: whoever cancels is heard within a tick, and the connection
 //! closes then; every wait has an end; what a server sends is bounded; a redirect is an answer like any other.
 
+mod request;
+
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use serde_json::Value;
 use ureq_proto::client::state::{RecvBody, RecvResponse};
-use ureq_proto::client::{Call, RecvResponseResult, SendRequestResult};
+use ureq_proto::client::{Call, RecvResponseResult};
 
 use crate::address::Endpoint;
 use crate::connector::{Connection, connect};
 use crate::error::ServerError;
 use crate::guard::Guard;
+use request::Prepared;
 
 /// Bytes that the head of an answer may have.
 const MAX_HEAD: usize = 64 << 10;
@@ -88,60 +91,6 @@ impl Target {
         wire.send(&body)?;
         wire.receive_head(call)
     }
-
-    fn prepare(
-        &self,
-        path: &str,
-        body: Option<String>,
-        key: Option<String>,
-    ) -> Result<Prepared, ServerError> {
-        let endpoint = &self.endpoint;
-        let failed = |error: &dyn std::fmt::Display| {
-            ServerError::forbidden(
-                format!("a request to {endpoint} cannot be written ({error})"),
-                "Check the address in the settings",
-            )
-        };
-        let authority = endpoint.authority().unwrap_or_else(|| "localhost".to_owned());
-        let uri = format!("http://{authority}{}{path}", endpoint.base());
-        let mut request = http::Request::builder()
-            .method(if body.is_some() { "POST" } else { "GET" })
-            .uri(uri)
-            .header(CONNECTION, "close")
-            .header(ACCEPT, "application/json, text/event-stream, application/x-ndjson");
-        if let Some(body) = &body {
-            request = request.header(CONTENT_TYPE, "application/json").header(CONTENT_LENGTH, body.len());
-        }
-        if let Some(key) = key {
-            request = request.header(AUTHORIZATION, format!("Bearer {key}"));
-        }
-        let request = request.body(()).map_err(|error| failed(&error))?;
-        let mut call = Call::new(request).map_err(|error| failed(&error))?.proceed();
-        let mut head = Vec::new();
-        let mut block = vec![0; BLOCK];
-        while !call.can_proceed() {
-            let n = call.write(&mut block).map_err(|error| failed(&error))?;
-            head.extend_from_slice(&block[..n]);
-        }
-        let body = body.unwrap_or_default().into_bytes();
-        let call = match call.proceed().map_err(|error| failed(&error))? {
-            Some(SendRequestResult::RecvResponse(call)) => Some(call),
-            Some(SendRequestResult::SendBody(mut sending)) => {
-                sending.consume_direct_write(body.len()).map_err(|error| failed(&error))?;
-                sending.proceed()
-            }
-            Some(SendRequestResult::Await100(_)) | None => None,
-        };
-        let call = call.ok_or_else(|| failed(&"it is incomplete"))?;
-        Ok(Prepared { head, body, call })
-    }
-}
-
-/// A request as bytes, and what reads its answer.
-struct Prepared {
-    head: Vec<u8>,
-    body: Vec<u8>,
-    call: Call<RecvResponse>,
 }
 
 impl<'a> Wire<'a> {

@@ -2,18 +2,20 @@
 //! reachable, whatever a name resolves to; a rule that cannot be read forbids all servers beyond this machine; keys are read
 //! when they are needed, and never shown.
 
+mod keys;
+mod kept_files;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::address::Endpoint;
 use crate::error::ServerError;
 use crate::exchange::Patience;
+use kept_files::KeptFiles;
+use keys::Keys;
 
 /// The settings about servers, as the user wrote them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,7 +24,7 @@ pub struct NetworkSettings {
     pub allow_remote: Vec<String>,
     /// Keys by `host:port`: `env:NAME` or `file:PATH`.
     pub api_keys: BTreeMap<String, String>,
-    /// Files, as patterns of paths relative to the workspace, whose text never leaves this machine.
+    /// Files, as patterns of paths, whose text never leaves this machine.
     pub no_remote_paths: Vec<String>,
 }
 
@@ -33,21 +35,12 @@ pub type Resolver = Arc<dyn Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>> + 
 const TYPING: Patience =
     Patience { connect: Duration::from_secs(1), first: Duration::from_secs(8), next: Duration::from_secs(8) };
 
-/// Where a key is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum KeySource {
-    Variable(String),
-    File(PathBuf),
-}
-
 /// The rules.
 #[derive(Clone)]
 pub struct Guard {
     allowed: Vec<(String, u16)>,
-    keys: BTreeMap<String, KeySource>,
-    withheld: GlobSet,
-    /// Whether there is any pattern: then who asks has to say which files the text is from.
-    has_patterns: bool,
+    keys: Keys,
+    kept: KeptFiles,
     pub(crate) resolver: Resolver,
     /// How long a completion may take.
     pub(crate) patience: Patience,
@@ -82,38 +75,12 @@ impl Guard {
                 format!("allowRemote: {entry:?} is no host with a port. Write it as \"models.example:443\"")
             })?);
         }
-        let mut keys = BTreeMap::new();
-        for (place, source) in &settings.api_keys {
-            let (host, port) = host_and_port(place).ok_or_else(|| {
-                format!("apiKeys: {place:?} is no host with a port. Write it as \"models.example:443\"")
-            })?;
-            let source = match source.split_once(':') {
-                Some(("env", name)) if !name.is_empty() => KeySource::Variable(name.to_owned()),
-                Some(("file", path)) if !path.is_empty() => KeySource::File(PathBuf::from(path)),
-                // What was written may be the key itself: it is not repeated.
-                _ => {
-                    return Err(format!(
-                        "apiKeys: the key of {place:?} is named wrongly. Write \"env:NAME\" for a variable or \
-                         \"file:/path\" for a file; never the key itself"
-                    ));
-                }
-            };
-            keys.insert(authority(&host, port), source);
-        }
-        let mut patterns = GlobSetBuilder::new();
-        for pattern in &settings.no_remote_paths {
-            let glob = Glob::new(pattern).map_err(|error| {
-                format!("noRemotePaths: {pattern:?} is no pattern of paths ({})", error.kind())
-            })?;
-            patterns.add(glob);
-        }
-        let withheld =
-            patterns.build().map_err(|error| format!("noRemotePaths cannot be used ({})", error.kind()))?;
+        let keys = Keys::new(&settings.api_keys)?;
+        let kept = KeptFiles::new(&settings.no_remote_paths)?;
         Ok(Self {
             allowed,
             keys,
-            withheld,
-            has_patterns: !settings.no_remote_paths.is_empty(),
+            kept,
             resolver: Arc::new(crate::connector::look_up),
             patience: TYPING,
             roots: None,
@@ -125,9 +92,8 @@ impl Guard {
     pub fn own_machine_only() -> Self {
         Self {
             allowed: Vec::new(),
-            keys: BTreeMap::new(),
-            withheld: GlobSet::empty(),
-            has_patterns: false,
+            keys: Keys::default(),
+            kept: KeptFiles::default(),
             resolver: Arc::new(crate::connector::look_up),
             patience: TYPING,
             roots: None,
@@ -196,16 +162,7 @@ impl Guard {
     /// Why text of these files must not go to another machine, if so.
     #[must_use]
     pub fn withholds(&self, sources: &[String]) -> Option<String> {
-        if !self.has_patterns {
-            return None;
-        }
-        if sources.is_empty() {
-            return Some(
-                "it is not known which files the text is from, and noRemotePaths keeps some here".to_owned(),
-            );
-        }
-        let kept = sources.iter().find(|path| self.withheld.is_match(path.as_str()))?;
-        Some(format!("the setting noRemotePaths keeps {kept} on this machine"))
+        self.kept.withholds(sources)
     }
 
     /// The key for a server, if one is named.
@@ -213,31 +170,7 @@ impl Guard {
     /// # Errors
     /// It cannot be read.
     pub(crate) fn key(&self, endpoint: &Endpoint) -> Result<Option<String>, ServerError> {
-        let Some(source) = endpoint.authority().and_then(|place| self.keys.get(&place)) else {
-            return Ok(None);
-        };
-        let key = match source {
-            KeySource::Variable(name) => std::env::var(name).map_err(|_| {
-                ServerError::forbidden(
-                    format!("the variable {name}, which should hold the key of {endpoint}, is not set"),
-                    "Set it where the editor is started, or change the setting apiKeys",
-                )
-            })?,
-            KeySource::File(path) => std::fs::read_to_string(path).map_err(|error| {
-                ServerError::forbidden(
-                    format!("the key of {endpoint} cannot be read from {} ({error})", path.display()),
-                    "Put it there, or change the setting apiKeys",
-                )
-            })?,
-        };
-        let key = key.trim();
-        if key.is_empty() || !key.chars().all(|character| character.is_ascii_graphic()) {
-            return Err(ServerError::forbidden(
-                format!("the key of {endpoint} is empty or holds blanks or line breaks"),
-                "Put the key alone there",
-            ));
-        }
-        Ok(Some(key.to_owned()))
+        self.keys.read(endpoint)
     }
 }
 

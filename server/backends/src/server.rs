@@ -2,19 +2,24 @@
 //! probabilities where the server tells them, the reason for the end); nothing is asked of another machine ahead of time;
 //! what the user keeps on this machine is refused here, at the last place before the connector.
 
+mod completion;
+mod conversation;
+mod thoughts;
+
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateRequest, Generation, Message, Model, ModelError,
-    ModelInfo, Observer, Priority, StopReason, Usage,
+    CancelToken, Chat, GenerateRequest, Generation, Model, ModelError, ModelInfo, Observer, StopReason,
 };
 
 use crate::collect::Collector;
-use crate::dialect::{self, Delta, Question, Writing};
+use crate::dialect::{Delta, Question, Writing};
 use crate::error::{Fault, ServerError};
 use crate::exchange::{Patience, Target};
 use crate::spec::Kind;
+use thoughts::Habit;
 
 /// Bytes of code for a token, rather too few, where no tokenizer is at hand.
 const BYTES_PER_TOKEN: usize = 3;
@@ -50,6 +55,10 @@ pub struct ServerModel {
     notices: Vec<String>,
     /// Since when it has not answered although it was asked, cancelled requests included.
     waiting_since: Mutex<Option<Instant>>,
+    /// How it begins its answers to conversations, as far as known.
+    habit: Mutex<Habit>,
+    /// Whether it refused a question because of the switches that ask it not to think.
+    refuses_switches: AtomicBool,
 }
 
 impl ServerModel {
@@ -86,7 +95,15 @@ impl ServerModel {
             weight_bytes: 0,
             load_time,
         };
-        Self { found, info, notices, waiting_since: Mutex::new(None) }
+        let habit = Mutex::new(Habit::guess(found.kind, &found.model));
+        Self {
+            found,
+            info,
+            notices,
+            waiting_since: Mutex::new(None),
+            habit,
+            refuses_switches: AtomicBool::new(false),
+        }
     }
 
     /// For how long it has been asked without a sign of life. Typing cancels most requests before they can time out: without
@@ -113,72 +130,6 @@ impl ServerModel {
         // A question without a prompt loads the model.
         let body = serde_json::json!({"model": self.found.model, "stream": false, "keep_alive": "30m"});
         self.found.target.document("/api/generate", Some(&body), TALKING, stop).map(drop)
-    }
-
-    /// One completion. The error carries whether anything was shown.
-    pub(crate) fn complete(
-        &self,
-        request: &GenerateRequest,
-        cancel: &CancelToken,
-        observer: Observer,
-    ) -> Result<Generation, ServerError> {
-        let found = &self.found;
-        if found.is_remote
-            && let Some(reason) = found.target.guard.withholds(&request.prompt.sources)
-        {
-            return Err(withheld(&reason));
-        }
-        // Reading ahead is free on this machine only; and only llama.cpp can read without producing.
-        let is_ahead = request.priority == Priority::Idle;
-        let is_warm_up = request.options.max_new_tokens == 0;
-        if (is_ahead && found.is_remote) || (is_warm_up && found.kind != Kind::LlamaCpp) {
-            return Ok(Collector::new(&request.options, observer).finish(StopReason::Cancelled));
-        }
-        if let Some(silence) =
-            self.silent_for().filter(|silence| *silence > self.found.target.guard.patience.first)
-        {
-            self.note_waiting(false);
-            return Err(ServerError::silent(&found.target.endpoint, silence.as_secs().max(1), "no answer"));
-        }
-        let question =
-            dialect::complete(found.kind, &found.model, &found.writing, &request.prompt, &request.options);
-        let read = |document: &serde_json::Value| dialect::completion_delta(found.kind, document);
-        let mut collector = Collector::new(&request.options, observer);
-        let stop = || cancel.is_cancelled();
-        if !is_ahead {
-            self.note_waiting(true);
-        }
-        if found.kind == Kind::Mlx && self.leaves_out_a_space(&question, &stop) {
-            collector.lead_with(" ");
-        }
-        let mut ended =
-            self.converse(&question, &read, &mut collector, self.found.target.guard.patience, &stop);
-        if let Err(error) = &ended
-            && error.is_worth_a_retry()
-            && !collector.has_begun()
-        {
-            tracing::debug!(%error, "asked again");
-            ended = self.converse(&question, &read, &mut collector, self.found.target.guard.patience, &stop);
-        }
-        let stop = match ended {
-            Ok(stop) => stop,
-            Err(error) if error.fault == Fault::Stopped => StopReason::Cancelled,
-            Err(error) => {
-                self.note_waiting(false);
-                return Err(error);
-            }
-        };
-        Ok(collector.finish(stop))
-    }
-
-    /// Whether the answer to this question begins with a space that the server does not send: mlx-lm drops the first one of
-    /// every answer, and with it a part of the indentation. Its first token, asked for alone, tells; reading the prompt for
-    /// that is no loss, since the question itself finds it in the server's cache.
-    fn leaves_out_a_space(&self, question: &Question, stop: &dyn Fn() -> bool) -> bool {
-        let (path, body) = question;
-        let one = dialect::first_token(body);
-        let answer = self.found.target.document(path, Some(&one), self.found.target.guard.patience, stop);
-        answer.is_ok_and(|answer| dialect::begins_with_space(&answer))
     }
 
     fn converse(
@@ -260,6 +211,10 @@ impl Model for ServerModel {
         self.found.is_remote
     }
 
+    fn is_withheld(&self, source: &str) -> bool {
+        self.found.is_remote && self.found.target.guard.withholds(&[source.to_owned()]).is_some()
+    }
+
     fn chat(&self) -> Result<&dyn Chat, String> {
         match &self.found.no_chat {
             Some(reason) => Err(reason.clone()),
@@ -279,61 +234,6 @@ impl Model for ServerModel {
     ) -> Result<Generation, ModelError> {
         // A completion that broke off is worth nothing: another model may begin anew.
         self.complete(&request, cancel, observer).map_err(|error| to_model_error(&error, false))
-    }
-}
-
-impl Chat for ServerModel {
-    fn name(&self) -> &str {
-        &self.info.name
-    }
-
-    fn is_remote(&self) -> bool {
-        self.found.is_remote
-    }
-
-    fn context_length(&self) -> usize {
-        self.found.context_length
-    }
-
-    fn count_tokens(&self, text: &str) -> usize {
-        Model::count_tokens(self, text)
-    }
-
-    fn respond(
-        &self,
-        messages: &[Message],
-        options: &ChatOptions,
-        cancel: &CancelToken,
-        observer: Observer,
-    ) -> Result<ChatAnswer, ModelError> {
-        let found = &self.found;
-        if found.is_remote {
-            let sources: Vec<String> =
-                messages.iter().flat_map(|message| message.sources.iter().cloned()).collect();
-            if let Some(reason) = found.target.guard.withholds(&sources) {
-                return Err(to_model_error(&withheld(&reason), false));
-            }
-        }
-        let question = dialect::chat(found.kind, &found.model, messages, options);
-        let read = |document: &serde_json::Value| dialect::chat_delta(found.kind, document);
-        let limits = fimble_model::GenerateOptions {
-            max_new_tokens: options.max_new_tokens,
-            ..fimble_model::GenerateOptions::default()
-        };
-        let mut collector = Collector::new(&limits, observer);
-        let stop = || cancel.is_cancelled();
-        let mut ended = self.converse(&question, &read, &mut collector, TALKING, &stop);
-        if ended.as_ref().is_err_and(ServerError::is_worth_a_retry) && !collector.has_begun() {
-            ended = self.converse(&question, &read, &mut collector, TALKING, &stop);
-        }
-        let stop = match ended {
-            Ok(stop) => stop,
-            Err(error) if error.fault == Fault::Stopped => StopReason::Cancelled,
-            Err(error) => return Err(to_model_error(&error, collector.has_begun())),
-        };
-        let Generation { text, stop, usage, .. } = collector.finish(stop);
-        let usage: Usage = usage;
-        Ok(ChatAnswer { text, stop, model: self.info.name.clone(), is_remote: found.is_remote, usage })
     }
 }
 

@@ -192,7 +192,11 @@ impl Neighbours {
             text.slice(text.line_start(lines.start)..text.line_start(lines.end)).into_owned()
         });
         workspace.forget(self.n_documents);
-        let snippet = |related: &Related| Snippet { path: related.path.clone(), text: related.text.clone() };
+        let snippet = |related: &Related| Snippet {
+            path: related.path.clone(),
+            file: related.file.clone(),
+            text: related.text.clone(),
+        };
         choice.snippets.iter().map(snippet).collect()
     }
 }

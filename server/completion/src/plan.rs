@@ -119,8 +119,8 @@ pub fn plan(
     // A line of white space is left as it is: taking a token back could take the line break, and indentation is the
     // user's choice. Text that ends in a space is mended too, because most tokens begin with their space.
     let ends_at_cursor = template.is_none_or(|template| template.ends_at_cursor());
-    let paths = snippets.iter().map(|snippet| snippet.path.clone());
-    prompt.sources = std::iter::once(input.path.to_owned()).chain(paths).collect();
+    let others = snippets.iter().map(|snippet| snippet.file.clone());
+    prompt.sources = std::iter::once(input.file.to_owned()).chain(others).collect();
     prompt.heal = settings.heal && ends_at_cursor && !is_blank(&line.text);
 
     let n_special = prompt.pieces.iter().filter(|piece| matches!(piece, Piece::Token(_))).count();

@@ -96,10 +96,11 @@ fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailu
         tree: snapshot.tree.as_ref(),
         language: snapshot.language,
         path: &snapshot.path,
+        file: &snapshot.file,
     };
     let result = match &job.computer {
         Computer::Completion(model) => {
-            let sources = [snapshot.path.clone()];
+            let sources = [snapshot.file.clone()];
             let model = model.member_for(&sources).unwrap_or_else(|| Arc::clone(model));
             let new = match job.kind {
                 ActionKind::Generate => generate(job, &source, &*model)?,
@@ -133,8 +134,9 @@ fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailu
                 .and_then(|target| perform(&work, &source, &target, chat, &job.cancel))
         }
     };
-    let outcome = result.map_err(|refusal| match refusal {
+    let outcome = result.map_err(|refusal| match &refusal {
         Refusal::Cancelled => ActionFailure::cancelled(),
+        Refusal::Model(error) => ActionFailure::of_model(error, refusal.to_string()),
         other => ActionFailure::failed(other.to_string()),
     })?;
     match &outcome.change {
@@ -196,7 +198,7 @@ fn complete_at(
     };
     let generation = model
         .generate(request, &job.cancel, plan.observer())
-        .map_err(|error| ActionFailure::failed(format!("{error}.")))?;
+        .map_err(|error| ActionFailure::of_model(&error, format!("{error}.")))?;
     if generation.stop == StopReason::Cancelled || job.cancel.is_cancelled() {
         return Err(ActionFailure::cancelled());
     }

@@ -265,7 +265,10 @@ fn finish(session: &mut Session, serial: u64, running: Running, result: Result<O
                 (format!("{words}\n\n---\n\n*{model}{place}*\n"), Progress::Done)
             }
             Ok(_) => ("*The model answered with something that is no text.*\n".to_owned(), Progress::Failed),
-            Err(failure) => (format!("*{}*\n", failure.sentence), Progress::Failed),
+            Err(failure) => {
+                let progress = if failure.is_passing() { Progress::Unavailable } else { Progress::Failed };
+                (format!("*{}*\n", failure.sentence), progress)
+            }
         };
         return shown_documents::update(session, number, &text, progress);
     }

@@ -147,7 +147,11 @@ fn snippets(
     let choice = workspace.choose_at(snapshot.document, text.line_of(offset), &snapshot.file, |lines| {
         text.slice(text.line_start(lines.start)..text.line_start(lines.end)).into_owned()
     });
-    let snippet = |related: &Related| Snippet { path: related.path.clone(), text: related.text.clone() };
+    let snippet = |related: &Related| Snippet {
+        path: related.path.clone(),
+        file: related.file.clone(),
+        text: related.text.clone(),
+    };
     choice.snippets.iter().map(snippet).collect()
 }
 

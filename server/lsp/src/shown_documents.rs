@@ -69,11 +69,15 @@ pub(crate) enum Progress {
     Done,
     /// It says why there is nothing.
     Failed,
+    /// The same, and that is a matter of time.
+    Unavailable,
 }
 
 /// Gives a document its text.
 pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: Progress) {
-    let is_done = matches!(progress, Progress::Done | Progress::Failed);
+    let is_unavailable = progress == Progress::Unavailable;
+    let has_failed = progress == Progress::Failed || is_unavailable;
+    let is_done = progress == Progress::Done || has_failed;
     let Some(title) = session.shown.titles.get(&number).cloned() else { return };
     if is_done {
         session.shown.titles.remove(&number);
@@ -81,7 +85,7 @@ pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: P
     if session.client.holds_virtual_documents {
         let params = json!({
             "uri": uri(number), "title": title, "languageId": "markdown", "text": text, "done": is_done,
-            "failed": progress == Progress::Failed, "thinking": progress == Progress::Thinking,
+            "failed": has_failed, "unavailable": is_unavailable, "thinking": progress == Progress::Thinking,
         });
         session.outgoing.send(Message::Document { params });
     } else if is_done {

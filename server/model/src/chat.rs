@@ -46,8 +46,8 @@ pub struct Message {
     pub role: Role,
     /// What is said. Spaces and line breaks at its ends mean nothing.
     pub content: String,
-    /// The files that it holds text of, relative to the workspace, with forward slashes: what the user keeps on this machine
-    /// is told by them.
+    /// The files that it holds text of, by their whole paths with forward slashes: what the user keeps on this machine is told
+    /// by them. They are not sent.
     pub sources: Vec<String>,
 }
 

@@ -34,6 +34,8 @@ pub trait Vocabulary {
 pub struct Snippet {
     /// Path of the file, relative to the workspace.
     pub path: String,
+    /// Its whole path, which no prompt holds: what the user keeps on this machine is told by it.
+    pub file: String,
     /// The text.
     pub text: String,
 }

@@ -30,8 +30,8 @@ pub struct Prompt {
     /// Token healing: when true, the word that the last text piece ends in (its last token at least) is taken back and the
     /// generation is constrained to begin with its text (which is not returned). It mends prompts that end inside a token.
     pub heal: bool,
-    /// The files that the text is from, relative to the workspace, with forward slashes: what the user keeps on this
-    /// machine is told by them.
+    /// The files that the text is from, by their whole paths with forward slashes: what the user keeps on this machine is told
+    /// by them. They stand in no prompt.
     pub sources: Vec<String>,
 }
 
@@ -300,8 +300,14 @@ pub trait Model: Send + Sync {
         false
     }
 
+    /// Whether text of this file must not be given to it. Who writes a prompt for it leaves such text out; a prompt that holds
+    /// some all the same is answered with [`ModelError::Withheld`].
+    fn is_withheld(&self, _source: &str) -> bool {
+        false
+    }
+
     /// Where this model is a choice among several: the one to plan for and to ask now about text of these files (see
-    /// [`Prompt::sources`]). None means this model itself. Never waits. After [`ModelError::Unavailable`] it names another
+    /// [`Prompt::sources`]); of no files, whoever answers where nothing stands against it. None means this model itself. Never waits. After [`ModelError::Unavailable`] it names another
     /// one, if there is one.
     fn member_for(&self, _sources: &[String]) -> Option<Arc<dyn Model>> {
         None

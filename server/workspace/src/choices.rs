@@ -18,6 +18,8 @@ const CHOICES: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
 pub struct Related {
     /// Path of the file, relative to its folder.
     pub path: String,
+    /// Its whole path.
+    pub file: String,
     /// Some of its lines.
     pub text: String,
 }

@@ -224,8 +224,9 @@ impl Workspace {
             let text = self.text(&part.path).filter(|text| fingerprint(text) == part.fingerprint);
             if let Some(lines) = text.as_deref().and_then(|text| text.get(part.bytes)) {
                 let path = self.relative(&part.path).to_owned();
-                snippets.push(Related { path, text: lines.trim_matches('\n').to_owned() + "\n" });
-                files.push(part.path);
+                files.push(part.path.clone());
+                let text = lines.trim_matches('\n').to_owned() + "\n";
+                snippets.push(Related { path, file: part.path, text });
             }
         }
         snippets.reverse();

@@ -38,15 +38,22 @@ pub(super) fn complete(
     ("/api/generate", body)
 }
 
-pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions) -> Question {
-    let body = json!({
+pub(super) fn chat(
+    model: &str,
+    messages: &[Message],
+    options: &ChatOptions,
+    has_switches: bool,
+) -> Question {
+    let mut body = json!({
         "model": model,
         "messages": messages_json(messages),
         "stream": true,
-        "think": false,
         "keep_alive": KEEP_ALIVE,
         "options": rules(&options.sampling, options.max_new_tokens, &[]),
     });
+    if has_switches && let Value::Object(body) = &mut body {
+        body.insert("think".to_owned(), json!(false));
+    }
     ("/api/chat", body)
 }
 

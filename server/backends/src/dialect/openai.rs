@@ -34,7 +34,12 @@ pub(super) fn complete(
     ("/v1/completions", body)
 }
 
-pub(super) fn chat(kind: Kind, model: &str, messages: &[Message], options: &ChatOptions) -> Question {
+pub(super) fn chat(
+    model: &str,
+    messages: &[Message],
+    options: &ChatOptions,
+    has_switches: bool,
+) -> Question {
     let mut body = json!({
         "model": model,
         "messages": messages_json(messages),
@@ -42,7 +47,7 @@ pub(super) fn chat(kind: Kind, model: &str, messages: &[Message], options: &Chat
         "stream": true,
     });
     // Thoughts are only waited for. Models whose template does not know these switches think all the same.
-    if kind != Kind::OpenAi
+    if has_switches
         && let Value::Object(body) = &mut body
     {
         let switches = json!({"enable_thinking": false, "thinking": false});

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use fimble_model::{GenerateOptions, Prompt, Role};
+use fimble_model::{ChatOptions, GenerateOptions, Message, Priority, Prompt, Role};
 
 use super::*;
 use crate::address::Endpoint;

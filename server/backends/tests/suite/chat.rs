@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use fimble_backends::Guard;
 use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, ModelError, Observer, Role, StopReason};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stand_in::{Reply, StandIn, events, json as whole};
 use crate::support::*;
@@ -15,6 +15,28 @@ fn messages() -> Vec<Message> {
         Message::new(Role::System, "Be brief."),
         Message::new(Role::User, "What is this?").from_files(["ledger.py".to_owned()]),
     ]
+}
+
+/// Asks, and hands back the answer and the pieces that were seen of it.
+fn ask(chat: &dyn Chat) -> (String, Vec<String>) {
+    let pieces: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&pieces);
+    let observer: Observer = Box::new(move |piece: &str| {
+        seen.lock().unwrap().push(piece.to_owned());
+        ControlFlow::Continue(())
+    });
+    let answer = chat.respond(&messages(), &ChatOptions::default(), &CancelToken::new(), observer).unwrap();
+    let pieces = pieces.lock().unwrap().clone();
+    assert_eq!(pieces.concat(), answer.text);
+    (answer.text, pieces)
+}
+
+fn said(text: &str) -> Value {
+    json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]})
+}
+
+fn end(reason: &str) -> Value {
+    json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
 }
 
 #[test]
@@ -57,15 +79,14 @@ fn a_model_without_a_chat_template_is_recognised() {
 
 #[test]
 fn thoughts_that_a_server_tells_apart_are_no_text_and_a_sign_of_life() {
-    let delta =
-        |delta: &serde_json::Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
+    let delta = |delta: &Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
     let thinking = |model: &str| {
         let documents = [
             delta(&json!({"role": "assistant", "content": ""})),
             delta(&json!({"reasoning_content": "Hm."})),
             delta(&json!({"reasoning": "Hm.", "content": null})),
             delta(&json!({"content": "It adds."})),
-            json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+            end("stop"),
         ];
         StandIn::start([
             ("/v1/models", whole(200, &json!({"data": [{"id": model}]}))),
@@ -73,21 +94,70 @@ fn thoughts_that_a_server_tells_apart_are_no_text_and_a_sign_of_life() {
         ])
     };
     let server = thinking("a");
-    // Who answers with OpenAI's interface may refuse what it does not know; the others can be told not to think.
-    for (name, is_told) in [("vllm", true), ("openai", false)] {
+    for name in ["vllm", "openai"] {
         let (chain, _) = connect(&format!("{name}@http://{}", server.address()));
-        let pieces: Arc<Mutex<Vec<String>>> = Arc::default();
-        let seen = Arc::clone(&pieces);
-        let observer: Observer = Box::new(move |piece: &str| {
-            seen.lock().unwrap().push(piece.to_owned());
-            ControlFlow::Continue(())
-        });
-        let options = ChatOptions::default();
-        let answer = Chat::respond(&*chain, &messages(), &options, &CancelToken::new(), observer).unwrap();
-        assert_eq!(answer.text, "It adds.");
-        assert_eq!(*pieces.lock().unwrap(), ["", "", "It adds."]);
+        let (answer, pieces) = ask(&*chain);
+        assert_eq!(answer, "It adds.");
+        assert_eq!(pieces, ["", "", "It adds."]);
         let asked = server.asked("/v1/chat/completions").pop().unwrap();
-        assert_eq!(asked["chat_template_kwargs"]["enable_thinking"] == json!(false), is_told, "{asked}");
+        assert_eq!(asked["chat_template_kwargs"]["enable_thinking"], json!(false), "{asked}");
+    }
+}
+
+#[test]
+fn a_server_that_refuses_the_switches_against_thinking_is_asked_without_from_then_on() {
+    let unknown = whole(400, &json!({"error": {"message": "Unrecognized request argument supplied"}}));
+    let said = events(&[said("It adds."), end("stop")]);
+    let server = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
+        ("/v1/chat/completions", Reply::Turns(vec![unknown.clone(), said])),
+    ]);
+    let (chain, _) = connect(&format!("openai@http://{}", server.address()));
+    for _ in 0..2 {
+        assert_eq!(ask(&*chain).0, "It adds.");
+    }
+    let asked = server.asked("/v1/chat/completions");
+    let has_switches: Vec<bool> =
+        asked.iter().map(|question| question.get("chat_template_kwargs").is_some()).collect();
+    assert_eq!(has_switches, [true, false, false]);
+
+    // What is refused either way is told, and asked twice only.
+    let picky = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
+        ("/v1/chat/completions", unknown),
+    ]);
+    let (chain, _) = connect(&format!("vllm@{}", picky.address()));
+    let options = ChatOptions::default();
+    let error = chain.respond(&messages(), &options, &CancelToken::new(), watching().0).unwrap_err();
+    assert!(error.to_string().contains("Unrecognized request argument"), "{error}");
+    assert_eq!(picky.asked("/v1/chat/completions").len(), 2);
+
+    let ollama = ollama(&["completion"], ollama_said());
+    let (chain, _) = connect(&format!("ollama@{}", ollama.address()));
+    assert_eq!(ask(&*chain).0, "self.entries)");
+    assert_eq!(ollama.asked("/api/chat").pop().unwrap()["think"], json!(false));
+}
+
+/// The template began the thought, and the server tells nothing apart.
+#[test]
+fn a_thought_that_begins_unseen_is_shown_once_at_most() {
+    let documents =
+        [said("Hm, "), said("SECRET.\n"), said("</think>\n"), said("\nIt "), said("adds."), end("stop")];
+    for (model, is_guessed) in [("a", false), ("DeepSeek-R1-Distill-Qwen-1.5B", true)] {
+        let server = StandIn::start([
+            ("/v1/models", whole(200, &json!({"data": [{"id": model}]}))),
+            ("/v1/chat/completions", events(&documents)),
+        ]);
+        let (chain, _) = connect(&format!("vllm@{}", server.address()));
+        for round in 0..3 {
+            let (answer, pieces) = ask(&*chain);
+            if round == 0 && !is_guessed {
+                assert_eq!(pieces[0], "Hm, ", "its name tells nothing");
+            } else {
+                assert_eq!(pieces, ["", "", "<think>Hm, SECRET.\n</think>\n", "\nIt ", "adds."]);
+            }
+            assert!(answer.ends_with("SECRET.\n</think>\n\nIt adds."), "{answer}");
+        }
     }
 }
 

@@ -140,6 +140,21 @@ fn mlx_is_understood_as_it_answers_on_linux() {
     assert_eq!((&asked["prompt"], asked.get("logprobs")), (&json!(FIM), None));
 }
 
+/// The special token behind the middle comes as text, and no server need know that it ends there.
+#[test]
+fn what_a_model_writes_behind_its_middle_is_cut() {
+    let documents: Vec<_> = ["self.entries)", "<|file", "_sep|>b.py\nimport b"]
+        .map(|said| json!({"model": "default_model", "choices": [{"index": 0, "text": said, "finish_reason": null}]}))
+        .to_vec();
+    for name in ["mlx:Qwen2.5-Coder-0.5B", "openai:Qwen2.5-Coder-0.5B"] {
+        let server = openai("Qwen2.5-Coder-0.5B", crate::stand_in::events(&documents));
+        let (_chain, model) = connect(&format!("{name}@http://{}", server.address()));
+        assert_eq!(complete(&*model).unwrap().text, "self.entries)", "{name}");
+        let n_stops = server.asked("/v1/completions").pop().unwrap()["stop"].as_array().unwrap().len();
+        assert_eq!(n_stops > 4, name.starts_with("mlx"), "{n_stops}");
+    }
+}
+
 #[test]
 fn mlx_is_never_asked_for_a_model_that_it_would_have_to_fetch() {
     let server = openai("some/cached-model", openai_said("default_model"));

@@ -7,6 +7,7 @@
 mod bad_answers;
 mod chain;
 mod chat;
+mod encrypted;
 mod kinds;
 mod remote;
 mod stand_in;

@@ -1,80 +1,40 @@
 //! The rules of the connector at work: encryption, keys, files that stay, and ways out that are no ways out.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use fimble_backends::{Guard, NetworkSettings};
-use fimble_model::{CancelToken, Model, ModelError};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use fimble_model::{CancelToken, Chat, ChatOptions, GenerateRequest, Message, Model, ModelError, Priority, Role};
+use rustls::RootCertStore;
 use serde_json::json;
 
+use crate::encrypted::{ELSEWHERE, Encrypted};
 use crate::stand_in::{Reply, StandIn, json as whole};
 use crate::support::*;
 
-/// A server with encryption for this name: it plays vLLM. What it was sent is written down.
-fn encrypted(name: &str) -> (u16, RootCertStore, Arc<Mutex<String>>) {
-    let signed = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-    let certificate: CertificateDer<'static> = signed.cert.der().clone();
+/// A stand-in behind encryption, and a store that trusts it.
+fn encrypted(name: &str) -> (u16, RootCertStore, StandIn) {
+    let server = openai("qwen2.5-coder", openai_said("qwen2.5-coder"));
+    let encrypted = Encrypted::before(&server, name);
     let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    let key = PrivateKeyDer::try_from(signed.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let config = Arc::new(config);
-    let sent: Arc<Mutex<String>> = Arc::default();
-    let written = Arc::clone(&sent);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { break };
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = StreamOwned::new(connection, stream);
-            let mut bytes = Vec::new();
-            let mut block = [0; 4096];
-            while !bytes.windows(4).any(|four| four == b"\r\n\r\n") {
-                match stream.read(&mut block) {
-                    Ok(n) if n > 0 => bytes.extend_from_slice(&block[..n]),
-                    _ => break,
-                }
-            }
-            let head = String::from_utf8_lossy(&bytes).into_owned();
-            let body = json!({"data": [{"id": "qwen2.5-coder"}]}).to_string();
-            written.lock().unwrap().push_str(&head);
-            let _ = write!(
-                stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            stream.conn.send_close_notify();
-            let _ = stream.flush();
-        }
-    });
-    (port, roots, sent)
+    roots.add(encrypted.certificate).unwrap();
+    (encrypted.port, roots, server)
 }
 
 #[test]
 fn encryption_checks_the_name_and_the_signer() {
-    let (port, roots, sent) = encrypted("localhost");
+    let (port, roots, server) = encrypted("localhost");
     let name = format!("vllm@https://localhost:{port}");
     assert!(open(std::slice::from_ref(&name), impatient().with_roots(roots.clone())).is_ok());
-    assert!(sent.lock().unwrap().contains("GET /v1/models"));
-    sent.lock().unwrap().clear();
+    assert!(server.heads().concat().contains("GET /v1/models"));
+    let n_sent = server.heads().len();
     let stranger = open(&[name], impatient().with_roots(RootCertStore::empty())).err().unwrap();
     assert!(stranger.cause.contains("encrypted"), "{stranger}");
-    let (port, _, _) = encrypted("another.example");
+    let (port, _, other) = encrypted("another.example");
     let wrong =
         open(&[format!("vllm@https://localhost:{port}")], impatient().with_roots(roots)).err().unwrap();
     assert!(wrong.cause.contains("encrypted"), "{wrong}");
-    assert_eq!(*sent.lock().unwrap(), "", "nothing is sent before the check");
+    assert_eq!((server.heads().len(), other.heads().len()), (n_sent, 0), "nothing is sent before the check");
 }
 
 #[test]
@@ -147,6 +107,55 @@ fn files_that_stay_here_are_no_matter_for_servers_of_this_machine() {
         connect_under(&format!("llama.cpp@{}", server.address()), Guard::new(&settings).unwrap());
     assert!(chain.member_for(&["secret.py".to_owned()]).is_some());
     assert_eq!(complete(&*model).unwrap().text, "self.entries)");
+}
+
+/// The same rules at work where it counts, on a server that is taken for another machine.
+#[cfg(unix)]
+#[test]
+fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
+    let (port, roots, server) = encrypted(ELSEWHERE);
+    let settings = NetworkSettings {
+        allow_remote: vec![format!("{ELSEWHERE}:{port}")],
+        no_remote_paths: vec!["secret/**".to_owned()],
+        ..NetworkSettings::default()
+    };
+    let name = format!("vllm@https://{ELSEWHERE}:{port}");
+    let unlisted = open(std::slice::from_ref(&name), impatient().with_roots(roots.clone())).err().unwrap();
+    assert!(unlisted.to_string().contains("allowRemote"), "{unlisted}");
+    let guard = Guard::new(&settings).unwrap().with_roots(roots);
+    let chain = open(&[name], guard).unwrap();
+    let open_file = ["src/main.py".to_owned()];
+    // That it is on another machine is told, whichever files stay here.
+    assert!(Model::is_remote(&*chain) && Chat::is_remote(&*chain));
+    assert!(chain.notices().concat().contains("leaves this machine"), "{:?}", chain.notices());
+    let model = chain.member_for(&open_file).unwrap();
+    assert!(model.is_remote() && model.info().provider.contains("remote"));
+    assert!(model.is_withheld("secret/key.py") && !model.is_withheld("src/main.py"));
+    assert!(chain.member_for(&["secret/key.py".to_owned()]).is_none());
+
+    // What is not said to be from anywhere may be from there.
+    for sources in [vec!["secret/key.py"], vec!["src/main.py", "secret/key.py"], vec![]] {
+        let mut request = request(&*model, 16);
+        request.prompt.sources = sources.iter().map(|path| (*path).to_owned()).collect();
+        let outcome = model.generate(request, &CancelToken::new(), Box::new(all));
+        assert!(matches!(outcome, Err(ModelError::Withheld(_))), "{sources:?}: {outcome:?}");
+        let messages =
+            [Message::new(Role::User, "What is this?").from_files(sources.iter().map(|path| (*path).to_owned()))];
+        let options = ChatOptions::default();
+        let error = chain.respond(&messages, &options, &CancelToken::new(), Box::new(all)).unwrap_err();
+        assert!(error.to_string().contains("noRemotePaths"), "{error}");
+    }
+    assert!(server.asked("/v1/completions").is_empty() && server.asked("/v1/chat/completions").is_empty());
+    // Nor is anything sent ahead of being asked.
+    let ahead = GenerateRequest { priority: Priority::Idle, ..request(&*model, 16) };
+    model.generate(ahead, &CancelToken::new(), Box::new(all)).unwrap();
+    assert!(server.asked("/v1/completions").is_empty());
+
+    assert_eq!(complete(&*model).unwrap().text, "self.entries)");
+    let messages = [Message::new(Role::User, "What is this?").from_files(open_file)];
+    let answer =
+        chain.respond(&messages, &ChatOptions::default(), &CancelToken::new(), Box::new(all)).unwrap();
+    assert!(answer.is_remote);
 }
 
 #[test]

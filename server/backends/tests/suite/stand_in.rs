@@ -173,7 +173,8 @@ fn serve(mut stream: TcpStream, seen: &Seen, replies: &Mutex<HashMap<String, Rep
     answer(&mut stream, reply.unwrap_or_else(missing), seen, stopped);
 }
 
-fn read_request(stream: &mut TcpStream) -> Option<(String, String, Value)> {
+/// The bytes of a request, and where its body begins.
+pub fn read_whole(stream: &mut impl Read) -> Option<(Vec<u8>, usize)> {
     let mut bytes = Vec::new();
     let mut block = [0; 4096];
     let end = loop {
@@ -183,14 +184,19 @@ fn read_request(stream: &mut TcpStream) -> Option<(String, String, Value)> {
             break end + 4;
         }
     };
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let length =
-        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(str::to_owned));
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
     let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
     while bytes.len() < end + length {
         let n = stream.read(&mut block).ok().filter(|n| *n > 0)?;
         bytes.extend_from_slice(&block[..n]);
     }
+    Some((bytes, end))
+}
+
+fn read_request(stream: &mut TcpStream) -> Option<(String, String, Value)> {
+    let (bytes, end) = read_whole(stream)?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let path = head.split_whitespace().nth(1)?.to_owned();
     let body = serde_json::from_slice(&bytes[end..]).unwrap_or(Value::Null);
     Some((path, head, body))

@@ -1,6 +1,10 @@
 //! Why an action is not done. Must hold: the user gets a whole sentence, and the client the protocol's code.
 
+use fimble_model::ModelError;
 use tower_lsp_server::jsonrpc::{Error, ErrorCode};
+
+/// The error code of an action for which no model can be asked now. The same may be done later.
+const UNAVAILABLE: i64 = -32004;
 
 /// Why an action is not done: a code of the protocol, and a sentence for the user.
 #[derive(Debug)]
@@ -18,6 +22,17 @@ impl ActionFailure {
     /// There is no model for it.
     pub(super) fn no_model(sentence: impl Into<String>) -> Self {
         Self { code: -32001, sentence: sentence.into() }
+    }
+
+    /// What the model said of itself: whether it can be asked later is told by the code.
+    pub(crate) fn of_model(error: &ModelError, sentence: impl Into<String>) -> Self {
+        let code = if matches!(error, ModelError::Unavailable(_)) { UNAVAILABLE } else { -32803 };
+        Self { code, sentence: sentence.into() }
+    }
+
+    /// Whether the same may be done later.
+    pub(super) fn is_passing(&self) -> bool {
+        self.code == UNAVAILABLE
     }
 
     pub(super) fn modified() -> Self {

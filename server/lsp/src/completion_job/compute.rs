@@ -1,6 +1,7 @@
 //! Asking the model for a suggestion: gate, plan, generation, post-processing. Must hold: a cancelled job ends at the next step;
 //! each step's time and each reason is in the trace.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ pub(super) fn compute_with_members(
     so_far: &Arc<Mutex<String>>,
     trace: &mut RequestTrace,
 ) -> Result<Vec<Suggestion>, NoSuggestion> {
-    let mut sources = vec![input.path.to_owned()];
+    let mut sources = vec![input.file.to_owned()];
     let mut outcome = None;
     for _ in 0..MAX_MEMBERS {
         let member = model.member_for(&sources);
@@ -85,6 +86,13 @@ fn compute(
         gate(input, &completion).map_err(NoSuggestion::Refused)?;
     }
     let count_tokens = |text: &str| model.count_tokens(text);
+    let mut snippets = Cow::Borrowed(input.snippets);
+    if snippets.iter().any(|snippet| model.is_withheld(&snippet.file)) {
+        snippets.to_mut().retain(|snippet| !model.is_withheld(&snippet.file));
+        let n_withheld = input.snippets.len() - snippets.len();
+        trace.notes.push(format!("{n_withheld} snippets of files that stay on this machine were left out"));
+    }
+    let input = &CursorInput { snippets: &snippets, ..input.clone() };
     let planned = plan(input, &completion, info, &count_tokens);
     trace.times.plan = micros(start.elapsed());
     let plan = planned.map_err(NoSuggestion::Refused)?;

@@ -177,8 +177,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         }),
         default: Default::EmptyList,
         scope: Scope::Machine,
-        description: "Files, as patterns of paths relative to the workspace, whose text never goes to a server beyond this \
-                      machine, whatever `allowRemote` says.",
+        description: "Files whose text never goes to a server beyond this machine, whatever `allowRemote` says, as patterns \
+                      of paths: `secret/**` or `secret` keeps each folder of that name, `*.pem` each such file.",
     },
     Setting {
         key: "threads",

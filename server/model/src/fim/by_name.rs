@@ -190,7 +190,7 @@ impl TextTemplate {
                 Piece::Token(id) => {
                     part = self.token_text(*id).unwrap_or("prefix");
                     if part == "path" {
-                        parts.snippets.push(Snippet { path: String::new(), text: String::new() });
+                        parts.snippets.push(Snippet { path: String::new(), file: String::new(), text: String::new() });
                     }
                 }
                 Piece::Text(text) => match (part, parts.snippets.last_mut()) {
@@ -305,7 +305,12 @@ mod tests {
     #[test]
     fn parts_come_back_as_they_went_in() {
         let own = TextTemplate::in_parts().unwrap();
-        let snippets = [Snippet { path: "b.rs".to_owned(), text: "fn b() {}\n".to_owned() }];
+        let snippets = [Snippet {
+            path: "b.rs".to_owned(),
+            // No prompt holds it.
+            file: String::new(),
+            text: "fn b() {}\n".to_owned(),
+        }];
         let prompt = own.template().render(&FimParts { snippets: &snippets, ..parts("above\n", "below") });
         let back = own.parts(&prompt);
         assert_eq!(back.snippets, snippets);

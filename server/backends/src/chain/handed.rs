@@ -1,0 +1,85 @@
+//! A member of a chain as it is handed out. Must hold: when it fails, its chain knows, and asks it no more for a while.
+
+use std::sync::{Arc, Weak};
+
+use fimble_model::{
+    CancelToken, Chat, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo, Observer, Speeds,
+};
+
+use super::Chain;
+
+/// A member as it is handed out: when it fails, its chain knows.
+pub(super) struct Handed {
+    pub(super) chain: Weak<Chain>,
+    pub(super) index: usize,
+    pub(super) model: Arc<dyn Model>,
+}
+
+impl Handed {
+    fn noted<T>(&self, outcome: Result<T, ModelError>) -> Result<T, ModelError> {
+        if let (Err(ModelError::Unavailable(reason)), Some(chain)) = (&outcome, self.chain.upgrade()) {
+            chain.failed(self.index, reason);
+        }
+        outcome
+    }
+}
+
+impl Model for Handed {
+    fn info(&self) -> &ModelInfo {
+        self.model.info()
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.model.notices()
+    }
+
+    fn is_remote(&self) -> bool {
+        self.model.is_remote()
+    }
+
+    fn is_withheld(&self, source: &str) -> bool {
+        self.model.is_withheld(source)
+    }
+
+    fn speeds(&self) -> Speeds {
+        self.model.speeds()
+    }
+
+    fn chat(&self) -> Result<&dyn Chat, String> {
+        self.model.chat()
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        self.model.count_tokens(text)
+    }
+
+    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        self.model.remember(source, layer, text);
+    }
+
+    fn forget(&self, source: &str) {
+        self.model.forget(source);
+    }
+
+    fn varies(&self) -> bool {
+        self.model.varies()
+    }
+
+    fn write_lines(
+        &self,
+        request: GenerateRequest,
+        n_lines: usize,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Generation>, ModelError> {
+        self.noted(self.model.write_lines(request, n_lines, cancel))
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ModelError> {
+        self.noted(self.model.generate(request, cancel, observer))
+    }
+}

@@ -1,0 +1,81 @@
+//! What an Ollama is asked about itself: its models, and what each of them can do.
+
+use fimble_model::fim::TextTemplate;
+use serde_json::{Value, json};
+
+use super::{Probe, Purpose, by_name, names};
+use crate::dialect::Writing;
+use crate::error::{Fault, ServerError};
+use crate::server::Found;
+use crate::spec::Kind;
+
+/// Context in which Ollama runs a model that is not told otherwise.
+const OLLAMA_CONTEXT: usize = 4096;
+
+impl Probe<'_> {
+    pub(super) fn ollama(self) -> Result<Found, ServerError> {
+        let tags = self.ask("/api/tags", None)?;
+        let there = names(&tags, "models", "name");
+        if tags.get("models").is_none() {
+            return Err(ServerError::broken(&self.target.endpoint, "does not answer as Ollama does"));
+        }
+        let model = match self.model {
+            Some(wanted) => {
+                let is_there =
+                    there.iter().any(|name| name == wanted || name.strip_suffix(":latest") == Some(wanted));
+                if !is_there {
+                    return Err(self.no_such_model(wanted, &there));
+                }
+                wanted.to_owned()
+            }
+            None => self.ollama_choice(&there)?,
+        };
+        let shown = self.ask("/api/show", Some(&json!({"model": model})))?;
+        let can = capabilities(&shown);
+        let own = shown.get("model_info").and_then(Value::as_object).and_then(|info| {
+            info.iter()
+                .find(|(key, _)| key.ends_with(".context_length"))
+                .and_then(|(_, length)| length.as_u64())
+        });
+        let own = own.and_then(|length| usize::try_from(length).ok()).unwrap_or(OLLAMA_CONTEXT);
+        let writing = match TextTemplate::in_parts() {
+            Some(parts) if can.iter().any(|name| name == "insert") => Writing::Parts(parts),
+            _ => by_name(&model),
+        };
+        Ok(self.found(Kind::Ollama, model, own.min(OLLAMA_CONTEXT), writing, None))
+    }
+
+    /// The model to take where the setting names none: one that is loaded and can do the work, else one that can.
+    fn ollama_choice(&self, there: &[String]) -> Result<String, ServerError> {
+        let loaded =
+            self.ask("/api/ps", None).map(|loaded| names(&loaded, "models", "name")).unwrap_or_default();
+        let mut candidates: Vec<&String> = loaded.iter().filter(|name| there.contains(name)).collect();
+        candidates.extend(there.iter().filter(|name| !loaded.contains(name)));
+        for name in candidates {
+            let can = capabilities(&self.ask("/api/show", Some(&json!({"model": name})))?);
+            let fits = match self.purpose {
+                Purpose::Completion => {
+                    can.iter().any(|can| can == "insert") || TextTemplate::for_model_name(name).is_some()
+                }
+                Purpose::Chat => can.iter().any(|can| can == "completion"),
+            };
+            if fits {
+                return Ok(name.clone());
+            }
+        }
+        let (work, example) = match self.purpose {
+            Purpose::Completion => ("fill in the middle", "ollama pull qwen2.5-coder:1.5b-base"),
+            Purpose::Chat => ("answer conversations", "ollama pull qwen2.5-coder:7b"),
+        };
+        Err(ServerError::new(
+            Fault::Declined,
+            format!("Ollama at {} has no model that can {work}", self.target.endpoint),
+            format!("Get one, for example with `{example}`"),
+        ))
+    }
+}
+
+fn capabilities(shown: &Value) -> Vec<String> {
+    let list = shown.get("capabilities").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}

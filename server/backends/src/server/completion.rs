@@ -1,0 +1,82 @@
+//! A completion by a model behind a server. Must hold: nothing is asked of another machine ahead of time; text that stays here is
+//! refused before anything is written.
+
+use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Generation, Observer, Priority, StopReason};
+
+use super::{ServerModel, withheld};
+use crate::collect::Collector;
+use crate::dialect::{self, Question};
+use crate::error::{Fault, ServerError};
+use crate::spec::Kind;
+
+impl ServerModel {
+    /// One completion. The error carries whether anything was shown.
+    pub(super) fn complete(
+        &self,
+        request: &GenerateRequest,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<Generation, ServerError> {
+        let found = &self.found;
+        if found.is_remote
+            && let Some(reason) = found.target.guard.withholds(&request.prompt.sources)
+        {
+            return Err(withheld(&reason));
+        }
+        // Reading ahead is free on this machine only; and only llama.cpp can read without producing.
+        let is_ahead = request.priority == Priority::Idle;
+        let is_warm_up = request.options.max_new_tokens == 0;
+        if (is_ahead && found.is_remote) || (is_warm_up && found.kind != Kind::LlamaCpp) {
+            return Ok(Collector::new(&request.options, observer).finish(StopReason::Cancelled));
+        }
+        if let Some(silence) =
+            self.silent_for().filter(|silence| *silence > self.found.target.guard.patience.first)
+        {
+            self.note_waiting(false);
+            return Err(ServerError::silent(&found.target.endpoint, silence.as_secs().max(1), "no answer"));
+        }
+        let options = GenerateOptions {
+            stop_strings: dialect::stop_strings(&found.writing, &request.options),
+            ..request.options.clone()
+        };
+        let question =
+            dialect::complete(found.kind, &found.model, &found.writing, &request.prompt, &options);
+        let read = |document: &serde_json::Value| dialect::completion_delta(found.kind, document);
+        let mut collector = Collector::new(&options, observer);
+        let stop = || cancel.is_cancelled();
+        if !is_ahead {
+            self.note_waiting(true);
+        }
+        if found.kind == Kind::Mlx && self.leaves_out_a_space(&question, &stop) {
+            collector.lead_with(" ");
+        }
+        let mut ended =
+            self.converse(&question, &read, &mut collector, self.found.target.guard.patience, &stop);
+        if let Err(error) = &ended
+            && error.is_worth_a_retry()
+            && !collector.has_begun()
+        {
+            tracing::debug!(%error, "asked again");
+            ended = self.converse(&question, &read, &mut collector, self.found.target.guard.patience, &stop);
+        }
+        let stop = match ended {
+            Ok(stop) => stop,
+            Err(error) if error.fault == Fault::Stopped => StopReason::Cancelled,
+            Err(error) => {
+                self.note_waiting(false);
+                return Err(error);
+            }
+        };
+        Ok(collector.finish(stop))
+    }
+
+    /// Whether the answer to this question begins with a space that the server does not send: mlx-lm drops the first one of
+    /// every answer, and with it a part of the indentation. Its first token, asked for alone, tells; reading the prompt for
+    /// that is no loss, since the question itself finds it in the server's cache.
+    fn leaves_out_a_space(&self, question: &Question, stop: &dyn Fn() -> bool) -> bool {
+        let (path, body) = question;
+        let one = dialect::first_token(body);
+        let answer = self.found.target.document(path, Some(&one), self.found.target.guard.patience, stop);
+        answer.is_ok_and(|answer| dialect::begins_with_space(&answer))
+    }
+}

@@ -1,0 +1,106 @@
+//! A model behind a server that answers messages. Must hold: it is asked not to think where that is understood, and a server
+//! that refuses the question for that is asked without; what it thinks all the same is told from what it says.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fimble_model::{
+    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Generation, Message, Model, ModelError,
+    Observer, StopReason,
+};
+
+use super::thoughts::HeldBack;
+use super::{ServerModel, TALKING, to_model_error, withheld};
+use crate::collect::Collector;
+use crate::dialect;
+use crate::error::{Fault, ServerError};
+
+impl Chat for ServerModel {
+    fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    fn is_remote(&self) -> bool {
+        self.found.is_remote
+    }
+
+    fn context_length(&self) -> usize {
+        self.found.context_length
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        Model::count_tokens(self, text)
+    }
+
+    fn respond(
+        &self,
+        messages: &[Message],
+        options: &ChatOptions,
+        cancel: &CancelToken,
+        observer: Observer,
+    ) -> Result<ChatAnswer, ModelError> {
+        let found = &self.found;
+        if found.is_remote {
+            let sources: Vec<String> =
+                messages.iter().flat_map(|message| message.sources.iter().cloned()).collect();
+            if let Some(reason) = found.target.guard.withholds(&sources) {
+                return Err(to_model_error(&withheld(&reason), false));
+            }
+        }
+        let habit = *self.habit.lock().unwrap_or_else(PoisonError::into_inner);
+        let held_back = Arc::new(Mutex::new(HeldBack::new(habit, observer)));
+        let theirs = Arc::clone(&held_back);
+        let forward: Observer =
+            Box::new(move |piece: &str| theirs.lock().unwrap_or_else(PoisonError::into_inner).take(piece));
+        let limits =
+            GenerateOptions { max_new_tokens: options.max_new_tokens, ..GenerateOptions::default() };
+        let mut collector = Collector::new(&limits, forward);
+        let stop = || cancel.is_cancelled();
+        let stop = match self.ask(messages, options, &mut collector, &stop) {
+            Ok(stop) => stop,
+            Err(error) if error.fault == Fault::Stopped => StopReason::Cancelled,
+            Err(error) => return Err(to_model_error(&error, collector.has_begun())),
+        };
+        let Generation { text, stop, usage, .. } = collector.finish(stop);
+        let mut held_back = held_back.lock().unwrap_or_else(PoisonError::into_inner);
+        let lead = held_back.finish(&stop);
+        *self.habit.lock().unwrap_or_else(PoisonError::into_inner) = habit.after(&text, &stop);
+        Ok(ChatAnswer {
+            text: format!("{lead}{text}"),
+            stop,
+            model: self.info.name.clone(),
+            is_remote: found.is_remote,
+            usage,
+        })
+    }
+}
+
+impl ServerModel {
+    /// Asks, once more if the connection broke, and without the switches if they are refused.
+    fn ask(
+        &self,
+        messages: &[Message],
+        options: &ChatOptions,
+        collector: &mut Collector,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<StopReason, ServerError> {
+        let found = &self.found;
+        let read = |document: &serde_json::Value| dialect::chat_delta(found.kind, document);
+        let mut has_switches = !self.refuses_switches.load(Ordering::Relaxed);
+        let mut ended = Err(ServerError::stopped());
+        for _ in 0..2 {
+            let question = dialect::chat(found.kind, &found.model, messages, options, has_switches);
+            ended = self.converse(&question, &read, collector, TALKING, stop);
+            let Err(error) = &ended else {
+                self.refuses_switches.store(!has_switches, Ordering::Relaxed);
+                break;
+            };
+            let is_refused = has_switches && error.fault == Fault::Unaccepted;
+            if collector.has_begun() || stop() || !(is_refused || error.is_worth_a_retry()) {
+                break;
+            }
+            has_switches &= !is_refused;
+        }
+        ended
+    }
+}

@@ -1,0 +1,77 @@
+//! Conversations with servers. The model is one that only completes: it is given a template, by which each engine writes the
+//! same text, so that its answer can be told beforehand: it is that of this process.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, Observer, Role};
+
+use crate::running::{Kind, Running, Servers};
+use crate::{in_process, on_each, open};
+
+#[test]
+fn conversations_are_answered_as_in_this_process() {
+    on_each(check);
+}
+
+#[test]
+fn a_model_without_a_template_answers_or_is_known_to_have_none() {
+    on_each(check_without);
+}
+
+fn ask(chat: &dyn Chat, said: &str) -> String {
+    let seen: Arc<Mutex<String>> = Arc::default();
+    let theirs = Arc::clone(&seen);
+    let observer: Observer = Box::new(move |piece: &str| {
+        theirs.lock().unwrap().push_str(piece);
+        ControlFlow::Continue(())
+    });
+    let messages = [Message::new(Role::User, said)];
+    let options = ChatOptions { max_new_tokens: 16, ..ChatOptions::default() };
+    let answer = chat.respond(&messages, &options, &CancelToken::new(), observer).unwrap();
+    assert_eq!(*seen.lock().unwrap(), answer.text, "it is streamed");
+    assert!(!answer.is_remote);
+    answer.text
+}
+
+fn check(servers: &Servers, kind: Kind) {
+    let servers = servers.with_template();
+    let running = Running::start(&servers, kind);
+    let chain = open(&running.name());
+    let there = chain.chat().unwrap();
+    let engine = in_process(&servers.model);
+    let here = engine.chat().unwrap();
+    let questions = [
+        "class Ledger:\n    def __init__(self, entries):\n        self.entries = entries",
+        "import os\nimport sys\n\n\ndef main():",
+        "for (let i = 0; i < 10; i++) {",
+        "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):",
+    ];
+    let mut n_equal = 0;
+    for question in questions {
+        let (there, here) = (ask(there, question), ask(here, question));
+        // mlx-lm leaves the first space out.
+        let is_equal = there.trim() == here.trim();
+        n_equal += usize::from(is_equal);
+        if !is_equal {
+            eprintln!("{kind:?}, {question:?}: {there:?} there, {here:?} here");
+        }
+        assert!(!there.is_empty());
+    }
+    eprintln!("{kind:?}: {n_equal} of {} answers are those of the model in this process", questions.len());
+    if servers.has_known_pre_tokenizer() {
+        // A template that was not told to leave thoughts out begins a comment: none of the answers would be the same.
+        assert!(n_equal * 2 >= questions.len(), "{n_equal} of {}", questions.len());
+    }
+}
+
+fn check_without(servers: &Servers, kind: Kind) {
+    let running = Running::start(servers, kind);
+    match open(&running.name()).chat() {
+        Ok(chat) => {
+            let answer = ask(chat, "def add(a, b):");
+            eprintln!("{kind:?} has a template of its own for a model without: {} bytes", answer.len());
+        }
+        Err(reason) => assert!(reason.contains("no chat template"), "{reason}"),
+    }
+}
