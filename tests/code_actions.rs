@@ -177,9 +177,17 @@ fn a_server_that_cannot_be_used_is_told_and_nothing_is_printed_or_written() {
         (answering(Reply::Whole(500, "text/html", "<html>".to_owned())), "status 500"),
         (answering(whole(401, &json!({"error": {"message": "wrong key"}}))), "refuses the key"),
         // A template that fails, in the words of the server.
-        (answering(whole(400, &json!({"error": {"message": "Conversation roles must alternate"}}))), "must alternate"),
+        (
+            answering(whole(400, &json!({"error": {"message": "Conversation roles must alternate"}}))),
+            "must alternate",
+        ),
         (answering(stream(b"data: {\"choices\": [{\"delta\": {\"content\": \"\xff\"}}]}\n\n")), "no text"),
-        (answering(stream(b"data: {\"model\": \"another\", \"choices\": [{\"delta\": {\"content\": \"x\"}}]}\n\n")), "another"),
+        (
+            answering(stream(
+                b"data: {\"model\": \"another\", \"choices\": [{\"delta\": {\"content\": \"x\"}}]}\n\n",
+            )),
+            "another",
+        ),
         (answering(Reply::BreakOff("text/event-stream", vec![half.to_vec()])), "broke off"),
         (answering(Reply::Raw(Vec::new())), "closed the connection"),
     ];

@@ -54,15 +54,26 @@ impl Elsewhere {
     }
 }
 
-/// A repository with a file that stays here and one that is like it and may leave.
+/// A repository with a file that stays here, and one that uses what stands in it and may leave.
 fn repository(folder: &Path) -> (PathBuf, PathBuf) {
     let root = folder.join("shop");
     let (open, kept) = (root.join("src/order.py"), root.join("src/internal/prices.py"));
     std::fs::create_dir_all(root.join(".git")).unwrap();
     std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
-    let code = "def order_total(items):\n    subtotal = sum(item.price for item in items)\n    return subtotal\n";
-    std::fs::write(&open, code).unwrap();
-    std::fs::write(&kept, code.replace("return", &format!("subtotal += {KEPT}\n    return"))).unwrap();
+    let prices =
+        format!("class PriceList:\n    def crown_price(self, item):\n        return {KEPT} * item\n");
+    std::fs::write(&kept, prices).unwrap();
+    let order = "from internal.prices import PriceList\n\n\ndef order_total(items):\n    prices = PriceList()\n    \
+                 return sum(prices.crown_price(item) for item in items)\n";
+    std::fs::write(&open, order).unwrap();
+    // Words that stand in every file tell nothing.
+    std::fs::write(root.join("src/colour.py"), "def blend(red, green):\n    return (red + green) / 2\n")
+        .unwrap();
+    std::fs::write(
+        root.join("src/maps.py"),
+        "class Place:\n    def latitude(self):\n        return self.y\n",
+    )
+    .unwrap();
     (open, kept)
 }
 
@@ -79,7 +90,7 @@ fn a_shell_sends_no_text_of_files_that_stay_here() {
         command.env("FIMBLE_HOME", folder.path()).env("SSL_CERT_FILE", &elsewhere.signer).output().unwrap()
     };
     let allowed = format!("--allow-remote={}", elsewhere.place);
-    let (open_place, kept_place) = (format!("{}:1", open.display()), format!("{}:1", kept.display()));
+    let (open_place, kept_place) = (format!("{}:4", open.display()), format!("{}:2", kept.display()));
 
     let unlisted = fimble(&["explain", &open_place], &[]);
     assert!(text_of(&unlisted.stderr).contains("--allow-remote"), "{unlisted:?}");
@@ -107,7 +118,10 @@ fn a_shell_sends_no_text_of_files_that_stay_here() {
     let batch = ["explain", "--batch", root.to_str().unwrap(), "--out", out.to_str().unwrap()];
     let output = fimble(&batch, &rules);
     let told = text_of(&output.stderr);
-    assert!(output.status.success() && told.contains("1 results") && told.contains("1 files without"), "{told}");
+    assert!(
+        output.status.success() && told.contains("3 results") && told.contains("1 files without"),
+        "{told}"
+    );
     let explained = std::fs::read_to_string(out.join("src/order.py.md")).unwrap();
     assert!(explained.contains("It adds.") && explained.contains("sent to another machine"), "{explained}");
     assert!(!out.join("src/internal/prices.py.md").exists());
@@ -141,7 +155,11 @@ fn wait_until_ready(client: &Client) {
     loop {
         let status = client.execute_command("fimble.status", &json!([])).unwrap();
         if status["state"] == "ready" && status["chat"]["state"] == "ready" {
-            assert_eq!((&status["remote"], &status["chat"]["remote"]), (&json!(true), &json!(true)), "{status}");
+            assert_eq!(
+                (&status["remote"], &status["chat"]["remote"]),
+                (&json!(true), &json!(true)),
+                "{status}"
+            );
             return;
         }
         assert!(start.elapsed() < crate::stand_in::PATIENCE, "{status}");
@@ -192,7 +210,7 @@ fn an_editor_sends_no_text_of_files_that_stay_here_nor_parts_of_them_with_others
     assert_eq!(elsewhere.n_asked(), (0, 0));
     let explain = |client: &Client, file: &Path| -> Value {
         let uri = format!("file://{}", file.display());
-        let range = json!({"start": {"line": 0, "character": 4}, "end": {"line": 0, "character": 4}});
+        let range = json!({"start": {"line": 0, "character": 0}, "end": {"line": 3, "character": 0}});
         client.open(&uri, "python", &std::fs::read_to_string(file).unwrap());
         let place = json!([{"textDocument": {"uri": uri}, "range": range}]);
         client.execute_command("fimble.explain", &place).unwrap();

@@ -76,7 +76,11 @@ fn cancel(member: &dyn Model, running: &Running, text: &str) -> (Duration, Durat
         cancel.cancel();
         let (generation, answered) = asking.join().unwrap();
         // A model may end by itself before that.
-        assert!(matches!(generation.stop, StopReason::Cancelled | StopReason::Finished), "{:?}", generation.stop);
+        assert!(
+            matches!(generation.stop, StopReason::Cancelled | StopReason::Finished),
+            "{:?}",
+            generation.stop
+        );
         (answered - cancelled, running.time_to_rest(cancelled))
     })
 }

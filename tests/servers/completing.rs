@@ -31,7 +31,8 @@ fn check(servers: &Servers, kind: Kind) {
             continue;
         }
         // The texts part within a token of this process: it was not sure of that one.
-        let common = there.text.bytes().zip(here.text.bytes()).take_while(|(there, here)| there == here).count();
+        let common =
+            there.text.bytes().zip(here.text.bytes()).take_while(|(there, here)| there == here).count();
         let parting = here.tokens.iter().find(|token| token.text_end > common).map(|token| token.logprob);
         eprintln!("{kind:?}, {path}: {:?} there, {:?} here, {parting:?}", there.text, here.text);
         assert!(!servers.has_known_pre_tokenizer() || parting.is_none_or(|logprob| logprob < UNSURE));

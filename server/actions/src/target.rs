@@ -153,7 +153,13 @@ mod tests {
         let text = Text::new(code);
         let language = by_language_id("rust").unwrap();
         let tree = SyntaxTree::parse(language, &text, None, &ParseBudget::unlimited()).unwrap();
-        let source = Source { text: &text, tree: Some(&tree), language: Some(language), path: "a.rs", file: "/work/a.rs" };
+        let source = Source {
+            text: &text,
+            tree: Some(&tree),
+            language: Some(language),
+            path: "a.rs",
+            file: "/work/a.rs",
+        };
         for (place, name, lines) in [
             ("x()", "one", "    fn one() {\n        x();\n    }\n"),
             ("fn one", "one", "    fn one() {\n        x();\n    }\n"),

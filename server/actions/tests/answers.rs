@@ -252,7 +252,8 @@ fn run(case: &Case, kind: ActionKind, answer: &str, is_cut: bool) -> (Result<Out
     let language = by_language_id(case.language).unwrap();
     let text = Text::new(case.file);
     let tree = parse(language, &text);
-    let source = Source { text: &text, tree: Some(&tree), language: Some(language), path: case.path, file: case.path };
+    let source =
+        Source { text: &text, tree: Some(&tree), language: Some(language), path: case.path, file: case.path };
     let place = text.line_end(case.line);
     let target = find_target(&source, place..place, true).unwrap();
     assert_eq!(text.slice(target.range.clone()), case.old, "{}", case.language);
@@ -329,7 +330,8 @@ fn what_is_asked_names_the_task_and_holds_the_code() {
     let language = by_language_id(case.language).unwrap();
     let text = Text::new(case.file);
     let tree = parse(language, &text);
-    let source = Source { text: &text, tree: Some(&tree), language: Some(language), path: case.path, file: case.path };
+    let source =
+        Source { text: &text, tree: Some(&tree), language: Some(language), path: case.path, file: case.path };
     let start = case.file.find("for x in").unwrap();
     let selection = start..case.file.find("        n\n").unwrap();
     let target = find_target(&source, selection, true).unwrap();
@@ -363,7 +365,8 @@ fn code_that_is_too_long_is_refused_before_it_is_asked_about() {
     let language = by_language_id("rust").unwrap();
     let text = Text::new(&file);
     let tree = parse(language, &text);
-    let source = Source { text: &text, tree: Some(&tree), language: Some(language), path: "a.rs", file: "/work/a.rs" };
+    let source =
+        Source { text: &text, tree: Some(&tree), language: Some(language), path: "a.rs", file: "/work/a.rs" };
     let target = find_target(&source, 20..20, false).unwrap();
     let chat = Scripted { answer: String::new(), is_cut: false, asked: Mutex::default() };
     let work =

@@ -2,8 +2,8 @@
 //! reachable, whatever a name resolves to; a rule that cannot be read forbids all servers beyond this machine; keys are read
 //! when they are needed, and never shown.
 
-mod keys;
 mod kept_files;
+mod keys;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -122,7 +122,6 @@ impl Probe<'_> {
             "Name one of these in the setting, or give the server the model",
         )
     }
-
 }
 
 fn by_name(name: &str) -> Writing {

@@ -81,6 +81,10 @@ impl Chat for Chain {
         let reasons = if reasons.is_empty() { "none is ready".to_owned() } else { reasons.join("; ") };
         let sentence = format!("None of the models of the setting can answer: {reasons}");
         // What is kept here today is kept here tomorrow; a server that is down may be up then.
-        Err(if is_withheld && !is_down { ModelError::Withheld(sentence) } else { ModelError::Unavailable(sentence) })
+        Err(if is_withheld && !is_down {
+            ModelError::Withheld(sentence)
+        } else {
+            ModelError::Unavailable(sentence)
+        })
     }
 }

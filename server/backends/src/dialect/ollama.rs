@@ -38,12 +38,7 @@ pub(super) fn complete(
     ("/api/generate", body)
 }
 
-pub(super) fn chat(
-    model: &str,
-    messages: &[Message],
-    options: &ChatOptions,
-    has_switches: bool,
-) -> Question {
+pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has_switches: bool) -> Question {
     let mut body = json!({
         "model": model,
         "messages": messages_json(messages),

@@ -34,12 +34,7 @@ pub(super) fn complete(
     ("/v1/completions", body)
 }
 
-pub(super) fn chat(
-    model: &str,
-    messages: &[Message],
-    options: &ChatOptions,
-    has_switches: bool,
-) -> Question {
+pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has_switches: bool) -> Question {
     let mut body = json!({
         "model": model,
         "messages": messages_json(messages),
@@ -47,9 +42,7 @@ pub(super) fn chat(
         "stream": true,
     });
     // Thoughts are only waited for. Models whose template does not know these switches think all the same.
-    if has_switches
-        && let Value::Object(body) = &mut body
-    {
+    if has_switches && let Value::Object(body) = &mut body {
         let switches = json!({"enable_thinking": false, "thinking": false});
         body.insert("chat_template_kwargs".to_owned(), switches);
     }

@@ -14,8 +14,9 @@ impl KeptFiles {
     pub(super) fn new(setting: &[String]) -> Result<Self, String> {
         let mut patterns = GlobSetBuilder::new();
         for written in setting {
-            let wrong =
-                |what: &dyn std::fmt::Display| format!("noRemotePaths: {written:?} is no pattern of paths ({what})");
+            let wrong = |what: &dyn std::fmt::Display| {
+                format!("noRemotePaths: {written:?} is no pattern of paths ({what})")
+            };
             let pattern = if cfg!(windows) { written.replace('\\', "/") } else { written.clone() };
             let pattern = pattern.trim().trim_start_matches("./").trim_matches('/');
             if pattern.is_empty() {
@@ -27,7 +28,9 @@ impl KeptFiles {
             }
         }
         let patterns = patterns.build();
-        Ok(Self { patterns: patterns.map_err(|error| format!("noRemotePaths cannot be used ({})", error.kind()))? })
+        Ok(Self {
+            patterns: patterns.map_err(|error| format!("noRemotePaths cannot be used ({})", error.kind()))?,
+        })
     }
 
     /// Why text of these files, named by their whole paths, must not go to another machine, if so.
@@ -110,7 +113,10 @@ mod tests {
             assert_eq!(kept(&[]).withholds(&sources), None);
         }
         for wrong in ["", " ", "/", "./", "["] {
-            assert!(KeptFiles::new(&[wrong.to_owned()]).is_err_and(|told| told.contains("noRemotePaths")), "{wrong:?}");
+            assert!(
+                KeptFiles::new(&[wrong.to_owned()]).is_err_and(|told| told.contains("noRemotePaths")),
+                "{wrong:?}"
+            );
         }
     }
 }

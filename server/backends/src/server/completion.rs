@@ -1,7 +1,9 @@
 //! A completion by a model behind a server. Must hold: nothing is asked of another machine ahead of time; text that stays here is
 //! refused before anything is written.
 
-use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Generation, Observer, Priority, StopReason};
+use fimble_model::{
+    CancelToken, GenerateOptions, GenerateRequest, Generation, Observer, Priority, StopReason,
+};
 
 use super::{ServerModel, withheld};
 use crate::collect::Collector;
@@ -39,8 +41,7 @@ impl ServerModel {
             stop_strings: dialect::stop_strings(&found.writing, &request.options),
             ..request.options.clone()
         };
-        let question =
-            dialect::complete(found.kind, &found.model, &found.writing, &request.prompt, &options);
+        let question = dialect::complete(found.kind, &found.model, &found.writing, &request.prompt, &options);
         let read = |document: &serde_json::Value| dialect::completion_delta(found.kind, document);
         let mut collector = Collector::new(&options, observer);
         let stop = || cancel.is_cancelled();

@@ -52,8 +52,7 @@ impl Chat for ServerModel {
         let theirs = Arc::clone(&held_back);
         let forward: Observer =
             Box::new(move |piece: &str| theirs.lock().unwrap_or_else(PoisonError::into_inner).take(piece));
-        let limits =
-            GenerateOptions { max_new_tokens: options.max_new_tokens, ..GenerateOptions::default() };
+        let limits = GenerateOptions { max_new_tokens: options.max_new_tokens, ..GenerateOptions::default() };
         let mut collector = Collector::new(&limits, forward);
         let stop = || cancel.is_cancelled();
         let stop = match self.ask(messages, options, &mut collector, &stop) {

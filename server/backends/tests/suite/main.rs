@@ -7,6 +7,7 @@
 mod bad_answers;
 mod chain;
 mod chat;
+#[allow(dead_code, reason = "the tests of the binary need more of it")]
 mod encrypted;
 mod kinds;
 mod remote;

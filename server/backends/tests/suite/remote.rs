@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fimble_backends::{Guard, NetworkSettings};
-use fimble_model::{CancelToken, Chat, ChatOptions, GenerateRequest, Message, Model, ModelError, Priority, Role};
+use fimble_model::{
+    CancelToken, Chat, ChatOptions, GenerateRequest, Message, Model, ModelError, Priority, Role,
+};
 use rustls::RootCertStore;
 use serde_json::json;
 
@@ -139,8 +141,8 @@ fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
         request.prompt.sources = sources.iter().map(|path| (*path).to_owned()).collect();
         let outcome = model.generate(request, &CancelToken::new(), Box::new(all));
         assert!(matches!(outcome, Err(ModelError::Withheld(_))), "{sources:?}: {outcome:?}");
-        let messages =
-            [Message::new(Role::User, "What is this?").from_files(sources.iter().map(|path| (*path).to_owned()))];
+        let messages = [Message::new(Role::User, "What is this?")
+            .from_files(sources.iter().map(|path| (*path).to_owned()))];
         let options = ChatOptions::default();
         let error = chain.respond(&messages, &options, &CancelToken::new(), Box::new(all)).unwrap_err();
         assert!(error.to_string().contains("noRemotePaths"), "{error}");

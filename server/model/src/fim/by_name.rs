@@ -190,7 +190,11 @@ impl TextTemplate {
                 Piece::Token(id) => {
                     part = self.token_text(*id).unwrap_or("prefix");
                     if part == "path" {
-                        parts.snippets.push(Snippet { path: String::new(), file: String::new(), text: String::new() });
+                        parts.snippets.push(Snippet {
+                            path: String::new(),
+                            file: String::new(),
+                            text: String::new(),
+                        });
                     }
                 }
                 Piece::Text(text) => match (part, parts.snippets.last_mut()) {
