@@ -144,7 +144,7 @@ fn mlx_is_understood_as_it_answers_on_linux() {
 #[test]
 fn what_a_model_writes_behind_its_middle_is_cut() {
     let documents: Vec<_> = ["self.entries)", "<|file", "_sep|>b.py\nimport b"]
-        .map(|said| json!({"model": "default_model", "choices": [{"index": 0, "text": said, "finish_reason": null}]}))
+        .map(|said| json!({"choices": [{"index": 0, "text": said, "finish_reason": null}]}))
         .to_vec();
     for name in ["mlx:Qwen2.5-Coder-0.5B", "openai:Qwen2.5-Coder-0.5B"] {
         let server = openai("Qwen2.5-Coder-0.5B", crate::stand_in::events(&documents));
