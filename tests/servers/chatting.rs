@@ -57,7 +57,6 @@ fn check(servers: &Servers, kind: Kind) {
         if !is_equal {
             eprintln!("{kind:?}, {question:?}: {there:?} there, {here:?} here");
         }
-        assert!(!there.is_empty());
     }
     eprintln!("{kind:?}: {n_equal} of {} answers are those of the model in this process", questions.len());
     if servers.has_known_pre_tokenizer() {

@@ -24,10 +24,12 @@ fn check(servers: &Servers, kind: Kind) {
         let there = line(&*member, &path, &text, at).unwrap();
         let here = line(&own, &path, &text, at).unwrap();
         n += 1;
-        n_equal += usize::from(there.text == here.text);
+        // mlx-lm keeps a space back until it is sure that it is not the last.
+        let is_equal = there.text.trim_end() == here.text.trim_end();
+        n_equal += usize::from(is_equal);
         let tells = !there.tokens.is_empty() || there.text.is_empty();
         assert!(tells || kind == Kind::Mlx, "{kind:?} tells no probabilities");
-        if there.text == here.text {
+        if is_equal {
             continue;
         }
         // The texts part within a token of this process: it was not sure of that one.

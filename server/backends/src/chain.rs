@@ -93,11 +93,11 @@ impl Chain {
     fn look_again(&self, index: usize) {
         let member = &self.members[index];
         let mut state = member.state();
-        let is_due = matches!(&*state, State::Down(_, Some(again)) if *again <= Instant::now());
-        if !is_due {
-            return;
-        }
-        *state = State::Probing;
+        let reason = match &*state {
+            State::Down(reason, Some(again)) if *again <= Instant::now() => reason.clone(),
+            _ => return,
+        };
+        *state = State::Probing(reason);
         drop(state);
         let this = self.this.clone();
         let thread = std::thread::Builder::new().name("fimble-probe".to_owned());

@@ -30,8 +30,8 @@ pub enum Choice {
 pub(super) enum State {
     /// Not looked at: those before it answer.
     Untried,
-    /// A thread looks at it.
-    Probing,
+    /// A thread looks at it again: why it failed before. That stays true until it answers, and need not be told anew.
+    Probing(String),
     /// It answers.
     Ready(Arc<dyn Model>),
     /// It failed: why, and when it is looked at again. No time means never.
@@ -70,7 +70,7 @@ impl Member {
     /// Why it is not asked, if it failed.
     pub(super) fn down_reason(&self) -> Option<String> {
         match &*self.state() {
-            State::Down(reason, _) => Some(reason.clone()),
+            State::Down(reason, _) | State::Probing(reason) => Some(reason.clone()),
             _ => None,
         }
     }
