@@ -46,11 +46,11 @@ impl Servers {
         Some(Self { folder, model })
     }
 
-    /// The same servers with a copy of the model that has a chat template: the message and a line of code below it. What it
-    /// writes depends on whether it is told to leave thoughts out, as this process is.
+    /// The same servers with a copy of the model that has a chat template: the message and the beginning of a line of code below it.
+    /// What it writes depends on whether it is told to leave thoughts out, as this process is.
     pub fn with_template(&self) -> Self {
         const TEMPLATE: &str = "{% for message in messages %}{{ message.content + '\\n' }}{% endfor %}\
-            {% if add_generation_prompt %}{% if enable_thinking is defined and not enable_thinking %}{{ '\\n' }}\
+            {% if add_generation_prompt %}{% if enable_thinking is defined and not enable_thinking %}{{ '\\nresult =' }}\
             {% else %}{{ '# Let me think' }}{% endif %}{% endif %}";
         let model = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chatting-model");
         std::fs::create_dir_all(&model).unwrap();
