@@ -27,6 +27,20 @@ fourth_value = compute_value(fourth_input, scale)
 # The place behind the last line wants several lines.
 REPEATED_LINES = """\
 def read_first(path):
+    stream = open(path)
+    return json.load(stream)
+
+
+def read_second(path):
+    stream = open(path)
+    return json.load(stream)
+
+
+"""
+
+# Functions with the line breaks of Windows: something is suggested for the next one.
+WINDOWS_LINES = """\
+def read_first(path):
     with open(path) as stream:
         return json.load(stream)
 
@@ -36,7 +50,7 @@ def read_second(path):
         return json.load(stream)
 
 
-"""
+""".replace("\n", "\r\n")
 
 # A function to explain and to change, and a shorter one as a chat model would answer it.
 FUNCTION = """\

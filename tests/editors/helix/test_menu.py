@@ -6,7 +6,7 @@ of it.
 
 import place
 from helix_driver import HelixTest
-from place import REPEATED, REPEATED_LINES
+from place import REPEATED, REPEATED_LINES, WINDOWS_LINES
 from terminal import wait_for
 
 LINE = "fifth_value = "
@@ -89,7 +89,7 @@ class Menu(HelixTest):
         self.assertEqual(editor.write(), (before + shown + "\n").encode())
 
     def test_line_breaks_of_windows_stay(self):
-        text = REPEATED_LINES.replace("\n", "\r\n")
+        text = WINDOWS_LINES
         editor = self.at_lines(text)
         shown = editor.preview(12)
         editor.keys("Enter")
