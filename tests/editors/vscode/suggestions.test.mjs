@@ -88,6 +88,8 @@ test("Escape sends it away, and it stays away from that place", async () => {
   await window.hidden();
   const asked = () => bench.traces().filter((trace) => trace.document === "dismiss.py");
   const here = () => asked().filter((trace) => trace.character === START.length);
+  // The trace may reach the log after the screen shows the suggestion.
+  await until("the first question about the place", () => here().length > 0);
   const n_before = here().length;
   // Another letter and back: the editor asks about the same place again.
   await window.type("q");
