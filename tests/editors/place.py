@@ -36,6 +36,11 @@ def read_second(path):
     return json.load(stream)
 
 
+def read_next(path):
+    stream = open(path)
+    return json.load(stream)
+
+
 """
 
 # Functions with the line breaks of Windows: something is suggested for the next one.

@@ -26,7 +26,7 @@ class Menu(HelixTest):
         return editor
 
     def at_lines(self, text=REPEATED_LINES):
-        """The same where several lines are suggested, in line 12."""
+        """The same where several lines are suggested, behind the last line."""
         editor = self.start(text=text).wait_ready()
         editor.keys("g", "e")
         editor.type("odef read_third(path):")
@@ -63,12 +63,12 @@ class Menu(HelixTest):
     def test_several_lines_and_the_first_one_alone(self):
         for is_whole in (True, False):
             editor = self.at_lines()
-            shown = editor.preview(12)
+            shown = editor.preview(17)
             if not is_whole:
                 second = editor.screen()
                 editor.keys("Tab")
-                wait_for(lambda: editor.screen() != second and editor.line(13) == "", "the first line alone")
-            rest = editor.line(13)
+                wait_for(lambda: editor.screen() != second and editor.line(18) == "", "the first line alone")
+            rest = editor.line(18)
             editor.keys("Enter")
             added = editor.write().decode()[len(REPEATED_LINES):].split("\n")
             self.assertEqual(added[1], shown)
