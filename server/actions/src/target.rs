@@ -158,7 +158,7 @@ mod tests {
             tree: Some(&tree),
             language: Some(language),
             path: "a.rs",
-            file: "/work/a.rs",
+            file: "/project/a.rs",
         };
         for (place, name, lines) in [
             ("x()", "one", "    fn one() {\n        x();\n    }\n"),

@@ -230,7 +230,7 @@ fn suffix_tokens(plan: &Plan) -> usize {
 fn snippets_take_their_share_and_the_best_one_stays() {
     let snippet = |name: &str, n_lines: usize| Snippet {
         path: format!("{name}.rs"),
-        file: format!("/work/{name}.rs"),
+        file: format!("/project/{name}.rs"),
         text: format!("fn {name}_function() {{}}\n").repeat(n_lines),
     };
     let content = long_file(80);

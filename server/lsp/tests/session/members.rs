@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-const URI: &str = "file:///work/a.rs";
+const URI: &str = "file:///project/a.rs";
 const RUST: &str = "fn main() {\n    $0\n}\n";
 const DOWN: &str = "The server at 127.0.0.1:8012 cannot be reached. Start it";
 
@@ -156,7 +156,7 @@ fn what_comes_from_another_machine_is_marked_everywhere() {
 #[test]
 fn files_that_stay_here_are_completed_by_the_model_behind() {
     let client = connect_to(choice(0, true), &inline_capabilities());
-    let uri = "file:///work/secret.rs";
+    let uri = "file:///project/secret.rs";
     let place = open(&client, uri, "rust", RUST);
     assert_eq!(suggestion(&client, uri, place).unwrap(), "own();");
     let why = client.execute_command("fimble.why", &json!([])).unwrap();

@@ -246,7 +246,7 @@ pub const EMPTY: FimParts<'static> =
     FimParts { path: "", language: "", repository: "", snippets: &[], prefix: "", line: "", suffix: "" };
 
 pub fn snippet(path: &str, text: &str) -> Snippet {
-    Snippet { path: path.to_owned(), file: format!("/work/{path}"), text: text.to_owned() }
+    Snippet { path: path.to_owned(), file: format!("/project/{path}"), text: text.to_owned() }
 }
 
 pub fn vocabulary_of(golden: &Golden) -> FakeVocabulary {
