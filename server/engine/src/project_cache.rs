@@ -148,11 +148,12 @@ impl ProjectCache {
 
     /// Memory in bytes, about.
     pub(crate) fn n_bytes(&self) -> usize {
-        let own: usize =
-            self.sources.values().filter_map(|source| source.own.as_ref()).map(Arena::n_bytes).sum();
-        let chunks = self.sources.values().flat_map(|source| &source.chunks);
-        let of_chunk = |kept: &Kept| size_of::<Kept>() + kept.evidence.capacity() * size_of::<Evidence>();
-        self.workspace.n_bytes() + own + chunks.map(of_chunk).sum::<usize>()
+        let of_source = |source: &Source| {
+            let evidence = source.own.as_ref().map_or(0, |_| MOST_IN_CHUNK * size_of::<Evidence>());
+            let own = source.own.as_ref().map_or(0, Arena::n_bytes);
+            own + source.chunks.capacity() * (size_of::<Kept>() + evidence)
+        };
+        self.workspace.n_bytes() + self.sources.values().map(of_source).sum::<usize>()
     }
 
     /// Files that are not open go first, those told of longest ago before others.
@@ -170,19 +171,12 @@ impl ProjectCache {
         if !self.open.contains(name) {
             return Vec::new();
         }
-        let (mut evidence, mut places) = (Vec::new(), Vec::new());
+        let (mut evidence, mut seen) = (Vec::new(), Vec::new());
         for at in (1..tokens.len()).step_by(tokens.len() / MOST_IN_CHUNK + 1) {
-            places.clear();
+            seen.clear();
             let context = &tokens[at.saturating_sub(LONGEST_MATCH)..at];
-            self.find(name, context, &(0..0), &|_| true, &mut places);
-            let seen: Vec<_> = (places.iter())
-                .map(|(place, nearness)| Seen {
-                    token: place.next,
-                    length: place.length,
-                    nearness: *nearness,
-                })
-                .collect();
-            evidence.extend(Said::of(&seen).map(|said| Evidence::new(&said, said.share(tokens[at]))));
+            self.find(name, context, &(0..0), &|_| true, &mut seen);
+            evidence.extend(Said::of(&seen).map(|said| Evidence::of(&said, tokens[at])));
         }
         evidence
     }
@@ -208,14 +202,18 @@ impl ProjectCache {
         context: &[TokenId],
         except: &Range<usize>,
         wanted: &dyn Fn(TokenId) -> bool,
-        into: &mut Vec<(Place, Nearness)>,
+        into: &mut Vec<Seen>,
     ) {
         let mut places: Vec<Place> = Vec::new();
         let nothing = 0..0;
         let mut look_into = |arena: &Arena, except: &Range<usize>, nearness: Nearness| {
             places.clear();
             arena.find(context, except, wanted, &mut places);
-            into.extend(places.iter().map(|place| (*place, nearness)));
+            into.extend(places.iter().map(|place| Seen {
+                token: place.next,
+                length: place.length,
+                nearness,
+            }));
         };
         let mut is_open = false;
         for (name, arena) in self.open() {

@@ -1,6 +1,7 @@
 //! Texts in chunks of whole lines, cut where the content says so. Must hold: the chunks of a text are the text, in order;
 //! an edit changes the chunks that it touches and perhaps the next one, wherever it stands in the text.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// A chunk ends with a line of which about one in so many is chosen by its hash.
@@ -43,16 +44,23 @@ impl Chunk<'_> {
 pub(crate) fn split(text: &str) -> Vec<Chunk<'_>> {
     let mut chunks = Vec::new();
     let (mut start, mut end, mut n_lines) = (0, 0, 0);
+    let mut n_bytes = 0;
     for line in text.split_inclusive('\n') {
-        if n_lines > 0 && end - start + line.len() > MOST_BYTES {
+        // Where a text is cut does not hang on its kind of line breaks.
+        let plain = match line.strip_suffix("\r\n") {
+            Some(content) => Cow::Owned(format!("{content}\n")),
+            None => Cow::Borrowed(line),
+        };
+        if n_lines > 0 && n_bytes + plain.len() > MOST_BYTES {
             chunks.push(chunk(&text[start..end], n_lines));
-            (start, n_lines) = (end, 0);
+            (start, n_lines, n_bytes) = (end, 0, 0);
         }
         end += line.len();
+        n_bytes += plain.len();
         n_lines += 1;
-        if n_lines >= MOST_LINES || (n_lines >= FEWEST_LINES && hash(line).is_multiple_of(MEAN_LINES)) {
+        if n_lines >= MOST_LINES || (n_lines >= FEWEST_LINES && hash(&plain).is_multiple_of(MEAN_LINES)) {
             chunks.push(chunk(&text[start..end], n_lines));
-            (start, n_lines) = (end, 0);
+            (start, n_lines, n_bytes) = (end, 0, 0);
         }
     }
     if n_lines > 0 {
@@ -101,6 +109,14 @@ mod tests {
             let n_new = split(&after).iter().filter(|chunk| !known.contains(&chunk.hash)).count();
             prop_assert!((1..=4).contains(&n_new), "{} of {}", n_new, known.len());
         }
+    }
+
+    #[test]
+    fn line_breaks_of_windows_change_nothing() {
+        let normal = |text: &str| split(text).iter().map(Chunk::normalized).collect::<Vec<_>>();
+        let text = lines(400);
+        assert!(normal(&text).len() > 10);
+        assert_eq!(normal(&text.replace('\n', "\r\n")), normal(&text));
     }
 
     #[test]

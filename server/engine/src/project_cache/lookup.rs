@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fimble_model::{ProjectPlace, TokenId};
 
 use super::arena::LONGEST_MATCH;
-use super::mixture::{Nearness, Said, Seen};
+use super::mixture::{Said, Seen};
 use super::trust::Trust;
-use super::{Place, ProjectCache, mixture};
+use super::{ProjectCache, mixture};
 use crate::generate::Task;
 use crate::sampler::Allowed;
 use crate::token_bytes::TokenBytes;
@@ -36,7 +36,6 @@ pub(crate) struct Lookup<'a> {
     /// How much the project is believed here.
     trust: Trust,
     row: Vec<f32>,
-    places: Vec<(Place, Nearness)>,
     seen: Vec<Seen>,
 }
 
@@ -77,7 +76,6 @@ impl<'a> Lookup<'a> {
             cache,
             trust,
             row: Vec::new(),
-            places: Vec::new(),
             seen: Vec::new(),
         };
         lookup.forget_far();
@@ -134,11 +132,14 @@ impl<'a> Lookup<'a> {
             bytes[..n_space].contains(&b'\n')
         };
         let wanted = |next: TokenId| as_generated(next).is_some() && !(is_nothing_new && ends_line(next));
-        self.places.clear();
-        cache.find(&self.source, &self.context, &self.except, &wanted, &mut self.places);
-        self.seen.extend(self.places.iter().filter_map(|(place, nearness)| {
-            Some(Seen { token: as_generated(place.next)?, length: place.length, nearness: *nearness })
-        }));
+        cache.find(&self.source, &self.context, &self.except, &wanted, &mut self.seen);
+        self.seen.retain_mut(|seen| match as_generated(seen.token) {
+            Some(token) => {
+                seen.token = token;
+                true
+            }
+            None => false,
+        });
     }
 
     fn forget_far(&mut self) {
