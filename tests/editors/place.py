@@ -43,20 +43,6 @@ def read_next(path):
 
 """
 
-# Functions with the line breaks of Windows: something is suggested for the next one.
-WINDOWS_LINES = """\
-def read_first(path):
-    with open(path) as stream:
-        return json.load(stream)
-
-
-def read_second(path):
-    with open(path) as stream:
-        return json.load(stream)
-
-
-""".replace("\n", "\r\n")
-
 # A function to explain and to change, and a shorter one as a chat model would answer it.
 FUNCTION = """\
 def total(rows):

@@ -6,7 +6,7 @@ of it.
 
 import place
 from helix_driver import HelixTest
-from place import REPEATED, REPEATED_LINES, WINDOWS_LINES
+from place import REPEATED, REPEATED_LINES
 from terminal import wait_for
 
 LINE = "fifth_value = "
@@ -91,9 +91,9 @@ class Menu(HelixTest):
         self.assertEqual(editor.write(), (before + shown + "\n").encode())
 
     def test_line_breaks_of_windows_stay(self):
-        text = WINDOWS_LINES
+        text = REPEATED_LINES.replace("\n", "\r\n")
         editor = self.at_lines(text)
-        shown = editor.preview(12)
+        shown = editor.preview(17)
         editor.keys("Enter")
         written = editor.write().decode()
         self.assertTrue(written.startswith(text + "def read_third(path):\r\n" + shown + "\r\n"), written)

@@ -8,7 +8,7 @@ import unittest
 
 import place
 from neovim_driver import NeovimTest
-from place import EDITORS, REPEATED, REPEATED_LINES, WINDOWS_LINES
+from place import EDITORS, REPEATED, REPEATED_LINES
 from terminal import wait_for
 
 LINE = "fifth_value = "
@@ -141,7 +141,7 @@ class Suggestions:
         self.assertEqual(editor.write(), (before + line + ghost + "\n").encode())
 
     def test_line_breaks_of_windows_stay(self):
-        text = WINDOWS_LINES
+        text = REPEATED_LINES.replace("\n", "\r\n")
         editor = self.start(self.program, options=self.options, text=text).wait_ready()
         editor.keys("G")
         editor.type("odef read_third(path):")
