@@ -365,8 +365,13 @@ fn code_that_is_too_long_is_refused_before_it_is_asked_about() {
     let language = by_language_id("rust").unwrap();
     let text = Text::new(&file);
     let tree = parse(language, &text);
-    let source =
-        Source { text: &text, tree: Some(&tree), language: Some(language), path: "a.rs", file: "/project/a.rs" };
+    let source = Source {
+        text: &text,
+        tree: Some(&tree),
+        language: Some(language),
+        path: "a.rs",
+        file: "/project/a.rs",
+    };
     let target = find_target(&source, 20..20, false).unwrap();
     let chat = Scripted { answer: String::new(), is_cut: false, asked: Mutex::default() };
     let work =

@@ -89,8 +89,8 @@ impl Ahead {
         }
     }
 
-    /// The same as [`Self::expect`] for a document that was opened just now, whose cursor is unknown: the place up to which all that stands
-    /// above surely fits, so that what was read serves every place before it.
+    /// The same as [`Self::expect`] for a document that was opened just now, whose cursor is unknown: the place up to which
+    /// all that stands above surely fits, so that what was read serves every place before it.
     pub(crate) fn opened(&mut self, document: u64, text: &Text) {
         let at = text.floor_char_boundary(text.len().min(FIRST_WINDOW_TOKENS * BYTES_PER_TOKEN));
         self.expect(document, text.line_start(text.line_of(at)));

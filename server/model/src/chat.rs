@@ -63,6 +63,12 @@ impl Message {
     pub fn from_files(self, sources: impl IntoIterator<Item = String>) -> Self {
         Self { sources: sources.into_iter().collect(), ..self }
     }
+
+    /// The files that a conversation holds text of.
+    #[must_use]
+    pub fn sources_of(messages: &[Self]) -> Vec<String> {
+        messages.iter().flat_map(|message| message.sources.iter().cloned()).collect()
+    }
 }
 
 /// Limits and rules of one answer.

@@ -307,8 +307,8 @@ pub trait Model: Send + Sync {
     }
 
     /// Where this model is a choice among several: the one to plan for and to ask now about text of these files (see
-    /// [`Prompt::sources`]); of no files, whoever answers where nothing stands against it. None means this model itself. Never waits. After [`ModelError::Unavailable`] it names another
-    /// one, if there is one.
+    /// [`Prompt::sources`]); of no files, whoever answers where nothing stands against it. None means this model itself.
+    /// Never waits. After [`ModelError::Unavailable`] it names another one, if there is one.
     fn member_for(&self, _sources: &[String]) -> Option<Arc<dyn Model>> {
         None
     }

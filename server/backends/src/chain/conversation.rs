@@ -33,8 +33,7 @@ impl Chat for Chain {
         cancel: &CancelToken,
         observer: Observer,
     ) -> Result<ChatAnswer, ModelError> {
-        let sources: Vec<String> =
-            messages.iter().flat_map(|message| message.sources.iter().cloned()).collect();
+        let sources = Message::sources_of(messages);
         let observer = Arc::new(Mutex::new(observer));
         let mut reasons = Vec::new();
         let (mut is_withheld, mut is_down) = (false, false);

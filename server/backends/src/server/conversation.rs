@@ -41,9 +41,8 @@ impl Chat for ServerModel {
     ) -> Result<ChatAnswer, ModelError> {
         let found = &self.found;
         if found.is_remote {
-            let sources: Vec<String> =
-                messages.iter().flat_map(|message| message.sources.iter().cloned()).collect();
-            if let Some(reason) = found.target.guard.withholds(&sources) {
+            let withholds = found.target.guard.withholds(&Message::sources_of(messages));
+            if let Some(reason) = withholds {
                 return Err(to_model_error(&withheld(&reason), false));
             }
         }
