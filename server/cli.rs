@@ -25,6 +25,7 @@ pub mod complete;
 pub mod demo;
 pub mod doctor;
 pub mod editors;
+pub mod every_function;
 pub mod explain;
 pub mod loader;
 pub mod local_server;

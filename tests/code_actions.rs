@@ -1,6 +1,8 @@
 //! Code actions from a shell, with the bundled model: what it cannot do is said with the remedy, what any model can do is
 //! done, and no source is written unless that is asked for.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::stand_in::{Reply, StandIn, events, json as whole};
@@ -158,6 +160,72 @@ fn a_batch_whose_server_goes_away_ends_and_goes_on_later() {
     let (code, told) = batch(&server("script", &["It adds."]));
     assert!(code == Some(0) && told.contains("1 results") && told.contains("1 done before"), "{told}");
     assert!(out.join("calc.py.md").exists() && out.join("shop.py.md").exists());
+}
+
+#[test]
+fn a_file_that_changes_while_the_model_answers_is_left_as_it_is() {
+    let home = scratch();
+    let (folder, place) = repository();
+    let file = folder.path().join("src/calc.py");
+    let typed = SOURCE.replace("a - b", "a - b - 0");
+    let code = "```python\ndef add(a, b):\n    return b + a\n```";
+    let choice = json!({"index": 0, "delta": {"content": code}, "finish_reason": "stop"});
+    let typing = {
+        let (file, typed) = (file.clone(), typed.clone());
+        Arc::new(move || std::fs::write(&file, &typed).unwrap())
+    };
+    let said = events(&[json!({"choices": [choice]})]);
+    let server = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "script"}]}))),
+        ("/v1/chat/completions", Reply::After(typing, Box::new(said))),
+    ]);
+    let name = format!("openai:script@http://{}", server.address());
+    let refactor = ["refactor", &place, "--kind", "simplify", "--chat", &name, "--apply"];
+    let output = fimble(Some(home.path()), &refactor);
+    let (patch, told) = (text_of(&output.stdout), text_of(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("was changed while the model answered"), "{told}");
+    // What took its time is not lost.
+    assert!(patch.contains("\n+    return b + a\n"), "{patch}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), typed);
+
+    std::fs::write(&file, SOURCE).unwrap();
+    let (sources, out) = (folder.path().join("src"), folder.path().join("out"));
+    let (sources, out) = (sources.to_str().unwrap(), out.to_str().unwrap());
+    let batch =
+        ["refactor", "--batch", sources, "--out", out, "--kind", "simplify", "--chat", &name, "--apply"];
+    let told = text_of(&fimble(Some(home.path()), &batch).stderr);
+    assert!(told.contains("0 results") && told.contains("run the command again for them"), "{told}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), typed);
+    // Now nothing changes any more.
+    let told = text_of(&fimble(Some(home.path()), &batch).stderr);
+    assert!(told.contains("1 results") && told.contains("what did not come, and why"), "{told}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), typed.replace("a + b", "b + a"));
+}
+
+#[test]
+fn tests_that_belong_into_a_file_of_their_own_are_results_of_a_batch() {
+    let home = scratch();
+    let (folder, _) = repository();
+    std::fs::write(
+        folder.path().join("src/Calc.java"),
+        "class Calc {\n    int add(int a, int b) {\n        return a + b;\n    }\n}\n",
+    )
+    .unwrap();
+    let server = server("script", &["```\ndef test_it():\n    assert add(1, 2) == 3\n```"]);
+    let name = format!("openai:script@http://{}", server.address());
+    let (sources, out) = (folder.path().join("src"), folder.path().join("out"));
+    let batch = ["refactor", "--batch", sources.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let output = fimble(Some(home.path()), &[&batch[..], &["--kind", "tests", "--chat", &name]].concat());
+    let told = text_of(&output.stderr);
+    assert!(told.contains("2 results"), "{told}");
+    let tests = std::fs::read_to_string(out.join("calc.py.md")).unwrap();
+    assert!(tests.contains("## Line 1: test_calc.py\n\n```\ndef test_it()"), "{tests}");
+    assert!(tests.contains("## Line 5: test_calc.py"), "{tests}");
+    // Where nobody knows where tests go, they are shown.
+    let place = format!("{}:2", sources.join("Calc.java").display());
+    let output = fimble(Some(home.path()), &["refactor", &place, "--kind", "tests", "--chat", &name]);
+    assert!(output.status.success() && text_of(&output.stdout).contains("def test_it()"), "{output:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One action on all source files of a folder, overnight if need be. Must hold: what was done is not done again unless the
-//! file changed; however the program ends, the results and the list of what is done are whole; sources are only read.
+//! file changed; however the program ends, the results and the list of what is done are whole; a source is written only where a
+//! report says so, and only while it is what was read.
 #![expect(clippy::print_stderr, reason = "the summary is no result")]
 
 use std::collections::BTreeMap;
@@ -29,16 +30,14 @@ pub struct Batch {
 }
 
 /// What came of one file.
-pub enum Report {
-    /// A result.
-    Written {
-        /// Its path in the folder of the results.
-        name: String,
-        /// What it says.
-        text: String,
-    },
-    /// None, and why.
-    Refused(String),
+#[derive(Default)]
+pub struct Report {
+    /// The result: its path in the folder of the results, and what it says.
+    pub result: Option<(String, String)>,
+    /// The new text of the source, where it is to be written.
+    pub source: Option<String>,
+    /// What did not come, and why.
+    pub refused: Vec<String>,
 }
 
 /// What is done, as it stands in the folder of the results.
@@ -53,9 +52,9 @@ struct State {
 struct Done {
     /// Of the source: bytes and a checksum.
     content: (u64, u32),
-    /// Why there is no result, if there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refused: Option<String>,
+    /// What did not come, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<String>,
 }
 
 /// What a run did.
@@ -63,6 +62,10 @@ pub struct Summary {
     n_written: usize,
     n_refused: usize,
     n_skipped: usize,
+    /// Files that somebody else changed meanwhile.
+    n_changed: usize,
+    /// Whether the list says why something did not come.
+    has_reasons: bool,
     is_cut: bool,
     out: PathBuf,
 }
@@ -75,6 +78,15 @@ impl Summary {
             "{n_written} results in {}, {n_refused} files without, {n_skipped} done before",
             self.out.display()
         );
+        if self.has_reasons {
+            eprintln!("what did not come, and why: {}", self.out.join(STATE_FILE).display());
+        }
+        if self.n_changed > 0 {
+            eprintln!(
+                "{} files were changed by somebody else meanwhile and left as they are; run the command again for them",
+                self.n_changed
+            );
+        }
         if self.is_cut {
             eprintln!("the folder holds more files than one run takes; run the command again on its parts");
         }
@@ -104,8 +116,15 @@ pub fn run(
         // Results of an earlier run in a folder inside of this one are no sources.
         .filter(|file| !std::path::absolute(&file.path).is_ok_and(|path| path.starts_with(&out)))
         .collect();
-    let mut summary =
-        Summary { n_written: 0, n_refused: 0, n_skipped: 0, is_cut: found.is_cut, out: batch.out.clone() };
+    let mut summary = Summary {
+        n_written: 0,
+        n_refused: 0,
+        n_skipped: 0,
+        n_changed: 0,
+        has_reasons: false,
+        is_cut: found.is_cut,
+        out: batch.out.clone(),
+    };
     let mut progress = ProgressReporter::new();
     progress.step(&format!("{} files of {}", files.len(), batch.folder.display()));
     for (index, file) in files.iter().enumerate() {
@@ -118,28 +137,35 @@ pub fn run(
                 continue;
             }
         };
-        let content = (text.len() as u64, checksum(text.as_bytes()));
+        let content = content_of(&text);
         if state.done.get(&file.relative).is_some_and(|done| done.content == content) {
             summary.n_skipped += 1;
             continue;
         }
         let acted = act(file, &text);
-        let refused = match acted.with_context(|| {
+        let Report { result, source, refused } = acted.with_context(|| {
             format!("ended at file {} of {}; the same command goes on from there", index + 1, files.len())
-        })? {
-            Report::Written { name, text } => {
+        })?;
+        if !read(&file.path, limits.max_file_bytes).is_ok_and(|now| now == text) {
+            summary.n_changed += 1;
+            continue;
+        }
+        match result {
+            Some((name, text)) => {
                 write_whole(&batch.out.join(name), &text)?;
                 summary.n_written += 1;
-                None
             }
-            Report::Refused(reason) => {
-                summary.n_refused += 1;
-                Some(reason)
+            None => summary.n_refused += 1,
+        }
+        // What is written into the file is what will be found the next time.
+        let content = match source {
+            Some(new) => {
+                write_whole(&file.path, &new)?;
+                content_of(&new)
             }
+            None => content,
         };
-        // What the action changed in the file itself is what it will find the next time.
-        let content = read(&file.path, limits.max_file_bytes)
-            .map_or(content, |text| (text.len() as u64, checksum(text.as_bytes())));
+        summary.has_reasons |= !refused.is_empty();
         state.done.insert(file.relative.clone(), Done { content, refused });
         write_whole(&state_file, &serde_json::to_string_pretty(&state)?)?;
     }
@@ -160,6 +186,11 @@ fn read_state(file: &std::path::Path, task: &str) -> anyhow::Result<State> {
         bail!("{shown} belongs to the task {:?}; choose another folder with --out", state.task);
     }
     Ok(state)
+}
+
+/// What tells one text of a source from another.
+fn content_of(text: &str) -> (u64, u32) {
+    (text.len() as u64, checksum(text.as_bytes()))
 }
 
 /// A checksum that is the same in every run. Source: CRC-32 of IEEE 802.3, reflected.
@@ -192,7 +223,8 @@ mod tests {
                 if file.relative == fails_at {
                     bail!("the machine stops")
                 }
-                Ok(Report::Written { name: format!("{}.md", file.relative), text: text.to_owned() })
+                let result = Some((format!("{}.md", file.relative), text.to_owned()));
+                Ok(Report { result, ..Report::default() })
             });
             (seen, result.map(|summary| (summary.n_written, summary.n_skipped)).ok())
         };
@@ -203,8 +235,36 @@ mod tests {
         assert_eq!(run_once(""), (vec!["a.rs".to_owned()], Some((1, 1))));
         assert_eq!(std::fs::read_to_string(folder.join("out/a.rs.md")).unwrap(), "fn a() { b() }\n");
         let other = Batch { task: "refactor simplify ".to_owned(), ..batch };
-        let error = run(&other, &mut |_, _| Ok(Report::Refused(String::new()))).err().unwrap();
+        let error = run(&other, &mut |_, _| Ok(Report::default())).err().unwrap();
         assert!(error.to_string().contains("another folder"), "{error}");
+    }
+
+    #[test]
+    fn a_source_that_somebody_changes_meanwhile_is_left_and_done_the_next_time() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("src");
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("a.rs");
+        std::fs::write(&file, "fn a() {}\n").unwrap();
+        let batch = Batch { folder, out: root.path().join("out"), task: "refactor".to_owned() };
+        let report = || Report {
+            result: Some(("a.rs.patch".to_owned(), "a patch".to_owned())),
+            source: Some("fn made() {}\n".to_owned()),
+            refused: Vec::new(),
+        };
+        let summary = run(&batch, &mut |_, _| {
+            std::fs::write(&file, "fn typed() {}\n").unwrap();
+            Ok(report())
+        });
+        let summary = summary.unwrap();
+        assert_eq!((summary.n_written, summary.n_changed), (0, 1));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "fn typed() {}\n");
+        assert!(!root.path().join("out/a.rs.patch").exists());
+        let summary = run(&batch, &mut |_, _| Ok(report())).unwrap();
+        assert_eq!((summary.n_written, summary.n_changed), (1, 0));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "fn made() {}\n");
+        let summary = run(&batch, &mut |_, _| panic!("it is done")).unwrap();
+        assert_eq!(summary.n_skipped, 1);
     }
 
     #[test]

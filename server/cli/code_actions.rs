@@ -1,5 +1,5 @@
-//! Code actions from a shell: the real server in this process does them, as it does for an editor. Must hold: no file is
-//! written here; an answer that takes its time is waited for; what the server warns of is told.
+//! Code actions from a shell: the real server in this process does them, as it does for an editor. Must hold: a file appears
+//! whole or stays what it was, and one that may not be written is not; an answer that takes its time is waited for; what the server warns of is told.
 #![expect(clippy::print_stderr, reason = "what else there is to know is no answer")]
 
 use std::path::{Path, PathBuf};
@@ -88,6 +88,8 @@ pub enum Made {
     Text(String),
     /// A file beside it: its name and its text.
     NewFile(String, String),
+    /// Markdown that belongs into no file.
+    Words(String),
     /// Why there is nothing.
     Nothing(String),
 }
@@ -115,11 +117,7 @@ impl ActionServer {
         } else {
             LocalServer::start_for_in(&project, &capabilities, &settings)
         };
-        let server = server.map_err(|error| {
-            let names_setting = error.to_string().contains("allowRemote");
-            let remedy = "On the command line that is `--allow-remote HOST:PORT`.";
-            if names_setting { anyhow::anyhow!("{error} {remedy}") } else { error }
-        })?;
+        let server = server.map_err(|error| anyhow::anyhow!(as_options(&error.to_string())))?;
         Ok(Self { server })
     }
 
@@ -206,11 +204,10 @@ impl ActionServer {
         }
         match changes[0]["edits"].as_array() {
             Some(edits) => Ok(Made::Text(applied(text, edits)?)),
-            None => {
-                let text =
-                    shown.map(|message| message.params["text"].as_str().unwrap_or_default().to_owned());
-                Ok(Made::Nothing(text.unwrap_or_else(|| "The model changed nothing.".to_owned())))
-            }
+            None => Ok(match shown.and_then(|message| Some(message.params["text"].as_str()?.to_owned())) {
+                Some(text) => Made::Words(text),
+                None => Made::Nothing("The model changed nothing.".to_owned()),
+            }),
         }
     }
 
@@ -229,8 +226,16 @@ fn told(error: ClientError) -> anyhow::Error {
         ClientError::Response(error) if error.code == NO_MODEL => {
             anyhow::anyhow!("{} On the command line, name it with `--chat`.", error.message)
         }
-        ClientError::Response(error) => anyhow::anyhow!(error.message),
+        ClientError::Response(error) => anyhow::anyhow!(as_options(&error.message)),
         other => other.into(),
+    }
+}
+
+/// A sentence that names a setting, with the option that is the same.
+fn as_options(sentence: &str) -> String {
+    match sentence.contains("allowRemote") {
+        true => format!("{sentence} On the command line that is `--allow-remote HOST:PORT`."),
+        false => sentence.to_owned(),
     }
 }
 
@@ -290,22 +295,32 @@ pub fn read_text(file: &Path) -> anyhow::Result<String> {
     }
 }
 
-/// Writes a file that appears whole or not at all.
+/// Writes a file that appears whole or not at all. A link stays one: what it leads to is written.
 ///
 /// # Errors
-/// It cannot be written.
+/// It cannot be written, or is not to be.
 pub fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", file.display());
+    let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let metadata = std::fs::metadata(&file).ok();
+    if metadata.as_ref().is_some_and(|metadata| metadata.permissions().readonly()) {
+        bail!("{} is read-only, and was left as it is", file.display());
+    }
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(failed)?;
     }
     let mut staged = file.as_os_str().to_owned();
     staged.push(format!(".fimble-{}", std::process::id()));
-    std::fs::write(&staged, text).with_context(failed)?;
-    if let Ok(metadata) = std::fs::metadata(file) {
-        std::fs::set_permissions(&staged, metadata.permissions()).with_context(failed)?;
+    let written = std::fs::write(&staged, text)
+        .and_then(|()| {
+            metadata.map_or(Ok(()), |metadata| std::fs::set_permissions(&staged, metadata.permissions()))
+        })
+        .and_then(|()| std::fs::rename(&staged, &file));
+    if written.is_err() {
+        // What is left of it is of no use.
+        let _ = std::fs::remove_file(&staged);
     }
-    std::fs::rename(&staged, file).with_context(failed)
+    written.with_context(failed)
 }
 
 #[cfg(test)]
@@ -326,6 +341,27 @@ mod tests {
         for wrong in ["a.rs:0", "a.rs:7-3", "a.rs:1-x"] {
             assert!(wrong.parse::<Lines>().unwrap_err().contains("FIRST-LAST"), "{wrong}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_links_and_what_is_read_only_stays_what_it_is() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a.rs"), folder.path().join("b.rs"));
+        std::fs::write(&file, "old").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o750)).unwrap();
+        std::os::unix::fs::symlink("a.rs", &link).unwrap();
+        write_whole(&link, "new").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o750);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o440)).unwrap();
+        let error = write_whole(&file, "newer").unwrap_err().to_string();
+        assert!(error.contains("read-only"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

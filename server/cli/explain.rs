@@ -42,11 +42,11 @@ pub fn run(args: ExplainArgs) -> anyhow::Result<ExitCode> {
             let summary = batch::run(&batch, &mut |file, text| {
                 let lines = Lines { file: file.path.clone(), lines: None };
                 Ok(match server.explain(&lines, text, &mut |_| {})? {
-                    Ok(explanation) => Report::Written {
-                        name: format!("{}.md", file.relative),
-                        text: format!("# {}\n\n{explanation}", file.relative),
-                    },
-                    Err(reason) => Report::Refused(reason),
+                    Ok(explanation) => {
+                        let text = format!("# {}\n\n{explanation}", file.relative);
+                        Report { result: Some((format!("{}.md", file.relative), text)), ..Report::default() }
+                    }
+                    Err(reason) => Report { refused: vec![reason], ..Report::default() },
                 })
             })?;
             server.shut_down()?;

@@ -1,12 +1,13 @@
 //! A server that goes away and comes back, and one that has another model than the settings say.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
-use fimble_model::{Model, ModelError};
+use fimble_model::{CancelToken, Model, ModelError};
 
 use crate::running::{Kind, Running, Servers};
-use crate::{PATIENCE, line, on_each, open, places};
+use crate::{PATIENCE, line, on_each, open, places, plainly};
 
 #[test]
 fn a_restart_is_noticed_and_a_wrong_model_is_named() {
@@ -41,8 +42,20 @@ fn check(servers: &Servers, kind: Kind) {
         let spec = ServerSpec::parse(&format!("llama.cpp:mistral@127.0.0.1:{port}")).unwrap().unwrap();
         let wrong =
             Chain::open(vec![Choice::Server(spec)], Guard::own_machine_only(), Purpose::Completion, &|_| {});
-        let error = wrong.err().unwrap().to_string();
-        assert!(error.contains("mistral") && error.contains("fimble"), "{error}");
+        let wrong = wrong.unwrap();
+        let notices = wrong.notices().join("\n");
+        assert!(notices.contains("mistral") && notices.contains("fimble"), "{notices}");
+        assert!(wrong.member_for(&[]).is_none());
+    }
+    if kind == Kind::Mlx {
+        // It goes on with what it has, and never fetches another one; that this is another model is told.
+        let wrong = open(&format!("mlx:mistral@127.0.0.1:{port}"));
+        let notices = wrong.notices().join("\n");
+        let served = servers.model.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(notices.contains("mistral") && notices.contains(&served), "{notices}");
+        let request = plainly("def add(a, b):\n    return a +", 4);
+        let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+        wrong.member_for(&[]).unwrap().generate(request, &CancelToken::new(), observer).unwrap();
     }
     drop(running);
 }

@@ -117,7 +117,10 @@ impl Running {
             Kind::Mlx => {
                 let mut command = Command::new(servers.python());
                 command.args(["-m", "mlx_lm", "server", "--model"]).arg(&servers.model);
-                command.env("HF_HUB_OFFLINE", "1");
+                // Without a cache it lists no models.
+                let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("models-of-mlx");
+                std::fs::create_dir_all(&cache).unwrap();
+                command.env("HF_HUB_OFFLINE", "1").env("HF_HUB_CACHE", cache);
                 command
             }
         };

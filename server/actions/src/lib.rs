@@ -22,7 +22,7 @@ pub use action::{ActionKind, Needs};
 pub use comment::{CommentPlace, comment_place};
 pub use edit::{Edit, line_edits, patch};
 pub use perform::{Change, ChatWork, Outcome, perform};
-pub use prompt::Problem;
+pub use prompt::{Problem, fenced};
 pub use refusal::Refusal;
 pub use style::Style;
 pub use target::{Source, Target, find_target};

@@ -14,7 +14,7 @@ use fimble_syntax::{ParseBudget, SyntaxTree};
 use crate::answer::{code_of, has_closed_block};
 use crate::comment::{comment_place, words_of};
 use crate::edit::{Edit, line_edits, similarity};
-use crate::prompt::{Problem, Question, question};
+use crate::prompt::{Problem, Question, fenced, question};
 use crate::test_file::{TestPlace, rust_module, test_place};
 use crate::thoughts::Spoken;
 use crate::{ActionKind, Refusal, Source, Style, Target, fit};
@@ -226,7 +226,7 @@ fn tests(source: &Source<'_>, code: &str) -> Result<Change, Refusal> {
             });
             if is_broken { Err(Refusal::AddsErrors) } else { Ok(Change::NewFile { name, text }) }
         }
-        TestPlace::Nowhere => Ok(Change::Words(format!("```{}\n{code}```\n", source.fence_word()))),
+        TestPlace::Nowhere => Ok(Change::Words(fenced(&code, source.fence_word()))),
     }
 }
 

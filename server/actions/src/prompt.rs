@@ -151,8 +151,9 @@ fn task(kind: ActionKind, instruction: &str, target: &Target) -> String {
     }
 }
 
-/// Text between fences that are longer than any in it.
-fn fenced(text: &str, word: &str) -> String {
+/// Text between fences that are longer than any in it, with a word behind the first one.
+#[must_use]
+pub fn fenced(text: &str, word: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat((longest + 1).max(3));
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };

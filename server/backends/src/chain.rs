@@ -7,7 +7,7 @@ mod handed;
 mod member;
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fimble_model::{
     CancelToken, Chat, GenerateRequest, Generation, Layer, LoadError, Model, ModelError, ModelInfo, Observer,
@@ -15,27 +15,27 @@ use fimble_model::{
 };
 
 use crate::guard::Guard;
-use crate::probe::Purpose;
+use crate::probe::{Purpose, USUAL_CONTEXT};
 use handed::Handed;
 pub use member::{Choice, LocalLoader};
-use member::{Member, State, open};
+use member::{Failure, Member, Standing, State};
 
 /// Models in order of preference. It is a model itself, and names the member to plan for.
 pub struct Chain {
     members: Vec<Member>,
     guard: Guard,
     purpose: Purpose,
-    /// Of the member that was ready first: who holds a chain asks its members for theirs.
+    /// Of the member that was ready when the chain was opened, if one was: who holds a chain asks its members for theirs.
     info: ModelInfo,
     this: Weak<Self>,
 }
 
 impl Chain {
-    /// Opens the first member that can be opened; the others stay untried until they are needed. `progress` is told what is
-    /// being done.
+    /// Opens the first member that can be opened; the others stay untried until they are needed. Where none can be and one is a
+    /// server that may come, the chain waits for it: its notices say why nobody answers. `progress` is told what is being done.
     ///
     /// # Errors
-    /// None of them can be opened: why not, for each.
+    /// None of them can be opened, now or later: why not, for each.
     pub fn open(
         choices: Vec<Choice>,
         guard: Guard,
@@ -43,33 +43,20 @@ impl Chain {
         progress: &dyn Fn(String),
     ) -> Result<Arc<Self>, LoadError> {
         let members: Vec<Member> = choices.into_iter().map(Member::new).collect();
-        let mut first = None;
+        let mut may_come = false;
+        let mut info = None;
         for member in &members {
             progress(format!("looking at {}", member.name()));
-            match open(member, &guard, purpose) {
+            match member.open(&guard, purpose, &|| false) {
                 Ok(model) => {
-                    first = Some(model);
+                    info = Some(model.info().clone());
                     break;
                 }
-                Err(reason) => member.fail(reason),
+                Err(failure) => may_come |= matches!(failure, Failure::Passing(_)),
             }
         }
-        let Some(first) = first else {
-            let reasons: Vec<String> = members.iter().filter_map(Member::down_reason).collect();
-            let (cause, remedy) = match reasons.as_slice() {
-                [only] => only.split_once(". ").unwrap_or((only, "Change the setting that names it")),
-                _ => ("", ""),
-            };
-            return Err(if cause.is_empty() {
-                LoadError {
-                    cause: format!("none of the models of the setting can be used: {}", reasons.join("; ")),
-                    remedy: "Start one of these servers, or name a model in this process".to_owned(),
-                }
-            } else {
-                LoadError { cause: cause.to_owned(), remedy: remedy.to_owned() }
-            });
-        };
-        let info = first.info().clone();
+        // A server that is started later is found then.
+        let info = info.or_else(|| may_come.then(|| nobody_yet(&members))).ok_or_else(|| never(&members))?;
         Ok(Arc::new_cyclic(|this| Self { members, guard, purpose, info, this: this.clone() }))
     }
 
@@ -103,9 +90,8 @@ impl Chain {
         let thread = std::thread::Builder::new().name("fimble-probe".to_owned());
         let started = thread.spawn(move || {
             let Some(chain) = this.upgrade() else { return };
-            if let Err(reason) = open(&chain.members[index], &chain.guard, chain.purpose) {
-                chain.members[index].fail(reason);
-            }
+            // What came of it stands in its state.
+            let _ = chain.members[index].open(&chain.guard, chain.purpose, &|| false);
         });
         if let Err(error) = started {
             member.fail(format!("no thread can be started to look at it ({error})"));
@@ -126,24 +112,58 @@ impl Chain {
                 return;
             }
             let is_untried = matches!(&*member.state(), State::Untried);
-            if is_untried && let Err(reason) = open(member, &self.guard, self.purpose) {
-                member.fail(reason);
+            if is_untried {
+                let _ = member.open(&self.guard, self.purpose, &|| false);
             }
         }
     }
 
-    /// Why nobody can be asked.
+    /// Why nobody can be asked. Whoever became ready while this was found out is named as that: the next question goes there.
     fn nobody(&self, sources: &[String]) -> ModelError {
-        let withheld = self
-            .members
-            .iter()
-            .filter_map(Member::ready)
-            .find_map(|model| model.is_remote().then(|| self.guard.withholds(sources)).flatten());
-        let reasons = self.members.iter().filter_map(Member::down_reason).chain(withheld);
-        let reasons: Vec<String> = reasons.collect();
-        let reasons =
-            if reasons.is_empty() { "they are being looked at".to_owned() } else { reasons.join("; ") };
-        ModelError::Unavailable(format!("None of the models of the setting can be asked now: {reasons}"))
+        let reason = |member: &Member| match member.standing() {
+            Standing::Down(reason) => reason,
+            Standing::Untried => format!("{} was not looked at yet", member.name()),
+            Standing::Ready(model) => {
+                let withheld = model.is_remote().then(|| self.guard.withholds(sources)).flatten();
+                withheld.unwrap_or_else(|| format!("{} can be asked from now on", member.name()))
+            }
+        };
+        let reasons: Vec<String> = self.members.iter().map(reason).collect();
+        ModelError::Unavailable(format!(
+            "None of the models of the setting could be asked: {}",
+            reasons.join("; ")
+        ))
+    }
+}
+
+/// What stands for the model while no member was ever ready.
+fn nobody_yet(members: &[Member]) -> ModelInfo {
+    let name = members.first().map(Member::name).unwrap_or_default();
+    ModelInfo {
+        fim: Err(format!("{name} does not answer yet, so that nothing is known of its model")),
+        name,
+        provider: "not there yet".to_owned(),
+        context_length: USUAL_CONTEXT,
+        vocabulary: 0,
+        bos: None,
+        weight_bytes: 0,
+        load_time: Duration::ZERO,
+    }
+}
+
+/// Why no member will ever be ready.
+fn never(members: &[Member]) -> LoadError {
+    let reasons: Vec<String> = members.iter().filter_map(Member::down_reason).collect();
+    let only = match reasons.as_slice() {
+        [only] => Some(only.split_once(". ").unwrap_or((only, "Change the setting that names it"))),
+        _ => None,
+    };
+    match only {
+        Some((cause, remedy)) => LoadError { cause: cause.to_owned(), remedy: remedy.to_owned() },
+        None => LoadError {
+            cause: format!("none of the models of the setting can be used: {}", reasons.join("; ")),
+            remedy: "Start one of these servers, or name a model in this process".to_owned(),
+        },
     }
 }
 
@@ -211,6 +231,7 @@ impl Model for Chain {
                 },
                 // Whether it can is found out by asking it.
                 (None, Choice::Server(_)) => return Ok(self),
+                (None, Choice::Local(..)) if member.down_reason().is_none() => return Ok(self),
                 (None, Choice::Local(..)) => {}
             }
         }

@@ -33,12 +33,13 @@ pub(crate) fn connect(
 ) -> Result<Connection, ServerError> {
     let (host, tls) = match endpoint {
         Endpoint::Unix { path } => {
-            let stream = open_unix(path).map_err(|error| ServerError::unreachable(endpoint, error))?;
+            let stream =
+                open_unix(path, patience).map_err(|error| ServerError::unreachable(endpoint, error))?;
             return Ok(Connection { stream, is_remote: false });
         }
         Endpoint::Tcp { host, tls, .. } => (host, *tls),
     };
-    let (addresses, reach) = guard.addresses(endpoint)?;
+    let (addresses, reach) = addresses(guard, endpoint)?;
     let deadline = Instant::now() + patience;
     let mut last = None;
     for address in addresses {
@@ -48,8 +49,11 @@ pub(crate) fn connect(
         }
         match open_tcp(address, left) {
             Ok(stream) => {
-                let stream: Box<dyn Stream> =
-                    if tls { tls::encrypt(guard, endpoint, host, stream)? } else { Box::new(stream) };
+                let stream: Box<dyn Stream> = if tls {
+                    Box::new(tls::encrypt(guard.roots.as_ref(), endpoint, host, stream)?)
+                } else {
+                    Box::new(stream)
+                };
                 return Ok(Connection { stream, is_remote: reach == Reach::Listed });
             }
             Err(error) => last = Some(error),
@@ -59,9 +63,9 @@ pub(crate) fn connect(
     Err(ServerError::unreachable(endpoint, reason))
 }
 
-/// Asks this machine's name service.
-pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok((host, port).to_socket_addrs()?.collect())
+/// The addresses of a host, each of which may be connected to.
+pub(crate) fn addresses(guard: &Guard, endpoint: &Endpoint) -> Result<(Vec<SocketAddr>, Reach), ServerError> {
+    guard.addresses(endpoint, &|host, port| Ok((host, port).to_socket_addrs()?.collect()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the connector")]
@@ -73,16 +77,26 @@ fn open_tcp(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// A socket file whose server takes no connections keeps whoever connects waiting, for as long as it likes: a thread waits.
 #[cfg(unix)]
 #[expect(clippy::disallowed_methods, reason = "the connector")]
-fn open_unix(path: &str) -> io::Result<Box<dyn Stream>> {
-    let stream = std::os::unix::net::UnixStream::connect(path)?;
+fn open_unix(path: &str, patience: Duration) -> io::Result<Box<dyn Stream>> {
+    let path = path.to_owned();
+    let (sender, connected) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("fimble-connect".to_owned());
+    thread.spawn(move || {
+        // Nobody waits any more if this fails, and the connection closes.
+        let _ = sender.send(std::os::unix::net::UnixStream::connect(path));
+    })?;
+    let in_time = connected.recv_timeout(patience);
+    let stream =
+        in_time.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it takes no connections"))??;
     stream.set_read_timeout(Some(TICK))?;
     stream.set_write_timeout(Some(TICK))?;
     Ok(Box::new(stream))
 }
 
 #[cfg(not(unix))]
-fn open_unix(_: &str) -> io::Result<Box<dyn Stream>> {
+fn open_unix(_: &str, _: Duration) -> io::Result<Box<dyn Stream>> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "socket files are not used on this system"))
 }

@@ -136,6 +136,14 @@ pub(crate) fn chat_delta(kind: Kind, document: &Value) -> Delta {
     }
 }
 
+/// Has mlx-lm answer a question apart from others, which it does where a seed is given. Those that it answers together it
+/// looks after twice a second only: for so long it would go on with one that was cancelled, and so long the next would wait.
+pub(crate) fn ask_alone(body: &mut Value) {
+    if let Value::Object(body) = body {
+        body.entry("seed").or_insert(json!(0));
+    }
+}
+
 /// The same question to mlx-lm, for nothing but the first token, as the tokenizer writes it.
 pub(crate) fn first_token(body: &Value) -> Value {
     let mut one = body.clone();

@@ -5,7 +5,8 @@
 use serde_json::Value;
 
 use crate::error::{Fault, ServerError};
-use crate::exchange::{Answer, Patience, Target};
+use crate::exchange::{Answer, Target};
+use crate::patience::Patience;
 
 /// Bytes of one document.
 const MAX_DOCUMENT: usize = 4 << 20;
@@ -29,6 +30,8 @@ pub(crate) struct Documents<'a> {
     /// Where in `bytes` the next line begins.
     at: usize,
     is_over: bool,
+    /// Whether the server said that this is all.
+    is_complete: bool,
     target: &'a Target,
 }
 
@@ -56,8 +59,15 @@ impl Target {
             _ => Framing::Whole,
         };
         let status = answer.status;
-        let mut documents =
-            Documents { answer, framing, bytes: Vec::new(), at: 0, is_over: false, target: self };
+        let mut documents = Documents {
+            answer,
+            framing,
+            bytes: Vec::new(),
+            at: 0,
+            is_over: false,
+            is_complete: false,
+            target: self,
+        };
         if status < 300 {
             return Ok(documents);
         }
@@ -132,6 +142,7 @@ impl Documents<'_> {
             };
             if text == "[DONE]" {
                 self.is_over = true;
+                self.is_complete = true;
                 break;
             }
             if !text.is_empty() {
@@ -141,11 +152,17 @@ impl Documents<'_> {
         Ok(None)
     }
 
+    /// Whether the server said that nothing follows. A connection that closes says nothing: the server may have ended.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     fn whole(&mut self) -> Result<Option<Value>, ServerError> {
         if self.is_over {
             return Ok(None);
         }
         self.is_over = true;
+        self.is_complete = true;
         while self.answer.read(&mut self.bytes)? {
             self.check_length()?;
         }

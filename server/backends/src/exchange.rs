@@ -15,6 +15,7 @@ use crate::address::Endpoint;
 use crate::connector::{Connection, connect};
 use crate::error::ServerError;
 use crate::guard::Guard;
+use crate::patience::Patience;
 use request::Prepared;
 
 /// Bytes that the head of an answer may have.
@@ -22,17 +23,6 @@ const MAX_HEAD: usize = 64 << 10;
 /// Bytes that the body of an answer may have.
 const MAX_BODY: usize = 32 << 20;
 const BLOCK: usize = 16 << 10;
-
-/// How long each step may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Patience {
-    /// Until somebody answers the connection.
-    pub(crate) connect: Duration,
-    /// Until the answer begins.
-    pub(crate) first: Duration,
-    /// From one piece to the next.
-    pub(crate) next: Duration,
-}
 
 /// A server, and the rules under which it is spoken to.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::address::Endpoint;
 use crate::error::ServerError;
-use crate::exchange::Patience;
+use crate::patience::Patience;
 use kept_files::KeptFiles;
 use keys::Keys;
 
@@ -29,11 +29,10 @@ pub struct NetworkSettings {
 }
 
 /// Turns a name into addresses.
-pub type Resolver = Arc<dyn Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>> + Send + Sync>;
+type LookUp = dyn Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Somebody looks at the cursor: later than this it is no help any more.
-const TYPING: Patience =
-    Patience { connect: Duration::from_secs(1), first: Duration::from_secs(8), next: Duration::from_secs(8) };
+/// The same, to be kept.
+pub type Resolver = Arc<LookUp>;
 
 /// The rules.
 #[derive(Clone)]
@@ -41,7 +40,8 @@ pub struct Guard {
     allowed: Vec<(String, u16)>,
     keys: Keys,
     kept: KeptFiles,
-    pub(crate) resolver: Resolver,
+    /// In the place of this machine's name service.
+    resolver: Option<Resolver>,
     /// How long a completion may take.
     pub(crate) patience: Patience,
     /// Who may sign for servers; none means those that this machine trusts.
@@ -77,14 +77,7 @@ impl Guard {
         }
         let keys = Keys::new(&settings.api_keys)?;
         let kept = KeptFiles::new(&settings.no_remote_paths)?;
-        Ok(Self {
-            allowed,
-            keys,
-            kept,
-            resolver: Arc::new(crate::connector::look_up),
-            patience: TYPING,
-            roots: None,
-        })
+        Ok(Self { allowed, keys, kept, ..Self::own_machine_only() })
     }
 
     /// The rules of one who may speak to this machine only.
@@ -94,8 +87,8 @@ impl Guard {
             allowed: Vec::new(),
             keys: Keys::default(),
             kept: KeptFiles::default(),
-            resolver: Arc::new(crate::connector::look_up),
-            patience: TYPING,
+            resolver: None,
+            patience: Patience::TYPING,
             roots: None,
         }
     }
@@ -103,7 +96,7 @@ impl Guard {
     /// With another way from names to addresses. For tests.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Resolver) -> Self {
-        self.resolver = resolver;
+        self.resolver = Some(resolver);
         self
     }
 
@@ -121,8 +114,12 @@ impl Guard {
         self
     }
 
-    /// The addresses of a host, each of which may be connected to.
-    pub(crate) fn addresses(&self, endpoint: &Endpoint) -> Result<(Vec<SocketAddr>, Reach), ServerError> {
+    /// The addresses of a host, each of which may be connected to. `name_service` is this machine's.
+    pub(crate) fn addresses(
+        &self,
+        endpoint: &Endpoint,
+        name_service: &LookUp,
+    ) -> Result<(Vec<SocketAddr>, Reach), ServerError> {
         let Endpoint::Tcp { host, port, tls, .. } = endpoint else {
             return Ok((Vec::new(), Reach::Own));
         };
@@ -135,7 +132,8 @@ impl Guard {
         } else if let Ok(number) = host.parse::<IpAddr>() {
             vec![SocketAddr::new(number, *port)]
         } else {
-            (self.resolver)(host, *port).map_err(|error| ServerError::unreachable(endpoint, error))?
+            let look_up = self.resolver.as_deref().unwrap_or(name_service);
+            look_up(host, *port).map_err(|error| ServerError::unreachable(endpoint, error))?
         };
         if addresses.is_empty() {
             return Err(ServerError::unreachable(endpoint, "its name has no address"));

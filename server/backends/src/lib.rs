@@ -15,6 +15,7 @@ mod documents;
 mod error;
 mod exchange;
 mod guard;
+mod patience;
 mod probe;
 mod server;
 mod spec;

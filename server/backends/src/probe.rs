@@ -5,24 +5,22 @@ mod llama_cpp;
 mod ollama;
 mod openai;
 
-use std::time::Duration;
-
 use fimble_model::fim::TextTemplate;
 use serde_json::Value;
 
 use crate::address::Endpoint;
+use crate::connector;
 use crate::dialect::Writing;
 use crate::error::{Fault, ServerError};
-use crate::exchange::{Patience, Target};
-use crate::guard::Guard;
+use crate::exchange::Target;
+use crate::guard::{Guard, Reach};
+use crate::patience::Patience;
 use crate::server::Found;
 use crate::spec::{Kind, ServerSpec};
+pub(crate) use llama_cpp::served_model;
 
-/// Answers about itself come at once, or the server is of no use while somebody types.
-const ASKING: Patience =
-    Patience { connect: Duration::from_secs(1), first: Duration::from_secs(5), next: Duration::from_secs(5) };
 /// Context of a server that does not say.
-const USUAL_CONTEXT: usize = 4096;
+pub(crate) const USUAL_CONTEXT: usize = 4096;
 
 /// Which work the model is for; decides which one is taken where there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,8 +77,8 @@ fn look(
     purpose: Purpose,
     stop: &dyn Fn() -> bool,
 ) -> Result<Found, ServerError> {
-    let (_, reach) = guard.addresses(endpoint)?;
-    let is_remote = reach == crate::guard::Reach::Listed;
+    let (_, reach) = connector::addresses(guard, endpoint)?;
+    let is_remote = reach == Reach::Listed;
     let target = Target { endpoint: endpoint.clone(), guard: guard.clone(), is_remote: Some(is_remote) };
     let probe = Probe { target, model, purpose, stop };
     match kind {
@@ -99,7 +97,7 @@ struct Probe<'a> {
 
 impl Probe<'_> {
     fn ask(&self, path: &str, body: Option<&Value>) -> Result<Value, ServerError> {
-        self.target.document(path, body, ASKING, self.stop)
+        self.target.document(path, body, Patience::ASKING, self.stop)
     }
 
     fn found(
@@ -111,7 +109,7 @@ impl Probe<'_> {
         no_chat: Option<String>,
     ) -> Found {
         let is_remote = self.target.is_remote.unwrap_or(false);
-        Found { kind, target: self.target, model, context_length, writing, no_chat, is_remote }
+        Found { kind, target: self.target, model, context_length, writing, no_chat, doubt: None, is_remote }
     }
 
     fn no_such_model(&self, wanted: &str, there: &[String]) -> ServerError {
@@ -122,6 +120,17 @@ impl Probe<'_> {
             "Name one of these in the setting, or give the server the model",
         )
     }
+}
+
+/// Whether a model's name or path is what somebody calls it.
+fn contains_name(path: &str, wanted: &str) -> bool {
+    let plain = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
+    plain(path).contains(&plain(wanted))
+}
+
+/// What of a path people call a model.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
 fn by_name(name: &str) -> Writing {

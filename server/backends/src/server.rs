@@ -4,10 +4,11 @@
 
 mod completion;
 mod conversation;
+mod talks;
 mod thoughts;
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
@@ -17,19 +18,17 @@ use fimble_model::{
 use crate::collect::Collector;
 use crate::dialect::{Delta, Question, Writing};
 use crate::error::{Fault, ServerError};
-use crate::exchange::{Patience, Target};
+use crate::exchange::Target;
+use crate::patience::Patience;
+use crate::probe::served_model;
 use crate::spec::Kind;
 use thoughts::Habit;
 
 /// Bytes of code for a token, rather too few, where no tokenizer is at hand.
 const BYTES_PER_TOKEN: usize = 3;
 
-/// Somebody waits for an answer in whole sentences; the server may have to load the model first.
-pub(crate) const TALKING: Patience = Patience {
-    connect: Duration::from_secs(5),
-    first: Duration::from_secs(180),
-    next: Duration::from_secs(60),
-};
+/// A server of which nothing was heard for this long may have been started anew, with another model.
+const REST: Duration = Duration::from_secs(2);
 
 /// What was found out about a server.
 #[derive(Clone, Debug)]
@@ -43,6 +42,8 @@ pub(crate) struct Found {
     pub(crate) writing: Writing,
     /// Why it cannot answer conversations, if it cannot.
     pub(crate) no_chat: Option<String>,
+    /// What may be otherwise than the user thinks, in whole sentences.
+    pub(crate) doubt: Option<String>,
     /// Whether what is asked goes to another machine.
     pub(crate) is_remote: bool,
 }
@@ -55,6 +56,8 @@ pub struct ServerModel {
     notices: Vec<String>,
     /// Since when it has not answered although it was asked, cancelled requests included.
     waiting_since: Mutex<Option<Instant>>,
+    /// When something came from it.
+    heard_at: Mutex<Instant>,
     /// How it begins its answers to conversations, as far as known.
     habit: Mutex<Habit>,
     /// Whether it refused a question because of the switches that ask it not to think.
@@ -85,6 +88,7 @@ impl ServerModel {
                 found.kind
             ));
         }
+        notices.extend(found.doubt.clone());
         let info = ModelInfo {
             name: found.model.clone(),
             provider: place,
@@ -101,6 +105,7 @@ impl ServerModel {
             info,
             notices,
             waiting_since: Mutex::new(None),
+            heard_at: Mutex::new(Instant::now()),
             habit,
             refuses_switches: AtomicBool::new(false),
         }
@@ -109,17 +114,41 @@ impl ServerModel {
     /// For how long it has been asked without a sign of life. Typing cancels most requests before they can time out: without
     /// this a stuck server would be silent for ever.
     fn silent_for(&self) -> Option<Duration> {
-        let since = *self.waiting_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let since = *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.map(|since| since.elapsed())
     }
 
     fn note_waiting(&self, is_waiting: bool) {
-        let mut since = self.waiting_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut since = self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
         if is_waiting {
             since.get_or_insert_with(Instant::now);
         } else {
             *since = None;
         }
+    }
+
+    /// Makes sure that a server which was at rest still has the model that it had. Where a request names the model, its answer
+    /// tells.
+    fn recognise(&self, stop: &dyn Fn() -> bool) -> Result<(), ServerError> {
+        let rest = self.heard_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        if self.found.kind != Kind::LlamaCpp || rest < REST {
+            return Ok(());
+        }
+        let served = served_model(&self.found.target, stop)?;
+        self.note_heard();
+        if served == self.found.model {
+            return Ok(());
+        }
+        let (at, before) = (&self.found.target.endpoint, &self.found.model);
+        Err(ServerError::new(
+            Fault::Declined,
+            format!("the server at {at} has the model {served:?} now, in the place of {before:?}"),
+            "It is asked again in a moment, as that model wants it",
+        ))
+    }
+
+    fn note_heard(&self) {
+        *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Reads the prompt into the server's cache, or has the model loaded, if the server can do that alone.
@@ -129,7 +158,7 @@ impl ServerModel {
         }
         // A question without a prompt loads the model.
         let body = serde_json::json!({"model": self.found.model, "stream": false, "keep_alive": "30m"});
-        self.found.target.document("/api/generate", Some(&body), TALKING, stop).map(drop)
+        self.found.target.document("/api/generate", Some(&body), Patience::TALKING, stop).map(drop)
     }
 
     fn converse(
@@ -145,6 +174,7 @@ impl ServerModel {
         let mut documents = self.found.target.stream(path, Some(body), patience, stop)?;
         while let Some(document) = documents.next()? {
             self.note_waiting(false);
+            self.note_heard();
             let delta = read(&document);
             if let Some(other) =
                 delta.model.as_deref().filter(|other| !is_same_model(other, &self.found.model))
@@ -158,11 +188,10 @@ impl ServerModel {
                 return Ok(stop);
             }
         }
-        // An answer that ends without saying why broke off, unless it was one document.
-        if collector.has_begun() {
-            Ok(StopReason::Finished)
-        } else {
-            Err(ServerError::broken(endpoint, "ended without an answer"))
+        match (collector.has_begun(), documents.is_complete()) {
+            (true, true) => Ok(StopReason::Finished),
+            (true, false) => Err(ServerError::broken(endpoint, "broke off in the middle of its answer")),
+            (false, _) => Err(ServerError::broken(endpoint, "ended without an answer")),
         }
     }
 }

@@ -8,27 +8,23 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::address::Endpoint;
-use crate::connector::Stream;
 use crate::error::ServerError;
-use crate::guard::Guard;
 
-/// Puts encryption around a connection. The handshake happens with the first bytes.
+/// Puts encryption around a connection. The handshake happens with the first bytes. `signers` may sign for the server; none
+/// means those that this machine trusts.
 pub(crate) fn encrypt(
-    guard: &Guard,
+    signers: Option<&Arc<RootCertStore>>,
     endpoint: &Endpoint,
     host: &str,
     stream: TcpStream,
-) -> Result<Box<dyn Stream>, ServerError> {
+) -> Result<StreamOwned<ClientConnection, TcpStream>, ServerError> {
     let failed = |reason: String| {
         ServerError::forbidden(
             format!("no encrypted connection to {endpoint} can be made ({reason})"),
             "See whether the name and the certificates of this machine are right",
         )
     };
-    let roots = match &guard.roots {
-        Some(roots) => Arc::clone(roots),
-        None => trusted_here(),
-    };
+    let roots = signers.cloned().unwrap_or_else(trusted_here);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -37,7 +33,7 @@ pub(crate) fn encrypt(
         .with_no_client_auth();
     let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(error.to_string()))?;
     let client = ClientConnection::new(Arc::new(config), name).map_err(|error| failed(error.to_string()))?;
-    Ok(Box::new(StreamOwned::new(client, stream)))
+    Ok(StreamOwned::new(client, stream))
 }
 
 /// The certificates that the system trusts, so that those of a company count too. Read once.

@@ -7,7 +7,7 @@ mod prepare;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use fimble_actions::{ActionKind, Change, Outcome};
+use fimble_actions::{ActionKind, Change, Outcome, fenced};
 use fimble_document::{PositionEncoding, Text};
 use fimble_model::CancelToken;
 use serde::{Deserialize, Serialize};
@@ -285,7 +285,7 @@ fn finish(session: &mut Session, serial: u64, running: Running, result: Result<O
             }
             Change::NewFile { text, .. } if !session.client.creates_files => {
                 let word = snapshot.language.map_or("", |language| language.name());
-                shown_documents::show(session, title, &format!("```{word}\n{text}```\n"));
+                shown_documents::show(session, title, &fenced(text, word));
                 None
             }
             _ => {

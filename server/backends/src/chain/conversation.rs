@@ -1,12 +1,33 @@
 //! A chain that answers messages. Must hold: a member that fails before it speaks is followed by the next; after the first
-//! word none follows, so that nobody reads one answer behind the half of another.
+//! word none follows, so that nobody reads one answer behind the half of another. Who asks by hand waits: what does not answer
+//! is looked for here, and not later.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fimble_model::{CancelToken, Chat, ChatAnswer, ChatOptions, Message, Model, ModelError, Observer};
+use fimble_model::{
+    CancelToken, Chat, ChatAnswer, ChatOptions, Message, Model, ModelError, Observer, StopReason, Usage,
+};
 
 use super::Chain;
-use super::member::{State, open};
+use super::member::Failure;
+
+impl Chain {
+    /// The first member that is ready and answers messages.
+    fn speaker(&self) -> Option<Arc<dyn Model>> {
+        self.usable(&[]).into_iter().map(|(_, model)| model).find(|model| model.chat().is_ok())
+    }
+
+    /// What is left of an answer that nobody wants any more.
+    fn cancelled(&self) -> ChatAnswer {
+        ChatAnswer {
+            text: String::new(),
+            stop: StopReason::Cancelled,
+            model: self.info.name.clone(),
+            is_remote: false,
+            usage: Usage::default(),
+        }
+    }
+}
 
 impl Chat for Chain {
     fn name(&self) -> &str {
@@ -18,12 +39,18 @@ impl Chat for Chain {
     }
 
     fn context_length(&self) -> usize {
-        let ready = self.usable(&[]);
-        ready.first().map_or(self.info.context_length, |(_, model)| model.info().context_length)
+        // How much a model reads is known of one that answers only.
+        let wake = || {
+            let mut woken =
+                self.members.iter().map(|member| member.wake(&self.guard, self.purpose, &|| false));
+            woken.find_map(|model| model.ok().filter(|model| model.chat().is_ok()))
+        };
+        let speaker = self.speaker().or_else(wake);
+        speaker.map_or(self.info.context_length, |model| model.info().context_length)
     }
 
     fn count_tokens(&self, text: &str) -> usize {
-        Model::count_tokens(self, text)
+        self.speaker().map_or_else(|| Model::count_tokens(self, text), |model| model.count_tokens(text))
     }
 
     fn respond(
@@ -38,18 +65,14 @@ impl Chat for Chain {
         let mut reasons = Vec::new();
         let (mut is_withheld, mut is_down) = (false, false);
         for member in &self.members {
-            if cancel.is_cancelled() {
-                break;
-            }
-            if matches!(&*member.state(), State::Untried | State::Down(_, Some(_)))
-                && let Err(reason) = open(member, &self.guard, self.purpose)
-            {
-                member.fail(reason);
-            }
-            let Some(model) = member.ready() else {
-                is_down = true;
-                reasons.extend(member.down_reason());
-                continue;
+            let model = match member.wake(&self.guard, self.purpose, &|| cancel.is_cancelled()) {
+                Ok(model) => model,
+                Err(Failure::Stopped) => return Ok(self.cancelled()),
+                Err(Failure::Passing(reason) | Failure::Lasting(reason)) => {
+                    is_down = true;
+                    reasons.push(reason);
+                    continue;
+                }
             };
             let withheld = model.is_remote().then(|| self.guard.withholds(&sources)).flatten();
             if let Some(reason) = withheld {
@@ -76,9 +99,14 @@ impl Chat for Chain {
                 }
                 outcome => return outcome,
             }
+            if cancel.is_cancelled() {
+                return Ok(self.cancelled());
+            }
         }
-        let reasons = if reasons.is_empty() { "none is ready".to_owned() } else { reasons.join("; ") };
-        let sentence = format!("None of the models of the setting can answer: {reasons}");
+        let sentence = match reasons.as_slice() {
+            [only] => only.clone(),
+            _ => format!("None of the models of the setting can answer: {}", reasons.join("; ")),
+        };
         // What is kept here today is kept here tomorrow; a server that is down may be up then.
         Err(if is_withheld && !is_down {
             ModelError::Withheld(sentence)

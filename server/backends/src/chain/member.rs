@@ -1,10 +1,12 @@
-//! A member of a chain: its state, and how it is opened. Must hold: a state is never locked while a server is waited for.
+//! A member of a chain: its state, and how it is opened. Must hold: a state is never locked while a server is waited for; what
+//! is known of a member is read at once, since others change it meanwhile.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fimble_model::{LoadError, Model};
 
+use crate::error::{Fault, ServerError};
 use crate::guard::Guard;
 use crate::probe::{Purpose, find};
 use crate::server::ServerModel;
@@ -38,6 +40,27 @@ pub(super) enum State {
     Down(String, Option<Instant>),
 }
 
+/// What a member is at one moment.
+pub(super) enum Standing {
+    /// It can be asked.
+    Ready(Arc<dyn Model>),
+    /// It failed: why.
+    Down(String),
+    /// Nobody has looked at it.
+    Untried,
+}
+
+/// Why a member was not opened.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It may be there later: why it is not.
+    Passing(String),
+    /// It is not there as long as the settings and the files are as they are: why.
+    Lasting(String),
+    /// Nobody waits for it any more.
+    Stopped,
+}
+
 pub(super) struct Member {
     pub(super) choice: Choice,
     state: Mutex<State>,
@@ -60,48 +83,113 @@ impl Member {
         }
     }
 
-    pub(super) fn ready(&self) -> Option<Arc<dyn Model>> {
+    pub(super) fn standing(&self) -> Standing {
         match &*self.state() {
-            State::Ready(model) => Some(Arc::clone(model)),
-            _ => None,
+            State::Ready(model) => Standing::Ready(Arc::clone(model)),
+            State::Down(reason, _) | State::Probing(reason) => Standing::Down(reason.clone()),
+            State::Untried => Standing::Untried,
+        }
+    }
+
+    pub(super) fn ready(&self) -> Option<Arc<dyn Model>> {
+        match self.standing() {
+            Standing::Ready(model) => Some(model),
+            Standing::Down(_) | Standing::Untried => None,
         }
     }
 
     /// Why it is not asked, if it failed.
     pub(super) fn down_reason(&self) -> Option<String> {
-        match &*self.state() {
-            State::Down(reason, _) | State::Probing(reason) => Some(reason.clone()),
-            _ => None,
+        match self.standing() {
+            Standing::Down(reason) => Some(reason),
+            Standing::Ready(_) | Standing::Untried => None,
         }
     }
 
     /// Makes it unavailable, for a while if it is a server.
     pub(super) fn fail(&self, reason: String) {
+        *self.state() = self.down(reason);
+    }
+
+    /// The same at the end of a look at it, unless somebody else has found it meanwhile.
+    pub(super) fn stay_down(&self, reason: String) {
+        let down = self.down(reason);
+        let mut state = self.state();
+        if !matches!(&*state, State::Ready(_)) {
+            *state = down;
+        }
+    }
+
+    fn down(&self, reason: String) -> State {
         let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         let again = matches!(self.choice, Choice::Server(_)).then(|| Instant::now() + *pause);
         *pause = (*pause * 2).min(LONGEST_PAUSE);
-        *self.state() = State::Down(reason, again);
+        State::Down(reason, again)
     }
 
-    pub(super) fn succeed(&self, model: Arc<dyn Model>) {
+    fn succeed(&self, model: Arc<dyn Model>) {
         *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = FIRST_PAUSE;
         *self.state() = State::Ready(model);
     }
+
+    /// Opens it: finds its server, or loads it. Waits, and notes what came of it.
+    pub(super) fn open(
+        &self,
+        guard: &Guard,
+        purpose: Purpose,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Arc<dyn Model>, Failure> {
+        let opened = match &self.choice {
+            Choice::Local(_, load) => load().map_err(|error| Failure::Lasting(error.to_string())),
+            Choice::Server(spec) => find_server(spec, guard, purpose, stop).map_err(|error| error.into()),
+        };
+        match &opened {
+            Ok(model) => self.succeed(Arc::clone(model)),
+            Err(Failure::Passing(reason) | Failure::Lasting(reason)) => self.stay_down(reason.clone()),
+            Err(Failure::Stopped) => {}
+        }
+        opened
+    }
+
+    /// The model, for one who asks by hand and waits: where nothing answers, it is looked for here and now.
+    pub(super) fn wake(
+        &self,
+        guard: &Guard,
+        purpose: Purpose,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Arc<dyn Model>, Failure> {
+        let known = match &*self.state() {
+            State::Ready(model) => Some(Ok(Arc::clone(model))),
+            State::Down(reason, None) => Some(Err(Failure::Lasting(reason.clone()))),
+            // Who looks at it already may have begun before it was there.
+            State::Down(_, Some(_)) | State::Probing(_) | State::Untried => None,
+        };
+        known.unwrap_or_else(|| self.open(guard, purpose, stop))
+    }
 }
 
-/// Opens a member: finds its server, or loads it.
-pub(super) fn open(member: &Member, guard: &Guard, purpose: Purpose) -> Result<Arc<dyn Model>, String> {
-    let model: Arc<dyn Model> = match &member.choice {
-        Choice::Local(_, load) => load().map_err(|error| error.to_string())?,
-        Choice::Server(spec) => {
-            let started = Instant::now();
-            let stop = || false;
-            let found = find(spec, guard, purpose, &stop).map_err(|error| error.to_string())?;
-            let server = ServerModel::new(found, started.elapsed());
-            server.warm_up(&stop).map_err(|error| error.to_string())?;
-            Arc::new(server)
+fn find_server(
+    spec: &ServerSpec,
+    guard: &Guard,
+    purpose: Purpose,
+    stop: &dyn Fn() -> bool,
+) -> Result<Arc<dyn Model>, ServerError> {
+    let started = Instant::now();
+    let found = find(spec, guard, purpose, stop)?;
+    let server = ServerModel::new(found, started.elapsed());
+    // A model for conversations is loaded when it is asked: it is large, and may push out the one that completes.
+    if purpose == Purpose::Completion {
+        server.warm_up(stop)?;
+    }
+    Ok(Arc::new(server))
+}
+
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        match error.fault {
+            Fault::Stopped => Self::Stopped,
+            Fault::Forbidden => Self::Lasting(error.to_string()),
+            _ => Self::Passing(error.to_string()),
         }
-    };
-    member.succeed(Arc::clone(&model));
-    Ok(model)
+    }
 }

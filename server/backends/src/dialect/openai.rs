@@ -50,7 +50,7 @@ pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has
     ("/v1/chat/completions", body)
 }
 
-/// `text` is where in a choice the text stands.
+/// `text` is where in a choice the text of a piece stands; a server that does not stream has it in a message.
 pub(super) fn delta(document: &Value, text: &str) -> Delta {
     let Some(choice) = document.pointer("/choices/0") else {
         return Delta { prompt_tokens: prompt_tokens(document), ..Delta::default() };
@@ -59,8 +59,9 @@ pub(super) fn delta(document: &Value, text: &str) -> Delta {
         "length" => End::Limit,
         _ => End::Said,
     });
+    let whole = choice.pointer("/message/content").map(|_| text_at(choice, "/message/content"));
     Delta {
-        text: text_at(choice, text),
+        text: whole.unwrap_or_else(|| text_at(choice, text)),
         // The name was changed; servers of both ages are about.
         is_thought: has_text_at(choice, "/delta/reasoning_content")
             || has_text_at(choice, "/delta/reasoning"),

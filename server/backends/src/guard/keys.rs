@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{authority, host_and_port};
 use crate::address::Endpoint;
-use crate::error::ServerError;
+use crate::error::{Fault, ServerError};
 
 /// Where a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +54,10 @@ impl Keys {
                     "Set it where the editor is started, or change the setting apiKeys",
                 )
             })?,
+            // It may be there the next time.
             KeySource::File(path) => std::fs::read_to_string(path).map_err(|error| {
-                ServerError::forbidden(
+                ServerError::new(
+                    Fault::Declined,
                     format!("the key of {endpoint} cannot be read from {} ({error})", path.display()),
                     "Put it there, or change the setting apiKeys",
                 )

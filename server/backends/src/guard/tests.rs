@@ -9,6 +9,11 @@ fn endpoint(text: &str) -> Endpoint {
     Endpoint::parse(text, 8080).unwrap()
 }
 
+/// What the rules say. A name that is asked about has to be known to the test.
+fn judged(guard: &Guard, text: &str) -> Result<(Vec<SocketAddr>, Reach), ServerError> {
+    guard.addresses(&endpoint(text), &|_, _| panic!("this machine's name service is asked"))
+}
+
 fn allowing(entry: &str) -> Guard {
     Guard::new(&NetworkSettings { allow_remote: vec![entry.to_owned()], ..NetworkSettings::default() })
         .unwrap()
@@ -25,7 +30,7 @@ fn resolving(guard: Guard, addresses: &'static [&'static str]) -> Guard {
 fn numbers_are_judged_as_what_they_are() {
     let guard = Guard::own_machine_only();
     for own in ["127.0.0.1:1", "127.8.9.10:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1"] {
-        let (addresses, reach) = guard.addresses(&endpoint(own)).unwrap();
+        let (addresses, reach) = judged(&guard, own).unwrap();
         assert!(!addresses.is_empty() && reach == Reach::Own, "{own}");
     }
     for foreign in [
@@ -43,7 +48,7 @@ fn numbers_are_judged_as_what_they_are() {
         "[2002:7f00:1::]:80",
         "https://8.8.8.8",
     ] {
-        let error = guard.addresses(&endpoint(foreign)).unwrap_err();
+        let error = judged(&guard, foreign).unwrap_err();
         assert_eq!(error.fault, Fault::Forbidden, "{foreign}");
         assert!(error.to_string().contains("allowRemote"), "{error}");
     }
@@ -53,33 +58,33 @@ fn numbers_are_judged_as_what_they_are() {
 fn a_name_is_judged_by_every_address_that_it_has() {
     let guard = Guard::own_machine_only();
     let own = resolving(guard.clone(), &["127.0.0.1", "::1"]);
-    assert_eq!(own.addresses(&endpoint("gpu-box:80")).unwrap().1, Reach::Own);
+    assert_eq!(judged(&own, "gpu-box:80").unwrap().1, Reach::Own);
     for foreign in
         [&["203.0.113.7"] as &'static [&'static str], &["127.0.0.1", "203.0.113.7"], &["::ffff:203.0.113.7"]]
     {
-        let error = resolving(guard.clone(), foreign).addresses(&endpoint("gpu-box:80")).unwrap_err();
+        let error = judged(&resolving(guard.clone(), foreign), "gpu-box:80").unwrap_err();
         assert_eq!(error.fault, Fault::Forbidden);
         assert!(error.cause.contains("203.0.113.7"), "{error}");
     }
     let nowhere = guard.with_resolver(Arc::new(|_, _| Err(io::Error::other("no such name"))));
-    assert_eq!(nowhere.addresses(&endpoint("gpu-box:80")).unwrap_err().fault, Fault::Unreachable);
+    assert_eq!(judged(&nowhere, "gpu-box:80").unwrap_err().fault, Fault::Unreachable);
 }
 
 #[test]
 fn localhost_asks_no_name_service() {
     let guard = Guard::own_machine_only().with_resolver(Arc::new(|_, _| panic!("asked")));
-    assert_eq!(guard.addresses(&endpoint("localhost:80")).unwrap().1, Reach::Own);
+    assert_eq!(judged(&guard, "localhost:80").unwrap().1, Reach::Own);
 }
 
 #[test]
 fn another_machine_needs_its_very_name_and_port_and_encryption() {
     let guard = resolving(allowing("models.example:8443"), &["203.0.113.7"]);
-    assert_eq!(guard.addresses(&endpoint("https://models.example:8443")).unwrap().1, Reach::Listed);
-    assert_eq!(guard.addresses(&endpoint("https://MODELS.example:8443")).unwrap().1, Reach::Listed);
+    assert_eq!(judged(&guard, "https://models.example:8443").unwrap().1, Reach::Listed);
+    assert_eq!(judged(&guard, "https://MODELS.example:8443").unwrap().1, Reach::Listed);
     for other in ["https://models.example", "https://other.example:8443", "https://203.0.113.7:8443"] {
-        assert_eq!(guard.addresses(&endpoint(other)).unwrap_err().fault, Fault::Forbidden, "{other}");
+        assert_eq!(judged(&guard, other).unwrap_err().fault, Fault::Forbidden, "{other}");
     }
-    let error = guard.addresses(&endpoint("http://models.example:8443")).unwrap_err();
+    let error = judged(&guard, "http://models.example:8443").unwrap_err();
     assert!(error.to_string().contains("https://models.example:8443"), "{error}");
 }
 

@@ -3,9 +3,11 @@
 use fimble_model::fim::TextTemplate;
 use serde_json::{Value, json};
 
-use super::{Probe, USUAL_CONTEXT, by_name};
+use super::{Probe, USUAL_CONTEXT, by_name, contains_name, file_name};
 use crate::dialect::Writing;
 use crate::error::{Fault, ServerError};
+use crate::exchange::Target;
+use crate::patience::Patience;
 use crate::server::Found;
 use crate::spec::Kind;
 
@@ -22,12 +24,8 @@ impl Probe<'_> {
         }
         let context = settings.and_then(|settings| settings.get("n_ctx")).and_then(Value::as_u64);
         let context = context.and_then(|length| usize::try_from(length).ok()).filter(|length| *length > 0);
-        let named = |key: &str| {
-            props.get(key).and_then(Value::as_str).filter(|name| !name.is_empty() && *name != "none")
-        };
-        let path =
-            named("model_alias").or_else(|| named("model_path")).unwrap_or("the served model").to_owned();
-        let served = path.rsplit(['/', '\\']).next().unwrap_or(&path).to_owned();
+        let path = served_path(&props);
+        let served = file_name(&path).to_owned();
         if let Some(wanted) = self.model
             && !contains_name(&path, wanted)
         {
@@ -38,8 +36,7 @@ impl Probe<'_> {
             Writing::Template(template) => Writing::Template(template),
             _ => self.infill()?,
         };
-        let has_template = named("chat_template").is_some();
-        let no_chat = (!has_template).then(|| {
+        let no_chat = (!has_template(&props)).then(|| {
             format!("The model {served} of llama.cpp at {} has no chat template.", self.target.endpoint)
         });
         Ok(self.found(Kind::LlamaCpp, served, context.unwrap_or(USUAL_CONTEXT), writing, no_chat))
@@ -57,7 +54,28 @@ impl Probe<'_> {
     }
 }
 
-fn contains_name(path: &str, wanted: &str) -> bool {
-    let plain = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
-    plain(path).contains(&plain(wanted))
+fn text<'a>(props: &'a Value, key: &str) -> Option<&'a str> {
+    props.get(key).and_then(Value::as_str).filter(|text| !text.is_empty() && *text != "none")
+}
+
+fn served_path(props: &Value) -> String {
+    text(props, "model_alias").or_else(|| text(props, "model_path")).unwrap_or("the served model").to_owned()
+}
+
+/// Name of the model that the server has now.
+pub(crate) fn served_model(target: &Target, stop: &dyn Fn() -> bool) -> Result<String, ServerError> {
+    let props = target.document("/props", None, Patience::ASKING, stop)?;
+    Ok(file_name(&served_path(&props)).to_owned())
+}
+
+/// Whether the model has a template for conversations. For one that has none the server makes one up, of turns and nothing
+/// else, with marks that such a model does not end an answer with.
+fn has_template(props: &Value) -> bool {
+    let is_made_up = |template: &str| {
+        template.trim_start().starts_with("{%- for message in messages -%}")
+            && template.contains("<|im_start|>")
+            && !template.contains("system")
+            && text(props, "eos_token").is_some_and(|end| end != "<|im_end|>")
+    };
+    text(props, "chat_template").is_some_and(|template| !is_made_up(template))
 }

@@ -42,7 +42,9 @@ impl Probe<'_> {
             Some(parts) if can.iter().any(|name| name == "insert") => Writing::Parts(parts),
             _ => by_name(&model),
         };
-        Ok(self.found(Kind::Ollama, model, own.min(OLLAMA_CONTEXT), writing, None))
+        let no_chat = only_completes(&shown)
+            .then(|| format!("The model {model} of Ollama at {} only completes code.", self.target.endpoint));
+        Ok(self.found(Kind::Ollama, model, own.min(OLLAMA_CONTEXT), writing, no_chat))
     }
 
     /// The model to take where the setting names none: one that is loaded and can do the work, else one that can.
@@ -52,12 +54,13 @@ impl Probe<'_> {
         let mut candidates: Vec<&String> = loaded.iter().filter(|name| there.contains(name)).collect();
         candidates.extend(there.iter().filter(|name| !loaded.contains(name)));
         for name in candidates {
-            let can = capabilities(&self.ask("/api/show", Some(&json!({"model": name})))?);
+            let shown = self.ask("/api/show", Some(&json!({"model": name})))?;
+            let can = capabilities(&shown);
             let fits = match self.purpose {
                 Purpose::Completion => {
                     can.iter().any(|can| can == "insert") || TextTemplate::for_model_name(name).is_some()
                 }
-                Purpose::Chat => can.iter().any(|can| can == "completion"),
+                Purpose::Chat => can.iter().any(|can| can == "completion") && !only_completes(&shown),
             };
             if fits {
                 return Ok(name.clone());
@@ -73,6 +76,17 @@ impl Probe<'_> {
             format!("Get one, for example with `{example}`"),
         ))
     }
+}
+
+/// Whether the template can fill in, and knows no conversation, as those of models that were trained for nothing else. Models
+/// whose conversations Ollama writes without a template have another sign of that.
+fn only_completes(shown: &Value) -> bool {
+    let text = |key: &str| shown.get(key).and_then(Value::as_str).unwrap_or_default();
+    let template = text("template");
+    let is_for_talks =
+        [".Messages", ".System", ".Role", ".Response"].iter().any(|word| template.contains(word));
+    let is_written_elsewhere = !text("renderer").is_empty() || text("modelfile").contains("RENDERER");
+    template.contains(".Suffix") && !is_for_talks && !is_written_elsewhere
 }
 
 fn capabilities(shown: &Value) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Probe, USUAL_CONTEXT, by_name, names};
+use super::{Probe, USUAL_CONTEXT, by_name, contains_name, file_name, names};
 use crate::error::ServerError;
 use crate::server::Found;
 use crate::spec::Kind;
@@ -34,7 +34,8 @@ impl Probe<'_> {
     }
 
     /// mlx-lm with the model that it was started with: asked for another one, it would fetch that. Its list of models is
-    /// that of a cache, which need not hold the folder that it serves, and need not exist.
+    /// that of a cache, with the folder that it serves if it serves one, and it need not exist. What a setting calls the model
+    /// tells how text is written for it, so that a folder may have any name.
     fn mlx(self) -> Result<Found, ServerError> {
         let health = self.ask("/health", None)?;
         if health.get("status").and_then(Value::as_str) != Some("ok") {
@@ -43,8 +44,39 @@ impl Probe<'_> {
         let there = self.ask("/v1/models", None).map(|list| names(&list, "data", "id")).unwrap_or_default();
         let asked_for = self.model.filter(|wanted| there.iter().any(|name| name == wanted));
         let model = asked_for.unwrap_or("default_model").to_owned();
-        let name = self.model.or(there.first().map(String::as_str)).unwrap_or_default();
+        let served = match there.as_slice() {
+            [only] => Some(only),
+            several => several.iter().find(|id| is_folder(id)),
+        };
+        let doubt = self.doubt(&there, served.is_some());
+        let name = self.model.or(served.map(String::as_str)).unwrap_or_default();
         let writing = by_name(name);
-        Ok(self.found(Kind::Mlx, model, USUAL_CONTEXT, writing, None))
+        Ok(Found { doubt, ..self.found(Kind::Mlx, model, USUAL_CONTEXT, writing, None) })
     }
+
+    /// What makes it doubtful that the model is the one that is meant.
+    fn doubt(&self, there: &[String], is_clear: bool) -> Option<String> {
+        let at = &self.target.endpoint;
+        let shown: Vec<&str> =
+            there.iter().map(|id| if is_folder(id) { file_name(id) } else { id }).collect();
+        let shown = shown.join(", ");
+        match self.model {
+            Some(wanted) if !there.is_empty() && !there.iter().any(|id| contains_name(id, wanted)) => {
+                Some(format!(
+                    "mlx-lm at {at} lists no model {wanted:?}; it has: {shown}. The one that it was started with is asked, as \
+                     text is written for {wanted:?}. If that is not what it serves, change the name in the setting."
+                ))
+            }
+            None if !is_clear && !there.is_empty() => Some(format!(
+                "mlx-lm at {at} does not say which of its models it was started with; it has: {shown}. Name it in the \
+                 setting, such as \"mlx:NAME\", so that text is written as that model reads it."
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a name in that list is a folder of this machine.
+fn is_folder(id: &str) -> bool {
+    std::path::Path::new(id).is_absolute()
 }

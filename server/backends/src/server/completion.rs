@@ -5,7 +5,7 @@ use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, Generation, Observer, Priority, StopReason,
 };
 
-use super::{ServerModel, withheld};
+use super::{ServerModel, talks, withheld};
 use crate::collect::Collector;
 use crate::dialect::{self, Question};
 use crate::error::{Fault, ServerError};
@@ -41,7 +41,11 @@ impl ServerModel {
             stop_strings: dialect::stop_strings(&found.writing, &request.options),
             ..request.options.clone()
         };
-        let question = dialect::complete(found.kind, &found.model, &found.writing, &request.prompt, &options);
+        let mut question =
+            dialect::complete(found.kind, &found.model, &found.writing, &request.prompt, &options);
+        if found.kind == Kind::Mlx && !talks::is_under_way(&found.target.endpoint) {
+            dialect::ask_alone(&mut question.1);
+        }
         let read = |document: &serde_json::Value| dialect::completion_delta(found.kind, document);
         let mut collector = Collector::new(&options, observer);
         let stop = || cancel.is_cancelled();
@@ -51,14 +55,16 @@ impl ServerModel {
         if found.kind == Kind::Mlx && self.leaves_out_a_space(&question, &stop) {
             collector.lead_with(" ");
         }
-        let mut ended =
-            self.converse(&question, &read, &mut collector, self.found.target.guard.patience, &stop);
+        let patience = found.target.guard.patience;
+        let mut ended = self
+            .recognise(&stop)
+            .and_then(|()| self.converse(&question, &read, &mut collector, patience, &stop));
         if let Err(error) = &ended
             && error.is_worth_a_retry()
             && !collector.has_begun()
         {
             tracing::debug!(%error, "asked again");
-            ended = self.converse(&question, &read, &mut collector, self.found.target.guard.patience, &stop);
+            ended = self.converse(&question, &read, &mut collector, patience, &stop);
         }
         let stop = match ended {
             Ok(stop) => stop,

@@ -10,10 +10,11 @@ use fimble_model::{
 };
 
 use super::thoughts::HeldBack;
-use super::{ServerModel, TALKING, to_model_error, withheld};
+use super::{ServerModel, talks, to_model_error, withheld};
 use crate::collect::Collector;
 use crate::dialect;
 use crate::error::{Fault, ServerError};
+use crate::patience::Patience;
 
 impl Chat for ServerModel {
     fn name(&self) -> &str {
@@ -46,6 +47,7 @@ impl Chat for ServerModel {
                 return Err(to_model_error(&withheld(&reason), false));
             }
         }
+        let _talk = talks::begin(&found.target.endpoint);
         let habit = *self.habit.lock().unwrap_or_else(PoisonError::into_inner);
         let held_back = Arc::new(Mutex::new(HeldBack::new(habit, observer)));
         let theirs = Arc::clone(&held_back);
@@ -85,10 +87,11 @@ impl ServerModel {
         let found = &self.found;
         let read = |document: &serde_json::Value| dialect::chat_delta(found.kind, document);
         let mut has_switches = !self.refuses_switches.load(Ordering::Relaxed);
+        self.recognise(stop)?;
         let mut ended = Err(ServerError::stopped());
         for _ in 0..2 {
             let question = dialect::chat(found.kind, &found.model, messages, options, has_switches);
-            ended = self.converse(&question, &read, collector, TALKING, stop);
+            ended = self.converse(&question, &read, collector, Patience::TALKING, stop);
             let Err(error) = &ended else {
                 self.refuses_switches.store(!has_switches, Ordering::Relaxed);
                 break;

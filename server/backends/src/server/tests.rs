@@ -20,6 +20,7 @@ fn model(is_remote: bool) -> ServerModel {
         context_length: 4096,
         writing: Writing::Plain,
         no_chat: None,
+        doubt: None,
         is_remote,
     };
     ServerModel::new(found, Duration::ZERO)

@@ -47,7 +47,10 @@ fn whatever_is_no_answer_is_named() {
         (stream(&[]), "ended without an answer"),
         (stream(&[b"<html>"]), "ended without an answer"),
         (stream(&[&endless_line]), "without an end"),
-        (Reply::BreakOff("text/event-stream", vec![content.into_bytes()]), "broke off"),
+        (Reply::BreakOff("text/event-stream", vec![content.clone().into_bytes()]), "broke off"),
+        // The connection ends as it should, the answer does not.
+        (stream(&[content.as_bytes()]), "broke off"),
+        (Reply::Raw(format!("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n{content}").into_bytes()), "broke off"),
         (Reply::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), "HTTP"),
         (Reply::Raw(Vec::new()), "closed the connection"),
         (Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 999\r\n\r\nda".to_vec()), "broke off"),
@@ -121,8 +124,8 @@ fn a_server_that_is_stuck_is_noticed_although_every_request_is_cancelled() {
 fn a_port_where_another_program_listens_is_no_model_server() {
     let web = StandIn::start([("/", Reply::Whole(200, "text/html", "<html>".to_owned()))]);
     for kind in ["ollama", "llama.cpp", "mlx", "vllm"] {
-        let error = open(&[format!("{kind}@{}", web.address())], impatient()).err().unwrap();
-        assert!(error.cause.contains(&web.address()), "{error}");
+        let error = refused(&[format!("{kind}@{}", web.address())], impatient());
+        assert!(error.contains(&web.address()), "{error}");
     }
     let all = StandIn::start([
         ("/api/tags", whole(200, &json!({"hello": 1}))),
@@ -131,7 +134,7 @@ fn a_port_where_another_program_listens_is_no_model_server() {
         ("/v1/models", whole(200, &json!({"hello": 1}))),
     ]);
     for kind in ["ollama", "llama.cpp", "mlx", "vllm"] {
-        let error = open(&[format!("{kind}@{}", all.address())], impatient()).err().unwrap();
-        assert!(error.cause.contains("does not answer as"), "{error}");
+        let error = refused(&[format!("{kind}@{}", all.address())], impatient());
+        assert!(error.contains("does not answer as"), "{error}");
     }
 }

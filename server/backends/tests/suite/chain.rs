@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
-    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer, StopReason,
-    Usage,
+    CancelToken, ChatOptions, GenerateRequest, Generation, LoadError, Message, Model, ModelError, ModelInfo,
+    Observer, Role, StopReason, Usage,
 };
 
 use crate::stand_in::{PATIENCE, Reply, StandIn};
@@ -104,6 +104,49 @@ fn a_server_that_is_down_at_first_is_found_when_it_runs() {
 }
 
 #[test]
+fn where_nobody_answers_the_reason_is_told_until_a_server_is_started() {
+    let place = StandIn::start([]).address();
+    let chain = chain(vec![server(&format!("llama.cpp@{place}"))]).unwrap();
+    assert!(chain.member_for(&[]).is_none() && chain.notices().join("\n").contains(&place));
+    match complete(&*chain) {
+        Err(ModelError::Unavailable(reason)) => assert!(reason.contains(&place), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    let _llama = StandIn::restart(&place, llama_cpp_paths(Some(llama_said()), Reply::Silence));
+    let start = Instant::now();
+    let member = loop {
+        if let Some(member) = chain.member_for(&[]) {
+            break member;
+        }
+        assert!(start.elapsed() < PATIENCE, "it is not looked at again");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(complete(&*member).unwrap().text, "self.entries)");
+}
+
+#[test]
+fn a_model_here_that_was_not_tried_yet_may_answer_conversations() {
+    let mut paths = llama_cpp_paths(None, llama_said());
+    paths.retain(|(path, _)| *path != "/props");
+    let props =
+        serde_json::json!({"default_generation_settings": {"n_ctx": 2048}, "model_path": "/m/base.gguf"});
+    paths.push(("/props", crate::stand_in::json(200, &props)));
+    let llama = StandIn::start(paths);
+    let n_loads = Arc::default();
+    let llama = server(&format!("llama.cpp@{}", llama.address()));
+    let chain = Chain::open(vec![llama, own(&n_loads)], impatient(), Purpose::Chat, &|_| {}).unwrap();
+    // The first one has no template; the second one is asked, and cannot either.
+    let messages = [Message::new(Role::User, "Why?")];
+    let chat = chain.chat().unwrap();
+    let error =
+        chat.respond(&messages, &ChatOptions::default(), &CancelToken::new(), watching().0).unwrap_err();
+    assert_eq!(n_loads.load(Ordering::SeqCst), 1);
+    let error = error.to_string();
+    assert!(error.contains("no chat template") && error.contains("bundled completes code"), "{error}");
+    assert!(chain.chat().is_err());
+}
+
+#[test]
 fn a_server_that_is_started_again_with_another_model_is_asked_for_that_one() {
     let n_loads = Arc::default();
     let first = openai("Qwen/Qwen2.5-Coder-7B", openai_said("Qwen/Qwen2.5-Coder-7B"));
@@ -133,6 +176,35 @@ fn a_server_that_is_started_again_with_another_model_is_asked_for_that_one() {
     assert_eq!(complete(&*member).unwrap().text, "self.entries)");
 }
 
+/// Nobody asked while it was down: nothing failed.
+#[test]
+fn a_server_that_was_started_again_unseen_is_not_asked_as_the_model_that_it_had() {
+    let llama = llama_cpp(None, llama_said());
+    let place = llama.address();
+    let n_loads = Arc::default();
+    let chain = chain(vec![server(&format!("llama.cpp@{place}")), own(&n_loads)]).unwrap();
+    let member = chain.member_for(&[]).unwrap();
+    complete(&*member).unwrap();
+    drop(llama);
+    let mut paths = llama_cpp_paths(None, llama_said());
+    paths.retain(|(path, _)| *path != "/props");
+    let props = serde_json::json!({"default_generation_settings": {"n_ctx": 8192}, "model_path": "/m/starcoder2-3b.gguf"});
+    paths.push(("/props", crate::stand_in::json(200, &props)));
+    let other = StandIn::restart(&place, paths);
+    // For so long it is taken for what it was.
+    std::thread::sleep(Duration::from_millis(2100));
+    let error = complete(&*member).unwrap_err().to_string();
+    assert!(error.contains("starcoder2-3b.gguf") && error.contains("qwen2.5-coder"), "{error}");
+    assert!(other.asked("/completion").is_empty());
+    let start = Instant::now();
+    while name_of(&chain) == "bundled" {
+        assert!(start.elapsed() < PATIENCE, "it is not looked at again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    complete(&*chain.member_for(&[]).unwrap()).unwrap();
+    assert!(other.asked("/completion")[0]["prompt"].as_str().unwrap().contains("<fim_prefix>"));
+}
+
 #[test]
 fn naming_the_model_of_the_moment_never_waits_for_a_server() {
     let n_loads = Arc::default();
@@ -151,11 +223,12 @@ fn naming_the_model_of_the_moment_never_waits_for_a_server() {
 #[test]
 fn nobody_there_says_why_for_each() {
     let place = StandIn::start([]).address();
-    let error = chain(vec![server(&format!("llama.cpp@{place}"))]).err().unwrap();
-    assert!(error.cause.contains(&place) && !error.remedy.is_empty(), "{error}");
     let names = vec![server(&format!("vllm@{place}")), server(&format!("ollama@{place}"))];
-    let error = chain(names).err().unwrap();
-    assert_eq!(error.cause.matches(&place).count(), 2, "{error}");
+    let chain = chain(names).unwrap();
+    assert_eq!(chain.notices().len(), 2, "{:?}", chain.notices());
+    let error = complete(&*chain).unwrap_err().to_string();
+    assert_eq!(error.matches(&format!("at {place} cannot be reached")).count(), 2, "{error}");
+    // Trying again does not help everywhere.
     let error = Chain::open(
         vec![server("llama.cpp@203.0.113.7:80")],
         Guard::own_machine_only(),

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use fimble_backends::Guard;
+use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, ModelError, Observer, Role, StopReason};
 use serde_json::{Value, json};
 
@@ -75,6 +75,27 @@ fn a_model_without_a_chat_template_is_recognised() {
     let server = StandIn::start(paths);
     let (chain, _) = connect(&format!("llama.cpp@{}", server.address()));
     assert!(chain.chat().err().unwrap().contains("no chat template"));
+}
+
+/// llama.cpp tells a template for every model; the one that it makes up knows no system.
+#[test]
+fn a_chat_template_that_llama_cpp_makes_up_is_none() {
+    const MADE_UP: &str =
+        "{%- for message in messages -%}\n {{- '<|im_start|>' + message.role }}\n{%- endfor -%}";
+    for (template, end, answers) in [
+        (MADE_UP, "<|endoftext|>", false),
+        (MADE_UP, "<|im_end|>", true),
+        ("{%- if messages[0].role == 'system' -%}<|im_start|>{%- endif -%}", "<|endoftext|>", true),
+    ] {
+        let mut paths = llama_cpp_paths(None, llama_said());
+        paths.retain(|(path, _)| *path != "/props");
+        let props = json!({"default_generation_settings": {"n_ctx": 2048}, "model_path": "/m/a.gguf",
+            "chat_template": template, "eos_token": end});
+        paths.push(("/props", whole(200, &props)));
+        let server = StandIn::start(paths);
+        let (chain, _) = connect(&format!("llama.cpp@{}", server.address()));
+        assert_eq!(chain.chat().is_ok(), answers, "{template} {end}");
+    }
 }
 
 #[test]
@@ -195,6 +216,114 @@ fn an_answer_that_breaks_off_is_an_error_and_no_second_answer_follows_the_first_
     assert!(matches!(&error, ModelError::Engine(reason) if reason.contains("broke off")), "{error}");
     assert_eq!(*seen.lock().unwrap(), "half");
     assert!(other.asked("/v1/chat/completions").is_empty());
+}
+
+#[test]
+fn an_answer_that_comes_as_a_whole_is_read_as_one() {
+    let choice =
+        json!({"index": 0, "message": {"role": "assistant", "content": "It adds."}, "finish_reason": "stop"});
+    let server = StandIn::start([
+        ("/v1/models", whole(200, &json!({"data": [{"id": "a"}]}))),
+        ("/v1/chat/completions", whole(200, &json!({"object": "chat.completion", "choices": [choice]}))),
+    ]);
+    let (chain, _) = connect(&format!("openai@http://{}", server.address()));
+    assert_eq!(ask(&*chain).0, "It adds.");
+}
+
+#[test]
+fn a_server_that_is_started_after_the_chain_answers_the_next_question() {
+    let place = StandIn::start([]).address();
+    let spec = ServerSpec::parse(&format!("vllm@{place}")).unwrap().unwrap();
+    let chain = Chain::open(vec![Choice::Server(spec)], impatient(), Purpose::Chat, &|_| {}).unwrap();
+    let chat = Model::chat(&*chain).unwrap();
+    let options = ChatOptions::default();
+    let error = chat.respond(&messages(), &options, &CancelToken::new(), watching().0).unwrap_err();
+    assert!(matches!(&error, ModelError::Unavailable(reason) if reason.contains(&place)), "{error}");
+    assert!(chain.notices().join("\n").contains(&place), "{:?}", chain.notices());
+    let _server = StandIn::restart(
+        &place,
+        [
+            ("/v1/models", whole(200, &json!({"data": [{"id": "a", "max_model_len": 16384}]}))),
+            ("/v1/chat/completions", events(&[said("It adds."), end("stop")])),
+        ],
+    );
+    // Who asks by hand does not wait until it is looked at again.
+    assert_eq!(chat.context_length(), 16384);
+    assert_eq!(ask(chat).0, "It adds.");
+    assert!(chain.notices().is_empty(), "{:?}", chain.notices());
+}
+
+/// One look hangs: who asks by hand neither waits for it, nor is told its old reason, nor is harmed by how it ends.
+#[test]
+fn a_server_that_is_being_looked_at_again_is_asked_all_the_same() {
+    let models = whole(200, &json!({"data": [{"id": "a"}]}));
+    let turns = Reply::Turns(vec![Reply::Raw(Vec::new()), Reply::Silence, models]);
+    let server = StandIn::start([
+        ("/v1/models", turns),
+        ("/v1/chat/completions", events(&[said("It adds."), end("stop")])),
+    ]);
+    let spec = ServerSpec::parse(&format!("vllm@{}", server.address())).unwrap().unwrap();
+    let chain = Chain::open(vec![Choice::Server(spec)], impatient(), Purpose::Chat, &|_| {}).unwrap();
+    let start = std::time::Instant::now();
+    while server.asked("/v1/models").len() < 2 {
+        assert!(chain.member_for(&[]).is_none() && start.elapsed() < crate::stand_in::PATIENCE);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert_eq!(ask(&*chain).0, "It adds.");
+    server.wait_until_left(1);
+    assert_eq!(ask(&*chain).0, "It adds.");
+    assert_eq!(server.asked("/v1/models").len(), 3, "it was not looked for anew");
+}
+
+#[test]
+fn who_cancels_while_a_server_is_looked_for_is_heard() {
+    let server = StandIn::start([("/v1/models", Reply::Turns(vec![Reply::Raw(Vec::new()), Reply::Silence]))]);
+    let spec = ServerSpec::parse(&format!("vllm@{}", server.address())).unwrap().unwrap();
+    let chain =
+        Chain::open(vec![Choice::Server(spec)], Guard::own_machine_only(), Purpose::Chat, &|_| {}).unwrap();
+    let cancel = CancelToken::new();
+    let answer = std::thread::scope(|scope| {
+        let asking = scope
+            .spawn(|| Chat::respond(&*chain, &messages(), &ChatOptions::default(), &cancel, watching().0));
+        server.wait_for("/v1/models", 2);
+        cancel.cancel();
+        asking.join().unwrap().unwrap()
+    });
+    assert_eq!((answer.stop, answer.text.as_str()), (StopReason::Cancelled, ""));
+    server.wait_until_left(1);
+}
+
+#[test]
+fn what_ollama_has_for_completing_only_answers_no_conversations() {
+    const FILLING: &str = "{{- if .Suffix }}<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>{{ else }}\
+        {{ .Prompt }}{{ end }}";
+    let show = |template: &str, renderer: &str| {
+        let can = ["completion", "insert"];
+        whole(
+            200,
+            &json!({"template": template, "renderer": renderer, "capabilities": can, "model_info": {}}),
+        )
+    };
+    let chatting = format!("{FILLING}{{{{ range .Messages }}}}{{{{ .Content }}}}{{{{ end }}}}");
+    for (template, renderer, answers) in
+        [(FILLING, "", false), (&*chatting, "", true), (FILLING, "qwen3-coder", true), ("", "", true)]
+    {
+        let server = StandIn::start([
+            ("/api/tags", whole(200, &json!({"models": [{"name": "coder"}]}))),
+            ("/api/ps", whole(200, &json!({"models": []}))),
+            ("/api/show", show(template, renderer)),
+            ("/api/generate", whole(200, &json!({"model": "coder", "response": "", "done": true}))),
+        ]);
+        let (chain, _) = connect(&format!("ollama:coder@{}", server.address()));
+        let refusal = chain.chat().err();
+        assert_eq!(refusal.is_none(), answers, "{template} {renderer}");
+        assert!(refusal.is_none_or(|reason| reason.contains("only completes")));
+        // Nor is it chosen for that.
+        let spec = ServerSpec::parse(&format!("ollama@{}", server.address())).unwrap().unwrap();
+        let chain = Chain::open(vec![Choice::Server(spec)], impatient(), Purpose::Chat, &|_| {}).unwrap();
+        assert_eq!(chain.member_for(&[]).is_some(), answers);
+        assert!(answers || chain.notices().join("").contains("ollama pull"), "{:?}", chain.notices());
+    }
 }
 
 #[test]

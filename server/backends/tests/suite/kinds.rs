@@ -2,7 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Priority, StopReason};
+use fimble_model::{
+    CancelToken, Chat, ChatOptions, GenerateOptions, GenerateRequest, Message, Model, Priority, Role,
+    StopReason,
+};
 use serde_json::json;
 
 use crate::stand_in::{Reply, StandIn, json as whole};
@@ -155,6 +158,76 @@ fn what_a_model_writes_behind_its_middle_is_cut() {
     }
 }
 
+/// Questions that mlx-lm answers together go on for up to half a second when they are cancelled, and new ones wait as long. One
+/// that is answered apart would wait for a whole conversation.
+#[test]
+fn mlx_answers_completions_apart_unless_a_conversation_is_under_way() {
+    let mut paths = vec![
+        ("/health", whole(200, &json!({"status": "ok"}))),
+        ("/v1/models", whole(200, &json!({"data": [{"id": "/models/Qwen2.5-Coder-0.5B"}]}))),
+        ("/v1/completions", openai_said("default_model")),
+    ];
+    paths.push(("/v1/chat/completions", Reply::Silence));
+    let server = StandIn::start(paths);
+    let (chain, model) = connect(&format!("mlx@{}", server.address()));
+    let seed = || {
+        complete(&*model).unwrap();
+        server
+            .asked("/v1/completions")
+            .iter()
+            .rev()
+            .take(2)
+            .map(|asked| asked.get("seed").is_some())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(seed(), [true, true]);
+    let cancel = CancelToken::new();
+    std::thread::scope(|scope| {
+        let messages = [Message::new(Role::User, "Why?")];
+        let options = ChatOptions::default();
+        let (chain, cancel) = (&chain, &cancel);
+        scope.spawn(move || Chat::respond(&**chain, &messages, &options, cancel, Box::new(all)).unwrap());
+        server.wait_for("/v1/chat/completions", 1);
+        assert_eq!(seed(), [false, false]);
+        cancel.cancel();
+    });
+    assert_eq!(seed(), [true, true]);
+    assert!(server.asked("/v1/chat/completions").iter().all(|asked| asked.get("seed").is_none()));
+}
+
+#[test]
+fn mlx_with_another_model_than_the_settings_say_is_told() {
+    let served = |ids: &[&str]| {
+        let data: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
+        StandIn::start([
+            ("/health", whole(200, &json!({"status": "ok"}))),
+            ("/v1/models", whole(200, &json!({"data": data}))),
+        ])
+    };
+    for (ids, name, family, words) in [
+        (&["/home/me/Qwen2.5-Coder-0.5B"][..], "mlx:qwen2.5-coder", "Qwen2.5-Coder", None),
+        (&["/home/me/Qwen2.5-Coder-0.5B"], "mlx", "Qwen2.5-Coder", None),
+        (&["a/llama-3", "/home/me/Qwen2.5-Coder-0.5B"], "mlx", "Qwen2.5-Coder", None),
+        (&["a/llama-3"], "mlx:Qwen2.5-Coder-7B", "Qwen2.5-Coder", Some("it has: llama-3")),
+        (&["a/llama-3", "a/Qwen2.5-Coder-7B"], "mlx", "", Some("Name it")),
+        (&[], "mlx:Qwen2.5-Coder-7B", "Qwen2.5-Coder", None),
+    ] {
+        let server = served(ids);
+        let (chain, model) = connect(&format!("{name}@{}", server.address()));
+        let known =
+            model.info().fim.as_ref().map(|template| template.family().to_owned()).unwrap_or_default();
+        assert_eq!(known, family, "{ids:?} {name}");
+        let notices = chain.notices().join("\n");
+        match words {
+            Some("it has: llama-3") => {
+                assert!(notices.contains("a/llama-3") && notices.contains("Coder-7B"), "{notices}")
+            }
+            Some(words) => assert!(notices.contains(words) && notices.contains("a/llama-3"), "{notices}"),
+            None => assert_eq!(notices, ""),
+        }
+    }
+}
+
 #[test]
 fn mlx_is_never_asked_for_a_model_that_it_would_have_to_fetch() {
     let server = openai("some/cached-model", openai_said("default_model"));
@@ -216,12 +289,12 @@ fn a_cancelled_request_closes_the_connection_while_the_server_thinks_and_while_i
 #[test]
 fn a_model_that_the_server_lacks_is_told_with_those_that_it_has() {
     let server = ollama(&["insert"], ollama_said());
-    let error = open(&[format!("ollama:codestral@{}", server.address())], impatient()).err().unwrap();
-    assert!(error.cause.contains("codestral") && error.cause.contains("qwen2.5-coder:1.5b-base"), "{error}");
+    let error = refused(&[format!("ollama:codestral@{}", server.address())], impatient());
+    assert!(error.contains("codestral") && error.contains("qwen2.5-coder:1.5b-base"), "{error}");
     let server = openai("served", whole(200, &json!({})));
-    let error = open(&[format!("vllm:other@{}", server.address())], impatient()).err().unwrap();
-    assert!(error.cause.contains("other") && error.cause.contains("served"), "{error}");
+    let error = refused(&[format!("vllm:other@{}", server.address())], impatient());
+    assert!(error.contains("other") && error.contains("served"), "{error}");
     let server = llama_cpp(None, llama_said());
-    let error = open(&[format!("llama.cpp:mistral@{}", server.address())], impatient()).err().unwrap();
-    assert!(error.cause.contains("mistral") && error.cause.contains("qwen2.5-coder-1.5b"), "{error}");
+    let error = refused(&[format!("llama.cpp:mistral@{}", server.address())], impatient());
+    assert!(error.contains("mistral") && error.contains("qwen2.5-coder-1.5b"), "{error}");
 }

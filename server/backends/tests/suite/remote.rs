@@ -30,12 +30,11 @@ fn encryption_checks_the_name_and_the_signer() {
     assert!(open(std::slice::from_ref(&name), impatient().with_roots(roots.clone())).is_ok());
     assert!(server.heads().concat().contains("GET /v1/models"));
     let n_sent = server.heads().len();
-    let stranger = open(&[name], impatient().with_roots(RootCertStore::empty())).err().unwrap();
-    assert!(stranger.cause.contains("encrypted"), "{stranger}");
+    let stranger = refused(&[name], impatient().with_roots(RootCertStore::empty()));
+    assert!(stranger.contains("encrypted"), "{stranger}");
     let (port, _, other) = encrypted("another.example");
-    let wrong =
-        open(&[format!("vllm@https://localhost:{port}")], impatient().with_roots(roots)).err().unwrap();
-    assert!(wrong.cause.contains("encrypted"), "{wrong}");
+    let wrong = refused(&[format!("vllm@https://localhost:{port}")], impatient().with_roots(roots));
+    assert!(wrong.contains("encrypted"), "{wrong}");
     assert_eq!((server.heads().len(), other.heads().len()), (n_sent, 0), "nothing is sent before the check");
 }
 
@@ -47,8 +46,8 @@ fn a_redirect_is_an_answer_and_no_way_out() {
         elsewhere.address()
     );
     let server = StandIn::start([("/v1/models", Reply::Raw(location.into_bytes()))]);
-    let error = open(&[format!("vllm@{}", server.address())], impatient()).err().unwrap();
-    assert!(error.cause.contains("redirects are not followed"), "{error}");
+    let error = refused(&[format!("vllm@{}", server.address())], impatient());
+    assert!(error.contains("redirects are not followed"), "{error}");
     assert!(elsewhere.heads().is_empty());
 }
 
@@ -122,8 +121,8 @@ fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
         ..NetworkSettings::default()
     };
     let name = format!("vllm@https://{ELSEWHERE}:{port}");
-    let unlisted = open(std::slice::from_ref(&name), impatient().with_roots(roots.clone())).err().unwrap();
-    assert!(unlisted.to_string().contains("allowRemote"), "{unlisted}");
+    let unlisted = refused(std::slice::from_ref(&name), impatient().with_roots(roots.clone()));
+    assert!(unlisted.contains("allowRemote"), "{unlisted}");
     let guard = Guard::new(&settings).unwrap().with_roots(roots);
     let chain = open(&[name], guard).unwrap();
     let open_file = ["src/main.py".to_owned()];
@@ -164,8 +163,36 @@ fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
 fn a_socket_file_is_a_server_of_this_machine() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.sock");
-    let error = open(&[format!("llama.cpp@unix:{}", path.display())], impatient()).err().unwrap();
-    assert!(error.cause.contains("none.sock"), "{error}");
+    let error = refused(&[format!("llama.cpp@unix:{}", path.display())], impatient());
+    assert!(error.contains("none.sock"), "{error}");
+}
+
+/// A server that listens and takes no connections keeps those waiting who connect to its socket file.
+#[cfg(unix)]
+#[test]
+fn a_socket_file_whose_server_is_stuck_is_not_waited_for() {
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stuck.sock");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let theirs = path.clone();
+    // Takes all places in the queue, and waits for one more until the end of the test.
+    std::thread::spawn(move || {
+        let mut taken = Vec::new();
+        while let Ok(stream) = UnixStream::connect(&theirs) {
+            taken.push(stream);
+        }
+    });
+    let start = std::time::Instant::now();
+    loop {
+        let reason = refused(&[format!("llama.cpp@unix:{}", path.display())], impatient());
+        assert!(reason.contains("stuck.sock"), "{reason}");
+        if reason.contains("takes no connections") {
+            break;
+        }
+        assert!(start.elapsed() < crate::stand_in::PATIENCE, "{reason}");
+    }
 }
 
 #[test]

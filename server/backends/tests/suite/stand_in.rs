@@ -28,6 +28,9 @@ pub enum Reply {
     Raw(Vec<u8>),
     /// Nothing, until the client leaves.
     Silence,
+    /// The same after this was done.
+    #[allow(dead_code, reason = "the tests of the binary need it")]
+    After(Arc<dyn Fn() + Send + Sync>, Box<Reply>),
     /// Another reply for each time that it is asked; the last one stays.
     Turns(Vec<Reply>),
 }
@@ -255,6 +258,10 @@ fn answer(stream: &mut TcpStream, reply: Reply, seen: &Seen, stopped: &AtomicBoo
             // The client sends nothing more: this ends when it leaves.
             let _ = stream.read(&mut byte);
             seen.left.fetch_add(1, Ordering::SeqCst);
+        }
+        Reply::After(act, reply) => {
+            act();
+            answer(stream, *reply, seen, stopped);
         }
         Reply::Turns(_) => unreachable!("turns hold no turns"),
     }

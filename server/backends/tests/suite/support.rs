@@ -23,6 +23,17 @@ pub fn open(names: &[String], guard: Guard) -> Result<Arc<Chain>, LoadError> {
     Chain::open(choices, guard, Purpose::Completion, &|_| {})
 }
 
+/// Why none of these can be used.
+pub fn refused(names: &[String], guard: Guard) -> String {
+    match open(names, guard) {
+        Ok(chain) => {
+            assert!(chain.member_for(&[]).is_none());
+            chain.notices().join("\n")
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
 /// The only model of a chain over one server.
 pub fn connect(name: &str) -> (Arc<Chain>, Arc<dyn Model>) {
     connect_under(name, Guard::own_machine_only())
