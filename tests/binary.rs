@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod bad_input;
+mod bad_servers;
 mod code_actions;
 #[cfg(unix)]
 #[path = "../server/backends/tests/suite/encrypted.rs"]

@@ -218,7 +218,8 @@ fn tests_that_belong_into_a_file_of_their_own_are_results_of_a_batch() {
     let batch = ["refactor", "--batch", sources.to_str().unwrap(), "--out", out.to_str().unwrap()];
     let output = fimble(Some(home.path()), &[&batch[..], &["--kind", "tests", "--chat", &name]].concat());
     let told = text_of(&output.stderr);
-    assert!(told.contains("2 results"), "{told}");
+    let list = || std::fs::read_to_string(out.join("fimble-batch.json"));
+    assert!(told.contains("2 results"), "{told}: {:?}", list());
     let tests = std::fs::read_to_string(out.join("calc.py.md")).unwrap();
     assert!(tests.contains("## Line 1: test_calc.py\n\n```\ndef test_it()"), "{tests}");
     assert!(tests.contains("## Line 5: test_calc.py"), "{tests}");

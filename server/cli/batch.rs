@@ -143,7 +143,7 @@ pub fn run(
             continue;
         }
         let acted = act(file, &text);
-        let Report { result, source, refused } = acted.with_context(|| {
+        let Report { result, source, mut refused } = acted.with_context(|| {
             format!("ended at file {} of {}; the same command goes on from there", index + 1, files.len())
         })?;
         if !read(&file.path, limits.max_file_bytes).is_ok_and(|now| now == text) {
@@ -159,10 +159,14 @@ pub fn run(
         }
         // What is written into the file is what will be found the next time.
         let content = match source {
-            Some(new) => {
-                write_whole(&file.path, &new)?;
-                content_of(&new)
-            }
+            Some(new) => match write_whole(&file.path, &new) {
+                Ok(()) => content_of(&new),
+                // One file that cannot be written is no reason to leave the others.
+                Err(error) => {
+                    refused.push(format!("{error:#}"));
+                    content
+                }
+            },
             None => content,
         };
         summary.has_reasons |= !refused.is_empty();

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use fimble_document::{Position, PositionEncoding, PositionRange, Text};
-use fimble_lsp::client::{ClientError, ResponseError, ServerMessage};
+use fimble_lsp::client::{Client, ClientError, ResponseError, ServerMessage};
 use serde_json::{Value, json};
 
 use super::chat_args::ChatArgs;
@@ -70,6 +70,9 @@ impl Lines {
 
 /// What people read as a warning, in the protocol.
 const WARNING: u64 = 2;
+
+/// How a warning ends behind which nobody answers.
+const TRIED_AGAIN: &str = ". It is tried again.";
 
 /// The error code of an action for which there is no model.
 const NO_MODEL: i64 = -32001;
@@ -162,7 +165,8 @@ impl ActionServer {
             }
         });
         client.close(&uri);
-        tell_warnings(&client.take_messages());
+        let error = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        tell_warnings(&client.take_messages(), &error);
         result
     }
 
@@ -185,8 +189,8 @@ impl ActionServer {
         };
         client.close(&uri);
         let messages = client.take_messages();
-        tell_warnings(&messages);
-        let shown = messages.into_iter().rfind(|message| message.method == "fimble/document");
+        let error = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        tell_warnings(&messages, &error);
         let answer = match answer {
             Ok(answer) => answer,
             // What the model cannot do at all is an error; what it did not manage is an outcome.
@@ -204,10 +208,12 @@ impl ActionServer {
         }
         match changes[0]["edits"].as_array() {
             Some(edits) => Ok(Made::Text(applied(text, edits)?)),
-            None => Ok(match shown.and_then(|message| Some(message.params["text"].as_str()?.to_owned())) {
-                Some(text) => Made::Words(text),
-                None => Made::Nothing("The model changed nothing.".to_owned()),
-            }),
+            // What belongs into no file is shown in a document, which may come after the answer.
+            None => match shown_text(messages, client) {
+                Ok(text) => Ok(Made::Words(text)),
+                Err(ClientError::Silence) => Ok(Made::Nothing("The model changed nothing.".to_owned())),
+                Err(other) => Err(other.into()),
+            },
         }
     }
 
@@ -217,6 +223,17 @@ impl ActionServer {
     /// It did not answer.
     pub fn shut_down(self) -> anyhow::Result<()> {
         self.server.shut_down()
+    }
+}
+
+/// The text of a complete document of the server, among these messages or to come.
+fn shown_text(messages: Vec<ServerMessage>, client: &Client) -> Result<String, ClientError> {
+    let mut came = messages.into_iter().filter(|message| message.method == "fimble/document");
+    loop {
+        let message = came.next().map_or_else(|| client.next_message("fimble/document"), Ok)?;
+        if message.params["done"] == true {
+            return Ok(message.params["text"].as_str().unwrap_or_default().to_owned());
+        }
     }
 }
 
@@ -239,14 +256,19 @@ fn as_options(sentence: &str) -> String {
     }
 }
 
-/// Says what answers in the place of what was named, and why.
-fn tell_warnings(messages: &[ServerMessage]) {
+/// Says what answers in the place of what was named, and why. What the error says, which is told at the end, is not said twice.
+fn tell_warnings(messages: &[ServerMessage], error: &str) {
     let warns = |message: &&ServerMessage| {
         message.method == "window/showMessage" && message.params["type"].as_u64() == Some(WARNING)
     };
     for message in messages.iter().filter(warns) {
         let text = message.params["message"].as_str().unwrap_or_default();
-        eprintln!("{}", text.trim_start_matches("Fimble: "));
+        let reason =
+            text.split_once(" is not available: ").map(|(_, reason)| reason.trim_end_matches(TRIED_AGAIN));
+        let is_told = reason.is_some_and(|reason| error.to_lowercase().contains(&reason.to_lowercase()));
+        if !is_told {
+            eprintln!("{}", text.trim_start_matches("Fimble: "));
+        }
     }
 }
 

@@ -16,12 +16,13 @@ use super::every_function::act_on_every_function;
 
 /// Arguments of `fimble refactor`.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("task").required(true).args(["instruction", "kind"])))]
 pub struct RefactorArgs {
     /// What to change: FILE, FILE:LINE for the function at a line, or FILE:FIRST-LAST
     #[arg(required_unless_present = "batch")]
     place: Option<Lines>,
     /// What to do, in your own words
-    #[arg(long, value_name = "TEXT", required_unless_present = "kind", conflicts_with = "kind")]
+    #[arg(long, value_name = "TEXT")]
     instruction: Option<String>,
     /// What to do, of the things that editors offer
     #[arg(long)]

@@ -21,6 +21,8 @@ use crate::{ActionKind, Refusal, Source, Style, Target, fit};
 
 /// An answer that shares less than this with the code that was asked about, and does not name it, is other code.
 const LEAST_SIMILAR: f64 = 0.15;
+/// What stands below an explanation that reached its limit.
+const CUT: &str = "*The answer was cut off here: it reached its limit. Select less for a whole one.*";
 /// Bytes of a token, rather too many: an answer that is longer than its tokens can be has no end.
 const BYTES_PER_TOKEN: usize = 8;
 
@@ -157,7 +159,11 @@ fn change(
     match kind {
         ActionKind::Explain => {
             let words = answer.text.trim();
-            if words.is_empty() { Err(Refusal::Empty) } else { Ok(Change::Words(words.to_owned())) }
+            match (words.is_empty(), is_cut) {
+                (true, _) => Err(Refusal::Empty),
+                (false, true) => Ok(Change::Words(format!("{words}\n\n{CUT}"))),
+                (false, false) => Ok(Change::Words(words.to_owned())),
+            }
         }
         ActionKind::Document => document(source, target, answer),
         ActionKind::Tests => tests(source, &code_of(&answer.text, "", is_cut, &source.fence_words())?),

@@ -360,6 +360,18 @@ fn what_is_asked_names_the_task_and_holds_the_code() {
 }
 
 #[test]
+fn an_explanation_that_reached_its_limit_says_so() {
+    for (is_cut, expected) in [(false, "It adds."), (true, "It adds.\n\n*The answer was cut off")] {
+        let Change::Words(words) =
+            run(&CASES[0], ActionKind::Explain, "It adds.\n", is_cut).0.unwrap().change
+        else {
+            panic!("an explanation is words");
+        };
+        assert!(words.starts_with(expected) && (is_cut || words == expected), "{words}");
+    }
+}
+
+#[test]
 fn code_that_is_too_long_is_refused_before_it_is_asked_about() {
     let file = format!("fn long() {{\n{}}}\n", "    call_something_with_a_long_name();\n".repeat(500));
     let language = by_language_id("rust").unwrap();

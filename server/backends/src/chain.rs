@@ -6,6 +6,7 @@ mod conversation;
 mod handed;
 mod member;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub struct Chain {
     purpose: Purpose,
     /// Of the member that was ready when the chain was opened, if one was: who holds a chain asks its members for theirs.
     info: ModelInfo,
+    /// How many failures are under way for which it is not known yet who answers instead.
+    n_handing_on: AtomicUsize,
     this: Weak<Self>,
 }
 
@@ -57,7 +60,8 @@ impl Chain {
         }
         // A server that is started later is found then.
         let info = info.or_else(|| may_come.then(|| nobody_yet(&members))).ok_or_else(|| never(&members))?;
-        Ok(Arc::new_cyclic(|this| Self { members, guard, purpose, info, this: this.clone() }))
+        let n_handing_on = AtomicUsize::new(0);
+        Ok(Arc::new_cyclic(|this| Self { members, guard, purpose, info, n_handing_on, this: this.clone() }))
     }
 
     /// The members that can be asked about text of these files, in order, without waiting; of no files, those that can be asked
@@ -101,8 +105,10 @@ impl Chain {
     /// A member failed: the next one is opened, here and now, so that it is there when it is asked for.
     fn failed(&self, index: usize, reason: &str) {
         tracing::warn!(member = self.members[index].name(), reason, "a model is not available");
+        self.n_handing_on.fetch_add(1, Ordering::SeqCst);
         self.members[index].fail(reason.to_owned());
         self.open_next(&[]);
+        self.n_handing_on.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Opens the first untried member unless one that may be asked is ready.
@@ -173,8 +179,16 @@ impl Model for Chain {
     }
 
     fn notices(&self) -> Vec<String> {
-        let answering = self.usable(&[]).first().map(|(index, _)| *index);
+        let first = || self.usable(&[]).first().map(|(index, _)| *index);
+        let mut answering = first();
         let mut notices = Vec::new();
+        if answering.is_none() {
+            // Who is told of a failure is told with it who answers instead.
+            if self.n_handing_on.load(Ordering::SeqCst) > 0 {
+                return notices;
+            }
+            answering = first();
+        }
         for (index, member) in self.members.iter().enumerate() {
             if let Some(reason) = member.down_reason() {
                 let instead = match answering {

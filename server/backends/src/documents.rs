@@ -73,7 +73,10 @@ impl Target {
         }
         // Why, as far as it says so in the usual form; anything else is not worth showing.
         documents.framing = Framing::Whole;
-        let reason = documents.next().ok().flatten().and_then(|document| error_text(&document));
+        let reason = documents.next().ok().flatten().and_then(|document| {
+            // Some say it without anything around it.
+            error_text(&document).or_else(|| one_line(document.get("message")?))
+        });
         Err(self.declined(path, status, reason))
     }
 
@@ -118,9 +121,24 @@ impl Target {
             _ => ServerError::new(
                 if matches!(status, 400 | 422) { Fault::Unaccepted } else { Fault::Declined },
                 format!("the server at {server} declines {path} (status {status}{said})"),
-                "See its log, and whether the setting names a model that it has",
+                remedy(status, &said),
             ),
         }
+    }
+}
+
+/// What helps against a refusal, as far as the server's words tell.
+fn remedy(status: u16, said: &str) -> &'static str {
+    let said = said.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&["template", "jinja", "roles must"]) {
+        "Its template for conversations fails: give it another one, or choose another model"
+    } else if says(&["context", "too long", "too many tokens"]) {
+        "Start it with a longer context, or select less"
+    } else if status == 404 && said.is_empty() {
+        "See whether the setting names the right kind of server, and its whole address"
+    } else {
+        "See its log, and whether the setting names a model that it has"
     }
 }
 
@@ -221,7 +239,10 @@ impl Documents<'_> {
 /// What an error document says, in one line of bounded length.
 fn error_text(document: &Value) -> Option<String> {
     let error = document.get("error").or_else(|| document.get("detail"))?;
-    let text = error.get("message").unwrap_or(error);
+    one_line(error.get("message").unwrap_or(error))
+}
+
+fn one_line(text: &Value) -> Option<String> {
     let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     (!line.is_empty() && line != "null").then(|| line.chars().take(200).collect())

@@ -216,14 +216,16 @@ fn is_same_model(one: &str, other: &str) -> bool {
 
 /// What an error of a server means to who asked a model.
 pub(crate) fn to_model_error(error: &ServerError, has_begun: bool) -> ModelError {
-    let mut text = error.to_string();
-    if let Some(first) = text.get(..1) {
-        text = format!("{}{}", first.to_uppercase(), &text[1..]);
+    let text = error.to_string();
+    if has_begun && error.fault != Fault::Withheld {
+        return ModelError::Engine(text);
     }
+    let mut characters = text.chars();
+    let first = characters.next().into_iter().flat_map(char::to_uppercase);
+    let sentence = format!("{}{}", first.collect::<String>(), characters.as_str());
     match error.fault {
-        Fault::Withheld => ModelError::Withheld(text),
-        _ if has_begun => ModelError::Engine(text),
-        _ => ModelError::Unavailable(text),
+        Fault::Withheld => ModelError::Withheld(sentence),
+        _ => ModelError::Unavailable(sentence),
     }
 }
 
