@@ -161,7 +161,9 @@ pub(crate) fn finish(
     let Arrived { id, reply, mut trace, received } = arrived;
     conclude(&mut trace);
     trace.times.total = micros(received.elapsed());
-    tracing::debug!(%id, trace = trace.id, total_us = trace.times.total, path = ?trace.path, "answered");
+    let RequestTrace { path, limits, confidence, times, decision, .. } = &trace;
+    let silence = decision.silence();
+    tracing::debug!(%id, trace = trace.id, total_us = times.total, ?path, silence, limits, confidence, "answered");
     session.traces.push(trace);
     // The receiver is gone only when the connection is.
     let _ = reply.send(answer);

@@ -47,6 +47,16 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// Why nothing was sent, in one word.
+    pub(crate) fn silence(&self) -> Option<&str> {
+        match self {
+            Self::Nothing { reason, .. } => Some(reason),
+            Self::Pending | Self::Shown { .. } => None,
+        }
+    }
+}
+
 /// What produced the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

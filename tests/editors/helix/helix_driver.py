@@ -55,8 +55,10 @@ class Helix:
         wait_for(lambda: self.logged(text) >= at_least, lambda: f"{text!r} in the log:\n{self.screen()}")
 
     def wait_ready(self):
-        """Waits until the server has loaded its model."""
+        """Waits until the server has loaded its model and knows the text: Helix asks once, and what a test is shown repeats
+        what stands above."""
         self.wait_logged("the model is ready")
+        self.wait_logged("remembered source=")
         return self
 
     def line(self, number):

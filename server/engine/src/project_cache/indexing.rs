@@ -44,7 +44,10 @@ impl Indexing {
             self.begun = Some((ticket, missing));
             return true;
         };
-        let Some((at, text)) = missing.pop() else { return false };
+        let Some((at, text)) = missing.pop() else {
+            tracing::debug!(source = %self.source, "remembered");
+            return false;
+        };
         // A text that the tokenizer cannot read has nothing to copy from.
         let tokens = self.tokenizer.encode(&text).unwrap_or_default();
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,6 +55,6 @@ impl Indexing {
             return false;
         }
         cache.add(&self.source, at, &tokens);
-        !missing.is_empty()
+        true
     }
 }
