@@ -171,8 +171,8 @@ class Chat(NeovimTest):
         server.close()
         settings = {**place.SETTINGS, "chat": server.name}
         editor = self.start(self.program, text=REPEATED, settings=settings).wait_ready()
-        self.wait_message(editor, "no model for `chat`", "cannot be reached")
-        self.run_command(editor, "Fimble explain")
+        self.wait_message(editor, "chat: ", "is not available", "cannot be reached")
+        self.run_command(editor, "Fimble refactor make it short")
         wait_for(lambda: self.messages(editor).count("cannot be reached") == 2, lambda: self.messages(editor))
         editor.keys("G")
         editor.type("ofifth_value = ")
