@@ -163,7 +163,7 @@ class Chat(NeovimTest):
             self.assertEqual(editor.write(), ("x" + FUNCTION).encode())
             if said == "text/html":
                 self.run_command(editor, "Fimble explain")
-                editor.terminal.wait_text("which is no answer of a model server")
+                editor.terminal.wait_text("See its log, and whether")
             editor.close()
 
     def test_a_server_that_is_not_there_is_told_and_suggestions_come(self):
