@@ -1,7 +1,8 @@
-//! Work that nobody waits for yet: reading a prompt before it is asked about (warm-up), and completing what comes behind a
-//! suggestion that was just shown, as if it were accepted (look-ahead). Must hold: it starts only when no event and no
-//! request waits; at most one piece of it runs; whatever makes it pointless cancels it, and a real request that needs the
-//! model always does, unless the work is the answer to that request.
+//! Work that nobody waits for yet: reading a prompt before it is asked about (warm-up), completing where a key was typed in
+//! the time that clients wait before they ask (beginning), and completing what comes behind a suggestion that was just shown,
+//! as if it were accepted (look-ahead). Must hold: it starts only when no event and no request waits; at most one piece of it
+//! runs; whatever makes it pointless cancels it, and a real request that needs the model always does, unless the work is the
+//! answer to that request.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,12 +11,13 @@ use fimble_completion::{Suggestion, Trigger, place_key};
 use fimble_document::Text;
 use fimble_model::CancelToken;
 
+use crate::begun::Begun;
 use crate::completion_job::{self, CompletionJob, DocumentSnapshot, Purpose};
 use crate::model_state::ModelState;
 use crate::requests::Running;
 use crate::session::Session;
 use crate::settings::AutoAlwaysNever;
-use crate::suggest::{Ask, new_trace};
+use crate::suggest::{Ask, new_trace, obstacle};
 use crate::trace::TraceMethod;
 use crate::workers::Workers;
 
@@ -29,13 +31,23 @@ pub(crate) struct Ahead {
     workers: Workers,
     /// A suggestion that was shown at this revision of a document.
     shown: Option<(u64, u64, Suggestion)>,
-    /// A place of a document whose prompt is to be read.
-    unread: Option<(u64, usize)>,
+    /// A place that is likely to be asked about.
+    expected: Option<Expected>,
+    /// What came of the last work that began when a key was typed.
+    pub(crate) begun: Option<Begun>,
     /// Whether the client has asked since the last key.
     has_asked: bool,
     running: Option<RunningAhead>,
     /// The last place that was looked ahead to, with the settings, whatever came of it.
     last_looked_at: Option<LookedAt>,
+}
+
+#[derive(Clone, Copy)]
+struct Expected {
+    document: u64,
+    offset: usize,
+    /// Whether it is about to be asked about: then its completion is begun, else its prompt is read.
+    is_typed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,8 +62,10 @@ struct RunningAhead {
     serial: u64,
     document: u64,
     cancel: CancelToken,
+    /// None if it does not look ahead.
+    looked_at: Option<LookedAt>,
     /// None for a warm-up, which answers nothing.
-    look: Option<(LookedAt, Running)>,
+    running: Option<Running>,
 }
 
 impl Ahead {
@@ -59,7 +73,8 @@ impl Ahead {
         Self {
             workers: Workers::new("fimble-ahead", 1),
             shown: None,
-            unread: None,
+            expected: None,
+            begun: None,
             has_asked: false,
             running: None,
             last_looked_at: None,
@@ -73,7 +88,7 @@ impl Ahead {
 
     /// The prompt of this place was not read, and is likely to be asked about.
     pub(crate) fn expect(&mut self, document: u64, offset: usize) {
-        self.unread = Some((document, offset));
+        self.expected = Some(Expected { document, offset, is_typed: false });
     }
 
     /// A request came: this client asks about what is typed.
@@ -81,12 +96,11 @@ impl Ahead {
         self.has_asked = true;
     }
 
-    /// A key was typed, and the cursor is here. Clients wait a while after a key before they ask: time to read. Where keys
-    /// come faster than questions, most of them are not read.
+    /// A key was typed, and the cursor is here. Clients wait a while after a key before they ask: time to complete. Where keys
+    /// come faster than questions, nothing is begun for most of them.
     pub(crate) fn typed(&mut self, document: u64, offset: usize) {
-        if std::mem::take(&mut self.has_asked) {
-            self.expect(document, offset);
-        }
+        let will_ask = std::mem::take(&mut self.has_asked);
+        self.expected = will_ask.then_some(Expected { document, offset, is_typed: true });
     }
 
     /// The same as [`Self::expect`] for a document that was opened just now, whose cursor is unknown: the place up to which
@@ -100,14 +114,14 @@ impl Ahead {
     pub(crate) fn give_way(&mut self) {
         self.stop();
         self.shown = None;
-        self.unread = None;
+        self.expected = None;
     }
 
     /// Stops what runs.
     pub(crate) fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.cancel.cancel();
-            if running.look.is_some() {
+            if running.looked_at.is_some() {
                 // It came to nothing, and may be tried again.
                 self.last_looked_at = None;
             }
@@ -120,7 +134,7 @@ impl Ahead {
             self.stop();
         }
         self.shown.take_if(|(shown, _, _)| *shown == document);
-        self.unread.take_if(|(unread, _)| *unread == document);
+        self.expected.take_if(|expected| expected.document == document);
     }
 
     /// Work has reported.
@@ -128,18 +142,16 @@ impl Ahead {
         self.running.take_if(|running| running.serial == serial);
     }
 
-    /// Hands the running look-ahead over to a request for the place that it looks ahead to.
+    /// Hands running work over to a request for the place that it completes.
     pub(crate) fn take_agreeing(
         &mut self,
         document: u64,
         is_wanted: impl Fn(&Running) -> bool,
     ) -> Option<(u64, Running, CancelToken)> {
         let running = self.running.take_if(|running| {
-            let look = running.look.as_ref();
-            running.document == document && look.is_some_and(|(_, running)| is_wanted(running))
+            running.document == document && running.running.as_ref().is_some_and(&is_wanted)
         })?;
-        let (_, work) = running.look?;
-        Some((running.serial, work, running.cancel))
+        Some((running.serial, running.running?, running.cancel))
     }
 }
 
@@ -154,12 +166,11 @@ impl Session {
         if self.requests.len() > 0 || !matches!(self.model, ModelState::Ready(_)) {
             return;
         }
+        let is_free = self.ahead.running.is_none();
         if let Some((document, revision, suggestion)) = self.ahead.shown.take() {
             self.look_ahead(document, revision, &suggestion);
-        } else if self.ahead.running.is_none()
-            && let Some((document, offset)) = self.ahead.unread.take()
-        {
-            self.warm_up(document, offset);
+        } else if let Some(expected) = self.ahead.expected.take_if(|expected| is_free || expected.is_typed) {
+            self.prepare(expected);
         }
     }
 
@@ -170,24 +181,22 @@ impl Session {
         };
         let place = place_key(&snapshot.text, offset);
         let looked_at = LookedAt { document: id, settings_key: self.settings_key, place };
-        let at_work = self.ahead.running.as_ref().and_then(|running| running.look.as_ref());
-        if at_work.is_some_and(|(at_work, _)| *at_work == looked_at)
-            || self.ahead.last_looked_at == Some(looked_at)
-        {
+        let at_work = self.ahead.running.as_ref().and_then(|running| running.looked_at);
+        if at_work == Some(looked_at) || self.ahead.last_looked_at == Some(looked_at) {
             return;
         }
         self.ahead.stop();
         self.ahead.last_looked_at = Some(looked_at);
-        self.spawn_ahead(snapshot, offset, Some(looked_at));
+        self.spawn_ahead(snapshot, offset, Purpose::LookAhead, Some(looked_at));
     }
 
-    fn warm_up(&mut self, id: u64, offset: usize) {
+    /// Completes a place that is about to be asked about, or reads its prompt.
+    fn prepare(&mut self, Expected { document: id, offset, is_typed }: Expected) {
         if !self.options.warm_up {
             return;
         }
-        let max_file_bytes = self.settings.completion.max_file_bytes;
         let Some(document) = self.documents.by_id(id) else { return };
-        if !document.is_in_sync() || document.unfit().is_some() || document.text().len() > max_file_bytes {
+        if obstacle(self, document).is_some() {
             return;
         }
         let text = document.text().clone();
@@ -196,12 +205,32 @@ impl Session {
         if self.suggestions.knows(id, &text, offset, key) {
             return;
         }
+        let is_begun = is_typed && !self.suggestions.is_dismissed(id, &text, offset);
+        if is_begun {
+            self.allot(id, text.line_of(offset));
+        }
+        // What runs is left alone where it leads to the same; else it is for a text that will not be.
+        let agrees = |running: &Running| running.agrees_with(&text, offset, self.settings_key);
+        if let Some(at_work) = &self.ahead.running {
+            if !is_begun || (at_work.document == id && at_work.running.as_ref().is_some_and(agrees)) {
+                return;
+            }
+            self.ahead.stop();
+        }
+        let max_file_bytes = self.settings.completion.max_file_bytes;
         let Some(document) = self.documents.by_id_mut(id) else { return };
         let snapshot = document.snapshot(max_file_bytes);
-        self.spawn_ahead(snapshot, offset, None);
+        let purpose = if is_begun { Purpose::Begin } else { Purpose::WarmUp };
+        self.spawn_ahead(snapshot, offset, purpose, None);
     }
 
-    fn spawn_ahead(&mut self, snapshot: DocumentSnapshot, offset: usize, looked_at: Option<LookedAt>) {
+    fn spawn_ahead(
+        &mut self,
+        snapshot: DocumentSnapshot,
+        offset: usize,
+        purpose: Purpose,
+        looked_at: Option<LookedAt>,
+    ) {
         let ModelState::Ready(model) = &self.model else { return };
         let model = Arc::clone(model);
         let serial = self.requests.next_serial();
@@ -214,20 +243,17 @@ impl Session {
             trigger: Trigger::Automatic,
             selected: None,
         };
-        let look = looked_at.map(|looked_at| {
-            let running = Running {
-                text: snapshot.text.clone(),
-                offset,
-                settings_key: self.settings_key,
-                has_selected: false,
-                so_far: Arc::clone(&so_far),
-                is_kept: false,
-            };
-            (looked_at, running)
+        let running = (purpose != Purpose::WarmUp).then(|| Running {
+            text: snapshot.text.clone(),
+            offset,
+            settings_key: self.settings_key,
+            has_selected: false,
+            so_far: Arc::clone(&so_far),
+            is_kept: false,
         });
         let job = CompletionJob {
             serial,
-            purpose: if look.is_some() { Purpose::LookAhead } else { Purpose::WarmUp },
+            purpose,
             offset,
             trigger: ask.trigger,
             selected: None,
@@ -241,7 +267,8 @@ impl Session {
             queued: Instant::now(),
             snapshot,
         };
-        self.ahead.running = Some(RunningAhead { serial, document: job.snapshot.document, cancel, look });
+        let document = job.snapshot.document;
+        self.ahead.running = Some(RunningAhead { serial, document, cancel, looked_at, running });
         self.counters.n_jobs_started += 1;
         let events = self.events.clone();
         let on_battery =

@@ -42,6 +42,8 @@ pub(crate) struct DocumentSnapshot {
 pub(crate) enum Purpose {
     /// A request waits.
     Answer,
+    /// A place that is about to be asked about: nobody waits yet.
+    Begin,
     /// A text that may come to be: nobody waits, and the snapshot is no document's.
     LookAhead,
     /// Only reading the prompt, so that it is in the model's cache: nobody waits.
@@ -172,7 +174,7 @@ fn update_tree(
     };
     let parsed = match purpose {
         Purpose::LookAhead => parse_unseen(&input, cancel),
-        Purpose::Answer | Purpose::WarmUp => parse_for_request(&input, cancel, events),
+        Purpose::Answer | Purpose::Begin | Purpose::WarmUp => parse_for_request(&input, cancel, events),
     };
     match parsed {
         Ok(tree) => snapshot.tree = Some(tree),

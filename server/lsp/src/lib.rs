@@ -10,6 +10,7 @@ mod actions;
 mod ahead;
 mod allotment;
 mod answers;
+mod begun;
 mod capabilities;
 pub mod client;
 mod completion_job;

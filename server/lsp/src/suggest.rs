@@ -14,6 +14,7 @@ use fimble_model::CancelToken;
 use tower_lsp_server::jsonrpc::{Error, Id};
 
 use crate::answers::{self, Arrived};
+use crate::begun::Begun;
 use crate::completion_job::{self, CompletionJob, JobOutcome, NoSuggestion, Purpose};
 use crate::convert::from_proto;
 use crate::event::Reply;
@@ -23,6 +24,7 @@ use crate::session::Session;
 use crate::trace::{AnswerPath, TraceMethod, micros};
 
 pub(crate) use new_trace::new_trace;
+pub(crate) use next_step::obstacle;
 use next_step::{Next, next_step};
 
 /// What was asked, as it was read.
@@ -72,6 +74,8 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
         }),
     };
     let next = next_step(session, document.id, &text, &place, ask.method);
+    let key = session.settings_key;
+    let begun = session.ahead.begun.take_if(|begun| begun.is_about(&place, key));
     // Work that would lead to the same goes on for the newer request; all else that is older ends.
     let kept =
         if matches!(next, Next::Compute) { take_agreeing(session, &text, &place, ask.method) } else { None };
@@ -87,25 +91,42 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
     match next {
         Next::Refuse(reason, sentence) => answers::nothing(session, arrived, reason, sentence),
         Next::Answer(CacheHit { suggestion, kind }) => {
-            arrived.trace.path = match kind {
+            let path = match kind {
                 HitKind::Same => AnswerPath::Same,
                 HitKind::TypedThrough => AnswerPath::TypedThrough,
                 HitKind::DeletedBack => AnswerPath::DeletedBack,
                 HitKind::LookAhead => AnswerPath::LookAhead,
             };
+            match begun {
+                Some(Begun { trace, refusal: None, .. }) if path == AnswerPath::Same => {
+                    arrived.trace.take_work(trace);
+                    arrived.trace.path = AnswerPath::Kept;
+                }
+                _ => {
+                    arrived.trace.path = path;
+                    session.counters.n_without_model += 1;
+                }
+            }
             arrived.trace.confidence = Some(suggestion.confidence);
             arrived.trace.remote = suggestion.is_remote;
-            session.counters.n_without_model += 1;
             answers::shown(session, arrived, &place, &text, &suggestion);
         }
         Next::Park => {
             arrived.trace.notes.push("it waited for the model to be loaded".to_owned());
             park(session, arrived, place);
         }
-        Next::Compute => match kept {
-            Some((serial, running, cancel)) => take_over(session, arrived, place, serial, running, cancel),
-            None => {
-                let key = session.settings_key;
+        Next::Choose => start(session, arrived, place),
+        Next::Compute => match (kept, begun) {
+            (Some((serial, running, cancel)), _) => {
+                take_over(session, arrived, place, serial, running, cancel);
+            }
+            (None, Some(Begun { trace, refusal: Some(refusal), .. }))
+                if place.trigger == Trigger::Automatic =>
+            {
+                arrived.trace.take_work(trace);
+                answer_none(session, arrived, NoSuggestion::Refused(refusal));
+            }
+            (None, _) => {
                 let agrees = |running: &Running| {
                     place.selected.is_none() && running.agrees_with(&text, place.offset, key)
                 };
@@ -229,6 +250,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
 
 /// A job reports.
 pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
+    let begun = if outcome.purpose == Purpose::Begin { Begun::of(&outcome) } else { None };
     let JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result, others } = outcome;
     session.counters.count_job(trace.tokens);
     let revision = session.documents.by_id(snapshot.document).map(|document| document.revision);
@@ -240,18 +262,33 @@ pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
             Purpose::LookAhead => {
                 session.suggestions.insert_ahead(document, text, offset, key, suggestion);
             }
-            Purpose::Answer | Purpose::WarmUp => {
+            Purpose::Answer | Purpose::Begin | Purpose::WarmUp => {
                 session.suggestions.insert(document, text, offset, key, suggestion);
             }
         }
     }
     session.ahead.reported(serial);
-    let Some(pending) = session.requests.take(serial) else { return };
+    let Some(pending) = session.requests.take(serial) else {
+        // The gate let nothing be read: who asks later finds that done.
+        if begun.as_ref().is_some_and(|begun| begun.trace.tokens.prompt == 0 && begun.refusal.is_some()) {
+            session.ahead.expect(snapshot.document, offset);
+        }
+        if begun.is_some() {
+            session.ahead.begun = begun;
+        }
+        return;
+    };
     let is_kept = pending.running.as_ref().is_some_and(|running| running.is_kept);
     let Pending { id, reply, received, place, trace: own_trace, .. } = pending;
     if is_kept {
         let mut arrived = Arrived { id, reply, trace: own_trace, received };
         arrived.trace.take_work(trace);
+        if place.trigger == Trigger::Automatic
+            && (place.revision, place.offset) == (snapshot.revision, offset)
+            && let Some(Begun { refusal: Some(refusal), .. }) = begun
+        {
+            return answer_none(session, arrived, NoSuggestion::Refused(refusal));
+        }
         return answer_kept(session, arrived, place, result);
     }
     let arrived = Arrived { id, reply, trace, received };

@@ -76,7 +76,8 @@ pub enum AnswerPath {
     DeletedBack,
     /// A suggestion that was computed ahead, behind one that was shown before.
     LookAhead,
-    /// The model, whose work for an earlier request went on because it agreed with what was typed meanwhile.
+    /// The model, whose work had begun before: when the key was typed, or for an earlier request that agreed with what was typed
+    /// meanwhile.
     Kept,
 }
 
@@ -212,7 +213,7 @@ impl RequestTrace {
         self.decision = Decision::Nothing { reason: reason.to_owned(), sentence };
     }
 
-    /// Takes what is known about work that was begun for an earlier request.
+    /// Takes what is known about work that was begun before this request.
     pub(crate) fn take_work(&mut self, work: Self) {
         self.mode = work.mode;
         self.pieces = work.pieces;
@@ -227,10 +228,7 @@ impl RequestTrace {
         self.filters = work.filters;
         self.confidence = work.confidence;
         self.notes = work.notes;
-        self.notes.push(
-            "work that had begun for an earlier request was kept; some of its times lie before this one"
-                .to_owned(),
-        );
+        self.notes.push("the work had begun before this request; some of its times lie before it".to_owned());
     }
 
     /// Ends it with a suggestion.

@@ -76,7 +76,7 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
         AnswerPath::TypedThrough => Some("the rest of a suggestion that was typed along, without the model"),
         AnswerPath::DeletedBack => Some("a suggestion that was deleted back into, without the model"),
         AnswerPath::LookAhead => Some("a suggestion that was computed ahead, without the model"),
-        AnswerPath::Kept => Some("the model, at work for an earlier request that agreed with what was typed"),
+        AnswerPath::Kept => Some("the model, whose work had begun before and agreed with what was typed"),
     };
     if let Some(path) = path {
         rows.push(("answered by", path.to_owned()));

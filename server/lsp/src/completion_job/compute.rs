@@ -133,11 +133,11 @@ fn compute(
         prompt: plan.prompt.clone(),
         options: match purpose {
             Purpose::WarmUp => GenerateOptions { max_new_tokens: 0, ..plan.options.clone() },
-            Purpose::Answer | Purpose::LookAhead => plan.options.clone(),
+            Purpose::Answer | Purpose::Begin | Purpose::LookAhead => plan.options.clone(),
         },
         priority: match purpose {
             Purpose::Answer => Priority::Interactive,
-            Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
+            Purpose::Begin | Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
         },
     };
     let again = (asked_by_hand && model.varies()).then(|| request.clone());

@@ -33,7 +33,7 @@ pub(crate) fn handle(session: &mut Session, params: DidChange) {
         Ok(()) => {
             let offset = document.last_changed();
             if is_typing {
-                session.ahead.typed(document_id, offset);
+                session.ahead.typed(document_id, offset - changes.last().map_or(0, n_closed));
             } else {
                 session.ahead.expect(document_id, offset);
             }
@@ -51,6 +51,12 @@ fn is_typing(change: &TextChange) -> bool {
     let TextChange::Part { range, text } = change else { return false };
     let is_short = text.trim().chars().take(MAX_TYPED + 1).count() <= MAX_TYPED;
     range.start.line == range.end.line && is_short
+}
+
+/// Bytes behind the cursor that the editor closed by itself: a bracket or a quote comes with its other half.
+fn n_closed(change: &TextChange) -> usize {
+    let TextChange::Part { text, .. } = change else { return 0 };
+    usize::from(matches!(text.as_str(), "()" | "[]" | "{}" | "\"\"" | "''" | "``"))
 }
 
 /// The change could not be read.

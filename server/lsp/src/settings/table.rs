@@ -281,8 +281,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         ]),
         default: Default::Word("auto"),
         scope: Scope::Machine,
-        description: "Whether the model reads prompts before they are asked about, and completes behind a shown suggestion \
-                      as if it were accepted.",
+        description: "Whether the model begins before it is asked: when a key is typed, with what was opened or pasted, and \
+                      behind a shown suggestion as if it were accepted.",
     },
     Setting {
         key: "snippets",

@@ -21,6 +21,8 @@ pub(super) enum Next {
     Park,
     /// The model is asked.
     Compute,
+    /// The model is asked for several suggestions to choose from, which no work for one of them can answer.
+    Choose,
 }
 
 /// Looks at the settings, the document, what was dismissed and what is known, in this order.
@@ -46,7 +48,7 @@ pub(super) fn next_step(
         && method == TraceMethod::InlineCompletion
         && matches!(&session.model, ModelState::Ready(model) if model.varies());
     if wants_choice {
-        return Next::Compute;
+        return Next::Choose;
     }
     if let Some(hit) = session.suggestions.lookup(document, text, place.offset, key, place.selected.as_ref())
     {
@@ -64,8 +66,8 @@ pub(super) fn next_step(
     }
 }
 
-/// Why a document is not completed at all, if it is not.
-fn obstacle(session: &Session, document: &OpenDocument) -> Option<(&'static str, String)> {
+/// Why a document is not completed at all, if it is not: one word, and one sentence.
+pub(crate) fn obstacle(session: &Session, document: &OpenDocument) -> Option<(&'static str, String)> {
     let settings = &session.settings;
     let language_name = document.language.map_or("", |language| language.name());
     let is_disabled = settings.disabled_languages.iter().any(|disabled| {

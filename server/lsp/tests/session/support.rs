@@ -135,11 +135,15 @@ impl Scripted {
 
     /// A model that says the first of these, and all of them where several lines are asked for.
     pub fn varying(lines: &[&str]) -> Arc<Self> {
-        let mut model = Self::saying(lines[0]);
-        if let Some(model) = Arc::get_mut(&mut model) {
+        Self::saying(lines[0]).with_lines(lines)
+    }
+
+    /// The same model, which writes these where several lines are asked for.
+    pub fn with_lines(mut self: Arc<Self>, lines: &[&str]) -> Arc<Self> {
+        if let Some(model) = Arc::get_mut(&mut self) {
             model.lines = lines.iter().map(|line| (*line).to_owned()).collect();
         }
-        model
+        self
     }
 
     /// A model that always says the same.
