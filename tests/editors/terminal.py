@@ -76,6 +76,11 @@ class Terminal:
         """Ends the terminal and the program in it."""
         self._tmux("kill-server", check=False)
 
+    def keep_picture(self, path):
+        """Writes the screen as a picture if there still is one: what was on it tells more than an error."""
+        if self.is_alive():
+            self.picture(path)
+
     def picture(self, path, rows=None):
         """Writes the screen as an SVG picture."""
         ansi = self._tmux("capture-pane", "-p", "-e", "-N")

@@ -5,6 +5,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs"
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { createVSIX } from "@vscode/vsce";
+import { platformsOf } from "./platform.mjs";
 import "./build.mjs";
 
 const TARGETS = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "win32-x64", "win32-arm64"];
@@ -18,6 +19,10 @@ const name = target.startsWith("win32") ? "fimble.exe" : "fimble";
 const binary = resolve(values.binary ?? join(root, "target/release", name));
 if (!existsSync(binary)) {
   throw new Error(`There is no ${binary}. Build it with cargo build --release, or name another one with --binary.`);
+}
+const platforms = platformsOf(binary);
+if (!platforms.includes(target)) {
+  throw new Error(`${binary} is a program for ${platforms.join(", ") || "no platform that is known"}, not for ${target}.`);
 }
 const out = resolve(values.out ?? join(root, "target/editors", `fimble-${target}.vsix`));
 const licences = ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE"];

@@ -8,10 +8,12 @@ import {
   ExecuteCommandRequest,
   LanguageClient,
   RevealOutputChannelOn,
+  ShowMessageNotification,
   type Middleware,
   type StaticFeature,
 } from "vscode-languageclient/node";
 import { findBinary } from "./binary";
+import { tell } from "./messages";
 import { keepsEnding, serverSettings, type ServerStatus } from "./words";
 
 const MOST_ENDS = 4;
@@ -138,6 +140,7 @@ export class Server implements vscode.Disposable {
       this.status = status;
       this.changed.fire();
     });
+    client.onNotification(ShowMessageNotification.type, (message) => void tell(message));
     client.onNotification("fimble/document", (document: ServerDocument) => this.written.fire(document));
     this.client = client;
     try {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { editorFault, isOlder, keepsEnding, noBinary, notFimble, otherVersion, serverSettings, statisticsPage, statusItem, versionIn } from "./words";
+import { editorFault, isOlder, keepsEnding, noBinary, notFimble, otherVersion, remedies, serverSettings, statisticsPage, statusItem, versionIn } from "./words";
 
 const nothing = { status: undefined, fault: undefined, isWorking: false, disabledHere: undefined };
 
@@ -49,6 +49,13 @@ test("every fault of the binary names it and the setting", () => {
   assert.match(keepsEnding("/x", 4), /4 times/);
   assert.equal(versionIn("fimble 0.1.0\n"), "0.1.0");
   assert.equal(versionIn("ls 9.1\n"), undefined);
+});
+
+test("what a message says to do in a shell is a command of the editor", () => {
+  const missing = remedies("ONNX Runtime is not installed. Run `fimble setup` (or `fimble setup --from FOLDER` without a network).");
+  assert.deepEqual(missing, [{ title: "Install ONNX Runtime", command: "fimble.setUp" }]);
+  assert.deepEqual(remedies("It failed; see `fimble doctor`.").map(({ command }) => command), ["fimble.doctor"]);
+  assert.deepEqual(remedies("Correct the setting."), []);
 });
 
 test("the extension's own settings do not go to the server", () => {

@@ -105,6 +105,15 @@ export function keepsEnding(path: string, times: number): string {
   return `Fimble's server ${path} ended ${times} times within three minutes and is not started again. The log says why.`;
 }
 
+/** Commands of the editor that do what a message tells the user to do in a shell. */
+export function remedies(message: string): { title: string; command: string }[] {
+  const known = [
+    { shell: "fimble setup", title: "Install ONNX Runtime", command: "fimble.setUp" },
+    { shell: "fimble doctor", title: "Run the Doctor", command: "fimble.doctor" },
+  ];
+  return known.filter(({ shell }) => message.includes(`\`${shell}\``)).map(({ title, command }) => ({ title, command }));
+}
+
 /** The version in what `fimble --version` prints; none if it is no fimble. */
 export function versionIn(output: string): string | undefined {
   return /^fimble (\S+)\s*$/m.exec(output)?.[1];

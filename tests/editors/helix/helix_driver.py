@@ -50,6 +50,10 @@ class Helix:
         """How often the server has written a text into the log."""
         return self.log.read_text(errors="replace").count(text) if self.log.exists() else 0
 
+    def n_computed(self):
+        """How many answers the model has computed."""
+        return self.logged("path=ModelC") + self.logged("path=Kept")
+
     def wait_logged(self, text, at_least=1):
         """Waits until the server has written a text so many times."""
         wait_for(lambda: self.logged(text) >= at_least, lambda: f"{text!r} in the log:\n{self.screen()}")
@@ -133,4 +137,5 @@ class HelixTest(unittest.TestCase):
         """Starts an editor for this test."""
         editor = Helix(**arguments)
         self.addCleanup(editor.close)
+        self.addCleanup(editor.terminal.keep_picture, str(place.PICTURES / f"helix-{self.id()}.svg"))
         return editor

@@ -8,19 +8,19 @@ import re
 import place
 from chat_server import BREAK, ChatServer
 from helix_driver import HelixTest
-from place import FUNCTION, SHORTER, SHORTER_ANSWER
+from place import FUNCTION, REPEATED_LINES, SHORTER, SHORTER_ANSWER
 from terminal import wait_for
 
 
 class Actions(HelixTest):
     """What a user sees and does."""
 
-    def open(self, *answers):
+    def open(self, *answers, text=FUNCTION):
         """A chat server, and an editor that is ready to ask it."""
         server = ChatServer(*answers)
         self.addCleanup(server.close)
         settings = {**place.SETTINGS, "chat": server.name}
-        editor = self.start(text=FUNCTION, settings=settings).wait_ready()
+        editor = self.start(text=text, settings=settings).wait_ready()
         editor.wait_logged("the model for conversations is ready")
         return server, editor
 
@@ -54,6 +54,15 @@ class Actions(HelixTest):
         editor.keys("u")
         editor.terminal.wait_text("n += row")
         self.assertEqual(editor.write(), FUNCTION.encode())
+
+    def test_the_code_goes_on_where_that_is_asked_for(self):
+        _, editor = self.open([""], text=REPEATED_LINES)
+        editor.keys("g", "e")
+        editor.type("odef read_third(path):")
+        editor.normal()
+        self.choose(editor, "Complete here, several lines")
+        wait_for(lambda: editor.screen().count("stream") > REPEATED_LINES.count("stream"), lambda: editor.screen())
+        self.assertTrue(editor.write().decode().startswith(REPEATED_LINES + "def read_third(path):\n    "))
 
     def test_a_server_that_breaks_off_is_told_and_nothing_is_written(self):
         _, editor = self.open([SHORTER_ANSWER[:20], BREAK])

@@ -194,4 +194,5 @@ class NeovimTest(unittest.TestCase):
         """Starts an editor for this test."""
         editor = Neovim(program, **arguments)
         self.addCleanup(editor.close)
+        self.addCleanup(editor.terminal.keep_picture, str(place.PICTURES / f"neovim-{self.id()}.svg"))
         return editor

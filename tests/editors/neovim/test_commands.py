@@ -5,10 +5,11 @@ Must hold: what a command says is on the screen.
 
 import json
 import pathlib
+import re
 import subprocess
 
 import place
-from neovim_driver import NeovimTest
+from neovim_driver import PLUGIN, NeovimTest
 from place import EDITORS, REPEATED
 from terminal import wait_for
 
@@ -171,6 +172,28 @@ class OlderCommands(Commands):
     """The same in Neovim 0.10."""
 
     program = EDITORS / "bin/nvim-0.10"
+
+
+class Installed(NeovimTest):
+    """The plugin as the program writes it."""
+
+    def test_what_setup_writes_works_with_the_line_that_it_prints(self):
+        home = place.folder()
+        self.addCleanup(place.remove, home)
+        env = place.environment(home)
+        printed = subprocess.run([place.FIMBLE, "setup", "--editor", "neovim"], env=env, text=True, check=True,
+                                 stdout=subprocess.PIPE).stdout
+        line = re.search(r'^\s*(require\("fimble"\)\.setup.*)$', printed, re.MULTILINE).group(1)
+        without_ours = f"vim.opt.runtimepath:remove({json.dumps(str(PLUGIN))})"
+        editor = self.start(EDITORS / "bin/nvim", is_plugin=False, env=env, before=f"{without_ours}\n{line}",
+                            text=REPEATED).wait_ready()
+        found = editor.lua('return vim.api.nvim_get_runtime_file("lua/fimble/init.lua", true)')
+        self.assertEqual([file.startswith(home) for file in found], [True], found)
+        editor.keys("G")
+        editor.type("o" + LINE)
+        ghost = editor.ghost()
+        editor.keys("Tab")
+        editor.wait_buffer(REPEATED + LINE + ghost + "\n")
 
 
 class WithoutPlugin(NeovimTest):

@@ -2,12 +2,12 @@
 // that says what to do, and the text is safe.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { LINES, START } from "./texts.mjs";
-import { BINARY, PICTURES, ROOT, until, Workbench } from "./workbench.mjs";
+import { BINARY, PICTURES, ROOT, RUNTIME_HOME, until, Workbench } from "./workbench.mjs";
 
 const FILES = { "a.py": LINES, "b.py": LINES };
 let folder;
@@ -104,11 +104,29 @@ test("a binary that cannot serve is one message that names the setting, and anot
   });
 });
 
-test("without ONNX Runtime one message says how to get it", () =>
-  within({ withRuntime: false }, async (_, window) => {
-    assert.match(await window.message("ONNX Runtime is not installed"), /fimble setup/);
+test("without ONNX Runtime one message says how to get it, and its button does that", () =>
+  within({ withRuntime: false }, async (bench, window) => {
+    const said = "ONNX Runtime is not installed";
+    assert.match(await window.message(said), /fimble setup/);
+    assert.equal(await window.messages(said), 1);
     await window.status("error");
+    // What would be fetched is there by the time somebody presses it.
+    symlinkSync(join(RUNTIME_HOME, "runtime"), join(bench.base, "fimble/runtime"));
+    await window.page.locator(".notification-list-item:visible", { hasText: said }).getByText("Install ONNX Runtime", { exact: true }).click();
+    await window.status("zap");
+    await window.toEnd();
+    await window.type(START);
+    await window.shown();
   }));
+
+test("a package for another platform refuses a binary of this one, and any refuses what is no program", () => {
+  const pack = (...args) => spawnSync("npm", ["run", "package", "--", ...args, "--out", join(folder, "x.vsix")], { cwd: join(ROOT, "editors/vscode"), encoding: "utf8" });
+  const other = pack("--target", "win32-x64", "--binary", BINARY);
+  assert.match(other.stderr, /is a program for linux-x64, not for win32-x64/);
+  const none = pack("--target", "linux-x64", "--binary", script("no-program", "exit 0"));
+  assert.match(none.stderr, /no platform that is known/);
+  assert.ok(!existsSync(join(folder, "x.vsix")));
+});
 
 test("an editor that is too old refuses the package and says why", async () => {
   const bench = await Workbench.start({ files: FILES });

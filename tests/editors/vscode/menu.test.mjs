@@ -8,7 +8,8 @@ let bench;
 let window;
 
 before(async () => {
-  bench = await Workbench.start({ files: { "a.py": LINES, "b.py": LINES } });
+  const settings = { "terminal.integrated.gpuAcceleration": "off" };
+  bench = await Workbench.start({ files: { "a.py": LINES, "b.py": LINES }, settings });
   window = await bench.ready("a.py");
 });
 afterEach(() => window?.picture("last-menu"));
@@ -49,6 +50,33 @@ test("another file is not off with the first", async () => {
   await window.status("zap");
   await window.type(START);
   await window.shown();
+});
+
+test("work that takes long is seen, and a restart gets rid of a server that hangs", async () => {
+  await window.edit("a.py");
+  await window.press("End");
+  const [hanging] = bench.servers();
+  process.kill(hanging, "SIGSTOP");
+  await window.type("x");
+  await window.status("sync");
+  process.kill(hanging, "SIGCONT");
+  await window.status("zap");
+  process.kill(hanging, "SIGSTOP");
+  await window.command("Fimble: Restart the Server");
+  await until("another server alone", () => bench.servers().length === 1 && bench.servers()[0] !== hanging);
+  await window.status("zap");
+});
+
+test("the log, the doctor and the walkthrough are there", async () => {
+  await choose("Open the log");
+  const log = window.page.locator(".part.panel .view-lines");
+  await until("the log", async () => (await log.allInnerTexts()).join().replaceAll("\u00a0", " ").includes("starting "));
+  await choose("Run the doctor");
+  const terminal = window.page.locator(".terminal-wrapper .xterm-rows");
+  await until("what the doctor says", async () => (await terminal.allInnerTexts()).join().replaceAll("\u00a0", " ").includes("Everything works"));
+  await window.command("Welcome: Open Walkthrough");
+  await window.page.locator(".quick-input-list .monaco-list-row", { hasText: "Start with Fimble" }).first().click();
+  await window.page.locator(".getting-started-step", { hasText: "Type, and accept" }).first().waitFor();
 });
 
 test("why and statistics open a page", async () => {

@@ -15,7 +15,7 @@ export const EDITORS = process.env.FIMBLE_EDITORS || join(process.env.XDG_CACHE_
 export const PICTURES = join(ROOT, "target/editors");
 export const BINARY = process.env.FIMBLE || join(ROOT, "target/release/fimble");
 const CODE_SERVER = join(EDITORS, "node_modules/code-server/out/node/entry.js");
-const RUNTIME_HOME = process.env.FIMBLE_HOME || join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "fimble");
+export const RUNTIME_HOME = process.env.FIMBLE_HOME || join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "fimble");
 const { chromium } = createRequire(join(EDITORS, "package.json"))("playwright-core");
 
 /** Far beyond what anything takes, on a machine that does other things too. */

@@ -1,0 +1,92 @@
+// What lasts longer than one suggestion: a session that is recorded, the model that is chosen. Must hold: the server's record
+// tells what it did; no test knows what a model says.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+import { LINES, START } from "./texts.mjs";
+import { BINARY, ROOT, until, Workbench } from "./workbench.mjs";
+
+let bench;
+let window;
+
+before(async () => {
+  bench = await Workbench.start({ files: { "record.py": LINES, "model.py": LINES } });
+  window = await bench.ready("record.py");
+});
+afterEach(() => window?.picture("last-session"));
+after(() => bench?.close());
+
+const traces = (name) => bench.traces().filter((trace) => trace.document === name);
+
+/** Types and takes it back until the last answer that was computed is of this model. */
+async function answeredBy(model) {
+  await until(`an answer of the model ${model}`, async () => {
+    await window.type("q");
+    await window.press("Backspace");
+    return traces(window.name).filter((trace) => trace.model).at(-1)?.model === model;
+  });
+}
+
+/** Starts the recording of a session. */
+async function record(file) {
+  await window.command("Fimble: Record a Session");
+  const title = window.page.locator(".quick-input-title", { hasText: "Record what is typed" });
+  await title.waitFor();
+  // While the dialog looks at its folder it takes no key, and writes that folder over what was typed.
+  await until("the dialog to take the name", async () => {
+    await window.page.locator(".quick-input-widget input").first().fill(file);
+    await window.press("Enter");
+    return title.waitFor({ state: "hidden", timeout: 1000 }).then(() => true, () => false);
+  });
+  await until("the recording", () => existsSync(file));
+  await window.status("zap");
+  await window.toEnd();
+}
+
+test("a session is recorded into the chosen file until its server ends, and is one that can be played", async () => {
+  const file = join(bench.base, "session.jsonl");
+  // The last line may be half written.
+  const events = () => readFileSync(file, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line));
+  const typed = () => events().map((event) => event.change?.text ?? "").join("");
+  await record(file);
+  await window.type(START);
+  await window.shown();
+  await until("what was typed in the file", () => typed() === START);
+  assert.equal(events().find((event) => event.open)?.open.text, LINES);
+  await window.press("Escape");
+  // Once more the command ends it.
+  await window.command("Fimble: Record a Session");
+  assert.match(await window.message("The session is in"), /session\.jsonl/);
+  await window.status("zap");
+  const played = spawnSync(BINARY, ["bench", "replay", "--fast", file], { env: bench.environment, encoding: "utf8" });
+  assert.equal(played.status, 0, played.stdout + played.stderr);
+  // A server that dies ends it too, and the next one serves.
+  rmSync(file);
+  await record(file);
+  const killed = bench.servers();
+  killed.forEach((pid) => process.kill(pid, "SIGKILL"));
+  await until("another server", () => bench.servers().length === 1 && !killed.includes(bench.servers()[0]));
+  await window.status("zap");
+  const n_recorded = events().length;
+  await window.toEnd();
+  await window.type("u");
+  await until("a question", () => traces("record.py").at(-1)?.character === START.length + 1);
+  assert.equal(events().length, n_recorded);
+});
+
+test("the model that is chosen from the list answers from then on", async () => {
+  const added = spawnSync(BINARY, ["model", "add", join(ROOT, "models/default"), "--name", "second"], { env: bench.environment, encoding: "utf8" });
+  assert.equal(added.status, 0, added.stdout + added.stderr);
+  await window.edit("model.py");
+  await window.type(START);
+  for (const name of ["second", "bundled"]) {
+    await window.command("Fimble: Choose the Model");
+    await window.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().click();
+    await window.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
+    await window.toEnd();
+    await answeredBy(name);
+    assert.equal(bench.settings()["fimble.model"], name);
+  }
+});
