@@ -4,6 +4,7 @@
 import { rm } from "node:fs/promises";
 import * as vscode from "vscode";
 import { tellFailures } from "./actions";
+import { followCursor } from "./cursor";
 import { Documents, SCHEME } from "./documents";
 import { chooseModel, showMenu } from "./menu";
 import { Places } from "./places";
@@ -50,6 +51,7 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     running,
     statusBar(running, places, working),
+    followCursor(running, places),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
     running.onDidWrite((document) => void documents.written(document)),
     vscode.workspace.onDidChangeConfiguration((event) => {

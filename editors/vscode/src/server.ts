@@ -96,6 +96,12 @@ export class Server implements vscode.Disposable {
     return (await this.client.sendRequest(ExecuteCommandRequest.type, { command, arguments: args as never[] })) as T;
   }
 
+  /** Tells the server something that needs no answer. */
+  notify(method: string, params: object): void {
+    if (!this.client?.isRunning()) return;
+    this.client.sendNotification(method, params).catch((error) => this.log.warn(`${method}: ${String(error)}`));
+  }
+
   private async start(recordInto?: string): Promise<void> {
     this.fault = undefined;
     this.status = undefined;

@@ -91,6 +91,13 @@ impl Ahead {
         self.expected = Some(Expected { document, offset, is_typed: false });
     }
 
+    /// The cursor rests at this place. What was typed comes first.
+    pub(crate) fn rests(&mut self, document: u64, offset: usize) {
+        if self.expected.is_none_or(|expected| !expected.is_typed) {
+            self.expect(document, offset);
+        }
+    }
+
     /// A request came: this client asks about what is typed.
     pub(crate) fn asked(&mut self) {
         self.has_asked = true;

@@ -47,6 +47,15 @@ impl Session {
         }
     }
 
+    /// Whether the longest prompt is known to be read within the time that a suggestion may take.
+    pub(crate) fn reads_within_budget(&self) -> bool {
+        let ModelState::Ready(model) = &self.model else { return false };
+        let n_tokens = self.settings.completion.allotment.prompt_tokens;
+        #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
+        let fits = |speed: f64| n_tokens as f64 * 1000.0 <= speed * self.settings.budget_ms as f64;
+        model.speeds().prefill.is_some_and(fits)
+    }
+
     /// Another model: nothing is known of its speed.
     pub(crate) fn forget_allotment(&mut self) {
         self.allotted_for = None;

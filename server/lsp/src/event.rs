@@ -13,7 +13,7 @@ use crate::action_job::ActionNews;
 use crate::completion_job::JobOutcome;
 use crate::model_state::{LoadReport, ModelRole};
 use crate::protocol::{
-    CancelProgress, CodeActionParams, CompletionParams, DidChange, DidChangeConfiguration,
+    CancelProgress, CodeActionParams, CompletionParams, Cursor, DidChange, DidChangeConfiguration,
     DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidOpen, DocumentOnly, ExecuteCommandParams,
     InlineCompletionParams,
 };
@@ -65,6 +65,7 @@ pub(crate) enum Notification {
     DidChangeWatchedFiles(DidChangeWatchedFiles),
     DidChangeWorkspaceFolders(DidChangeWorkspaceFolders),
     CancelProgress(CancelProgress),
+    Cursor(Cursor),
     /// A change of this document that could not be read: its text can no longer be trusted.
     UnreadableChange {
         uri: String,
@@ -96,6 +97,7 @@ impl Event {
                 Notification::DidChangeWatchedFiles(_) => "didChangeWatchedFiles",
                 Notification::DidChangeWorkspaceFolders(_) => "didChangeWorkspaceFolders",
                 Notification::CancelProgress(_) => "cancel progress",
+                Notification::Cursor(_) => "cursor",
                 Notification::UnreadableChange { .. } => "unreadable didChange",
             },
             Self::Request { request, .. } => match request {

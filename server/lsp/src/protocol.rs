@@ -101,6 +101,14 @@ pub(crate) struct DocumentOnly {
     pub(crate) text_document: DocumentIdentifier,
 }
 
+/// `fimble/cursor`: where the cursor came to rest.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cursor {
+    pub(crate) text_document: DocumentIdentifier,
+    pub(crate) position: WirePosition,
+}
+
 /// `workspace/didChangeConfiguration`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DidChangeConfiguration {

@@ -122,6 +122,7 @@ impl<S: LanguageServer> OrderedService<S> {
             "workspace/didChangeWorkspaceFolders" => {
                 parse(params).map(Notification::DidChangeWorkspaceFolders)
             }
+            "fimble/cursor" => parse(params).map(Notification::Cursor),
             "window/workDoneProgress/cancel" => parse(params).map(Notification::CancelProgress),
             "initialized" => Ok(Notification::Initialized),
             // Unknown notifications are ignored, as the protocol says.

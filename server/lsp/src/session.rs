@@ -146,6 +146,7 @@ impl Session {
                     handlers::did_change_workspace_folders::handle(self, &params);
                 }
                 Notification::CancelProgress(params) => actions::cancel_token(self, &params.token),
+                Notification::Cursor(params) => handlers::cursor::handle(self, params),
                 Notification::DidSave(params) => handlers::did_save::handle(self, &params),
                 Notification::DidChangeConfiguration(params) => {
                     handlers::did_change_configuration::handle(self, &params);

@@ -9,7 +9,9 @@ use fimble_model::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Scripted, inline_capabilities, open, options, status, suggestion, wait_for_state};
+use crate::support::{
+    Scripted, inline_capabilities, open, options, status, suggestion, wait_for_state, wait_until,
+};
 
 const URI: &str = "file:///w/a.rs";
 const BLOCK: &str = "fn main() {\n    $0\n}\n";
@@ -43,19 +45,21 @@ impl Model for Paced {
     }
 }
 
-/// A client of a model of these speeds, and the way to change them.
-fn connect(prefill: f64, decode: f64, settings: &Value) -> (Client, Arc<Mutex<Speeds>>) {
-    let speeds = Arc::new(Mutex::new(Speeds { prefill: Some(prefill), decode: Some(decode) }));
-    let theirs = Arc::clone(&speeds);
-    let model = Scripted::saying("x");
-    let loaded = Arc::clone(&model);
+/// A server whose model is this one, with these speeds.
+fn paced(model: &Arc<Scripted>, speeds: &Arc<Mutex<Speeds>>) -> ServerOptions {
+    let (loaded, theirs) = (Arc::clone(model), Arc::clone(speeds));
     let server = ServerOptions::new(Arc::new(move |_, _| {
         let model: Arc<dyn Model> =
             Arc::new(Paced { model: Arc::clone(&loaded), speeds: Arc::clone(&theirs) });
         Ok(model)
     }));
-    let server = ServerOptions { model_loader: server.model_loader, ..options(&model) };
-    let client = Client::start(server).unwrap().strict();
+    ServerOptions { model_loader: server.model_loader, ..options(model) }
+}
+
+/// A client of a model of these speeds, and the way to change them.
+fn connect(prefill: f64, decode: f64, settings: &Value) -> (Client, Arc<Mutex<Speeds>>) {
+    let speeds = Arc::new(Mutex::new(Speeds { prefill: Some(prefill), decode: Some(decode) }));
+    let client = Client::start(paced(&Scripted::saying("x"), &speeds)).unwrap().strict();
     client.initialize(&inline_capabilities(), settings).unwrap();
     wait_for_state(&client, "ready");
     (client, speeds)
@@ -128,4 +132,34 @@ fn nothing_changes_while_a_line_is_being_typed_and_no_window_shrinks_before_anot
     let place = open(&client, "file:///w/b.rs", "rust", BLOCK);
     suggestion(&client, "file:///w/b.rs", place);
     assert!(limits(&client).starts_with("256 tokens to read and 8"), "{}", limits(&client));
+}
+
+#[test]
+fn where_the_cursor_rests_is_read_by_a_quick_model_only() {
+    for (prefill, n_read) in [(12_000.0, 1), (400.0, 0)] {
+        let model = Scripted::saying("x");
+        let speeds = Arc::new(Mutex::new(Speeds { prefill: Some(prefill), decode: Some(3_000.0) }));
+        let server = ServerOptions { warm_up: true, ..paced(&model, &speeds) };
+        let client = Client::start(server).unwrap().strict();
+        client.initialize(&inline_capabilities(), &json!({"lookAhead": "always"})).unwrap();
+        wait_for_state(&client, "ready");
+        open(&client, URI, "rust", "fn main() {\n    let a = 1;$0\n}\n");
+        wait_until(&client, |status| model.n_warm_ups() == 1 && status["computing"] == 0);
+        let cursor = json!({"textDocument": {"uri": URI}, "position": {"line": 1, "character": 14}});
+        client.notify("fimble/cursor", &cursor);
+        // Work that nobody waits for begins between two questions.
+        for _ in 0..20 {
+            status(&client);
+        }
+        wait_until(&client, |status| status["computing"] == 0);
+        assert_eq!(model.n_warm_ups(), 1 + n_read, "{prefill}");
+        assert_eq!(model.last_prompt().ends_with("    let a = 1;"), n_read == 1, "{:?}", model.last_prompt());
+        // What is unknown is ignored.
+        client.notify(
+            "fimble/cursor",
+            &json!({"textDocument": {"uri": "file:///w/none.rs"}, "position": {"line": 1, "character": 14}}),
+        );
+        client.notify("fimble/cursor", &json!({"textDocument": {"uri": URI}}));
+        assert_eq!(status(&client)["state"], "ready");
+    }
 }

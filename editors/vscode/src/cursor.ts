@@ -1,0 +1,26 @@
+// Where the cursor rests: told to the server, which reads that place before the first key. Must hold: nothing is told while
+// somebody types, since the server sees that itself.
+
+import * as vscode from "vscode";
+import type { Places } from "./places";
+import type { Server } from "./server";
+
+/** Who goes on before that only passes by. */
+const REST_MS = 100;
+
+export function followCursor(server: Server, places: Places): vscode.Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  let last: { document: vscode.TextDocument; version: number } | undefined;
+  const listening = vscode.window.onDidChangeTextEditorSelection(({ textEditor, selections }) => {
+    clearTimeout(timer);
+    const { document } = textEditor;
+    const isTyped = last?.document === document && last.version !== document.version;
+    last = { document, version: document.version };
+    const [place] = selections;
+    if (isTyped || !place?.isEmpty || places.reason(document) !== undefined) return;
+    const { line, character } = place.active;
+    const cursor = { textDocument: { uri: document.uri.toString() }, position: { line, character } };
+    timer = setTimeout(() => server.notify("fimble/cursor", cursor), REST_MS);
+  });
+  return vscode.Disposable.from(listening, { dispose: () => clearTimeout(timer) });
+}
