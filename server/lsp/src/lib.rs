@@ -24,6 +24,7 @@ mod intake;
 mod main_loop;
 mod model_state;
 mod notices;
+mod old_editors;
 mod open_document;
 mod outgoing;
 mod panics;

@@ -18,9 +18,9 @@ HELIX = place.EDITORS / "bin/hx"
 
 
 class Helix:
-    """One running editor with one file. `settings` are those of the server."""
+    """One running editor with one file. `settings` are those of the server, `command` runs in its place."""
 
-    def __init__(self, text="", name="a.py", config="", settings=place.SETTINGS, env=None):
+    def __init__(self, text="", name="a.py", config="", settings=place.SETTINGS, env=None, command=None):
         self.folder = place.folder()
         self.file = pathlib.Path(self.folder) / "work" / name
         self.file.parent.mkdir()
@@ -31,6 +31,8 @@ class Helix:
         folder.mkdir(parents=True)
         printed = subprocess.run([place.FIMBLE, "doctor", "--print-config", "helix"], env=self.env, text=True,
                                  stdout=subprocess.PIPE, check=True).stdout
+        if command:
+            printed = printed.replace(json.dumps(place.FIMBLE), json.dumps(command))
         server = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
         (folder / "languages.toml").write_text(f"{printed}\n[language-server.fimble.config]\n{server}")
         (folder / "config.toml").write_text('[editor]\nidle-timeout = 50\ncompletion-timeout = 50\n' + config)

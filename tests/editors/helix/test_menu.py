@@ -4,8 +4,10 @@ Must hold: a test knows no suggestion of any model; it reads what the menu shows
 of it.
 """
 
+import subprocess
+
 import place
-from helix_driver import HelixTest
+from helix_driver import HELIX, HelixTest
 from place import REPEATED, REPEATED_LINES
 from terminal import wait_for
 
@@ -156,6 +158,18 @@ class Faults(HelixTest):
         editor.keys("g", "e")
         editor.type("o" + LINE)
         editor.menu()
+
+    def test_a_missing_program_is_named_where_the_readme_says(self):
+        editor = self.start(text=REPEATED, command="/nowhere/fimble")
+        done = subprocess.run([str(HELIX), "--health", "python"], env=editor.env, text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertIn("'/nowhere/fimble' not found", done.stdout)
+        editor.type("ox")
+        wait_for(lambda: editor.line(2) == "x", lambda: f"the editor to go on:\n{editor.screen()}")
+
+    def test_a_program_that_is_no_server_is_told(self):
+        editor = self.start(text=REPEATED, command="/bin/false")
+        editor.terminal.wait_text("Language server exited: fimble")
 
     def test_a_missing_runtime_is_told_with_the_remedy(self):
         empty = place.folder()

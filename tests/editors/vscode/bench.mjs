@@ -3,11 +3,14 @@
 // is a failure; the parts of one place add up to its whole.
 //
 //   tests/editors/vscode/run --bench
+import { setTimeout as pause } from "node:timers/promises";
 import { watchPage } from "./timeline.mjs";
 import { LINES, START } from "./texts.mjs";
 import { until, Workbench } from "./workbench.mjs";
 
 const N = 50;
+/** A hand takes longer than this from the key that goes to a place to the letter there. */
+const HAND_MS = 250;
 const NAME = "bench.py";
 const word = (n) => `w${n.toString(36)}`;
 // Each place is behind lines of its own, so that no suggestion of one fits another.
@@ -26,6 +29,7 @@ try {
     for (let line = 0; line < (n === 0 ? height : height + 2); line++) await window.press("ArrowDown");
     await window.press("End");
     await window.hidden();
+    await pause(HAND_MS);
     await window.page.evaluate(() => window.timeline.arm());
     await window.type("p");
     await until("a suggestion", () => window.page.evaluate(() => window.timeline.isShown()), 20_000).catch(() => {});

@@ -5,12 +5,14 @@ use tokio::sync::oneshot;
 use tower_lsp_server::gen_lsp_types::{InitializeResult, ServerInfo};
 
 use crate::capabilities::{ClientFacts, server_capabilities, workspace_folders};
+use crate::old_editors::too_old;
 use crate::outgoing::Message;
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Sender<InitializeResult>) {
     session.client = ClientFacts::read(params);
     session.documents.set_folders(workspace_folders(params));
+    session.warn_early(too_old(params));
     let answer = InitializeResult {
         capabilities: server_capabilities(&session.client),
         server_info: Some(ServerInfo {

@@ -90,6 +90,11 @@ impl Session {
         self.notices.told()
     }
 
+    /// Warns the user, as soon as the client may be told anything.
+    pub(crate) fn warn_early(&mut self, text: Option<String>) {
+        self.early_messages.extend(text.map(|text| (MessageType::Warning, text)));
+    }
+
     pub(super) fn send_early_messages(&mut self) {
         for (kind, text) in self.early_messages.drain(..) {
             self.outgoing.show(kind, text);

@@ -51,6 +51,33 @@ fn a_request_before_initialize_and_after_shutdown_gets_the_protocols_code() {
 }
 
 #[test]
+fn a_helix_that_is_too_old_is_told_what_to_do_and_served() {
+    for (version, is_told) in [
+        ("25.01.1 (e7ac2fcd)", true),
+        ("24.7", true),
+        ("25.07.1", false),
+        ("25.07", false),
+        ("26.1 (0)", false),
+        ("unknown", false),
+    ] {
+        let client = Client::start(options(&Scripted::saying("x"))).unwrap().strict();
+        let info = json!({"clientInfo": {"name": "helix", "version": version}, "capabilities": {},
+            "initializationOptions": {"maxLines": "many"}});
+        client.request("initialize", &info).unwrap();
+        client.notify("initialized", &json!({}));
+        let mut text = String::new();
+        // What is told of a setting comes behind it.
+        while !text.contains("maxLines") {
+            let message = client.next_message("window/showMessage").unwrap();
+            text.push_str(message.params["message"].as_str().unwrap());
+        }
+        let is_complete =
+            ["Helix 25.07 or newer", version, "Update Helix"].iter().all(|part| text.contains(part));
+        assert_eq!((text.contains("Helix"), is_complete), (is_told, is_told), "{text}");
+    }
+}
+
+#[test]
 fn a_client_that_sends_the_bare_minimum_is_served() {
     let client = Client::start(options(&Scripted::saying("x"))).unwrap().strict();
     assert_eq!(code(client.request("initialize", &json!([]))), -32602);
