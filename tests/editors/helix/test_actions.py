@@ -59,6 +59,8 @@ class Actions(HelixTest):
         _, editor = self.open([""], text=REPEATED_LINES)
         editor.keys("g", "e")
         editor.type("odef read_third(path):")
+        # The mode that is on the screen is older than keys that were not taken yet.
+        wait_for(lambda: editor.line(16) == "def read_third(path):", lambda: editor.screen())
         editor.normal()
         self.choose(editor, "Complete here, several lines")
         wait_for(lambda: editor.screen().count("stream") > REPEATED_LINES.count("stream"), lambda: editor.screen())

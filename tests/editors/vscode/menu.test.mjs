@@ -53,7 +53,7 @@ test("another file is not off with the first", async () => {
 });
 
 test("work that takes long is seen, and a restart gets rid of a server that hangs", async () => {
-  await window.edit("a.py");
+  await window.edit("b.py");
   await window.press("End");
   const [hanging] = bench.servers();
   process.kill(hanging, "SIGSTOP");
