@@ -2,6 +2,7 @@
 //! with the same question. Must hold: both ways ask on a connection of their own, as this crate does.
 //!
 //!     cargo run --release -p fimble-backends --example overhead -- llama.cpp@127.0.0.1:8012 [ROUNDS]
+//!     cargo run --release -p fimble-backends --example overhead -- mlx@127.0.0.1:8080 [ROUNDS]
 
 #![allow(clippy::print_stdout, reason = "an example says what it measured")]
 #![allow(clippy::disallowed_methods, reason = "the bare way")]
@@ -18,7 +19,7 @@ const TEXT: &str = "numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, ";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().ok_or("which llama.cpp server? llama.cpp@127.0.0.1:8012")?;
+    let name = arguments.next().ok_or("which server? llama.cpp@127.0.0.1:8012 or mlx@127.0.0.1:8080")?;
     let rounds: usize = arguments.next().map_or(Ok(200), |rounds| rounds.parse())?;
     let spec = ServerSpec::parse(&name).ok_or("that names no server")??;
     let place = name.rsplit_once('@').map(|(_, place)| place.to_owned()).ok_or("with its address, please")?;
@@ -29,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for round in 0..rounds {
         // Other text each time, the same for both, so that neither finds the other's cache.
         let text = format!("# {round}\n{TEXT}");
-        bare.push(ask_bare(&place, &format!("# bare {round}\n{TEXT}"))?);
+        bare.push(ask_bare(&place, name.starts_with("mlx"), &format!("# bare {round}\n{TEXT}"))?);
         ours.push(ask(&*member, &text)?);
     }
     let (ours, bare) = (percentiles(ours), percentiles(bare));
@@ -62,16 +63,23 @@ fn ask(model: &dyn Model, text: &str) -> Result<Duration, fimble_model::ModelErr
     Ok(first.recv().unwrap_or_default())
 }
 
-fn ask_bare(place: &str, text: &str) -> std::io::Result<Duration> {
-    let body = serde_json::json!({"prompt": text, "n_predict": 4, "stream": true, "cache_prompt": true, "n_probs": 1,
-        "temperature": 0, "stop": []})
-    .to_string();
+fn ask_bare(place: &str, is_mlx: bool, text: &str) -> std::io::Result<Duration> {
+    let (path, body) = if is_mlx {
+        let body =
+            serde_json::json!({"prompt": text, "max_tokens": 4, "stream": true, "temperature": 0, "seed": 0});
+        ("/v1/completions", body)
+    } else {
+        let body = serde_json::json!({"prompt": text, "n_predict": 4, "stream": true, "cache_prompt": true,
+            "n_probs": 1, "temperature": 0, "stop": []});
+        ("/completion", body)
+    };
+    let body = body.to_string();
     let start = Instant::now();
     let mut stream = TcpStream::connect(place)?;
     stream.set_nodelay(true)?;
     write!(
         stream,
-        "POST /completion HTTP/1.1\r\nHost: {place}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: \
+        "POST {path} HTTP/1.1\r\nHost: {place}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: \
          close\r\n\r\n{body}",
         body.len()
     )?;

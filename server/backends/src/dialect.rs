@@ -154,6 +154,14 @@ pub(crate) fn first_token(body: &Value) -> Value {
     one
 }
 
+/// Whether a space at the beginning of what follows this prompt would matter. Behind a blank, a dot or an opening bracket models
+/// hardly write one, and none is missed there.
+pub(crate) fn may_begin_with_space(prompt: &Prompt) -> bool {
+    let Some(fimble_model::Piece::Text(text)) = prompt.pieces.last() else { return true };
+    let line = text.rsplit('\n').next().unwrap_or_default();
+    line.trim().is_empty() || !line.ends_with([' ', '\t', '.', '(', '['])
+}
+
 /// Whether the first token of that answer begins with a space, in the writing of any tokenizer.
 pub(crate) fn begins_with_space(answer: &Value) -> bool {
     let token = answer.pointer("/choices/0/logprobs/content/0/token").and_then(Value::as_str);

@@ -52,7 +52,10 @@ impl ServerModel {
         if !is_ahead {
             self.note_waiting(true);
         }
-        if found.kind == Kind::Mlx && self.leaves_out_a_space(&question, &stop) {
+        if found.kind == Kind::Mlx
+            && dialect::may_begin_with_space(&request.prompt)
+            && self.leaves_out_a_space(&question, &stop)
+        {
             collector.lead_with(" ");
         }
         let patience = found.target.guard.patience;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use fimble_model::{
-    CancelToken, Chat, ChatOptions, GenerateOptions, GenerateRequest, Message, Model, Priority, Role,
+    CancelToken, Chat, ChatOptions, GenerateOptions, GenerateRequest, Message, Model, Piece, Priority, Role,
     StopReason,
 };
 use serde_json::json;
@@ -134,13 +134,22 @@ fn mlx_is_understood_as_it_answers_on_linux() {
         ("/v1/completions", Reply::Turns(vec![first, Reply::Raw(said.into_bytes())])),
     ]);
     let (_chain, model) = connect(&format!("mlx:Qwen2.5-Coder-0.5B@{}", server.address()));
-    let generation = complete(&*model).unwrap();
+    // Behind `return`, where the place of the other tests is behind `return len(`.
+    let mut request = request(&*model, 16);
+    if let Some(Piece::Text(line)) = request.prompt.pieces.last_mut() {
+        line.truncate(line.len() - " len(".len());
+    }
+    let generation = model.generate(request, &CancelToken::new(), Box::new(all)).unwrap();
     assert_eq!((generation.text.as_str(), generation.stop), (" self.entries)", StopReason::MaxTokens));
     assert!(generation.tokens.is_empty());
     let both = server.asked("/v1/completions");
     assert_eq!((&both[0]["max_tokens"], &both[0]["stream"], both.len()), (&json!(1), &json!(false), 2));
     let asked = &both[1];
-    assert_eq!((&asked["prompt"], asked.get("logprobs")), (&json!(FIM), None));
+    assert_eq!((&asked["prompt"], asked.get("logprobs")), (&json!(&FIM[..FIM.len() - 5]), None));
+    // Where no space is missed it is asked once.
+    assert_eq!(complete(&*model).unwrap().text, "self.entries)");
+    let asked = server.asked("/v1/completions");
+    assert_eq!((&asked[2]["prompt"], asked.len()), (&json!(FIM), 3));
 }
 
 /// The special token behind the middle comes as text, and no server need know that it ends there.
@@ -172,15 +181,9 @@ fn mlx_answers_completions_apart_unless_a_conversation_is_under_way() {
     let (chain, model) = connect(&format!("mlx@{}", server.address()));
     let seed = || {
         complete(&*model).unwrap();
-        server
-            .asked("/v1/completions")
-            .iter()
-            .rev()
-            .take(2)
-            .map(|asked| asked.get("seed").is_some())
-            .collect::<Vec<_>>()
+        server.asked("/v1/completions").pop().unwrap().get("seed").is_some()
     };
-    assert_eq!(seed(), [true, true]);
+    assert!(seed());
     let cancel = CancelToken::new();
     std::thread::scope(|scope| {
         let messages = [Message::new(Role::User, "Why?")];
@@ -188,10 +191,10 @@ fn mlx_answers_completions_apart_unless_a_conversation_is_under_way() {
         let (chain, cancel) = (&chain, &cancel);
         scope.spawn(move || Chat::respond(&**chain, &messages, &options, cancel, Box::new(all)).unwrap());
         server.wait_for("/v1/chat/completions", 1);
-        assert_eq!(seed(), [false, false]);
+        assert!(!seed());
         cancel.cancel();
     });
-    assert_eq!(seed(), [true, true]);
+    assert!(seed());
     assert!(server.asked("/v1/chat/completions").iter().all(|asked| asked.get("seed").is_none()));
 }
 
