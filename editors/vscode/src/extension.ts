@@ -2,6 +2,8 @@
 // a connection or counts anything for somebody else.
 
 import { rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import * as vscode from "vscode";
 import { tellFailures } from "./actions";
 import { followCursor } from "./cursor";
@@ -92,6 +94,8 @@ export async function deactivate(): Promise<void> {
 async function record(running: Server): Promise<void> {
   if (running.recording !== undefined) return running.restart();
   const file = await vscode.window.showSaveDialog({
+    // Not into the project: it would be committed by chance.
+    defaultUri: vscode.Uri.file(join(homedir(), "fimble-session.jsonl")),
     title: "Record what is typed, and the text of every open file, into",
     filters: { "Fimble session": ["jsonl"] },
     saveLabel: "Record",

@@ -18,8 +18,7 @@ after(() => bench?.close());
 /** Chooses a line of the menu behind the status bar's item. */
 async function choose(label) {
   await window.page.locator('.statusbar-item[id="fimble.fimble.fimble.status"] a').click();
-  await window.page.locator(".quick-input-list .monaco-list-row", { hasText: label }).first().click();
-  await window.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
+  await window.pick(label);
 }
 
 test("suggestions are switched off and on again for a file, for a language, everywhere", async () => {
@@ -75,7 +74,7 @@ test("the log, the doctor and the walkthrough are there", async () => {
   const terminal = window.page.locator(".terminal-wrapper .xterm-rows");
   await until("what the doctor says", async () => (await terminal.allInnerTexts()).join().replaceAll("\u00a0", " ").includes("Everything works"));
   await window.command("Welcome: Open Walkthrough");
-  await window.page.locator(".quick-input-list .monaco-list-row", { hasText: "Start with Fimble" }).first().click();
+  await window.pick("Start with Fimble");
   await window.page.locator(".getting-started-step", { hasText: "Type, and accept" }).first().waitFor();
 });
 

@@ -8,8 +8,11 @@ import { after, afterEach, before, test } from "node:test";
 import { LINES, START } from "./texts.mjs";
 import { BINARY, ROOT, until, Workbench } from "./workbench.mjs";
 
+const LETTERS = "qwxzvkjybfghdlmnprstc";
+
 let bench;
 let window;
+let n_letters = 0;
 
 before(async () => {
   bench = await Workbench.start({ files: { "record.py": LINES, "model.py": LINES } });
@@ -20,25 +23,28 @@ after(() => bench?.close());
 
 const traces = (name) => bench.traces().filter((trace) => trace.document === name);
 
-/** Types and takes it back until the last answer that was computed is of this model. */
+/** Types letters and takes them back until one was answered by this model. */
 async function answeredBy(model) {
   await until(`an answer of the model ${model}`, async () => {
-    await window.type("q");
+    const asked = traces(window.name).at(-1)?.time ?? 0;
+    // Each another one, so that what is known from before answers none.
+    await window.type(LETTERS[n_letters++ % LETTERS.length]);
+    const answer = await until("an answer", () => traces(window.name).find((trace) => trace.time > asked));
     await window.press("Backspace");
-    return traces(window.name).filter((trace) => trace.model).at(-1)?.model === model;
+    return answer.model === model;
   });
 }
 
-/** Starts the recording of a session. */
+/** Starts the recording of a session into the file that is proposed. */
 async function record(file) {
   await window.command("Fimble: Record a Session");
-  const title = window.page.locator(".quick-input-title", { hasText: "Record what is typed" });
-  await title.waitFor();
-  // While the dialog looks at its folder it takes no key, and writes that folder over what was typed.
-  await until("the dialog to take the name", async () => {
-    await window.page.locator(".quick-input-widget input").first().fill(file);
+  const widget = window.page.locator(".quick-input-widget", { hasText: "Record what is typed" });
+  // While the dialog looks at its folder it takes no key, and writes over what was typed.
+  await until("the proposed file", async () => (await widget.locator("input").first().inputValue()) === file);
+  await until("the dialog to take it", async () => {
+    if (await widget.isHidden()) return true;
     await window.press("Enter");
-    return title.waitFor({ state: "hidden", timeout: 1000 }).then(() => true, () => false);
+    return widget.waitFor({ state: "hidden", timeout: 1000 }).then(() => true, () => false);
   });
   await until("the recording", () => existsSync(file));
   await window.status("zap");
@@ -46,15 +52,23 @@ async function record(file) {
 }
 
 test("a session is recorded into the chosen file until its server ends, and is one that can be played", async () => {
-  const file = join(bench.base, "session.jsonl");
+  const file = join(bench.base, "home/fimble-session.jsonl");
   // The last line may be half written.
   const events = () => readFileSync(file, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line));
-  const typed = () => events().map((event) => event.change?.text ?? "").join("");
+  // The editor holds other files open than those that are seen, such as its settings.
+  const isOurs = (name) => name?.endsWith("record.py");
+  const typed = () => {
+    let name;
+    return events().map((event) => {
+      name = event.open?.file ?? event.switch ?? name;
+      return isOurs(name) && event.change ? event.change.text : "";
+    }).join("");
+  };
   await record(file);
   await window.type(START);
   await window.shown();
   await until("what was typed in the file", () => typed() === START);
-  assert.equal(events().find((event) => event.open)?.open.text, LINES);
+  assert.equal(events().find((event) => isOurs(event.open?.file))?.open.text, LINES);
   await window.press("Escape");
   // Once more the command ends it.
   await window.command("Fimble: Record a Session");
@@ -83,8 +97,7 @@ test("the model that is chosen from the list answers from then on", async () => 
   await window.type(START);
   for (const name of ["second", "bundled"]) {
     await window.command("Fimble: Choose the Model");
-    await window.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().click();
-    await window.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
+    await window.pick(name);
     await window.toEnd();
     await answeredBy(name);
     assert.equal(bench.settings()["fimble.model"], name);

@@ -248,18 +248,30 @@ export class Window {
   /** Puts the cursor behind the last character. */
   async toEnd() {
     await this.page.locator(".monaco-editor .view-lines").first().click();
+    // Keys go where the focus is.
+    await this.page.locator(".monaco-editor.focused .view-lines").first().waitFor();
     await this.press("Control+End");
+  }
+
+  /** Takes a row of the list that is open at the top, by the keyboard: under the mouse rows move while the list opens. */
+  async pick(label) {
+    const widget = this.page.locator(".quick-input-widget");
+    const row = widget.locator(".monaco-list-row.focused", { hasText: label });
+    // One list may come behind another one, which takes what is written until it has closed.
+    await until(`the row "${label}"`, async () => {
+      await widget.locator("input").first().fill(label);
+      return row.waitFor({ timeout: 1000 }).then(() => true, () => false);
+    });
+    await this.press("Enter");
+    // A list that closes still has the focus.
+    await widget.waitFor({ state: "hidden" });
   }
 
   /** Goes on with another file of the folder, with the cursor behind its last character. */
   async edit(name) {
     await this.press("Escape");
     await this.press("Control+p");
-    const input = this.page.locator(".quick-input-widget input").first();
-    await input.waitFor();
-    await input.fill(name);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().waitFor();
-    await this.press("Enter");
+    await this.pick(name);
     await this.page.locator(".tab.active", { hasText: name }).waitFor();
     this.name = name;
     await this.toEnd();
