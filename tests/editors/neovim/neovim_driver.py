@@ -32,7 +32,7 @@ class Neovim:
         (self.file.parent / ".git").mkdir()
         self.file.write_bytes(text.encode())
         self.socket = os.path.join(self.folder, "nvim")
-        self.env = {**place.environment(self.folder), **(env or {})}
+        self.env = {**place.environment(self.folder), "FIMBLE_LOG": "debug", **(env or {})}
         command = json.dumps(fimble or place.FIMBLE)
         server = ", ".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
         setup = f'require("fimble").setup {{ cmd = {{ {command}, "lsp" }}, settings = {{ {server} }}, {options} }}'
@@ -68,6 +68,13 @@ class Neovim:
         """Waits until the server has loaded its model."""
         wait_for(lambda: self.status().get("state") == "ready",
                  lambda: f"the server to be ready: {self.status()}\n{self.terminal.text()}")
+        return self
+
+    def wait_remembered(self):
+        """Waits until the server knows the text: a suggestion that is asked for once and of several lines repeats it."""
+        log = pathlib.Path(self.env["XDG_STATE_HOME"], "nvim", "lsp.log")
+        wait_for(lambda: log.exists() and "remembered source=" in log.read_text(errors="replace"),
+                 lambda: f"the text to be known; the log is {log.read_text(errors='replace') if log.exists() else log}")
         return self
 
     def decided(self, character):

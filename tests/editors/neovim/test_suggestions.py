@@ -39,6 +39,7 @@ class Suggestions:
     def at_lines(self, **arguments):
         """The same with a suggestion of several lines."""
         editor = self.start(self.program, options=self.options, text=REPEATED_LINES, **arguments).wait_ready()
+        editor.wait_remembered()
         editor.keys("G")
         editor.type("odef read_third(path):")
         editor.keys("Enter")
@@ -143,7 +144,7 @@ class Suggestions:
 
     def test_line_breaks_of_windows_stay(self):
         text = REPEATED_LINES.replace("\n", "\r\n")
-        editor = self.start(self.program, options=self.options, text=text).wait_ready()
+        editor = self.start(self.program, options=self.options, text=text).wait_ready().wait_remembered()
         editor.keys("G")
         editor.type("odef read_third(path):")
         editor.keys("Enter")
