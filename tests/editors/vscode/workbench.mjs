@@ -332,10 +332,14 @@ export class Window {
   /** Waits for a message that holds this text, on the screen or in the list that keeps what left it. */
   async message(text) {
     const found = this.page.locator(".notification-list-item", { hasText: text }).first();
-    await until(`the message "${text}"`, async () => {
+    const isThere = async () => {
       if (await found.isVisible()) return true;
       if ((await this.messages()) === 0) await this.#listMessages();
       return false;
+    };
+    await until(`the message "${text}"`, isThere).catch(async (error) => {
+      const others = await this.page.locator(".notification-list-item").allInnerTexts();
+      throw new Error(`${error.message}; the status bar says ${await this.statusText()}, and the messages are ${JSON.stringify(others)}`);
     });
     return found.innerText();
   }
@@ -345,10 +349,21 @@ export class Window {
     return this.page.locator(".notification-list-item:visible", { hasText: text }).count();
   }
 
+  /** Presses a button of the message that holds this text, by the keyboard: a tip may lie over it. */
+  async answer(text, button) {
+    const item = this.page.locator(".notification-list-item:visible", { hasText: text });
+    const found = item.getByText(button, { exact: true });
+    await found.focus();
+    await found.press("Enter");
+  }
+
   /** Opens the list if there are messages in it that nobody has seen. */
   async #listMessages() {
     const bell = this.page.locator('[id="status.notifications"]');
-    if (await bell.locator(".codicon-bell-dot").count()) await bell.click();
+    if ((await bell.locator(".codicon-bell-dot").count()) === 0) return;
+    await bell.click();
+    // What the pointer rests on tells what it is, over what stands beside it.
+    await this.page.mouse.move(0, 0);
   }
 
   async picture(name) {
