@@ -48,6 +48,9 @@ pub struct EvalArgs {
     /// Model to measure instead of the one in use: a name or a folder
     #[arg(long)]
     model: Option<String>,
+    /// Show what is at least so likely, instead of the setting's default, 0 to 1
+    #[arg(long, value_name = "CONFIDENCE")]
+    min_confidence: Option<f32>,
     /// Print how reliable the confidence is, in ten bins
     #[arg(long)]
     calibration: bool,
@@ -123,10 +126,12 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         }))
         .collect::<Vec<_>>();
     let mut outcomes: Vec<Vec<Outcome>> = variants.iter().map(|_| Vec::new()).collect();
+    let mut settings = CompletionSettings::default();
+    settings.min_confidence = args.min_confidence.unwrap_or(settings.min_confidence);
     let mut progress = ProgressReporter::new();
     for project in &projects {
         progress.step(&project.name);
-        evaluate(&engine, project, &variants, &mut outcomes)?;
+        evaluate(&engine, project, &variants, &settings, &mut outcomes)?;
     }
     progress.finish();
     report(args, &variants, &outcomes)?;
@@ -138,6 +143,7 @@ fn evaluate(
     engine: &Engine,
     project: &Project,
     variants: &[Variant],
+    settings: &CompletionSettings,
     outcomes: &mut [Vec<Outcome>],
 ) -> anyhow::Result<()> {
     let name_of = |path: &str| -> Arc<str> { path.into() };
@@ -150,7 +156,7 @@ fn evaluate(
             engine.remember(name_of(&case.path), Layer::Open, Arc::from(case.text.as_str()));
             engine.settle();
             for (variant, outcomes) in variants.iter().zip(outcomes.iter_mut()) {
-                outcomes.push(complete(engine, project, &mut neighbours, case, variant)?);
+                outcomes.push(complete(engine, project, &mut neighbours, case, variant, settings)?);
             }
         }
         let path = &of_file[0].path;
@@ -208,6 +214,7 @@ fn complete(
     neighbours: &mut Neighbours,
     case: &Case,
     variant: &Variant,
+    settings: &CompletionSettings,
 ) -> anyhow::Result<Outcome> {
     let text = match variant.has(Part::Suffix) {
         true => Text::new(&case.text),
@@ -230,7 +237,7 @@ fn complete(
         trigger: Trigger::Automatic,
         selected: None,
     };
-    let settings = CompletionSettings { heal: variant.has(Part::Heal), ..CompletionSettings::default() };
+    let settings = CompletionSettings { heal: variant.has(Part::Heal), ..settings.clone() };
     let planned = plan(&input, &settings, engine.info(), &|text| engine.count_tokens(text));
     let mut plan =
         planned.map_err(|refusal| anyhow::anyhow!("no prompt for {}: {}", case.path, refusal.reason))?;
@@ -244,6 +251,7 @@ fn complete(
         options: plan.options.clone(),
         priority: Priority::Interactive,
     };
+    let log_probability = engine.log_probability(request.clone(), &case.expected)?;
     let started = Instant::now();
     let mut generation = engine.generate(request.clone(), &CancelToken::new(), plan.observer())?;
     let mut ms = generation.usage.decode.as_secs_f64() * 1e3;
@@ -264,6 +272,7 @@ fn complete(
         expected: case.expected.clone(),
         confidence: if written.is_empty() { 0.0 } else { generation.confidence(0) },
         written,
+        bits: -log_probability / std::f64::consts::LN_2,
         shown: finished.result.ok().filter(|_| passed).map(|suggestion| first_line(&suggestion.text)),
         ms,
     })
@@ -286,13 +295,13 @@ fn report(args: &EvalArgs, variants: &[Variant], outcomes: &[Vec<Outcome>]) -> a
         return Ok(());
     }
     outln!(
-        "| variant | language | rests, lines | rest exact | line exact | similarity | first word | shown | of these right \
-         | exact and shown | characters kept | ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+        "| variant | language | rests, lines | rest exact | line exact | similarity | first word | bits per byte | shown | of these right \
+         | exact and shown | characters kept | ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
     );
     for row in &scores {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         outln!(
-            "| {} | {} | {}, {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} |",
+            "| {} | {} | {}, {} | {} | {} | {} | {} | {:.3} | {} | {} | {} | {} | {:.1} |",
             row.variant,
             row.language,
             row.n_rest,
@@ -301,6 +310,7 @@ fn report(args: &EvalArgs, variants: &[Variant], outcomes: &[Vec<Outcome>]) -> a
             percent(row.exact_line),
             percent(row.similarity),
             percent(row.first_word),
+            row.bits_per_byte,
             percent(row.shown),
             percent(row.precision),
             percent(row.shown_exact),
@@ -321,11 +331,11 @@ fn report(args: &EvalArgs, variants: &[Variant], outcomes: &[Vec<Outcome>]) -> a
 /// The scores without times, which differ from machine to machine.
 fn csv(scores: &[Scores]) -> String {
     let mut text = String::from(
-        "variant,language,n_rest,n_line,exact_rest,exact_line,similarity,first_word,shown,precision,shown_exact,kept\n",
+        "variant,language,n_rest,n_line,exact_rest,exact_line,similarity,first_word,bits_per_byte,shown,precision,shown_exact,kept\n",
     );
     for row in scores {
         text.push_str(&format!(
-            "{},{},{},{},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4}\n",
+            "{},{},{},{},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4},{:.4}\n",
             row.variant,
             row.language,
             row.n_rest,
@@ -334,6 +344,7 @@ fn csv(scores: &[Scores]) -> String {
             row.exact_line,
             row.similarity,
             row.first_word,
+            row.bits_per_byte,
             row.shown,
             row.precision,
             row.shown_exact,

@@ -5,13 +5,14 @@ mod as_model;
 mod options;
 mod standby;
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
-    CancelToken, GenerateOptions, Generation, LoadError, ModelError, ModelInfo, Observer, Priority, Provider,
-    TokenId,
+    CancelToken, GenerateOptions, GenerateRequest, Generation, LoadError, ModelError, ModelInfo, Observer,
+    Priority, Provider, TokenId,
 };
 
 use crate::blueprint::Blueprint;
@@ -22,8 +23,9 @@ use crate::generate::{self, Task};
 use crate::layout::{ModelConfig, choose_onnx_file, weight_bytes};
 use crate::memory;
 use crate::panics::contain;
-use crate::project_cache::{self, ProjectCache};
+use crate::project_cache::{self, Project};
 use crate::providers::{self, Chosen, System};
+use crate::score;
 use crate::speed::SpeedMeter;
 use crate::threads::default_threads;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
@@ -35,6 +37,9 @@ use standby::Standby;
 
 /// Context of a model that does not say how long its own is.
 const UNKNOWN_CONTEXT: usize = 2048;
+
+/// A generation waits so long at most until what was told of its own text is remembered: some hundred lines around it.
+const CATCH_UP: Duration = Duration::from_millis(10);
 
 /// A model in this process.
 pub struct Engine {
@@ -49,7 +54,7 @@ pub struct Engine {
     speed: Mutex<SpeedMeter>,
     most_per_chunk: usize,
     /// None where it is off.
-    project: Option<Arc<Mutex<ProjectCache>>>,
+    project: Option<Arc<Project>>,
     worker: Worker,
 }
 
@@ -140,7 +145,7 @@ impl Engine {
         let tokenizer = Arc::new(tokenizer);
         let (speed, most_per_chunk) = (Mutex::default(), options.prefill_chunk);
         let project = project_cache::is_wanted(options.project_cache, weight_bytes)
-            .then(|| Arc::new(Mutex::new(ProjectCache::new(options.project_cache_bytes))));
+            .then(|| Arc::new(Project::new(options.project_cache_bytes, &tokenizer)));
         Ok(Self {
             info,
             fallen,
@@ -174,6 +179,31 @@ impl Engine {
         self.worker.run(Priority::Interactive, move |evaluator, _| generate::logits(evaluator, &tokens, all))
     }
 
+    /// Natural logarithm of the probability that a request is answered with `text`, in the tokens that the tokenizer cuts it
+    /// into, for evaluations: as a generation weighs tokens, with healing and the project's memory.
+    ///
+    /// # Errors
+    /// Prompt and text do not fit the context, or the engine failed.
+    pub fn log_probability(&self, request: GenerateRequest, text: &str) -> Result<f64, ModelError> {
+        let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
+        let (tokenizer, end_tokens) = (Arc::clone(&self.tokenizer), Arc::clone(&self.end_tokens));
+        let (project, text) = (self.project.clone(), text.to_owned());
+        let (chunk, options) = (self.most_per_chunk, request.options);
+        self.worker.run(request.priority, move |evaluator, _| {
+            let task = Task {
+                prompt,
+                options: &options,
+                end_tokens: &end_tokens,
+                project: project.as_deref().map(Project::cache),
+                observer: Box::new(|_| ControlFlow::Continue(())),
+                stopped: &|| false,
+                let_pass: &|_| false,
+                chunk,
+            };
+            score::score(evaluator, &tokenizer, &task, &text, options.most_lines == 1)
+        })
+    }
+
     fn speed(&self) -> MutexGuard<'_, SpeedMeter> {
         self.speed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -201,14 +231,18 @@ impl Engine {
         let chunk = self.speed().chunk(priority, self.most_per_chunk);
         let project = self.project.clone();
         let generation = self.worker.run(priority, move |evaluator, turn| {
-            let queue = queued.elapsed();
             let stopped = || cancel.is_cancelled() || turn.is_due();
+            if let (Some(project), Some(place)) = (&project, &options.project) {
+                let begun = Instant::now();
+                project.catch_up(place, &|| stopped() || begun.elapsed() >= CATCH_UP);
+            }
+            let queue = queued.elapsed();
             let let_pass = |evaluator: &mut Evaluator| turn.let_pass(evaluator);
             let task = Task {
                 prompt,
                 options: &options,
                 end_tokens: &end_tokens,
-                project: project.as_deref(),
+                project: project.as_deref().map(Project::cache),
                 observer,
                 stopped: &stopped,
                 let_pass: &let_pass,
@@ -233,9 +267,7 @@ impl Engine {
 
     /// Memory that the project takes in bytes, about.
     pub fn project_bytes(&self) -> usize {
-        let project =
-            self.project.as_ref().map(|project| project.lock().unwrap_or_else(PoisonError::into_inner));
-        project.map_or(0, |project| project.n_bytes())
+        self.project.as_ref().map_or(0, |project| project.n_bytes())
     }
 
     /// Interactive requests that wait for their turn.

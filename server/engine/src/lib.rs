@@ -29,6 +29,7 @@ mod project_cache;
 mod providers;
 pub mod runtime;
 mod sampler;
+mod score;
 mod session;
 mod speculate;
 mod speed;

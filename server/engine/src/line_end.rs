@@ -25,6 +25,25 @@ impl<'a> LineEnds<'a> {
 
     /// The likeliest token, and the logarithm of the probability of its text on this line; none if no number is usable.
     pub(crate) fn choose(&mut self, logits: &[f32], allowed: Allowed<'_>) -> Option<(TokenId, f32)> {
+        let same = self.add_up(logits, allowed);
+        let best = most_likely(&self.row, allowed)?;
+        let logprob = log_probability(&self.row, only(allowed), best);
+        let spellings = same.iter().filter(|(_, onto)| *onto == best).map(|(token, _)| *token);
+        let likelier = |one: TokenId, other: TokenId| {
+            let (left, right) = (logits[one as usize], logits[other as usize]);
+            if right > left || left.is_nan() { other } else { one }
+        };
+        Some((spellings.fold(best, likelier), logprob))
+    }
+
+    /// The logarithm of the probability of a token's text on this line. The token has no line break.
+    pub(crate) fn log_probability(&mut self, logits: &[f32], allowed: Allowed<'_>, token: TokenId) -> f32 {
+        self.add_up(logits, allowed);
+        log_probability(&self.row, only(allowed), token)
+    }
+
+    /// Moves what tokens with a line break have to those that say the same on this line. Returns both of each pair.
+    fn add_up(&mut self, logits: &[f32], allowed: Allowed<'_>) -> Vec<(TokenId, TokenId)> {
         self.row.clear();
         self.row.extend_from_slice(logits);
         let mut same = Vec::new();
@@ -40,18 +59,14 @@ impl<'a> LineEnds<'a> {
                 same.push((*token, onto));
             }
         }
-        let best = most_likely(&self.row, allowed)?;
-        let only = match allowed {
-            Allowed::Only(ids) => Some(ids),
-            Allowed::Marked(_) => None,
-        };
-        let logprob = log_probability(&self.row, only, best);
-        let spellings = same.iter().filter(|(_, onto)| *onto == best).map(|(token, _)| *token);
-        let likelier = |one: TokenId, other: TokenId| {
-            let (left, right) = (logits[one as usize], logits[other as usize]);
-            if right > left || left.is_nan() { other } else { one }
-        };
-        Some((spellings.fold(best, likelier), logprob))
+        same
+    }
+}
+
+fn only(allowed: Allowed<'_>) -> Option<&[TokenId]> {
+    match allowed {
+        Allowed::Only(ids) => Some(ids),
+        Allowed::Marked(_) => None,
     }
 }
 

@@ -5,18 +5,19 @@
 mod arena;
 mod chunks;
 mod indexing;
+mod intake;
 mod lookup;
 mod mixture;
 mod trust;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fimble_model::{Layer, ProjectCacheUse, TokenId};
 
 use arena::{Arena, LONGEST_MATCH, Place, SegmentId};
-pub(crate) use indexing::Indexing;
+pub(crate) use intake::Project;
 pub(crate) use lookup::Lookup;
 use mixture::{Nearness, Said, Seen};
 use trust::{CHUNKS_AROUND, Evidence, MOST_IN_CHUNK, Trust};
@@ -31,6 +32,10 @@ pub(crate) fn is_wanted(wanted: ProjectCacheUse, weight_bytes: u64) -> bool {
         ProjectCacheUse::Always => true,
         ProjectCacheUse::Never => false,
     }
+}
+
+fn locked(cache: &Mutex<ProjectCache>) -> MutexGuard<'_, ProjectCache> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A few lines of a source.
@@ -67,7 +72,7 @@ pub(crate) struct ProjectCache {
 
 impl ProjectCache {
     /// An empty one that may take about so many bytes.
-    pub(crate) fn new(max_bytes: usize) -> Self {
+    fn new(max_bytes: usize) -> Self {
         Self {
             sources: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -133,7 +138,7 @@ impl ProjectCache {
     }
 
     /// Forgets a text.
-    pub(crate) fn forget(&mut self, name: &str) {
+    fn forget(&mut self, name: &str) {
         let Some(source) = self.sources.remove(name) else { return };
         self.open.remove(name);
         if source.own.is_none() {
@@ -147,7 +152,7 @@ impl ProjectCache {
     }
 
     /// Memory in bytes, about.
-    pub(crate) fn n_bytes(&self) -> usize {
+    fn n_bytes(&self) -> usize {
         let of_source = |source: &Source| {
             let evidence = source.own.as_ref().map_or(0, |_| MOST_IN_CHUNK * size_of::<Evidence>());
             let own = source.own.as_ref().map_or(0, Arena::n_bytes);

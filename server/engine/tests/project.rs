@@ -45,6 +45,47 @@ fn what_is_remembered_is_repeated_until_it_is_forgotten() {
 }
 
 #[test]
+fn who_asks_right_after_the_telling_finds_it_remembered() {
+    let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
+    for number in 0..200 {
+        engine.remember(format!("{number}").into(), Layer::Workspace, Arc::from("write(path)\n".repeat(400)));
+    }
+    engine.remember("here".into(), Layer::Open, Arc::from(format!("\n{}", CODE.repeat(3))));
+    let at_once = complete_in(&engine, "read(fi", true);
+    assert!(at_once.text.starts_with("le"), "{:?}", at_once.text);
+}
+
+#[test]
+fn a_text_is_as_likely_as_a_generation_finds_it() {
+    let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
+    engine.remember("there".into(), Layer::Workspace, Arc::from(CODE.repeat(3)));
+    engine.settle();
+    let mut n_compared = 0;
+    for (before, is_told) in ["read(", "open(", "close(", "read(file"]
+        .into_iter()
+        .flat_map(|before| [(before, false), (before, true)])
+    {
+        let place = ProjectPlace { source: "here".into(), line: 0, before: before.to_owned() };
+        let mut request = request(text(before), 1);
+        request.options = GenerateOptions { project: is_told.then_some(place), ..request.options };
+        let generation = engine.generate(request.clone(), &CancelToken::new(), silent()).unwrap();
+        let chosen: Vec<_> = generation.tokens.iter().map(|token| token.id).collect();
+        // Weights that were drawn by lot write parts of characters, too.
+        if engine.tokenize(&generation.text).unwrap() == chosen {
+            let generated: f64 = generation.tokens.iter().map(|token| f64::from(token.logprob)).sum();
+            let scored = engine.log_probability(request, &generation.text).unwrap();
+            assert!(
+                (scored - generated).abs() < 1e-3,
+                "{before}, {:?}: {scored}, {generated}",
+                generation.text
+            );
+            n_compared += usize::from(is_told);
+        }
+    }
+    assert!(n_compared > 1);
+}
+
+#[test]
 fn a_model_without_the_memory_ignores_what_it_is_told() {
     let engine = engine_with("llama-genai", options(ProjectCacheUse::Never));
     let without = complete_in(&engine, "read(fi", true);

@@ -261,6 +261,7 @@ impl Session {
         let job = CompletionJob {
             serial,
             purpose,
+            telling: None,
             offset,
             trigger: ask.trigger,
             selected: None,

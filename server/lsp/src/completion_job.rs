@@ -16,6 +16,7 @@ use fimble_workspace::{Related, Workspace};
 use crate::event::{Event, EventSender};
 use crate::panics::contain;
 use crate::parse_job::{ParseInput, parse_for_request, parse_unseen};
+use crate::project::Telling;
 use crate::settings::Settings;
 use crate::trace::{RequestTrace, micros};
 
@@ -55,6 +56,8 @@ pub(crate) struct CompletionJob {
     pub(crate) serial: u64,
     pub(crate) purpose: Purpose,
     pub(crate) snapshot: DocumentSnapshot,
+    /// What the model is to be told of first.
+    pub(crate) telling: Option<Telling>,
     pub(crate) offset: usize,
     pub(crate) trigger: Trigger,
     pub(crate) selected: Option<SelectedItem>,
@@ -117,6 +120,9 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
         selected: job.selected,
     };
     let computed = contain(|| {
+        if let Some(telling) = &job.telling {
+            telling.tell();
+        }
         compute_with_members(
             &input,
             purpose,

@@ -60,9 +60,9 @@ impl Documents {
         self.folders = folders;
     }
 
-    /// Closes a document and returns its id and whole path.
-    pub(crate) fn close(&mut self, uri: &str) -> Option<(u64, String)> {
-        self.by_uri.remove(uri).map(|document| (document.id, document.file))
+    /// Closes a document and returns it.
+    pub(crate) fn close(&mut self, uri: &str) -> Option<OpenDocument> {
+        self.by_uri.remove(uri)
     }
 
     pub(crate) fn get(&self, uri: &str) -> Option<&OpenDocument> {

@@ -11,7 +11,7 @@ use fimble_syntax::{Language, SyntaxTree};
 
 use crate::completion_job::DocumentSnapshot;
 use crate::parse_job::ParseInput;
-use crate::project::Told;
+use crate::project::{NewestTold, Told};
 use crate::unfit::{MAX_LINE_BYTES, Unfit, inspect};
 
 /// Edits that are kept so that a tree which was parsed before them can be brought up to date.
@@ -56,6 +56,7 @@ pub(crate) struct OpenDocument {
     last_changed: usize,
     /// What the model was told of it, for its memory of the project.
     pub(crate) told: Option<Told>,
+    pub(crate) newest_told: NewestTold,
 }
 
 impl OpenDocument {
@@ -80,6 +81,7 @@ impl OpenDocument {
             edits: VecDeque::new(),
             last_changed: 0,
             told: None,
+            newest_told: NewestTold::default(),
         }
     }
 

@@ -12,6 +12,7 @@ use fimble_workspace::secrets::{find_secret, is_secret_path};
 use fimble_workspace::{FileFacts, Workspace};
 
 use crate::model_state::ModelState;
+use crate::open_document::OpenDocument;
 use crate::session::Session;
 use crate::workers::Workers;
 
@@ -30,7 +31,7 @@ pub(crate) struct Told {
     line: usize,
 }
 
-/// The thread that tells: one, so that what is told last holds.
+/// The thread that tells, of one thing after the other.
 pub(crate) struct ProjectTeller {
     workers: Workers,
     files: Arc<Mutex<ToldFiles>>,
@@ -42,6 +43,29 @@ impl ProjectTeller {
     }
 }
 
+/// A text that the model is to be told of. Whatever thread does that, an older text never takes the place of a newer one.
+pub(crate) struct Telling {
+    model: Arc<dyn Model>,
+    file: String,
+    text: Text,
+    revision: u64,
+    newest: NewestTold,
+}
+
+/// The newest revision of a document that a model was told of; the highest number once it is closed.
+pub(crate) type NewestTold = Arc<Mutex<u64>>;
+
+impl Telling {
+    /// Tells, if nothing newer was told.
+    pub(crate) fn tell(&self) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if *newest <= self.revision {
+            *newest = self.revision;
+            tell_of_document(&*self.model, &self.file, &self.text);
+        }
+    }
+}
+
 impl Session {
     /// Tells the model of documents that changed elsewhere than on the line being typed. To be called when no event waits.
     pub(crate) fn tell_of_documents(&mut self) {
@@ -49,35 +73,36 @@ impl Session {
         if !self.settings.enabled {
             return;
         }
-        let load = self.load_serial();
-        let model = Arc::clone(model);
+        let (model, load) = (Arc::clone(model), self.load_serial());
         for document in self.documents.iter_mut() {
             let line = document.text().line_of(document.last_changed());
-            let now = Told { load, revision: document.revision, line };
             let is_known = document.told.is_some_and(|told| {
-                told.load == load && (told.revision == now.revision || told.line == line)
+                told.load == load && (told.revision == document.revision || told.line == line)
             });
             if is_known || !document.is_in_sync() {
                 continue;
             }
-            document.told = Some(now);
-            let fits = document.language.is_some()
-                && document.unfit().is_none()
-                && document.text().len() <= MAX_DOCUMENT_BYTES
-                && !is_secret_path(Path::new(&document.path));
-            if fits {
-                let (model, file, text) =
-                    (Arc::clone(&model), document.file.clone(), document.text().clone());
-                self.project.workers.spawn(move || tell_of_document(&*model, &file, &text));
+            if let Some(telling) = telling(document, &model, load) {
+                self.project.workers.spawn(move || telling.tell());
             }
         }
     }
 
+    /// What the model has to be told before it can complete in a document that was opened this very moment.
+    pub(crate) fn first_telling(&mut self, document: u64) -> Option<Telling> {
+        let ModelState::Ready(model) = &self.model else { return None };
+        let (model, load) = (Arc::clone(model), self.load_serial());
+        let document = self.documents.by_id_mut(document)?;
+        let is_known = document.told.is_some_and(|told| told.load == load);
+        if is_known { None } else { telling(document, &model, load) }
+    }
+
     /// A document was closed: what it is on the disk is told of again, if it belongs to the workspace.
-    pub(crate) fn closed_document(&mut self, file: String) {
+    pub(crate) fn closed_document(&mut self, file: String, newest: NewestTold) {
         let ModelState::Ready(model) = &self.model else { return };
         let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
         self.project.workers.spawn(move || {
+            *newest.lock().unwrap_or_else(PoisonError::into_inner) = u64::MAX;
             model.forget(&file);
             files.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
         });
@@ -98,6 +123,23 @@ impl Session {
             tell_of_files(&*model, &workspace, &open, &mut files, &cancel);
         });
     }
+}
+
+/// Notes that a document as it is now is told of; none if it is not to be.
+fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, load: u64) -> Option<Telling> {
+    let line = document.text().line_of(document.last_changed());
+    document.told = Some(Told { load, revision: document.revision, line });
+    let fits = document.language.is_some()
+        && document.unfit().is_none()
+        && document.text().len() <= MAX_DOCUMENT_BYTES
+        && !is_secret_path(Path::new(&document.path));
+    fits.then(|| Telling {
+        model: Arc::clone(model),
+        file: document.file.clone(),
+        text: document.text().clone(),
+        revision: document.revision,
+        newest: Arc::clone(&document.newest_told),
+    })
 }
 
 /// What was told of the workspace's files.

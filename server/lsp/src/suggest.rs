@@ -199,6 +199,7 @@ pub(crate) fn resume(session: &mut Session, parked: Pending) {
 fn start(session: &mut Session, arrived: Arrived, place: Place) {
     let Arrived { id, reply, trace, received } = arrived;
     let max_file_bytes = session.settings.completion.max_file_bytes;
+    let telling = session.first_telling(place.document);
     let (ModelState::Ready(model), Some(document)) =
         (&session.model, session.documents.by_id_mut(place.document))
     else {
@@ -231,6 +232,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
         serial: session.requests.register(pending),
         purpose: Purpose::Answer,
         snapshot,
+        telling,
         offset: place.offset,
         trigger: place.trigger,
         selected: place.selected,

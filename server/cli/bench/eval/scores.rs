@@ -14,6 +14,8 @@ pub struct Outcome {
     pub written: String,
     /// Its confidence, 0 to 1.
     pub confidence: f32,
+    /// What the model had to be told to know the expected text, in bits.
+    pub bits: f64,
     /// The first line of what a user would have seen, if anything.
     pub shown: Option<String>,
     /// Milliseconds that the writing took.
@@ -52,6 +54,8 @@ pub struct Scores {
     /// One less the edits that lead to what was expected, as a share of the longer text.
     pub similarity: f64,
     pub first_word: f64,
+    /// Bits for one byte of what was expected, as likely as the model held it.
+    pub bits_per_byte: f64,
     /// Cases in which something would have been shown.
     pub shown: f64,
     /// Of these, the ones that are right as far as they go.
@@ -107,6 +111,8 @@ fn score_language(variant: &str, language: &str, outcomes: &[&Outcome]) -> Score
     let n_shown_right = outcomes.iter().filter(|outcome| outcome.right_chars().is_some()).count();
     let n_kept = outcomes.iter().filter_map(|outcome| outcome.right_chars()).sum();
     let n_expected = outcomes.iter().map(|outcome| outcome.expected.trim_end().chars().count()).sum();
+    let bits: f64 = outcomes.iter().map(|outcome| outcome.bits).sum();
+    let n_bytes: usize = outcomes.iter().map(|outcome| outcome.expected.len()).sum();
     let right_words = outcomes
         .iter()
         .filter(|outcome| first_word(&outcome.written) == first_word(&outcome.expected))
@@ -120,6 +126,7 @@ fn score_language(variant: &str, language: &str, outcomes: &[&Outcome]) -> Score
         exact_line: exact(Kind::Line),
         similarity: mean(outcomes.iter().map(|outcome| similarity(&outcome.written, &outcome.expected))),
         first_word: share(right_words, outcomes.len()),
+        bits_per_byte: if n_bytes == 0 { 0.0 } else { bits / n_bytes as f64 },
         shown: share(n_shown, outcomes.len()),
         precision: share(n_shown_right, n_shown),
         shown_exact: share(n_shown_exact, outcomes.len()),
@@ -198,6 +205,7 @@ mod tests {
             expected: expected.to_owned(),
             written: written.to_owned(),
             confidence,
+            bits: 4.0,
             shown: is_shown.then(|| written.to_owned()),
             ms: 1.0,
         }
@@ -222,6 +230,7 @@ mod tests {
         let outcomes = [outcome("go", "total(a)", "total(", 0.9, true), outcome("go", "bc", "bd", 0.9, true)];
         let all = &score("plain", &outcomes)[0];
         assert_eq!((all.precision, all.shown_exact, all.kept), (0.5, 0.0, 0.6));
+        assert_eq!(all.bits_per_byte, 0.8);
     }
 
     #[test]

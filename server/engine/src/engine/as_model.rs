@@ -12,7 +12,7 @@ use fimble_model::{
 use crate::branches;
 use crate::engine::Engine;
 use crate::generate::Task;
-use crate::project_cache::Indexing;
+use crate::project_cache::Project;
 
 impl Model for Engine {
     fn info(&self) -> &ModelInfo {
@@ -52,7 +52,7 @@ impl Model for Engine {
                 prompt,
                 options: &options,
                 end_tokens: &end_tokens,
-                project: project.as_deref(),
+                project: project.as_deref().map(Project::cache),
                 observer: Box::new(|_| ControlFlow::Continue(())),
                 stopped: &|| cancel.is_cancelled() || turn.is_due(),
                 // It is short, and others wait for it to end.
@@ -64,18 +64,15 @@ impl Model for Engine {
     }
 
     fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        let Some(project) = &self.project else { return };
-        let mut indexing = Indexing::new(project, &self.tokenizer, source, layer, text);
-        self.worker.run_in_steps(move || indexing.step());
+        let Some(project) = self.project.clone() else { return };
+        project.remember(source, layer, text);
+        self.worker.run_in_steps(move || project.step());
     }
 
     fn forget(&self, source: &str) {
-        let Some(project) = &self.project else { return };
-        let (project, source) = (Arc::clone(project), source.to_owned());
-        self.worker.run_in_steps(move || {
-            project.lock().unwrap_or_else(PoisonError::into_inner).forget(&source);
-            false
-        });
+        let Some(project) = self.project.clone() else { return };
+        project.forget(source);
+        self.worker.run_in_steps(move || project.step());
     }
 
     fn generate(

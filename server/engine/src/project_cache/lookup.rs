@@ -2,14 +2,14 @@
 //! is in the tokens that a file is cut into, whatever tokens the prompt was made of.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use fimble_model::{ProjectPlace, TokenId};
 
 use super::arena::LONGEST_MATCH;
 use super::mixture::{Said, Seen};
 use super::trust::Trust;
-use super::{ProjectCache, mixture};
+use super::{ProjectCache, locked, mixture};
 use crate::generate::Task;
 use crate::sampler::Allowed;
 use crate::token_bytes::TokenBytes;
@@ -146,10 +146,6 @@ impl<'a> Lookup<'a> {
         let n_far = self.context.len().saturating_sub(LONGEST_MATCH);
         self.context.drain(..n_far);
     }
-}
-
-fn locked(cache: &Mutex<ProjectCache>) -> MutexGuard<'_, ProjectCache> {
-    cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The tokens that a file with this text has there, without the one that the end of the text is only a part of; and that part.

@@ -6,9 +6,9 @@ use crate::{actions, answers};
 
 pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
     match session.documents.close(&params.text_document.uri) {
-        Some((document, path)) => {
-            forget(session, document);
-            session.closed_document(path);
+        Some(document) => {
+            forget(session, document.id);
+            session.closed_document(document.file, document.newest_told);
         }
         None => tracing::warn!("a document was closed that is not open"),
     }

@@ -23,6 +23,24 @@ fn an_open_document_is_told_of_and_forgotten() {
 }
 
 #[test]
+fn who_asks_right_after_opening_is_answered_with_the_text_in_mind() {
+    let model = Scripted::saying("x");
+    let client = connect(&model);
+    wait_for_state(&client, "ready");
+    // What is told of in the background is stuck in another file.
+    open(&client, "file:///project/held.rs", "rust", "fn held() {}\n$0");
+    model.held.wait_for_arrivals(1);
+    let place = open(&client, URI, "rust", "fn a() {}\nfn b() {\n    le$0\n}\n");
+    suggestion(&client, URI, place);
+    assert!(model.memory().contains_key(FILE));
+    // Closed, it is forgotten, whoever told of it.
+    client.notify("textDocument/didClose", &json!({"textDocument": {"uri": URI}}));
+    model.held.open();
+    model.wait_for_memory("/project/held.rs", |told| told.is_some());
+    model.wait_for_memory(FILE, |told| told.is_none());
+}
+
+#[test]
 fn a_line_that_is_typed_is_told_of_when_it_is_left() {
     let model = Scripted::saying("x");
     let client = connect(&model);

@@ -1,0 +1,64 @@
+//! How likely a text is behind a prompt, for evaluations. Must hold: each token is weighed as a generation would weigh it where
+//! it stands, with healing and the project's memory; nothing is chosen.
+
+use fimble_model::ModelError;
+
+use crate::evaluator::Evaluator;
+use crate::generate::{Prefilled, Task, prefill};
+use crate::heal::Healer;
+use crate::line_end::LineEnds;
+use crate::passes::Passes;
+use crate::project_cache::Lookup;
+use crate::sampler::{Allowed, log_probability};
+use crate::tokenizer::TextTokenizer;
+
+/// Natural logarithm of the probability that a generation goes on with `text`, in the tokens that the tokenizer cuts it into. The
+/// text that healing took back is forced, and costs nothing by itself. `is_line` if only the rest of a line would be
+/// generated.
+pub(crate) fn score(
+    evaluator: &mut Evaluator,
+    tokenizer: &TextTokenizer,
+    task: &Task<'_>,
+    text: &str,
+    is_line: bool,
+) -> Result<f64, ModelError> {
+    let vocabulary = tokenizer.bytes();
+    let healed = &task.prompt.healed;
+    let whole = [String::from_utf8_lossy(healed).as_ref(), text].concat();
+    let tokens = tokenizer.encode(&whole).map_err(ModelError::Engine)?;
+    let Prefilled::Done(slot) = prefill(evaluator, &task.prompt.tokens, task, &mut Default::default())?
+    else {
+        return Err(ModelError::Engine("the work was stopped".to_owned()));
+    };
+    let mut passes = Passes::new(evaluator, slot, &task.prompt.tokens, false);
+    let mut lookup = Lookup::of(task, tokenizer);
+    let mut healer = Healer::new(healed.clone());
+    let end = task.end_tokens.first().filter(|_| is_line);
+    let mut line_ends = end.map(|end| LineEnds::new(vocabulary, *end));
+    let mut sum = 0.0;
+    for (at, id) in tokens.iter().enumerate() {
+        let forced = healer.allowed(vocabulary);
+        let allowed = forced.as_deref().map_or(Allowed::Marked(vocabulary.known()), Allowed::Only);
+        let logits = passes.logits(evaluator);
+        let mixed = lookup.as_mut().and_then(|lookup| lookup.mix(vocabulary, logits, allowed));
+        let logits = mixed.unwrap_or(logits);
+        sum += f64::from(match &mut line_ends {
+            Some(line_ends) => line_ends.log_probability(logits, allowed, *id),
+            None => log_probability(logits, forced.as_deref(), *id),
+        });
+        if let Some(lookup) = &mut lookup {
+            lookup.push(*id, vocabulary);
+        }
+        healer.advance(vocabulary.bytes(*id));
+        let n_left = tokens.len() - at - 1;
+        if n_left == 0 {
+            break;
+        }
+        if passes.is_full(evaluator) {
+            let reason = format!("{n_left} of {} tokens of the text do not fit the context", tokens.len());
+            return Err(ModelError::Engine(reason));
+        }
+        passes.advance(evaluator, *id, n_left, |_| false).map_err(ModelError::Engine)?;
+    }
+    Ok(sum)
+}
