@@ -48,19 +48,22 @@ pub(crate) struct Telling {
     model: Arc<dyn Model>,
     file: String,
     text: Text,
-    revision: u64,
+    /// The load of the model, and the revision.
+    order: (u64, u64),
     newest: NewestTold,
 }
 
-/// The newest revision of a document that a model was told of; the highest number once it is closed.
-pub(crate) type NewestTold = Arc<Mutex<u64>>;
+/// The load of the model that was told of a document last, and the revision that it was told of; the highest numbers once the
+/// document is closed.
+pub(crate) type NewestTold = Arc<Mutex<(u64, u64)>>;
+const CLOSED: (u64, u64) = (u64::MAX, u64::MAX);
 
 impl Telling {
-    /// Tells, if nothing newer was told.
+    /// Tells, unless that or something newer was told.
     pub(crate) fn tell(&self) {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if *newest <= self.revision {
-            *newest = self.revision;
+        if *newest < self.order {
+            *newest = self.order;
             tell_of_document(&*self.model, &self.file, &self.text);
         }
     }
@@ -88,12 +91,14 @@ impl Session {
         }
     }
 
-    /// What the model has to be told before it can complete in a document that was opened this very moment.
+    /// What the model has to be told before it can complete in a document that was opened this very moment, and that the thread
+    /// which tells has not come to.
     pub(crate) fn first_telling(&mut self, document: u64) -> Option<Telling> {
         let ModelState::Ready(model) = &self.model else { return None };
         let (model, load) = (Arc::clone(model), self.load_serial());
         let document = self.documents.by_id_mut(document)?;
-        let is_known = document.told.is_some_and(|told| told.load == load);
+        // Who holds the lock tells: the work that asks waits for that.
+        let is_known = document.newest_told.try_lock().is_ok_and(|newest| newest.0 == load);
         if is_known { None } else { telling(document, &model, load) }
     }
 
@@ -102,7 +107,7 @@ impl Session {
         let ModelState::Ready(model) = &self.model else { return };
         let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
         self.project.workers.spawn(move || {
-            *newest.lock().unwrap_or_else(PoisonError::into_inner) = u64::MAX;
+            *newest.lock().unwrap_or_else(PoisonError::into_inner) = CLOSED;
             model.forget(&file);
             files.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
         });
@@ -137,7 +142,7 @@ fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, load: u64) -> Op
         model: Arc::clone(model),
         file: document.file.clone(),
         text: document.text().clone(),
-        revision: document.revision,
+        order: (load, document.revision),
         newest: Arc::clone(&document.newest_told),
     })
 }
