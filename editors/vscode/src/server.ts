@@ -175,6 +175,8 @@ export class Server implements vscode.Disposable {
   private ended(path: string): { action: CloseAction; handled: boolean } {
     this.status = undefined;
     this.endRecording();
+    // It did not start, and that was told.
+    if (this.fault !== undefined) return { action: CloseAction.DoNotRestart, handled: true };
     const now = Date.now();
     this.ends = [...this.ends.filter((time) => now - time < WITHIN_MS), now];
     this.log.warn(`the server ended, ${this.ends.length} of ${MOST_ENDS} times within three minutes`);
