@@ -185,22 +185,36 @@ impl Engine {
     /// # Errors
     /// Prompt and text do not fit the context, or the engine failed.
     pub fn log_probability(&self, request: GenerateRequest, text: &str) -> Result<f64, ModelError> {
+        let text = text.to_owned();
+        self.run_short(request, &CancelToken::new(), move |evaluator, tokenizer, task| {
+            score::score(evaluator, tokenizer, task, &text)
+        })
+    }
+
+    /// Runs work behind a prompt that is short, so that none has to pass it, and that nobody watches.
+    fn run_short<T: Send + 'static>(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        work: impl FnOnce(&mut Evaluator, &TextTokenizer, &Task<'_>) -> Result<T, ModelError> + Send + 'static,
+    ) -> Result<T, ModelError> {
         let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
         let (tokenizer, end_tokens) = (Arc::clone(&self.tokenizer), Arc::clone(&self.end_tokens));
-        let (project, text) = (self.project.clone(), text.to_owned());
-        let (chunk, options) = (self.most_per_chunk, request.options);
-        self.worker.run(request.priority, move |evaluator, _| {
+        let (project, cancel) = (self.project.clone(), cancel.clone());
+        let chunk = self.speed().chunk(request.priority, self.most_per_chunk);
+        let options = request.options;
+        self.worker.run(request.priority, move |evaluator, turn| {
             let task = Task {
                 prompt,
                 options: &options,
                 end_tokens: &end_tokens,
                 project: project.as_deref().map(Project::cache),
                 observer: Box::new(|_| ControlFlow::Continue(())),
-                stopped: &|| false,
+                stopped: &|| cancel.is_cancelled() || turn.is_due(),
                 let_pass: &|_| false,
                 chunk,
             };
-            score::score(evaluator, &tokenizer, &task, &text, options.most_lines == 1)
+            work(evaluator, &tokenizer, &task)
         })
     }
 

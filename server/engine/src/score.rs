@@ -13,14 +13,12 @@ use crate::sampler::{Allowed, log_probability};
 use crate::tokenizer::TextTokenizer;
 
 /// Natural logarithm of the probability that a generation goes on with `text`, in the tokens that the tokenizer cuts it into. The
-/// text that healing took back is forced, and costs nothing by itself. `is_line` if only the rest of a line would be
-/// generated.
+/// text that healing took back is forced, and costs nothing by itself.
 pub(crate) fn score(
     evaluator: &mut Evaluator,
     tokenizer: &TextTokenizer,
     task: &Task<'_>,
     text: &str,
-    is_line: bool,
 ) -> Result<f64, ModelError> {
     let vocabulary = tokenizer.bytes();
     let healed = &task.prompt.healed;
@@ -33,7 +31,7 @@ pub(crate) fn score(
     let mut passes = Passes::new(evaluator, slot, &task.prompt.tokens, false);
     let mut lookup = Lookup::of(task, tokenizer);
     let mut healer = Healer::new(healed.clone());
-    let end = task.end_tokens.first().filter(|_| is_line);
+    let end = task.end_tokens.first().filter(|_| task.options.most_lines == 1);
     let mut line_ends = end.map(|end| LineEnds::new(vocabulary, *end));
     let mut sum = 0.0;
     for (at, id) in tokens.iter().enumerate() {

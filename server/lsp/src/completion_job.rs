@@ -121,7 +121,9 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
     };
     let computed = contain(|| {
         if let Some(telling) = &job.telling {
+            let start = Instant::now();
             telling.tell();
+            trace.times.queue += micros(start.elapsed());
         }
         compute_with_members(
             &input,

@@ -2,6 +2,7 @@
 //! the file); the tree, if there is one, always fits the text, if need be by having been edited along.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use fimble_completion::Suggestion;
 use fimble_document::{
@@ -56,7 +57,7 @@ pub(crate) struct OpenDocument {
     last_changed: usize,
     /// What the model was told of it, for its memory of the project.
     pub(crate) told: Option<Told>,
-    pub(crate) newest_told: NewestTold,
+    pub(crate) newest_told: Arc<NewestTold>,
 }
 
 impl OpenDocument {
@@ -81,7 +82,7 @@ impl OpenDocument {
             edits: VecDeque::new(),
             last_changed: 0,
             told: None,
-            newest_told: NewestTold::default(),
+            newest_told: Arc::default(),
         }
     }
 

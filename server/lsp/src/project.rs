@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_document::Text;
@@ -50,21 +51,28 @@ pub(crate) struct Telling {
     text: Text,
     /// The load of the model, and the revision.
     order: (u64, u64),
-    newest: NewestTold,
+    newest: Arc<NewestTold>,
 }
 
-/// The load of the model that was told of a document last, and the revision that it was told of; the highest numbers once the
-/// document is closed.
-pub(crate) type NewestTold = Arc<Mutex<(u64, u64)>>;
+/// What a model was told of a document last.
+#[derive(Default)]
+pub(crate) struct NewestTold {
+    /// The load of the model and the revision, the highest numbers once the document is closed. Locked while it is told.
+    order: Mutex<(u64, u64)>,
+    /// The load that has been told; 0 if none has.
+    load: AtomicU64,
+}
+
 const CLOSED: (u64, u64) = (u64::MAX, u64::MAX);
 
 impl Telling {
     /// Tells, unless that or something newer was told.
     pub(crate) fn tell(&self) {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest.order.lock().unwrap_or_else(PoisonError::into_inner);
         if *newest < self.order {
             *newest = self.order;
             tell_of_document(&*self.model, &self.file, &self.text);
+            self.newest.load.store(self.order.0, Ordering::Relaxed);
         }
     }
 }
@@ -97,17 +105,16 @@ impl Session {
         let ModelState::Ready(model) = &self.model else { return None };
         let (model, load) = (Arc::clone(model), self.load_serial());
         let document = self.documents.by_id_mut(document)?;
-        // Who holds the lock tells: the work that asks waits for that.
-        let is_known = document.newest_told.try_lock().is_ok_and(|newest| newest.0 == load);
+        let is_known = document.newest_told.load.load(Ordering::Relaxed) == load;
         if is_known { None } else { telling(document, &model, load) }
     }
 
     /// A document was closed: what it is on the disk is told of again, if it belongs to the workspace.
-    pub(crate) fn closed_document(&mut self, file: String, newest: NewestTold) {
+    pub(crate) fn closed_document(&mut self, file: String, newest: Arc<NewestTold>) {
         let ModelState::Ready(model) = &self.model else { return };
         let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
         self.project.workers.spawn(move || {
-            *newest.lock().unwrap_or_else(PoisonError::into_inner) = CLOSED;
+            *newest.order.lock().unwrap_or_else(PoisonError::into_inner) = CLOSED;
             model.forget(&file);
             files.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
         });

@@ -333,10 +333,10 @@ export class Window {
   async message(text) {
     const found = this.page.locator(".notification-list-item", { hasText: text }).first();
     // Beside three that stay the editor shows no other.
-    const often = Date.now() + 5000;
+    const late = Date.now() + 5000;
     const isThere = async () => {
       if (await found.isVisible()) return true;
-      if ((await this.messages()) === 0 || Date.now() > often) await this.#listMessages();
+      if ((await this.messages()) === 0 || Date.now() > late) await this.#listMessages();
       return false;
     };
     await until(`the message "${text}"`, isThere).catch(async (error) => {

@@ -1,7 +1,6 @@
 //! What the rest of the program asks of a loaded model. Must hold: callers on any thread wait their turn and never see the
 //! session.
 
-use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -11,8 +10,6 @@ use fimble_model::{
 
 use crate::branches;
 use crate::engine::Engine;
-use crate::generate::Task;
-use crate::project_cache::Project;
 
 impl Model for Engine {
     fn info(&self) -> &ModelInfo {
@@ -42,24 +39,8 @@ impl Model for Engine {
         n_lines: usize,
         cancel: &CancelToken,
     ) -> Result<Vec<Generation>, ModelError> {
-        let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
-        let (tokenizer, end_tokens) = (Arc::clone(&self.tokenizer), Arc::clone(&self.end_tokens));
-        let (project, cancel) = (self.project.clone(), cancel.clone());
-        let chunk = self.speed().chunk(request.priority, self.most_per_chunk);
-        let options = request.options;
-        self.worker.run(request.priority, move |evaluator, turn| {
-            let task = Task {
-                prompt,
-                options: &options,
-                end_tokens: &end_tokens,
-                project: project.as_deref().map(Project::cache),
-                observer: Box::new(|_| ControlFlow::Continue(())),
-                stopped: &|| cancel.is_cancelled() || turn.is_due(),
-                // It is short, and others wait for it to end.
-                let_pass: &|_| false,
-                chunk,
-            };
-            branches::write_lines(evaluator, &tokenizer, &task, n_lines)
+        self.run_short(request, cancel, move |evaluator, tokenizer, task| {
+            branches::write_lines(evaluator, tokenizer, task, n_lines)
         })
     }
 
