@@ -39,7 +39,8 @@ def archives_of(data, package):
 
 def fetch_pip(data, package, wheel):
     folder = folder_of(data, package)
-    form = ["--only-binary", ":all:"] if wheel else ["--no-binary", ":all:"]
+    # Of this package alone: pip builds what tells its name, and what builds that need not be built from sources, too.
+    form = ["--only-binary", ":all:"] if wheel else ["--no-binary", package["name"]]
     return run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", *form, "-d", ".",
                 f"{package['name']}=={package['version']}"], folder)
 

@@ -223,7 +223,8 @@ class Model:
             spread, total = self.spread(logits, weights[part], penalty)
             picked = logits.gather(1, targets[part, None])[:, 0].float()
             loss += ((total - picked) * weights[part]).sum()
-            spread.scatter_add_(1, targets[part, None], -weights[part, None].to(spread.dtype))
+            # Not scatter_add_, which copies the whole chunk on a CPU.
+            spread[torch.arange(len(spread), device=spread.device), targets[part]] -= weights[part].to(spread.dtype)
             slope[part] = spread @ embed
             kept[part] = spread
         gradient.add_(kept.T @ state)
