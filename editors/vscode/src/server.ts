@@ -40,6 +40,13 @@ const capabilities: StaticFeature = {
   clear: () => {},
 };
 
+/** The library's own messages name no remedy: they go to the log, and what they are about is told by us. */
+class Client extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 export class Server implements vscode.Disposable {
   /** None while it does not run. */
   status: ServerStatus | undefined;
@@ -50,6 +57,7 @@ export class Server implements vscode.Disposable {
   path: string | undefined;
   private client: LanguageClient | undefined;
   private ends: number[] = [];
+  private isStarting = false;
   private turn: Promise<void> = Promise.resolve();
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
@@ -72,6 +80,11 @@ export class Server implements vscode.Disposable {
    * ends with that, and `recordInto`, a file that is not there yet, begins another one.
    */
   restart(recordInto?: string): Promise<void> {
+    this.ends = [];
+    return this.anew(recordInto);
+  }
+
+  private anew(recordInto?: string): Promise<void> {
     this.turn = this.turn
       .then(() => this.stop())
       .then(() => this.start(recordInto))
@@ -105,7 +118,6 @@ export class Server implements vscode.Disposable {
   private async start(recordInto?: string): Promise<void> {
     this.fault = undefined;
     this.status = undefined;
-    this.ends = [];
     this.changed.fire();
     const binary = await findBinary(this.context);
     if ("fault" in binary) return this.broken(binary.fault);
@@ -113,11 +125,10 @@ export class Server implements vscode.Disposable {
     if (binary.warning) void vscode.window.showWarningMessage(binary.warning);
     this.log.info(`starting ${binary.path}`);
     this.file = recordInto;
-    const args = recordInto === undefined ? ["lsp"] : ["lsp", "--record", recordInto];
-    const client: LanguageClient = new LanguageClient(
+    const client: Client = new Client(
       "fimble",
       "Fimble",
-      { command: binary.path, args },
+      { command: binary.path, args: recordInto === undefined ? ["lsp"] : ["lsp", "--record", recordInto] },
       {
         documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
         outputChannel: this.log,
@@ -126,10 +137,10 @@ export class Server implements vscode.Disposable {
         initializationFailedHandler: () => false,
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue, handled: true }),
+          // Started again by us: by the library, what fails then would be told twice.
           closed: () => {
-            // The next process cannot go on with the recording of this one.
-            args.splice(1);
-            return this.ended(binary.path);
+            if (client === this.client) this.ended(binary.path);
+            return { action: CloseAction.DoNotRestart, handled: true };
           },
         },
         middleware: {
@@ -149,10 +160,13 @@ export class Server implements vscode.Disposable {
     client.onNotification(ShowMessageNotification.type, (message) => void tell(message));
     client.onNotification("fimble/document", (document: ServerDocument) => this.written.fire(document));
     this.client = client;
+    this.isStarting = true;
     try {
       await client.start();
     } catch (error) {
-      if (!this.fault) this.broken(`Fimble's server ${binary.path} did not start: ${error instanceof Error ? error.message : String(error)}.`);
+      this.broken(`Fimble's server ${binary.path} did not start: ${error instanceof Error ? error.message : String(error)}.`);
+    } finally {
+      this.isStarting = false;
     }
   }
 
@@ -172,20 +186,18 @@ export class Server implements vscode.Disposable {
     this.file = undefined;
   }
 
-  private ended(path: string): { action: CloseAction; handled: boolean } {
+  /** The process of the server in use ended without being asked to. */
+  private ended(path: string): void {
     this.status = undefined;
     this.endRecording();
-    // It did not start, and that was told.
-    if (this.fault !== undefined) return { action: CloseAction.DoNotRestart, handled: true };
+    // One that did not even start is told where it was started.
+    if (this.fault !== undefined || this.isStarting) return;
     const now = Date.now();
     this.ends = [...this.ends.filter((time) => now - time < WITHIN_MS), now];
     this.log.warn(`the server ended, ${this.ends.length} of ${MOST_ENDS} times within three minutes`);
-    if (this.ends.length < MOST_ENDS) {
-      this.changed.fire();
-      return { action: CloseAction.Restart, handled: true };
-    }
-    this.broken(keepsEnding(path, this.ends.length));
-    return { action: CloseAction.DoNotRestart, handled: true };
+    if (this.ends.length >= MOST_ENDS) return this.broken(keepsEnding(path, this.ends.length));
+    this.changed.fire();
+    void this.anew();
   }
 
   private broken(fault: string): void {

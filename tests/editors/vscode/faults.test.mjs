@@ -66,6 +66,28 @@ test("two windows have a server each; one that is killed comes back, and the tex
     assert.equal(await other.saved(), LINES + START);
   }));
 
+test("a server that keeps ending is told once, and its button starts it again", () =>
+  within({}, async (bench, window) => {
+    const killed = [];
+    for (let time = 0; time < 4; time++) {
+      // In this order: the icon is that of the new one as soon as there is one.
+      await until("a new server", () => bench.servers().length === 1 && !killed.includes(bench.servers()[0]));
+      await window.status("zap");
+      killed.push(...bench.servers());
+      process.kill(killed.at(-1), "SIGKILL");
+      await until("its end", () => !bench.servers().includes(killed.at(-1)));
+    }
+    const said = "ended 4 times";
+    assert.match(await window.message(said), /is not started again/);
+    assert.equal(await window.messages(), 1);
+    await window.status("error");
+    await window.answer(said, "Restart");
+    await window.status("zap");
+    await window.toEnd();
+    await window.type(START);
+    await window.shown();
+  }));
+
 test("a setting that is no good is told, and the rest works", () =>
   within({ workspace: { "fimble.maxLines": "many" } }, async (_, window) => {
     const message = await window.message("fimble.maxLines");
@@ -99,8 +121,9 @@ test("a binary that cannot serve is one message that names the setting, and anot
       } finally {
         clearInterval(again);
       }
-      assert.equal(await window.messages(said), 1, said);
       await window.status(icon);
+      assert.equal(await window.messages(said), 1, said);
+      assert.equal(await window.messages(), 1, `beside "${said}" something else is told`);
       // The editor shows three at a time, and errors with buttons stay.
       await window.command("Notifications: Clear All Notifications");
       await until("no messages", async () => (await window.messages()) === 0);
