@@ -18,9 +18,14 @@ export interface Binary {
   warning?: string;
 }
 
+/** The path in the settings; empty if none is set. */
+export function configuredPath(): string {
+  return vscode.workspace.getConfiguration("fimble").get<string>("server.path", "").trim();
+}
+
 /** The path in the settings, else the server that the extension carries. */
 export async function findBinary(context: vscode.ExtensionContext): Promise<Binary | { fault: string }> {
-  const configured = vscode.workspace.getConfiguration("fimble").get<string>("server.path", "").trim();
+  const configured = configuredPath();
   const file = configured || path.join(context.extensionPath, "server", NAME);
   const isFromSetting = configured !== "";
   try {

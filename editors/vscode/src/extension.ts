@@ -57,7 +57,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
     running.onDidWrite((document) => void documents.written(document)),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration("fimble.server.path")) void running.restart();
+      if (event.affectsConfiguration("fimble.server.path")) running.follow();
     }),
     command("fimble.menu", () => showMenu(running, places)),
     command("fimble.complete", () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger")),

@@ -12,7 +12,7 @@ import {
   type Middleware,
   type StaticFeature,
 } from "vscode-languageclient/node";
-import { findBinary } from "./binary";
+import { configuredPath, findBinary } from "./binary";
 import { tell } from "./messages";
 import { keepsEnding, serverSettings, type ServerStatus } from "./words";
 
@@ -56,6 +56,8 @@ export class Server implements vscode.Disposable {
   /** The binary in use. */
   path: string | undefined;
   private client: LanguageClient | undefined;
+  /** What the setting said when it was started last. */
+  private configured = "";
   private ends: number[] = [];
   private isStarting = false;
   private turn: Promise<void> = Promise.resolve();
@@ -84,18 +86,32 @@ export class Server implements vscode.Disposable {
     return this.anew(recordInto);
   }
 
+  /** Starts the binary that the settings name now, if it is another one: a setting can be told of several times. */
+  follow(): void {
+    void this.inTurn(async () => {
+      if (configuredPath() === this.configured) return;
+      this.ends = [];
+      await this.stop();
+      await this.start();
+    });
+  }
+
   private anew(recordInto?: string): Promise<void> {
-    this.turn = this.turn
-      .then(() => this.stop())
-      .then(() => this.start(recordInto))
-      .catch((error) => this.broken(String(error)));
+    return this.inTurn(async () => {
+      await this.stop();
+      await this.start(recordInto);
+    });
+  }
+
+  /** One after the other, however often it is called. */
+  private inTurn(run: () => Promise<void>): Promise<void> {
+    this.turn = this.turn.then(run).catch((error) => this.broken(String(error)));
     return this.turn;
   }
 
   /** Ends the server for good. */
   end(): Promise<void> {
-    this.turn = this.turn.then(() => this.stop());
-    return this.turn;
+    return this.inTurn(() => this.stop());
   }
 
   dispose(): void {
@@ -118,6 +134,7 @@ export class Server implements vscode.Disposable {
   private async start(recordInto?: string): Promise<void> {
     this.fault = undefined;
     this.status = undefined;
+    this.configured = configuredPath();
     this.changed.fire();
     const binary = await findBinary(this.context);
     if ("fault" in binary) return this.broken(binary.fault);

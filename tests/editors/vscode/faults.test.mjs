@@ -122,8 +122,8 @@ test("a binary that cannot serve is one message that names the setting, and anot
         clearInterval(again);
       }
       await window.status(icon);
-      assert.equal(await window.messages(said), 1, said);
-      assert.equal(await window.messages(), 1, `beside "${said}" something else is told`);
+      const told = await window.allMessages();
+      assert.ok(told.length === 1 && told[0].includes(said), JSON.stringify(told));
       // The editor shows three at a time, and errors with buttons stay.
       await window.command("Notifications: Clear All Notifications");
       await until("no messages", async () => (await window.messages()) === 0);

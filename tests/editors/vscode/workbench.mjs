@@ -2,7 +2,7 @@
 // the disk. Must hold: every wait is for a condition; a test has folders, settings and a server of its own; nothing that is
 // started outlives it.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -147,10 +147,15 @@ export class Workbench {
     return this.#codeServer("--install-extension", file, "--force");
   }
 
-  /** Writes the user's settings. What belongs to a machine is read beside the files, not from the user's. */
+  /**
+   * Writes the user's settings. What belongs to a machine is read beside the files, not from the user's. Each file is there
+   * as a whole at any time: the editor would follow an empty one.
+   */
   set(settings) {
     for (const place of ["User", "Machine"]) {
-      writeFileSync(join(this.base, "user", place, "settings.json"), JSON.stringify({ ...SETTINGS, ...settings }));
+      const file = join(this.base, "user", place, "settings.json");
+      writeFileSync(`${file}.new`, JSON.stringify({ ...SETTINGS, ...settings }));
+      renameSync(`${file}.new`, file);
     }
   }
 
@@ -349,6 +354,11 @@ export class Window {
   /** How many messages with this text are on the screen. Errors with buttons stay there. */
   async messages(text = "") {
     return this.page.locator(".notification-list-item:visible", { hasText: text }).count();
+  }
+
+  /** The texts of the messages on the screen. */
+  async allMessages() {
+    return this.page.locator(".notification-list-item:visible").allInnerTexts();
   }
 
   /** Presses a button of the message that holds this text, by the keyboard: a tip may lie over it. */
