@@ -26,6 +26,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) offset: usize,
     pub(crate) encoding: PositionEncoding,
     pub(crate) language_id: &'a str,
+    /// Whether the client renders Markdown beside its menu.
+    pub(crate) renders_markdown: bool,
     pub(crate) trace: &'a RequestTrace,
 }
 
@@ -101,6 +103,7 @@ pub(crate) fn shown_among(
         offset: place.offset,
         encoding: session.client.encoding,
         language_id,
+        renders_markdown: session.client.renders_markdown,
         trace: &arrived.trace,
     };
     let answer = match arrived.trace.method {

@@ -16,6 +16,8 @@ pub(crate) struct ClientFacts {
     pub(crate) encoding: PositionEncoding,
     /// Whether the client shows inline completions.
     pub(crate) shows_inline_completions: bool,
+    /// Whether the client renders Markdown beside its completion menu.
+    pub(crate) renders_markdown: bool,
     /// Whether the client shows work-done progress.
     pub(crate) shows_progress: bool,
     /// Whether the client wants `fimble/status`.
@@ -54,11 +56,18 @@ impl ClientFacts {
             let list = params.pointer(pointer).and_then(Value::as_array);
             list.is_some_and(|list| list.iter().any(|item| item == name))
         };
+        let is_helix = params.pointer("/clientInfo/name").and_then(Value::as_str) == Some("helix");
         Self {
             encoding: negotiate(params.pointer("/capabilities/general/positionEncodings")),
             shows_inline_completions: params
                 .pointer("/capabilities/textDocument/inlineCompletion")
                 .is_some_and(Value::is_object),
+            // Helix renders it and does not say so; Kate does not say so and shows the fences.
+            renders_markdown: is_helix
+                || lists(
+                    "/capabilities/textDocument/completion/completionItem/documentationFormat",
+                    "markdown",
+                ),
             shows_progress: says("/capabilities/window/workDoneProgress"),
             wants_status: says("/capabilities/experimental/fimble/status"),
             has_configuration: says("/capabilities/workspace/configuration"),
@@ -71,7 +80,7 @@ impl ClientFacts {
                 .is_some_and(Value::is_object),
             // Helix resolves, and its window stands still until the answer is there.
             resolves_edits: lists("/capabilities/textDocument/codeAction/resolveSupport/properties", "edit")
-                && params.pointer("/clientInfo/name").and_then(Value::as_str) != Some("helix"),
+                && !is_helix,
             shows_disabled_actions: says("/capabilities/textDocument/codeAction/disabledSupport"),
             changes_documents: says("/capabilities/workspace/workspaceEdit/documentChanges"),
             annotates_changes: says("/capabilities/workspace/workspaceEdit/documentChanges")
@@ -181,6 +190,12 @@ mod tests {
             let params = json!({"capabilities": {"general": {"positionEncodings": offered}}});
             assert_eq!(ClientFacts::read(&params).encoding, expected, "{offered}");
         }
+    }
+
+    #[test]
+    fn helix_renders_markdown_and_does_not_say_so() {
+        let of = |name: &str| ClientFacts::read(&json!({"clientInfo": {"name": name}})).renders_markdown;
+        assert!(of("helix") && !of("Kate"));
     }
 
     #[test]

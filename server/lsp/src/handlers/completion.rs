@@ -67,7 +67,7 @@ fn item(shown: &Shown<'_>, text: &str, order: &str) -> Value {
         "label": label(&format!("{word}{first_line}"), n_lines),
         "kind": lsp::CompletionItemKind::Text,
         "detail": format!("Fimble{remote}, {lines}, {milliseconds} ms"),
-        "documentation": {"kind": "markdown", "value": fenced(&format!("{word}{text}"), shown.language_id)},
+        "documentation": documentation(shown, &format!("{word}{text}")),
         // After everything that a language's own server knows for certain.
         "sortText": format!("~{order}"),
         "filterText": if text.starts_with(['\n', '\r']) { word.clone() } else { format!("{word}{first_line}") },
@@ -77,6 +77,15 @@ fn item(shown: &Shown<'_>, text: &str, order: &str) -> Value {
             "newText": format!("{word}{text}"),
         },
     })
+}
+
+/// The whole text, as the client can show it.
+fn documentation(shown: &Shown<'_>, text: &str) -> Value {
+    if shown.renders_markdown {
+        json!({"kind": "markdown", "value": fenced(text, shown.language_id)})
+    } else {
+        json!({"kind": "plaintext", "value": text})
+    }
 }
 
 /// The part of a word left of the cursor, as editors see words.

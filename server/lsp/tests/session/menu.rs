@@ -32,7 +32,25 @@ fn an_item_completes_the_typed_word_with_one_edit_on_its_line() {
     let start = json!({"line": line, "character": character - 4});
     let end = json!({"line": line, "character": character});
     assert_eq!(item["textEdit"]["range"], json!({"start": start, "end": end}));
-    assert_eq!(item["documentation"]["value"], "```rust\ncompute(1);\n```");
+}
+
+#[test]
+fn the_text_beside_the_menu_is_what_the_client_can_show() {
+    let markdown = json!({"kind": "markdown", "value": "```rust\ncompute(1);\n```"});
+    let plain = json!({"kind": "plaintext", "value": "compute(1);"});
+    for (formats, expected) in [
+        (json!(["plaintext", "markdown"]), &markdown),
+        (json!(["plaintext"]), &plain),
+        // Who says nothing may show the fences.
+        (Value::Null, &plain),
+    ] {
+        let capabilities =
+            json!({"textDocument": {"completion": {"completionItem": {"documentationFormat": formats}}}});
+        let client = connect_with(&Scripted::saying("ute(1);"), &capabilities, &Value::Null);
+        let place = open(&client, URI, "rust", "fn main() {\n    let total = comp$0\n}\n");
+        let list = client.completion(URI, place).unwrap();
+        assert_eq!(&list["items"][0]["documentation"], expected);
+    }
 }
 
 #[test]
