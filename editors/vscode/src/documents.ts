@@ -21,7 +21,11 @@ export class Documents implements vscode.TextDocumentContentProvider {
     const parsed = vscode.Uri.parse(uri);
     const isNew = !this.texts.has(parsed.toString());
     this.put(parsed, text);
-    if (isNew) await preview(parsed);
+    if (!isNew) return;
+    await vscode.workspace.openTextDocument(parsed);
+    // The editor overlooks changes of a document that it is only about to open.
+    this.changed.fire(parsed);
+    await preview(parsed);
   }
 
   /** Shows a page under a name. */

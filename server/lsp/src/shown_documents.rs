@@ -17,10 +17,17 @@ use crate::session::Session;
 #[derive(Default)]
 pub(crate) struct ShownDocuments {
     n_opened: u64,
-    /// Titles of those that are not complete.
-    titles: HashMap<u64, String>,
+    /// Those that are not complete.
+    growing: HashMap<u64, Growing>,
     /// Files that were written, or will be.
     files: Arc<Mutex<Vec<PathBuf>>>,
+}
+
+/// A document that is not complete.
+struct Growing {
+    title: String,
+    /// What the client has of it.
+    text: String,
 }
 
 impl ShownDocuments {
@@ -42,7 +49,7 @@ pub(crate) fn uri(number: u64) -> String {
 pub(crate) fn open(session: &mut Session, title: &str) -> u64 {
     session.shown.n_opened += 1;
     let number = session.shown.n_opened;
-    session.shown.titles.insert(number, title.to_owned());
+    session.shown.growing.insert(number, Growing { title: title.to_owned(), text: String::new() });
     if session.client.holds_virtual_documents {
         update(session, number, "", Progress::Growing);
         if session.client.shows_documents {
@@ -67,20 +74,26 @@ pub(crate) enum Progress {
     Thinking,
     /// It is complete.
     Done,
-    /// It says why there is nothing.
+    /// It says why there is no more.
     Failed,
     /// The same, and that is a matter of time.
     Unavailable,
 }
 
-/// Gives a document its text.
+/// Gives a document its text. A failure stands below what was there before it: half an answer may be worth reading.
 pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: Progress) {
     let is_unavailable = progress == Progress::Unavailable;
     let has_failed = progress == Progress::Failed || is_unavailable;
     let is_done = progress == Progress::Done || has_failed;
-    let Some(title) = session.shown.titles.get(&number).cloned() else { return };
+    let Some(growing) = session.shown.growing.get_mut(&number) else { return };
+    let text = match growing.text.trim_end() {
+        said if has_failed && !said.is_empty() => format!("{said}\n\n---\n\n{text}"),
+        _ => text.to_owned(),
+    };
+    growing.text.clone_from(&text);
+    let title = growing.title.clone();
     if is_done {
-        session.shown.titles.remove(&number);
+        session.shown.growing.remove(&number);
     }
     if session.client.holds_virtual_documents {
         let params = json!({

@@ -79,7 +79,7 @@ test("a server that keeps ending is told once, and its button starts it again", 
     }
     const said = "ended 4 times";
     assert.match(await window.message(said), /is not started again/);
-    assert.equal(await window.messages(), 1);
+    assert.equal((await window.ourMessages()).length, 1);
     await window.status("error");
     await window.answer(said, "Restart");
     await window.status("zap");
@@ -122,11 +122,11 @@ test("a binary that cannot serve is one message that names the setting, and anot
         clearInterval(again);
       }
       await window.status(icon);
-      const told = await window.allMessages();
+      const told = await window.ourMessages();
       assert.ok(told.length === 1 && told[0].includes(said), JSON.stringify(told));
       // The editor shows three at a time, and errors with buttons stay.
       await window.command("Notifications: Clear All Notifications");
-      await until("no messages", async () => (await window.messages()) === 0);
+      await until("no messages", async () => (await window.ourMessages()).length === 0);
     }
     await window.toEnd();
     await window.type(START);

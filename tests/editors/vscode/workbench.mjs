@@ -356,9 +356,9 @@ export class Window {
     return this.page.locator(".notification-list-item:visible", { hasText: text }).count();
   }
 
-  /** The texts of the messages on the screen. */
-  async allMessages() {
-    return this.page.locator(".notification-list-item:visible").allInnerTexts();
+  /** The texts of all messages of ours on the screen. The editor has its own, such as that it activates extensions. */
+  async ourMessages() {
+    return this.page.locator(".notification-list-item:visible", { hasText: "Fimble" }).allInnerTexts();
   }
 
   /** Presses a button of the message that holds this text, by the keyboard: a tip may lie over it. */

@@ -366,13 +366,14 @@ fn what_a_model_thinks_is_not_shown_while_that_it_thinks_is() {
 }
 
 #[test]
-fn an_explanation_that_ends_early_says_why_in_its_document() {
+fn an_explanation_that_ends_early_says_why_below_what_it_said() {
     let gate = Arc::new(Gate::default());
-    let model = Chatting::new([Behaviour::Wait(Arc::clone(&gate), "Late".to_owned()), Behaviour::Fail]);
+    let half = Behaviour::Pause("I".to_owned(), Arc::clone(&gate), "t sums.".to_owned());
+    let model = Chatting::new([half, Behaviour::Fail]);
     let client = chat_client(model, &everything());
     client.open(URI, "rust", CODE);
     let place = json!([{"textDocument": {"uri": URI}, "range": cursor(3, 5)}]);
-    for expected in ["cancelled", "as the script says"] {
+    for (said, expected) in [("I\n\n---\n\n*", "cancelled"), ("*", "as the script says")] {
         let answer = client.execute_command("fimble.explain", &place).unwrap();
         if expected == "cancelled" {
             gate.wait_for_arrivals(1);
@@ -384,7 +385,8 @@ fn an_explanation_that_ends_early_says_why_in_its_document() {
                 break message;
             }
         };
-        assert!(last["text"].as_str().unwrap().contains(expected) && last["failed"] == true, "{last}");
+        let text = last["text"].as_str().unwrap();
+        assert!(text.starts_with(said) && text.contains(expected) && last["failed"] == true, "{last}");
     }
 }
 
