@@ -211,39 +211,6 @@ class Gradient(unittest.TestCase):
             torch.testing.assert_close(*both, rtol=1e-4, atol=1e-5)
 
 
-@unittest.skipIf(MISSING, f"growing is not tested: {', '.join(MISSING)} not installed")
-class Growing(unittest.TestCase):
-    def test_layers_are_doubled_evenly_and_no_layer_twice(self):
-        from grow import origins
-
-        self.assertEqual(origins(8, 12), [0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7])
-        self.assertEqual(origins(2, 4), [0, 0, 1, 1])
-        self.assertEqual(origins(3, 3), [0, 1, 2])
-        for wanted in (2, 7):
-            with self.assertRaisesRegex(SystemExit, "3 layers can become 3 to 6 layers"):
-                origins(3, wanted)
-
-    def test_two_half_steps_say_nearly_what_the_whole_one_said(self):
-        import torch
-        from grow import deeper
-        from model import Model, Shape, initialise, views
-
-        shape = Shape(vocabulary=96, width=64, layers=3, heads=2, kv_heads=1, feed_forward=96)
-        flat = torch.empty(shape.count())
-        initialise(flat, shape, 0)
-        grown, more = deeper(shape, flat, 5)
-        self.assertEqual((grown.layers, len(more)), (5, grown.count()))
-        torch.manual_seed(0)
-        ids = torch.randint(96, (2, 16))
-        was, now = (Model(*one, compiled=False).logits(ids) for one in ((shape, flat), (grown, more)))
-        # Far from what two more whole steps would make of it.
-        for name, matrix in views(more, grown).items():
-            if name.split(".")[1:] in (["2", "out"], ["2", "down"]):
-                matrix.mul_(3)
-        whole = Model(grown, more, compiled=False).logits(ids)
-        self.assertLess(4 * (now - was).norm(), (whole - was).norm())
-
-
 @unittest.skipIf(MISSING, f"reading of shards is not tested: {', '.join(MISSING)} not installed")
 class Reading(unittest.TestCase):
     def test_each_row_comes_once_in_a_pass_also_of_a_shard_that_appears_later_and_after_a_resumption(self):
