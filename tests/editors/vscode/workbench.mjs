@@ -258,25 +258,30 @@ export class Window {
     await this.press("Control+End");
   }
 
-  /** Takes a row of the list that is open at the top, by the keyboard: under the mouse rows move while the list opens. */
-  async pick(label) {
+  /** Takes a row of the list that is open at the top, which `key` opens again where something else has closed it. */
+  async pick(label, key) {
+    await this.#take(label, label, key);
+    // A list that closes still has the focus.
+    await this.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
+  }
+
+  /** Writes into the list and takes the row, by the keyboard: under the mouse rows move while the list opens. */
+  async #take(written, label, key) {
     const widget = this.page.locator(".quick-input-widget");
     const row = widget.locator(".monaco-list-row.focused", { hasText: label });
     // One list may come behind another one, which takes what is written until it has closed.
     await until(`the row "${label}"`, async () => {
-      await widget.locator("input").first().fill(label);
-      return row.waitFor({ timeout: 1000 }).then(() => true, () => false);
+      if (key && !(await widget.isVisible())) await this.press(key);
+      const soon = { timeout: 1000 };
+      return widget.locator("input").first().fill(written, soon).then(() => row.waitFor(soon)).then(() => true, () => false);
     });
     await this.press("Enter");
-    // A list that closes still has the focus.
-    await widget.waitFor({ state: "hidden" });
   }
 
   /** Goes on with another file of the folder, with the cursor behind its last character. */
   async edit(name) {
     await this.press("Escape");
-    await this.press("Control+p");
-    await this.pick(name);
+    await this.pick(name, "Control+p");
     await this.page.locator(".tab.active", { hasText: name }).waitFor();
     this.name = name;
     await this.toEnd();
@@ -325,13 +330,7 @@ export class Window {
 
   /** Runs a command by its title. */
   async command(title) {
-    await this.press("F1");
-    const input = this.page.locator(".quick-input-widget input");
-    await input.waitFor();
-    await input.fill(`>${title}`);
-    // Enter takes the row that has the focus, which may be another one for a moment.
-    await this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: title }).waitFor();
-    await this.press("Enter");
+    await this.#take(`>${title}`, title, "F1");
   }
 
   /** Waits for a message that holds this text, on the screen or in the list that keeps what left it. */
