@@ -224,6 +224,17 @@ fn a_prompt_longer_than_the_first_room_grows_it() {
     let whole = engine.logits(&prompt, true).expect("it computes");
     for length in [200, 300, 600, 700] {
         let row = engine.logits(&prompt[..length], false).expect("it computes").remove(0);
-        assert_close(&row, &whole[length - 1], 2e-2, &format!("{length} tokens"));
+        // Eight-bit kernels round rows alone otherwise than rows together, on some processors by a few percent; the row of
+        // another place is half of its length away and more.
+        let away = distance(&row, &whole[length - 1]);
+        assert!(away < 0.1, "{length} tokens: {away}");
+        assert!(distance(&row, &whole[length - 2]) > 0.3, "{length} tokens");
     }
+}
+
+/// Length of the difference of two rows, of the second one's.
+fn distance(found: &[f32], expected: &[f32]) -> f32 {
+    let length = |row: &mut dyn Iterator<Item = f32>| row.map(|value| value * value).sum::<f32>().sqrt();
+    length(&mut found.iter().zip(expected).map(|(found, expected)| found - expected))
+        / length(&mut expected.iter().copied())
 }
