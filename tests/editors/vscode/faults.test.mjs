@@ -122,11 +122,16 @@ test("a binary that cannot serve is one message that names the setting, and anot
         clearInterval(again);
       }
       await window.status(icon);
+      // Nothing but sentences of ours. The editor may go back to the setting before for a moment, which is told again.
       const told = await window.ourMessages();
-      assert.ok(told.length === 1 && told[0].includes(said), JSON.stringify(told));
+      assert.equal(told.filter((text) => text.includes(said)).length, 1, JSON.stringify(told));
+      assert.ok(told.every((text) => steps.some(([, other]) => text.includes(other))), JSON.stringify(told));
       // The editor shows three at a time, and errors with buttons stay.
-      await window.command("Notifications: Clear All Notifications");
-      await until("no messages", async () => (await window.ourMessages()).length === 0);
+      await until("no messages", async () => {
+        if ((await window.ourMessages()).length === 0) return true;
+        await window.command("Notifications: Clear All Notifications");
+        return false;
+      });
     }
     await window.toEnd();
     await window.type(START);
