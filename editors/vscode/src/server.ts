@@ -83,7 +83,7 @@ export class Server implements vscode.Disposable {
    */
   restart(recordInto?: string): Promise<void> {
     this.ends = [];
-    return this.anew(recordInto);
+    return this.inTurn(() => this.startAnew(recordInto));
   }
 
   /** Starts the binary that the settings name now, if it is another one: a setting can be told of several times. */
@@ -91,16 +91,13 @@ export class Server implements vscode.Disposable {
     void this.inTurn(async () => {
       if (configuredPath() === this.configured) return;
       this.ends = [];
-      await this.stop();
-      await this.start();
+      await this.startAnew();
     });
   }
 
-  private anew(recordInto?: string): Promise<void> {
-    return this.inTurn(async () => {
-      await this.stop();
-      await this.start(recordInto);
-    });
+  private async startAnew(recordInto?: string): Promise<void> {
+    await this.stop();
+    await this.start(recordInto);
   }
 
   /** One after the other, however often it is called. */
@@ -214,7 +211,7 @@ export class Server implements vscode.Disposable {
     this.log.warn(`the server ended, ${this.ends.length} of ${MOST_ENDS} times within three minutes`);
     if (this.ends.length >= MOST_ENDS) return this.broken(keepsEnding(path, this.ends.length));
     this.changed.fire();
-    void this.anew();
+    void this.inTurn(() => this.startAnew());
   }
 
   private broken(fault: string): void {
