@@ -14,11 +14,13 @@ import {
 } from "vscode-languageclient/node";
 import { configuredPath, findBinary } from "./binary";
 import { tell } from "./messages";
-import { keepsEnding, serverSettings, type ServerStatus } from "./words";
+import { keepsEnding, neverAnswered, serverSettings, type ServerStatus } from "./words";
 
 const MOST_ENDS = 4;
 const WITHIN_MS = 3 * 60_000;
 const STOP_TIMEOUT_MS = 3_000;
+/** A server answers `initialize` before it loads anything. */
+const START_TIMEOUT_MS = 20_000;
 
 /** What the server sends for documents that it writes (see editors/PROTOCOL.md). */
 export interface ServerDocument {
@@ -108,6 +110,8 @@ export class Server implements vscode.Disposable {
 
   /** Ends the server for good. */
   end(): Promise<void> {
+    // One that has not answered yet would keep those waiting that close the editor.
+    if (this.isStarting) this.client?.serverProcess?.kill("SIGKILL");
     return this.inTurn(() => this.stop());
   }
 
@@ -175,11 +179,21 @@ export class Server implements vscode.Disposable {
     client.onNotification("fimble/document", (document: ServerDocument) => this.written.fire(document));
     this.client = client;
     this.isStarting = true;
+    const didNotStart = (why: string) => `Fimble's server ${binary.path} did not start: ${why}.`;
+    let late: string | undefined;
+    const timer = setTimeout(() => {
+      late = neverAnswered(binary.path, START_TIMEOUT_MS);
+      // The library waits for ever; that the connection ends is what lets it go.
+      client.serverProcess?.kill("SIGKILL");
+    }, START_TIMEOUT_MS);
     try {
       await client.start();
+      // Where the process ends meanwhile, the library may say nothing.
+      if (!client.isRunning()) this.broken(late ?? didNotStart("it ended before it answered"));
     } catch (error) {
-      this.broken(`Fimble's server ${binary.path} did not start: ${error instanceof Error ? error.message : String(error)}.`);
+      this.broken(late ?? didNotStart(error instanceof Error ? error.message : String(error)));
     } finally {
+      clearTimeout(timer);
       this.isStarting = false;
     }
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { editorFault, isOlder, keepsEnding, noBinary, notFimble, otherVersion, remedies, serverSettings, statisticsPage, statusItem, versionIn } from "./words";
+import { editorFault, isOlder, keepsEnding, neverAnswered, noBinary, notFimble, otherVersion, remedies, serverSettings, statisticsPage, statusItem, versionIn } from "./words";
 
 const nothing = { status: undefined, fault: undefined, isWorking: false, disabledHere: undefined };
 
@@ -47,6 +47,7 @@ test("every fault of the binary names it and the setting", () => {
   assert.match(messages[2] ?? "", /"ls \(GNU coreutils\) 9\.1"/);
   assert.equal(otherVersion("/x", "0.1.0", "0.1.0"), undefined);
   assert.match(keepsEnding("/x", 4), /4 times/);
+  assert.match(neverAnswered("/x", 20_000), /\/x did not answer within 20 seconds/);
   assert.equal(versionIn("fimble 0.1.0\n"), "0.1.0");
   assert.equal(versionIn("ls 9.1\n"), undefined);
 });

@@ -105,6 +105,11 @@ export function keepsEnding(path: string, times: number): string {
   return `Fimble's server ${path} ended ${times} times within three minutes and is not started again. The log says why.`;
 }
 
+/** The process runs but does not speak. */
+export function neverAnswered(path: string, afterMs: number): string {
+  return `Fimble's server ${path} did not answer within ${afterMs / 1000} seconds and was ended. Restart it, or set fimble.server.path to the path of a fimble binary. The log has what it said.`;
+}
+
 /** Commands of the editor that do what a message tells the user to do in a shell. */
 export function remedies(message: string): { title: string; command: string }[] {
   const known = [

@@ -106,6 +106,7 @@ test("a binary that cannot serve is one message that names the setting, and anot
     [script("foreign", "echo something else"), "something else", /fimble\.server\.path/, "error"],
     [script("broken", "exit 3"), "it said nothing", /fimble\.server\.path/, "error"],
     [script("dying", `${version(extensionVersion())}\nexit 3`), "dying", /log|did not start/, "error"],
+    [script("mute", `${version(extensionVersion())}\ncat > /dev/null`), "mute did not answer", /log|fimble\.server\.path/, "error"],
     [script("old", `${version("0.0.1")}\n${real}`), "version 0.0.1", /same version/, "zap"],
   ];
   const setting = ([path]) => ({ "fimble.server.path": path });
