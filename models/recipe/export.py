@@ -25,6 +25,7 @@ except ImportError:  # Where only safetensors are written.
 import folder
 from blocks import BLOCK, packed, quantise
 from model import EPSILON, Shape, views
+from settings import differences
 
 CONTRIB = "com.microsoft"
 BEFORE_ALL = -(2**31 - 1)
@@ -225,6 +226,8 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--checkpoint", type=Path, help="without it, only the ONNX files of --out are written anew")
     parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--blend", type=Path, help="a model folder, as a rule the one the training began from, to mix in")
+    parser.add_argument("--share", type=float, default=0.2, help="its share of every weight, 0 to 1")
     parser.add_argument("--body", type=int, choices=(4, 8, FLOAT), default=8, help="bits of the layers")
     parser.add_argument("--output", type=int, choices=(4, 8, FLOAT), default=8, help="bits of embedding and output layer")
     parser.add_argument("--no-onnx", action="store_true", help="safetensors and tokenizer only")
@@ -235,6 +238,12 @@ def main(given: list[str] | None = None) -> None:
         found = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
         shape = Shape(**found["state"]["config"]["shape"])
         flat = found[found["state"].get("better", "weights")]
+        if options.blend is not None:
+            other, weights = folder.read(options.blend)
+            differs = differences(other.as_dict(), shape.as_dict())
+            if differs:
+                raise SystemExit(f"The weights in {options.blend} are of another shape: " + "; ".join(differs))
+            flat = flat.lerp(weights, options.share)
         folder.write(options.out, shape, flat, options.tokenizer)
     if not options.no_onnx:
         write_onnx(options.out, options.out, options.body, options.output)

@@ -198,6 +198,40 @@ class Gradient(unittest.TestCase):
         query = views(gradient, shape)["layers.0.query"]
         torch.testing.assert_close(query, model.parts[0][0].grad[: query.shape[0]], **near)
 
+    def test_that_of_the_native_step_is_the_same_but_for_rounding(self):
+        import torch
+        from model import Model, Shape, initialise, views
+        from native import Native
+
+        # Several keys a group and only one; a last slice of the vocabulary that is not full; rows that do not fill 64.
+        for shape, rows, length in (
+            (Shape(vocabulary=288, width=64, layers=2, heads=4, kv_heads=2, feed_forward=96), 3, 96),
+            (Shape(vocabulary=512, width=96, layers=1, heads=1, kv_heads=1, feed_forward=160, head_width=32), 1, 32),
+        ):
+            flat = torch.empty(shape.count())
+            initialise(flat, shape, 0)
+            flat.mul_(4)
+            flat = flat.bfloat16()
+            with tempfile.TemporaryDirectory() as folder:
+                native = Native.of(shape, flat, [length], Path(folder))
+            if native is None:
+                self.skipTest("no AMX, or no g++")
+            torch.manual_seed(0)
+            ids, targets = torch.randint(shape.vocabulary, (2, rows, length))
+            weights = torch.rand(rows, length)
+            weights /= weights.sum()
+            exact, rounded = torch.zeros(shape.count()), torch.zeros(shape.count())
+            wanted = Model(shape, flat.float(), compiled=False).learn(ids, targets, weights, exact, 1e-3).item()
+            native.prepare()
+            for times in (1, 2):  # It adds to what is there.
+                loss = native.learn(ids.numpy(), targets.numpy(), weights.numpy(), rounded, 1e-3)
+                self.assertLess(abs(loss - wanted) / wanted, 0.01)
+                for name, matrix in views(exact, shape).items():
+                    distance = (views(rounded, shape)[name] / times - matrix).norm() / matrix.norm()
+                    self.assertLess(distance.item(), 0.05, name)
+            with self.assertRaisesRegex(SystemExit, "vocabulary"):
+                native.learn(ids.numpy() + shape.vocabulary, targets.numpy(), weights.numpy(), rounded, 0.0)
+
     def test_both_ways_of_attention_agree(self):
         import torch
         from model import MASKED, attend_fused, attend_plain

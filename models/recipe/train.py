@@ -44,6 +44,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--from-weights", type=Path, help="begin from an exported model folder, with a new warm-up")
     parser.add_argument("--workers", type=int, help="processes; default: the cores of this machine, 1 with CUDA")
     parser.add_argument("--no-compile", action="store_true", help="for tests: slow, but starts at once")
+    parser.add_argument("--no-native", action="store_true", help="steps by torch where amx.cpp would run, too")
     return parser.parse_args(given)
 
 
@@ -78,6 +79,7 @@ def work(rank: int, workers: int, shared, options, config: dict, barrier, device
 
     from checkpoint import save
     from model import Model, Shape
+    from native import Native
     from optimiser import Optimiser
     from shards import Shards, shifted
 
@@ -87,6 +89,10 @@ def work(rank: int, workers: int, shared, options, config: dict, barrier, device
     torch.manual_seed(config["seed"])
     shape, schedule = Shape(**config["shape"]), config["schedule"]
     model = Model(shape, shared.compute, compiled=not options.no_compile, chunk=config["speed"]["chunk"])
+    lengths = [one["length"] for one in config["stages"]]
+    native = None if options.no_native else Native.of(shape, shared.compute, lengths, options.out)
+    if rank == 0 and native:
+        print("the step is amx.cpp", flush=True)
     optimiser = Optimiser(
         shape, shared.weights, shared.gradients, shared.moment, shared.second, rank, workers, config["optimiser"]
     )
@@ -129,7 +135,13 @@ def work(rank: int, workers: int, shared, options, config: dict, barrier, device
         loss = 0.0
         if not warm and rank > 0:
             barrier.wait()  # The first process compiles; the others find its results.
+        if native:
+            native.prepare()
         for start in range(rank * micro, rows, workers * micro):
+            if native:
+                parts = (part[start : start + micro] for part in (ids, targets, weights))
+                loss += native.learn(*parts, gradient, schedule["penalty"])
+                continue
             parts = (torch.from_numpy(part[start : start + micro]).to(device) for part in (ids, targets, weights))
             loss += model.learn(*parts, gradient, schedule["penalty"]).item()
         if not warm and rank == 0 and workers > 1:
