@@ -47,6 +47,14 @@ fn a_cut_word_is_completed_as_if_it_had_not_been_cut() {
         "for index in ",
         "fn main() {\n    let mut total = 0;\n",
         "#include <",
+        "class ",
+        "public static ",
+        "if err != ",
+        "package main\n\nimport (\n\t\"",
+        "export default ",
+        "def __init__(self, ",
+        "    return ",
+        "use std::",
     ] {
         let free = complete(&engine, text(before), 8);
         let first_word = free.tokens.first().map_or(0, |token| token.text_end);
