@@ -13,10 +13,11 @@ use serde_json::Value;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-document", &[]),
     ("fimble-model", &[]),
+    ("fimble-onnx", &[]),
     ("fimble-grammars", &[]),
     ("fimble-store", &[]),
     ("fimble-syntax", &["fimble-document", "fimble-grammars"]),
-    ("fimble-engine", &["fimble-model"]),
+    ("fimble-engine", &["fimble-model", "fimble-onnx"]),
     ("fimble-workspace", &["fimble-syntax"]),
     ("fimble-backends", &["fimble-model"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use fimble_engine::onnx_edit::{Edit, keep_last_logits, name_reshaped_weights};
+use fimble_onnx::edit::{Edit, keep_last_logits, name_reshaped_weights};
 use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, Rewrite};
 use indicatif::HumanBytes;
 

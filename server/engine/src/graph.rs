@@ -2,14 +2,12 @@
 //! requires is known here, or loading fails and names it; nothing is assumed from a file's name.
 
 use fimble_model::LoadError;
+use fimble_onnx::LOGITS_TO_KEEP;
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, ValueType};
 
 use crate::files::ModelSource;
 use crate::layout::ModelConfig;
-
-/// The input that says for how many of the last positions logits are wanted; 0 are all. The name is optimum's.
-pub(crate) const LOGITS_TO_KEEP: &str = "num_logits_to_keep";
 
 /// Number types in which a cache and logits may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +206,7 @@ impl Reader<'_> {
         Ok(Graph { inputs, caches, logits, logits_float, last_logits_only, one_token })
     }
 
-    /// The input for the number of logits where it has a default, as the edit of `onnx_edit` makes it. Other inputs with a
+    /// The input for the number of logits where it has a default, as the edit of `fimble_onnx::edit` makes it. Other inputs with a
     /// default are left to it.
     fn optional_logits_to_keep(&self) -> Option<Input> {
         let optional = self.session.overridable_initializers();

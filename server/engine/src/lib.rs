@@ -22,7 +22,6 @@ mod kv_cache;
 mod layout;
 mod line_end;
 mod memory;
-pub mod onnx_edit;
 mod panics;
 mod passes;
 mod project_cache;

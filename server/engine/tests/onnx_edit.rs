@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use fimble_engine::onnx_edit::{Edit, EditError, keep_last_logits};
 use fimble_engine::{Engine, ModelSource};
+use fimble_onnx::edit::{Edit, EditError, keep_last_logits, name_reshaped_weights};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -148,6 +148,17 @@ fn a_model_without_a_projection_is_refused_with_the_reason() {
     for content in [&b""[..], b"not a model", &json] {
         assert!(matches!(keep_last_logits(content), Err(EditError::Damaged(_))));
     }
+}
+
+#[test]
+fn weights_with_a_second_name_compute_the_same() {
+    let before = std::fs::read(repository().join("fixtures/onnx/reshaped.onnx")).expect("it is there");
+    let after = name_reshaped_weights(&before).expect("it is read").expect("it is edited");
+    let [before, after] = [before, after].map(|content| {
+        let (_folder, engine) = with_graph("llama-genai", "model.onnx", &content);
+        engine.logits(&[3, 1, 4, 1, 5, 9, 2, 6], true).expect("it computes")
+    });
+    assert_eq!(after, before);
 }
 
 #[test]

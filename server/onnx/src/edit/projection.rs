@@ -163,8 +163,8 @@ fn unsupported(reason: String) -> EditError {
 mod tests {
     use super::super::graph::{INITIALIZER, INPUT, NODE, NODE_INPUT, NODE_OP_TYPE, NODE_OUTPUT, OUTPUT};
     use super::super::graph::{TENSOR_NAME, VALUE_NAME};
-    use super::super::wire::put_bytes;
     use super::*;
+    use crate::wire::put_bytes;
 
     /// A graph with the input `x`, the initializer `w`, the output `logits` and these nodes, each "outputs = Op inputs".
     fn graph_of(nodes: &[&str]) -> Vec<u8> {

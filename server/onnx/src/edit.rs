@@ -11,16 +11,16 @@
 mod graph;
 mod projection;
 mod reshape;
-mod wire;
 
+use crate::wire::{self, fields, put_bytes, put_number};
 use graph::{
     Graph, INITIALIZER, INPUT, NODE, NODE_INPUT, NODE_NAME, NODE_OP_TYPE, NODE_OUTPUT, OUTPUT,
     TENSOR_DATA_TYPE, TENSOR_DIMS, TENSOR_NAME, TENSOR_RAW_DATA, VALUE_INFO, VALUE_NAME, domain_of, name_in,
 };
 use projection::{Found, Projection, find};
-use wire::{fields, put_bytes, put_number};
 
-use crate::graph::LOGITS_TO_KEEP;
+/// The input that says for how many of the last positions logits are wanted; 0 are all. The name is optimum's.
+pub const LOGITS_TO_KEEP: &str = "num_logits_to_keep";
 
 /// The output that the edit is about, as both exporters call it.
 const LOGITS: &str = "logits";

@@ -4,11 +4,11 @@
 //! Source: the encoding guide of Protocol Buffers. A message is a sequence of fields, each a key (number and wire type)
 //! and a value; the values of a repeated field may stand anywhere, and their order counts.
 
-use super::EditError;
+use crate::edit::EditError;
 
 /// The value of one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// A whole number.
     Number(u64),
     /// Text, bytes or a message.
@@ -19,16 +19,16 @@ pub(super) enum Value<'a> {
 
 /// One field of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field<'a> {
-    pub(super) number: u64,
-    pub(super) value: Value<'a>,
+pub(crate) struct Field<'a> {
+    pub(crate) number: u64,
+    pub(crate) value: Value<'a>,
     /// Key and value as they stand in the message.
-    pub(super) raw: &'a [u8],
+    pub(crate) raw: &'a [u8],
 }
 
 impl<'a> Field<'a> {
     /// The content, where the field has this number and holds bytes.
-    pub(super) fn bytes_of(&self, number: u64) -> Option<&'a [u8]> {
+    pub(crate) fn bytes_of(&self, number: u64) -> Option<&'a [u8]> {
         match self.value {
             Value::Bytes(bytes) if self.number == number => Some(bytes),
             _ => None,
@@ -36,7 +36,7 @@ impl<'a> Field<'a> {
     }
 
     /// The whole number, where the field has this number and holds one.
-    pub(super) fn number_of(&self, number: u64) -> Option<u64> {
+    pub(crate) fn number_of(&self, number: u64) -> Option<u64> {
         match self.value {
             Value::Number(value) if self.number == number => Some(value),
             _ => None,
@@ -45,7 +45,7 @@ impl<'a> Field<'a> {
 }
 
 /// The fields of a message, in their order.
-pub(super) fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, EditError> {
+pub(crate) fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, EditError> {
     let mut rest = message;
     let mut fields = Vec::new();
     while !rest.is_empty() {
@@ -74,7 +74,7 @@ pub(super) fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, EditError> {
 }
 
 /// Text that must be one.
-pub(super) fn text(bytes: &[u8]) -> Result<&str, EditError> {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, EditError> {
     std::str::from_utf8(bytes).map_err(|_| EditError::Damaged("a name is no UTF-8".to_owned()))
 }
 
@@ -101,13 +101,13 @@ fn truncated() -> EditError {
 }
 
 /// Writes a field that holds a whole number.
-pub(super) fn put_number(message: &mut Vec<u8>, number: u64, value: u64) {
+pub(crate) fn put_number(message: &mut Vec<u8>, number: u64, value: u64) {
     put_varint(message, number << 3);
     put_varint(message, value);
 }
 
 /// Writes a field that holds bytes, text or a message.
-pub(super) fn put_bytes(message: &mut Vec<u8>, number: u64, bytes: &[u8]) {
+pub(crate) fn put_bytes(message: &mut Vec<u8>, number: u64, bytes: &[u8]) {
     put_varint(message, number << 3 | 2);
     put_varint(message, bytes.len() as u64);
     message.extend_from_slice(bytes);

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::EditError;
-use super::wire::{Field, fields, text};
+use crate::wire::{Field, fields, text};
 
 /// Fields of `GraphProto`.
 pub(super) const NODE: u64 = 1;

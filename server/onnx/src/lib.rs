@@ -1,0 +1,8 @@
+//! Model files without a runtime. Lives here: the wire format of ONNX, edits of ONNX graphs ([`edit`]), and the import of
+//! GGUF files. Invariant: nothing here loads ONNX Runtime or opens a socket, and no input makes it panic or allocate more
+//! than the input's own size.
+
+pub mod edit;
+mod wire;
+
+pub use edit::LOGITS_TO_KEEP;
