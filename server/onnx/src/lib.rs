@@ -3,6 +3,7 @@
 //! than the input's own size.
 
 pub mod edit;
+pub mod gguf;
 mod wire;
 
 pub use edit::LOGITS_TO_KEEP;
