@@ -2,6 +2,7 @@
 //! numbers come out as NaN, so that a fault upstream stays visible.
 
 use crate::form::UNIT;
+use crate::multiply::Kernel;
 
 /// Rows of activations, each 32 numbers with a scale of their own.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,22 @@ impl Activations {
         self.q.resize(numbers.len(), 0);
         self.scales.resize(numbers.len() / UNIT, 0.0);
         self.sums.resize(numbers.len() / UNIT * 2, 0);
+        match Kernel::best() {
+            Kernel::Plain => self.fill(numbers),
+            // SAFETY: these kernels are only chosen where the processor has AVX2.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => unsafe { self.fill_with_avx2(numbers) },
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn fill_with_avx2(&mut self, numbers: &[f32]) {
+        self.fill(numbers);
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, numbers: &[f32]) {
         let units = numbers.as_chunks::<UNIT>().0.iter().zip(self.q.as_chunks_mut::<UNIT>().0);
         let results = self.scales.iter_mut().zip(self.sums.as_chunks_mut::<2>().0);
         for ((numbers, q), (scale, sums)) in units.zip(results) {
@@ -54,7 +71,7 @@ impl Activations {
 }
 
 /// Quantises 32 numbers and returns their scale.
-#[inline]
+#[inline(always)]
 fn quantise_unit(numbers: &[f32; UNIT], q: &mut [i8; UNIT]) -> f32 {
     let mut largest = 0.0_f32;
     let mut sum = 0.0_f32;

@@ -14,6 +14,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod form;
+mod gate;
 mod multiply;
 mod pack;
 mod plain;
@@ -21,6 +22,7 @@ mod row;
 
 pub use activations::Activations;
 pub use form::{Form, TILE_ROWS, UNIT};
+pub use gate::{Activation, gate};
 pub use multiply::{Kernel, Output, multiply};
 pub use pack::{pack_tile, unpack_row};
 pub use row::Row;

@@ -96,6 +96,25 @@ impl<'a> Output<'a> {
         self.columns
     }
 
+    /// A part of one row of the matrix.
+    ///
+    /// # Safety
+    /// No other thread uses these columns meanwhile.
+    ///
+    /// # Panics
+    /// The part does not lie in the matrix.
+    #[must_use]
+    pub unsafe fn part(&self, row: usize, columns: Range<usize>) -> &'a mut [f32] {
+        assert!(row < self.rows && columns.start <= columns.end && columns.end <= self.columns);
+        // SAFETY: row and columns lie in the matrix; the caller has them alone.
+        unsafe {
+            std::slice::from_raw_parts_mut(
+                self.numbers.add(row * self.columns + columns.start),
+                columns.len(),
+            )
+        }
+    }
+
     /// Stores the products of one row of activations with a tile; what lies behind the last column is dropped.
     #[inline]
     pub(crate) fn put(&self, row: usize, first: usize, products: &[f32; TILE_ROWS]) {

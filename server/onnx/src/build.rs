@@ -196,7 +196,8 @@ impl ModelBuilder {
         put_number(&mut model, MODEL_IR_VERSION, IR_VERSION);
         put_bytes(&mut model, MODEL_PRODUCER, b"fimble");
         put_bytes(&mut model, MODEL_GRAPH, &graph);
-        for (domain, version) in [("", OPSET)].into_iter().chain(self.domains.iter().map(|domain| (*domain, 1)))
+        for (domain, version) in
+            [("", OPSET)].into_iter().chain(self.domains.iter().map(|domain| (*domain, 1)))
         {
             let mut opset = Vec::new();
             put_bytes(&mut opset, OPSET_DOMAIN, domain.as_bytes());
