@@ -276,6 +276,9 @@ fn bos_of(tokenizer: &Tokenizer, controls: &HashSet<TokenId>) -> Result<Option<T
 
 #[cfg(test)]
 mod tests {
+    mod from_gguf;
+    mod like_llama_server;
+
     use super::*;
 
     /// Of the SentencePiece kind: a space is `▁`, and one is put in front of every text.

@@ -4,6 +4,7 @@
 
 pub mod edit;
 pub mod gguf;
+pub mod tokenizer;
 mod wire;
 
 pub use edit::LOGITS_TO_KEEP;
