@@ -92,9 +92,6 @@ const DEEPSEEK_V3: &[&str] = &[
     ),
 ];
 
-/// Punctuation apart from everything else.
-const PUNCTUATION: &str = r"[\p{P}$+<=>^~|`]+";
-
 const fn way(names: &'static [&'static str], patterns: &'static [&'static str]) -> Splitter {
     Splitter { names, patterns, ignores_merges: false, adds_bos: false }
 }
@@ -150,8 +147,8 @@ const SPLITTERS: &[Splitter] = &[
     way(&["seed-coder"], &[SEED_CODER]),
     way(&["bailingmoe", "bailingmoe2", "llada-moe"], &[BAILING]),
     way(&["laguna"], &[r"[^\n]+|\n+", QWEN2]),
-    way(&["falcon"], &[PUNCTUATION, GPT2, "[0-9][0-9][0-9]"]),
-    way(&["default"], &[PUNCTUATION, GPT2, r"\p{N}+", "[0-9][0-9][0-9]"]),
+    way(&["falcon"], &[r"[\p{P}$+<=>^~|`]+", GPT2, "[0-9][0-9][0-9]"]),
+    way(&["default"], &[r"[\p{P}$+<=>^~|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"]),
 ];
 
 /// The way of a file.
