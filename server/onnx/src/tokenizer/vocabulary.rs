@@ -97,9 +97,9 @@ impl Vocabulary {
                 // A space is written in another way in the text of such a token, so it cannot be found before splitting.
                 Some(4) if text.contains('▁') => Kind::Text,
                 Some(4) => Kind::AddedText,
+                _ if is_marker_text(text) && !merged.contains(text) => Kind::Marker,
                 Some(5) => Kind::Unused,
                 Some(6) => Kind::Byte,
-                _ if is_marker_text(text) && !merged.contains(text) => Kind::Marker,
                 _ => Kind::Text,
             };
             vocabulary.push(id, text, kind);

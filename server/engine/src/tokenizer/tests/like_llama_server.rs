@@ -4,6 +4,8 @@
 //! Left out unless both variables are set: `FIMBLE_SERVERS` names the folder that `tests/servers/setup.sh` makes, and
 //! `FIMBLE_WEIGHTS` a folder with GGUF files; every `.gguf` in it is compared.
 
+#![allow(clippy::disallowed_methods, reason = "a test asks a server on loopback")]
+
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
