@@ -278,6 +278,9 @@ fn bos_of(tokenizer: &Tokenizer, controls: &HashSet<TokenId>) -> Result<Option<T
 mod tests {
     mod from_gguf;
     mod like_llama_server;
+    mod published;
+    mod random_texts;
+    mod tiny_model;
 
     use super::*;
 

@@ -21,6 +21,8 @@ pub use markers::is_marker_text;
 pub use split::known_splitters;
 
 const MODEL: &str = "tokenizer.ggml.model";
+/// Whether SentencePiece puts a space in front of every text.
+const ADDS_SPACE: &str = "tokenizer.ggml.add_space_prefix";
 const TEMPLATE: &str = "tokenizer.chat_template";
 
 /// A tokenizer in the form of Hugging Face's libraries, and what an importer needs to know besides.
@@ -166,4 +168,61 @@ fn whole(vocabulary: &Vocabulary, parts: Json, model: Json) -> Json {
         "decoder": parts["decoder"],
         "model": model,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gguf::{Numbers, Value};
+
+    fn piece() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[ab▁Ġ]{0,3}",
+            "<[a-z|_]{0,6}>",
+            Just("<|fim_prefix|>".to_owned()),
+            Just("</s>".to_owned())
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_stays_and_no_marker_is_missing(
+            kind in prop_oneof![Just("gpt2"), Just("llama")],
+            tokens in prop::collection::vec((piece(), 0..8_i32, -9.0..1.0_f32), 1..20),
+            merges in prop::collection::vec((piece(), piece()), 0..10),
+            named in prop::collection::vec(0..30_u64, 3),
+        ) {
+            let texts = |texts: Vec<String>| Value::Strings(texts);
+            let types = Numbers::I32(tokens.iter().map(|token| token.1).collect());
+            let scores = Numbers::F32(tokens.iter().map(|token| token.2).collect());
+            let entries = [
+                ("model", Value::String(kind.to_owned())),
+                ("pre", Value::String("qwen2".to_owned())),
+                ("tokens", texts(tokens.iter().map(|token| token.0.clone()).collect())),
+                ("merges", texts(merges.iter().map(|(left, right)| format!("{left}x {right}")).collect())),
+                ("token_type", Value::Numbers(types)),
+                ("scores", Value::Numbers(scores)),
+                ("bos_token_id", Value::Unsigned(named[0])),
+                ("eos_token_id", Value::Unsigned(named[1])),
+                ("fim_pre_token_id", Value::Unsigned(named[2])),
+            ];
+            let entries = entries.map(|(key, value)| (format!("tokenizer.ggml.{key}"), value));
+            let files = convert(&Metadata::from_entries(entries)).expect("it is converted");
+            let json: Json = serde_json::from_slice(&files.tokenizer_json).expect("it is JSON");
+            let vocabulary = json["model"]["vocab"].as_object().expect("an object");
+            let mut ids: Vec<_> = vocabulary.values().filter_map(Json::as_u64).collect();
+            ids.sort_unstable();
+            prop_assert_eq!(ids, (0..tokens.len() as u64).collect::<Vec<_>>());
+            let added = json["added_tokens"].as_array().expect("a list");
+            for (id, (text, token_type, _)) in tokens.iter().enumerate() {
+                let is_first = tokens.iter().position(|token| token.0 == *text) == Some(id) && !text.is_empty();
+                if *token_type == 3 && is_first {
+                    prop_assert!(added.iter().any(|token| token["id"] == id && token["special"] == true));
+                }
+            }
+            prop_assert!(files.end_tokens.iter().all(|id| (*id as usize) < tokens.len()));
+        }
+    }
 }

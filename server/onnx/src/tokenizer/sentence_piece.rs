@@ -8,7 +8,7 @@
 use serde_json::{Value as Json, json};
 
 use super::vocabulary::{Kind, Role, Vocabulary};
-use super::{TokenizerError, entry, missing, whole};
+use super::{ADDS_SPACE, TokenizerError, entry, missing, whole};
 use crate::gguf::Metadata;
 
 const SCORES: &str = "tokenizer.ggml.scores";
@@ -48,7 +48,7 @@ pub(super) fn tokenizer(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<
     merges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2, a.3).cmp(&(b.1, b.2, b.3))));
     let merges: Vec<Json> = merges.iter().map(|merge| json!([merge.4, merge.5])).collect();
 
-    let adds_space = metadata.bool("tokenizer.ggml.add_space_prefix").unwrap_or(true);
+    let adds_space = metadata.bool(ADDS_SPACE).unwrap_or(true);
     let escape = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
     let normalizers =
         if adds_space { json!([{"type": "Prepend", "prepend": "▁"}, escape]) } else { json!([escape]) };

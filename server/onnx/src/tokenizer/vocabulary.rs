@@ -82,6 +82,8 @@ impl Vocabulary {
         if let Some(types) = types.filter(|types| types.len() < tokens.len()) {
             return Err(entry(TYPES, format!("has {} items for {} tokens", types.len(), tokens.len())));
         }
+        let is_sentence_piece = metadata.str(super::MODEL) == Some("llama");
+        let adds_space = is_sentence_piece && metadata.bool(super::ADDS_SPACE).unwrap_or(true);
         let roles = roles(metadata, n_tokens);
         let mut vocabulary = Self { texts: Vec::new(), kinds: Vec::new(), ids: HashMap::new(), roles };
         for (id, text) in (0..n_tokens).zip(tokens) {
@@ -94,8 +96,9 @@ impl Vocabulary {
                 // The tags of HTML stay ordinary tokens: no text is split for them, and a model that writes one is read.
                 Some(4) if is_html_tag(text) => Kind::Text,
                 Some(4) if is_marker_text(text) || looks_like_marker(text) => Kind::Marker,
-                // A space is written in another way in the text of such a token, so it cannot be found before splitting.
-                Some(4) if text.contains('▁') => Kind::Text,
+                // Text behind such a token would gain a space where one is put in front of texts; and where a space is
+                // written as another letter, the token cannot be found before that.
+                Some(4) if adds_space || text.contains('▁') => Kind::Text,
                 Some(4) => Kind::AddedText,
                 _ if is_marker_text(text) && !merged.contains(text) => Kind::Marker,
                 Some(5) => Kind::Unused,
