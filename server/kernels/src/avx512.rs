@@ -98,10 +98,10 @@ unsafe fn group<const FORM: usize, const N: usize>(
             // One row of activations alone would wait for each product before the next.
             let mut odd_products = [_mm512_setzero_si512(); N];
             if form.zero() != 0 {
-                for n in 0..N {
+                for (n, product) in products.iter_mut().enumerate() {
                     let sums = sums.add((n * units + unit) * 2);
                     let sum = if is_six { *sums } else { *sums + *sums.add(1) };
-                    products[n] = _mm512_set1_epi32(-form.zero() * sum);
+                    *product = _mm512_set1_epi32(-form.zero() * sum);
                 }
             }
             for step in 0..8 {

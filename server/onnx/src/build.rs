@@ -34,11 +34,9 @@ const NODE_DOMAIN: u64 = 7;
 const ATTRIBUTE_NAME: u64 = 1;
 const ATTRIBUTE_FLOAT: u64 = 2;
 const ATTRIBUTE_INT: u64 = 3;
-const ATTRIBUTE_INTS: u64 = 8;
 const ATTRIBUTE_TYPE: u64 = 20;
 const TYPE_FLOAT: u64 = 1;
 const TYPE_INT: u64 = 2;
-const TYPE_INTS: u64 = 7;
 /// Fields of `TensorProto`, and of the entries that say where external data are.
 const TENSOR_DIMS: u64 = 1;
 const TENSOR_DATA_TYPE: u64 = 2;
@@ -72,7 +70,6 @@ pub(crate) enum Element {
     U8 = 2,
     I32 = 6,
     I64 = 7,
-    F16 = 10,
 }
 
 /// A dimension of an input or an output.
@@ -84,10 +81,9 @@ pub(crate) enum Dimension<'a> {
 
 /// An attribute of a node.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Attribute<'a> {
+pub(crate) enum Attribute {
     Int(i64),
     Float(f32),
-    Ints(&'a [i64]),
 }
 
 /// A model under construction. Nodes must be added in an order in which each reads only what was made before.
@@ -130,7 +126,7 @@ impl ModelBuilder {
         (domain, op_type): (&'static str, &str),
         inputs: &[&str],
         outputs: &[&str],
-        attributes: &[(&str, Attribute<'_>)],
+        attributes: &[(&str, Attribute)],
     ) {
         let mut message = Vec::new();
         for input in inputs {
@@ -239,7 +235,7 @@ fn value_info(name: &str, element: Element, shape: &[Dimension<'_>]) -> Vec<u8> 
     message
 }
 
-fn attribute_message(name: &str, attribute: Attribute<'_>) -> Vec<u8> {
+fn attribute_message(name: &str, attribute: Attribute) -> Vec<u8> {
     let mut message = Vec::new();
     put_bytes(&mut message, ATTRIBUTE_NAME, name.as_bytes());
     let kind = match attribute {
@@ -250,12 +246,6 @@ fn attribute_message(name: &str, attribute: Attribute<'_>) -> Vec<u8> {
         Attribute::Float(value) => {
             put_float(&mut message, ATTRIBUTE_FLOAT, value);
             TYPE_FLOAT
-        }
-        Attribute::Ints(values) => {
-            for value in values {
-                put_number(&mut message, ATTRIBUTE_INTS, *value as u64);
-            }
-            TYPE_INTS
         }
     };
     put_number(&mut message, ATTRIBUTE_TYPE, kind);

@@ -138,7 +138,7 @@ impl Builder<'_> {
         self.node("Cast", &["n_total"], "total_sequence_length", &to_i32);
     }
 
-    fn node(&mut self, op_type: &str, inputs: &[&str], output: &str, attributes: &[(&str, Attribute<'_>)]) {
+    fn node(&mut self, op_type: &str, inputs: &[&str], output: &str, attributes: &[(&str, Attribute)]) {
         self.model.node(("", op_type), inputs, &[output], attributes);
     }
 
@@ -452,7 +452,7 @@ impl Builder<'_> {
         sums
     }
 
-    fn packed_attributes(&self, matrix: &Matrix, form: i64) -> Vec<(&'static str, Attribute<'static>)> {
+    fn packed_attributes(&self, matrix: &Matrix, form: i64) -> Vec<(&'static str, Attribute)> {
         vec![
             ("columns", Attribute::Int(matrix.info.row_length() as i64)),
             ("rows", Attribute::Int(matrix.info.n_rows() as i64)),
