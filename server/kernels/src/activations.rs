@@ -13,8 +13,10 @@ pub struct Activations {
     pub(crate) q: Vec<i8>,
     /// [rows, units]
     pub(crate) scales: Vec<f32>,
-    /// Sums of 16 quantised numbers, [rows, 2 * units].
-    pub(crate) sums: Vec<i32>,
+    /// Sums of 16 quantised numbers times their scale, [rows, 2 * units].
+    pub(crate) sums_of_16: Vec<f32>,
+    /// Sums of 32, [rows, units].
+    pub(crate) sums: Vec<f32>,
 }
 
 impl Activations {
@@ -25,7 +27,8 @@ impl Activations {
         self.rows = numbers.len().checked_div(columns).unwrap_or(0);
         self.q.resize(numbers.len(), 0);
         self.scales.resize(numbers.len() / UNIT, 0.0);
-        self.sums.resize(numbers.len() / UNIT * 2, 0);
+        self.sums_of_16.resize(numbers.len() / UNIT * 2, 0.0);
+        self.sums.resize(numbers.len() / UNIT, 0.0);
         match Kernel::best() {
             Kernel::Plain => self.fill(numbers),
             // SAFETY: these kernels are only chosen where the processor has AVX2.
@@ -43,12 +46,13 @@ impl Activations {
     #[inline(always)]
     fn fill(&mut self, numbers: &[f32]) {
         let units = numbers.as_chunks::<UNIT>().0.iter().zip(self.q.as_chunks_mut::<UNIT>().0);
-        let results = self.scales.iter_mut().zip(self.sums.as_chunks_mut::<2>().0);
-        for ((numbers, q), (scale, sums)) in units.zip(results) {
+        let sums = self.sums.iter_mut().zip(self.sums_of_16.as_chunks_mut::<2>().0);
+        for ((numbers, q), (scale, (sum, halves))) in units.zip(self.scales.iter_mut().zip(sums)) {
             *scale = quantise_unit(numbers, q);
-            for (sum, q) in sums.iter_mut().zip(q.as_chunks::<16>().0) {
-                *sum = q.iter().map(|q| i32::from(*q)).sum();
-            }
+            let of = |q: &[i8]| q.iter().map(|q| i32::from(*q)).sum::<i32>();
+            let (first, second) = (of(&q[..16]), of(&q[16..]));
+            *halves = [first as f32 * *scale, second as f32 * *scale];
+            *sum = (first + second) as f32 * *scale;
         }
     }
 
@@ -112,8 +116,11 @@ mod tests {
             let back = f32::from(activations.q[index]) * scale;
             assert!((back - number).abs() <= scale * 0.501, "{index}: {back} for {number}");
         }
-        let sum: i32 = activations.q[16..32].iter().map(|q| i32::from(*q)).sum();
-        assert_eq!(activations.sums[1], sum);
+        let sum = |range: std::ops::Range<usize>| {
+            activations.q[range].iter().map(|q| i32::from(*q)).sum::<i32>() as f32 * activations.scales[0]
+        };
+        assert_eq!(activations.sums_of_16[1], sum(16..32));
+        assert_eq!(activations.sums[0], sum(0..32));
     }
 
     #[test]

@@ -55,7 +55,7 @@ macro_rules! kernel {
         mod $module {
             use super::*;
 
-            /// Takes the rows of activations two by two: 16 registers hold no more.
+            /// Takes the rows of activations in groups of four: 16 registers hold no more.
             #[target_feature(enable = $features)]
             pub(super) unsafe fn rows<const FORM: usize>(
                 tile: &[u8],
@@ -67,12 +67,12 @@ macro_rules! kernel {
                 let mut row = 0;
                 // SAFETY: as for the tile; the groups end with the last row.
                 unsafe {
-                    while row + 2 <= n_rows {
-                        group::<FORM, 2>(tile, activations, out, first, row);
-                        row += 2;
-                    }
-                    if row < n_rows {
-                        group::<FORM, 1>(tile, activations, out, first, row);
+                    while row < n_rows {
+                        row += match n_rows - row {
+                            4.. => group::<FORM, 4>(tile, activations, out, first, row),
+                            2..4 => group::<FORM, 2>(tile, activations, out, first, row),
+                            _ => group::<FORM, 1>(tile, activations, out, first, row),
+                        };
                     }
                 }
             }
@@ -84,21 +84,23 @@ macro_rules! kernel {
                 out: &Output<'_>,
                 first: usize,
                 row: usize,
-            ) {
+            ) -> usize {
                 const { assert!(FORM < Form::ALL.len()) };
                 let form = Form::ALL[FORM];
                 let units = activations.n_units();
-                let is_six = matches!(form, Form::Q6K);
                 let has_super = form.has_super_blocks();
-                // Signed weights carry their zero themselves.
+                // Stored numbers are multiplied without their zero, which is made up for with the sums of activations, as a
+                // minimum is. Signed weights carry their zero themselves.
                 let zero = if !$vnni && form.bits() == 8 { 0 } else { form.zero() };
+                let zero = _mm256_set1_ps(-zero as f32);
                 // SAFETY: `at` stays within the tile and the pointers into the activations within their rows, by the lengths
                 // that both have.
                 unsafe {
                     let mut at = tile.as_ptr();
                     let q = activations.q.as_ptr().add(row * units * UNIT);
                     let scales = activations.scales.as_ptr().add(row * units);
-                    let sums = activations.sums.as_ptr().add(row * units * 2);
+                    let sums = activations.sums.as_ptr().add(row * units);
+                    let sums_of_16 = activations.sums_of_16.as_ptr().add(row * units * 2);
                     let mut totals = [[_mm256_setzero_ps(); 2]; N];
                     let mut d = [_mm256_setzero_ps(); 2];
                     let mut m = [_mm256_setzero_ps(); 2];
@@ -114,71 +116,41 @@ macro_rules! kernel {
                         }
                         let small = at;
                         at = at.add(form.small_scales_bytes());
-                        let mut products = [[_mm256_setzero_si256(); 2]; N];
-                        if zero != 0 {
-                            for n in 0..N {
-                                let sums = sums.add((n * units + unit) * 2);
-                                let sum = if is_six { *sums } else { *sums + *sums.add(1) };
-                                products[n] = [_mm256_set1_epi32(-zero * sum); 2];
-                            }
-                        }
-                        for step in 0..8 {
-                            if is_six && step == 4 {
-                                for n in 0..N {
-                                    let of_row = _mm256_set1_ps(*scales.add(n * units + unit));
-                                    for side in 0..2 {
-                                        let scale = _mm256_mul_ps(d[side], signed_bytes(small.add(8 * side)));
-                                        totals[n][side] = _mm256_fmadd_ps(
-                                            _mm256_cvtepi32_ps(products[n][side]),
-                                            _mm256_mul_ps(scale, of_row),
-                                            totals[n][side],
-                                        );
+                        let q = q.add(unit * UNIT);
+                        for side in 0..2 {
+                            if form == Form::Q6K {
+                                for half in 0..2 {
+                                    let small = signed_bytes(small.add(half * TILE_ROWS + 8 * side));
+                                    let scale = _mm256_mul_ps(d[side], small);
+                                    let offset = _mm256_mul_ps(scale, zero);
+                                    let steps = 4 * half..4 * half + 4;
+                                    let products = products::<FORM, N>(at, q, units * UNIT, side, steps);
+                                    for n in 0..N {
+                                        let of_row = *scales.add(n * units + unit);
+                                        let sum = *sums_of_16.add((n * units + unit) * 2 + half);
+                                        add(&mut totals[n][side], products[n], scale, of_row, offset, sum);
                                     }
-                                    let sum = *sums.add((n * units + unit) * 2 + 1);
-                                    products[n] = [_mm256_set1_epi32(-zero * sum); 2];
                                 }
-                            }
-                            for side in 0..2 {
-                                let weights = step_of(form, at, step, side);
+                            } else {
+                                let (scale, offset) = match form {
+                                    Form::Q4K | Form::Q5K => {
+                                        let minimum =
+                                            _mm256_mul_ps(m[side], bytes(small.add(TILE_ROWS + 8 * side)));
+                                        let scale = _mm256_mul_ps(d[side], bytes(small.add(8 * side)));
+                                        (scale, _mm256_sub_ps(_mm256_setzero_ps(), minimum))
+                                    }
+                                    Form::Q4_1 | Form::Q5_1 => (d[side], m[side]),
+                                    _ => (d[side], _mm256_mul_ps(d[side], zero)),
+                                };
+                                let products = products::<FORM, N>(at, q, units * UNIT, side, 0..8);
                                 for n in 0..N {
-                                    let four =
-                                        q.add((n * units + unit) * UNIT + 4 * step).cast::<i32>().read_unaligned();
-                                    let four = _mm256_set1_epi32(four);
-                                    products[n][side] = dot(form, products[n][side], weights, four);
+                                    let of_row = *scales.add(n * units + unit);
+                                    let sum = *sums.add(n * units + unit);
+                                    add(&mut totals[n][side], products[n], scale, of_row, offset, sum);
                                 }
                             }
                         }
                         at = at.add(64 * form.bits());
-                        for n in 0..N {
-                            let of_row = *scales.add(n * units + unit);
-                            for side in 0..2 {
-                                let scale = match form {
-                                    Form::Q6K => {
-                                        _mm256_mul_ps(d[side], signed_bytes(small.add(TILE_ROWS + 8 * side)))
-                                    }
-                                    Form::Q4K | Form::Q5K => {
-                                        _mm256_mul_ps(d[side], bytes(small.add(8 * side)))
-                                    }
-                                    _ => d[side],
-                                };
-                                totals[n][side] = _mm256_fmadd_ps(
-                                    _mm256_cvtepi32_ps(products[n][side]),
-                                    _mm256_mul_ps(scale, _mm256_set1_ps(of_row)),
-                                    totals[n][side],
-                                );
-                                if form.has_minimum() {
-                                    let sums = sums.add((n * units + unit) * 2);
-                                    let sum = _mm256_set1_ps((*sums + *sums.add(1)) as f32 * of_row);
-                                    totals[n][side] = if has_super {
-                                        let minimum =
-                                            _mm256_mul_ps(m[side], bytes(small.add(TILE_ROWS + 8 * side)));
-                                        _mm256_fnmadd_ps(minimum, sum, totals[n][side])
-                                    } else {
-                                        _mm256_fmadd_ps(m[side], sum, totals[n][side])
-                                    };
-                                }
-                            }
-                        }
                     }
                     for (n, total) in totals.iter().enumerate() {
                         let mut products = [0.0; TILE_ROWS];
@@ -187,6 +159,33 @@ macro_rules! kernel {
                         out.put(row + n, first, &products);
                     }
                 }
+                N
+            }
+
+            /// Sums of the products of some steps of a unit, for eight rows of weights and `N` rows of activations, which are
+            /// `stride` bytes apart.
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn products<const FORM: usize, const N: usize>(
+                planes: *const u8,
+                q: *const i8,
+                stride: usize,
+                side: usize,
+                steps: std::ops::Range<usize>,
+            ) -> [__m256i; N] {
+                let form = Form::ALL[FORM];
+                let mut products = [_mm256_setzero_si256(); N];
+                for step in steps {
+                    // SAFETY: the planes are those of a unit, and each row of activations has its 32 numbers.
+                    unsafe {
+                        let weights = step_of(form, planes, step, side);
+                        for (n, product) in products.iter_mut().enumerate() {
+                            let four = q.add(n * stride + 4 * step).cast::<i32>().read_unaligned();
+                            *product = dot(form, *product, weights, _mm256_set1_epi32(four));
+                        }
+                    }
+                }
+                products
             }
 
             /// Adds the products of 32 weights with four activations.
@@ -213,6 +212,15 @@ kernel!(
     "avx2,fma,f16c,avxvnni",
     true
 );
+
+/// Adds scaled products, and the offset of the weights times the sum of the activations.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn add(total: &mut __m256, products: __m256i, scale: __m256, of_row: f32, offset: __m256, sum: f32) {
+    let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(products), _mm256_set1_ps(of_row));
+    let with_offset = _mm256_fmadd_ps(offset, _mm256_set1_ps(sum), *total);
+    *total = _mm256_fmadd_ps(scaled, scale, with_offset);
+}
 
 /// 32 weights of a step as bytes: those of the first or the last eight rows.
 #[inline]

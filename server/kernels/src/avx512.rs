@@ -7,6 +7,9 @@ use crate::activations::Activations;
 use crate::form::{Form, HALVES, SUPER_UNITS, TILE_ROWS, UNIT};
 use crate::multiply::Output;
 
+/// How far ahead weights are fetched, in bytes.
+const PREFETCH: usize = 1024;
+
 /// Multiplies all rows of the activations with a tile.
 ///
 /// # Safety
@@ -64,14 +67,16 @@ unsafe fn group<const FORM: usize, const N: usize>(
     const { assert!(FORM < Form::ALL.len()) };
     let form = Form::ALL[FORM];
     let units = activations.n_units();
-    let is_six = matches!(form, Form::Q6K);
     let has_super = form.has_super_blocks();
+    // Stored numbers are multiplied without their zero, which is made up for with the sums of activations, as a minimum is.
+    let zero = _mm512_set1_ps(-form.zero() as f32);
     // SAFETY: `at` stays within the tile and the pointers into the activations within their rows, by the lengths that both have.
     unsafe {
         let mut at = tile.as_ptr();
         let q = activations.q.as_ptr().add(row * units * UNIT);
         let scales = activations.scales.as_ptr().add(row * units);
-        let sums = activations.sums.as_ptr().add(row * units * 2);
+        let sums = activations.sums.as_ptr().add(row * units);
+        let sums_of_16 = activations.sums_of_16.as_ptr().add(row * units * 2);
         let mut totals = [_mm512_setzero_ps(); N];
         let mut d = _mm512_setzero_ps();
         let mut m = _mm512_setzero_ps();
@@ -83,68 +88,47 @@ unsafe fn group<const FORM: usize, const N: usize>(
                 }
                 at = at.add(form.halves_bytes());
             }
-            // Scale and minimum of the unit; of six bits the scales of its two halves.
-            let (scale, other) = match form {
-                Form::Q6K => {
-                    (_mm512_mul_ps(d, signed_bytes(at)), _mm512_mul_ps(d, signed_bytes(at.add(TILE_ROWS))))
-                }
-                Form::Q4K | Form::Q5K => {
-                    (_mm512_mul_ps(d, bytes(at)), _mm512_mul_ps(m, bytes(at.add(TILE_ROWS))))
-                }
-                _ => (d, m),
-            };
+            let small = at;
             at = at.add(form.small_scales_bytes());
-            let mut products = [_mm512_setzero_si512(); N];
-            // One row of activations alone would wait for each product before the next.
-            let mut odd_products = [_mm512_setzero_si512(); N];
-            if form.zero() != 0 {
-                for (n, product) in products.iter_mut().enumerate() {
-                    let sums = sums.add((n * units + unit) * 2);
-                    let sum = if is_six { *sums } else { *sums + *sums.add(1) };
-                    *product = _mm512_set1_epi32(-form.zero() * sum);
+            if N <= 2 {
+                // Few rows leave memory as the limit, and the processor's own prefetching ends with each page.
+                let mut line = 0;
+                while line < form.unit_bytes() {
+                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(PREFETCH + line).cast());
+                    line += 64;
                 }
             }
-            for step in 0..8 {
-                if is_six && step == 4 {
+            if form == Form::Q6K {
+                for half in 0..2 {
+                    let scale = _mm512_mul_ps(d, signed_bytes(small.add(half * TILE_ROWS)));
+                    let offset = _mm512_mul_ps(scale, zero);
+                    let products =
+                        products::<FORM, N>(at, q.add(unit * UNIT), units * UNIT, 4 * half..4 * half + 4);
                     for n in 0..N {
                         let of_row = _mm512_set1_ps(*scales.add(n * units + unit));
-                        let first_half = _mm512_cvtepi32_ps(_mm512_add_epi32(products[n], odd_products[n]));
-                        totals[n] = _mm512_fmadd_ps(first_half, _mm512_mul_ps(scale, of_row), totals[n]);
-                        let sum = *sums.add((n * units + unit) * 2 + 1);
-                        products[n] = _mm512_set1_epi32(-form.zero() * sum);
-                        odd_products[n] = _mm512_setzero_si512();
+                        let sum = _mm512_set1_ps(*sums_of_16.add((n * units + unit) * 2 + half));
+                        let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(products[n]), of_row);
+                        totals[n] = _mm512_fmadd_ps(scaled, scale, _mm512_fmadd_ps(offset, sum, totals[n]));
                     }
                 }
-                let weights = step_of(form, at, step);
-                for n in 0..N {
-                    let four = q.add((n * units + unit) * UNIT + 4 * step).cast::<i32>().read_unaligned();
-                    let four = _mm512_set1_epi32(four);
-                    if N == 1 && step % 2 == 1 {
-                        odd_products[n] = _mm512_dpbusd_epi32(odd_products[n], weights, four);
-                    } else {
-                        products[n] = _mm512_dpbusd_epi32(products[n], weights, four);
+            } else {
+                let (scale, offset) = match form {
+                    Form::Q4K | Form::Q5K => {
+                        let minimum = _mm512_mul_ps(m, bytes(small.add(TILE_ROWS)));
+                        (_mm512_mul_ps(d, bytes(small)), _mm512_sub_ps(_mm512_setzero_ps(), minimum))
                     }
+                    Form::Q4_1 | Form::Q5_1 => (d, m),
+                    _ => (d, _mm512_mul_ps(d, zero)),
+                };
+                let products = products::<FORM, N>(at, q.add(unit * UNIT), units * UNIT, 0..8);
+                for n in 0..N {
+                    let of_row = _mm512_set1_ps(*scales.add(n * units + unit));
+                    let sum = _mm512_set1_ps(*sums.add(n * units + unit));
+                    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(products[n]), of_row);
+                    totals[n] = _mm512_fmadd_ps(scaled, scale, _mm512_fmadd_ps(offset, sum, totals[n]));
                 }
             }
             at = at.add(64 * form.bits());
-            for n in 0..N {
-                let of_row = _mm512_set1_ps(*scales.add(n * units + unit));
-                let product =
-                    if N == 1 { _mm512_add_epi32(products[n], odd_products[n]) } else { products[n] };
-                let scale = if is_six { other } else { scale };
-                totals[n] =
-                    _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), _mm512_mul_ps(scale, of_row), totals[n]);
-                if form.has_minimum() {
-                    let sums = sums.add((n * units + unit) * 2);
-                    let sum = (*sums + *sums.add(1)) as f32 * *scales.add(n * units + unit);
-                    let sum = _mm512_set1_ps(sum);
-                    totals[n] = if has_super {
-                        _mm512_fnmadd_ps(other, sum, totals[n])
-                    } else {
-                        _mm512_fmadd_ps(other, sum, totals[n])
-                    };
-                }
-            }
         }
         for (n, total) in totals.iter().enumerate() {
             let mut products = [0.0; TILE_ROWS];
@@ -153,6 +137,39 @@ unsafe fn group<const FORM: usize, const N: usize>(
         }
     }
     N
+}
+
+/// Sums of the products of some steps of a unit with `N` rows of activations, which are `stride` bytes apart.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,f16c")]
+unsafe fn products<const FORM: usize, const N: usize>(
+    planes: *const u8,
+    q: *const i8,
+    stride: usize,
+    steps: std::ops::Range<usize>,
+) -> [__m512i; N] {
+    let form = Form::ALL[FORM];
+    let mut products = [_mm512_setzero_si512(); N];
+    // One row of activations alone would wait for each product before the next.
+    let mut odd = _mm512_setzero_si512();
+    for step in steps {
+        // SAFETY: the planes are those of a unit, and each row of activations has its 32 numbers.
+        unsafe {
+            let weights = step_of(form, planes, step);
+            for (n, product) in products.iter_mut().enumerate() {
+                let four = _mm512_set1_epi32(q.add(n * stride + 4 * step).cast::<i32>().read_unaligned());
+                if N == 1 && step % 2 == 1 {
+                    odd = _mm512_dpbusd_epi32(odd, weights, four);
+                } else {
+                    *product = _mm512_dpbusd_epi32(*product, weights, four);
+                }
+            }
+        }
+    }
+    if N == 1 {
+        products[0] = _mm512_add_epi32(products[0], odd);
+    }
+    products
 }
 
 /// The 64 weights of a step as bytes.

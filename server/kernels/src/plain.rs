@@ -36,8 +36,7 @@ pub(crate) fn tile(form: Form, tile: &[u8], activations: &Activations, out: &Out
                             Form::Q4K | Form::Q5K => -(m_half * f32::from(tile[own + TILE_ROWS + row])),
                             _ => m_half,
                         };
-                        let of_part = activations.sums[(m * units + unit) * 2 + part] as f32;
-                        *sum += minimum * (of_part * scale);
+                        *sum += minimum * activations.sums_of_16[(m * units + unit) * 2 + part];
                     }
                 }
             }
