@@ -348,3 +348,15 @@ fn what_is_not_known_is_refused_by_name() {
     let no_scores = vocabulary("llama", &tokens);
     assert!(refused(no_scores).to_string().contains("tokenizer.ggml.scores is missing"));
 }
+
+#[test]
+fn long_runs_of_one_character_are_split() {
+    for pre in
+        ["qwen2", "starcoder", "deepseek-coder", "deepseek-llm", "deepseek-v3", "tekken", "gpt-4o", "falcon"]
+    {
+        for run in [" ", "A", "a", "1", "(", "\n", "字", "\u{301}", " A"] {
+            let text = run.repeat(20_000);
+            assert_eq!(pieces(pre, &text).concat(), text, "{pre}: {run:?}");
+        }
+    }
+}
