@@ -1,4 +1,4 @@
-//! What lies on disk: the ONNX Runtime library, and folders of models. Must hold: whatever appears under its final
+//! What lies on disk: the ONNX Runtime library, and folders of models. Invariant: whatever appears under its final
 //! name is whole (it is prepared in a staging folder and renamed into place), and nothing here opens a socket; what has
 //! to be fetched is fetched by the user's own package client, with the user's index, proxy and certificates.
 
@@ -6,6 +6,7 @@ mod archive;
 mod bundled;
 mod client;
 mod digest;
+pub mod disk;
 mod error;
 mod manifest;
 mod model_folder;
@@ -20,6 +21,7 @@ mod staging;
 
 pub use bundled::{BUNDLED_MODEL_NAME, BundledModel, bundled_model};
 pub use error::StoreError;
+pub use manifest::Provenance;
 pub use models::{ActiveModel, ModelEntry, ModelStore, Rewrite, Verification};
 pub use paths::Home;
 pub use progress::Progress;
