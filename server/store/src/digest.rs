@@ -42,6 +42,11 @@ pub(crate) fn copy(
     Ok(Fingerprint { size, sha256 })
 }
 
+/// SHA-256 of a text, in hex.
+pub(crate) fn of_text(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The fingerprint of a file.
 pub(crate) fn of_file(path: &Path, on_bytes: &mut dyn FnMut(u64)) -> Result<Fingerprint, StoreError> {
     let mut file = File::open(path).map_err(StoreError::io("open", path))?;

@@ -4,10 +4,14 @@
 
 mod archive;
 mod bundled;
+pub mod catalogue;
 mod client;
 mod digest;
 pub mod disk;
 mod error;
+pub mod found;
+pub mod get;
+mod gguf;
 mod manifest;
 mod model_folder;
 pub mod models;
@@ -21,6 +25,7 @@ mod staging;
 
 pub use bundled::{BUNDLED_MODEL_NAME, BundledModel, bundled_model};
 pub use error::StoreError;
+pub use gguf::GgufHeader;
 pub use manifest::Provenance;
 pub use models::{ActiveModel, ModelEntry, ModelStore, Rewrite, Verification};
 pub use paths::Home;
