@@ -98,7 +98,7 @@ impl Getter {
         let (folder, _lock) = self.downloads(progress)?;
         let mut failures = Vec::new();
         for source in &model.sources {
-            match self.from_source(source, &folder, progress) {
+            match self.take_source(source, &folder, progress) {
                 Ok(fetched) => return Ok(fetched),
                 Err(Failure::Store(error)) => return Err(error),
                 Err(Failure::Source(reason)) => failures.push(reason),
@@ -134,7 +134,7 @@ impl Getter {
     ) -> Result<Fetched, StoreError> {
         let (folder, _lock) = self.downloads(progress)?;
         let outcome = match model.files.as_slice() {
-            [one] => self.from_hub(&model.source_of(one), &folder, progress),
+            [one] => self.take_from_hub(&model.source_of(one), &folder, progress),
             _ => self.several(model, &folder, progress),
         };
         outcome.map_err(|failure| match failure {
@@ -143,14 +143,14 @@ impl Getter {
         })
     }
 
-    fn from_source(
+    fn take_source(
         &self,
         source: &Source,
         folder: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Fetched, Failure> {
         if source.repository.is_some() {
-            return self.from_hub(source, folder, progress);
+            return self.take_from_hub(source, folder, progress);
         }
         // A file that somebody else left in the hub's cache was found before: its source comes first.
         let n_packages = source.packages.len();
@@ -175,7 +175,7 @@ impl Getter {
         Ok(Fetched { path, sha256, source: from, note: source.note.clone(), is_download: true })
     }
 
-    fn from_hub(
+    fn take_from_hub(
         &self,
         source: &Source,
         folder: &Path,
@@ -234,7 +234,7 @@ impl Getter {
             let target = file.path.split('/').fold(together.clone(), |path, part| path.join(part));
             let is_there = download::length(&target) == file.bytes && target.is_file();
             if !is_there {
-                let fetched = self.from_hub(&model.source_of(file), folder, progress)?;
+                let fetched = self.take_from_hub(&model.source_of(file), folder, progress)?;
                 let parent = target.parent().unwrap_or(&together);
                 fs::create_dir_all(parent).map_err(StoreError::io("create", parent))?;
                 if fetched.is_download {

@@ -358,5 +358,6 @@ fn name_of(names: &[(u64, &'static str)], number: u64) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-#[path = "gguf/tests.rs"]
 mod tests;
+#[cfg(test)]
+pub(crate) mod writer;

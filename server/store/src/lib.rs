@@ -3,6 +3,7 @@
 //! to be fetched is fetched by the user's own package client, with the user's index, proxy and certificates.
 
 mod archive;
+pub mod bundle;
 mod bundled;
 pub mod catalogue;
 mod client;
@@ -24,6 +25,7 @@ mod source;
 mod staging;
 
 pub use bundled::{BUNDLED_MODEL_NAME, BundledModel, bundled_model};
+pub use digest::sha256_of;
 pub use error::StoreError;
 pub use gguf::GgufHeader;
 pub use manifest::Provenance;

@@ -102,6 +102,16 @@ impl Manifest {
         serde_json::to_vec_pretty(self).expect("a manifest of plain values is JSON")
     }
 
+    /// Whether another one names the same files with the same checksums.
+    pub(crate) fn has_same_files(&self, other: &Self) -> bool {
+        let key = |file: &ManifestFile| (file.path.clone(), file.sha256.clone());
+        let (mut ours, mut theirs): (Vec<_>, Vec<_>) =
+            (self.files.iter().map(key).collect(), other.files.iter().map(key).collect());
+        ours.sort();
+        theirs.sort();
+        ours == theirs
+    }
+
     /// Bytes of all files.
     pub(crate) fn n_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()

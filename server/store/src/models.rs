@@ -140,6 +140,21 @@ impl ModelStore {
         rewrite: Option<&mut Rewrite<'_>>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ModelEntry, StoreError> {
+        self.add_from(folder, name, None, rewrite, progress)
+    }
+
+    /// As [`ModelStore::add_rewritten`], for a folder that came from elsewhere.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_from(
+        &self,
+        folder: &Path,
+        name: Option<&str>,
+        provenance: Option<Provenance>,
+        rewrite: Option<&mut Rewrite<'_>>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ModelEntry, StoreError> {
         let folder = fs::canonicalize(folder).map_err(StoreError::named_path(folder))?;
         let files = model_folder::files(&folder)?;
         let name = match name {
@@ -151,7 +166,11 @@ impl ModelStore {
         self.check_free(&name)?;
         progress(Progress::step(format!("adding {name}")));
         let prepared = staging.path().join("model");
-        let manifest = Manifest::new(&folder, prepare(&files, &prepared, rewrite, progress)?);
+        let files = prepare(&files, &prepared, rewrite, progress)?;
+        let manifest = match provenance {
+            Some(provenance) => Manifest::with_provenance(provenance, files),
+            None => Manifest::new(&folder, files),
+        };
         let manifest_path = prepared.join(MANIFEST_FILE);
         fs::write(&manifest_path, manifest.to_bytes()).map_err(StoreError::io("write", &manifest_path))?;
         let path = self.folder_of(&name);

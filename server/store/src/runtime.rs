@@ -191,6 +191,11 @@ impl RuntimeStore {
         self.install_in(&Staging::open(&self.folder, progress)?, progress)
     }
 
+    /// The error of a library that is not there.
+    pub(crate) fn not_installed(&self) -> StoreError {
+        StoreError::NoRuntime { folder: self.folder.clone() }
+    }
+
     fn record_file(&self) -> PathBuf {
         self.folder.join("installed.json")
     }

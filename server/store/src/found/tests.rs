@@ -7,10 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-#[path = "../gguf/writer.rs"]
-#[allow(dead_code, reason = "other tests need more of it")]
-mod writer;
-use writer::Gguf;
+use crate::gguf::writer::Gguf;
 
 const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -130,8 +127,7 @@ fn the_cache_of_the_hub_is_read_through_its_links() {
     // The other snapshot has a name that is a commit, too: only the one of the branch counts.
     assert_eq!(found.models, [expected]);
     let files = disk.places().resolve_spec("hf:Qwen/Coder-GGUF/coder-q4.gguf").unwrap();
-    let blob = fs::canonicalize(disk.path(&format!("{repository}/blobs/{HEX}"))).unwrap();
-    assert_eq!(files, Files::Gguf(vec![blob]));
+    assert_eq!(files, Files::Gguf(vec![snapshot.join("coder-q4.gguf")]));
     assert_eq!(disk.places().resolve_spec("hf:Qwen/Coder-GGUF").unwrap(), files);
 }
 

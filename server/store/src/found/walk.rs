@@ -131,7 +131,9 @@ impl Root {
             let mut refusal = refusal;
             let mut parts = Vec::new();
             for name in names {
-                let path = files.iter().find(|file| file.relative == name).map(|file| self.real(&file.path));
+                // The name is kept: parts of a model are found by their names, and blobs of a cache have others.
+                let listed = files.iter().find(|file| file.relative == name);
+                let path = listed.map(|file| self.real(&file.path).map(|_| file.path.clone()));
                 match path {
                     Some(Ok(path)) => parts.push(path),
                     Some(Err(reason)) => refusal = Some(reason),

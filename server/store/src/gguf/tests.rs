@@ -4,10 +4,7 @@ use std::fs;
 
 use super::*;
 
-#[path = "writer.rs"]
-#[allow(dead_code, reason = "other tests need more of it")]
-mod writer;
-use writer::Gguf;
+use super::writer::Gguf;
 
 fn read(bytes: &[u8]) -> Result<GgufHeader, String> {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -1,7 +1,7 @@
 //! Writes small GGUF files for tests. Invariant: what it writes is well formed; faults are put in by the tests themselves.
 
 /// A file in the making.
-pub struct Gguf {
+pub(crate) struct Gguf {
     pairs: Vec<u8>,
     n_pairs: u64,
     tensors: Vec<u8>,
@@ -9,7 +9,7 @@ pub struct Gguf {
 }
 
 impl Gguf {
-    pub fn new(architecture: &str) -> Self {
+    pub(crate) fn new(architecture: &str) -> Self {
         let empty = Self { pairs: Vec::new(), n_pairs: 0, tensors: Vec::new(), n_tensors: 0 };
         empty.text("general.architecture", architecture)
     }
@@ -22,16 +22,16 @@ impl Gguf {
         self
     }
 
-    pub fn text(self, key: &str, value: &str) -> Self {
+    pub(crate) fn text(self, key: &str, value: &str) -> Self {
         let value = string(value);
         self.pair(key, 8, &value)
     }
 
-    pub fn number(self, key: &str, value: u32) -> Self {
+    pub(crate) fn number(self, key: &str, value: u32) -> Self {
         self.pair(key, 4, &value.to_le_bytes())
     }
 
-    pub fn texts(self, key: &str, values: &[&str]) -> Self {
+    pub(crate) fn texts(self, key: &str, values: &[&str]) -> Self {
         let mut bytes = 8_u32.to_le_bytes().to_vec();
         bytes.extend((values.len() as u64).to_le_bytes());
         bytes.extend(values.iter().flat_map(|value| string(value)));
@@ -39,7 +39,7 @@ impl Gguf {
     }
 
     /// A tensor of type F32.
-    pub fn tensor(mut self, name: &str, dimensions: &[u64]) -> Self {
+    pub(crate) fn tensor(mut self, name: &str, dimensions: &[u64]) -> Self {
         self.tensors.extend(string(name));
         self.tensors.extend((dimensions.len() as u32).to_le_bytes());
         self.tensors.extend(dimensions.iter().flat_map(|size| size.to_le_bytes()));
@@ -50,7 +50,7 @@ impl Gguf {
     }
 
     /// A model of code as it is met in the wild, small.
-    pub fn coder() -> Self {
+    pub(crate) fn coder() -> Self {
         Self::new("qwen2")
             .text("general.name", "Tiny Coder")
             .text("general.license", "apache-2.0")
@@ -60,7 +60,7 @@ impl Gguf {
             .tensor("token_embd.weight", &[8, 4])
     }
 
-    pub fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         let mut bytes = b"GGUF".to_vec();
         bytes.extend(3_u32.to_le_bytes());
         bytes.extend(self.n_tensors.to_le_bytes());
