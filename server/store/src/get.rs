@@ -56,10 +56,11 @@ pub struct Fetched {
 impl Fetched {
     /// Removes what was downloaded, after the model was added. What lies in a cache of others stays.
     pub fn discard(self) {
-        if self.is_download {
-            let _ =
-                if self.path.is_dir() { fs::remove_dir_all(&self.path) } else { fs::remove_file(&self.path) };
+        if !self.is_download {
+            return;
         }
+        let _ = if self.path.is_dir() { fs::remove_dir_all(&self.path) } else { fs::remove_file(&self.path) };
+        download::remove(&[&self.path.with_extension("version"), &self.path.with_added_extension("json")]);
     }
 }
 
@@ -239,6 +240,7 @@ impl Getter {
                 fs::create_dir_all(parent).map_err(StoreError::io("create", parent))?;
                 if fetched.is_download {
                     fs::rename(&fetched.path, &target).map_err(StoreError::io("write", &target))?;
+                    download::remove(&[&fetched.path.with_extension("version")]);
                 } else {
                     fs::copy(&fetched.path, &target).map_err(StoreError::io("write", &target))?;
                 }

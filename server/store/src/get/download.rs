@@ -51,7 +51,6 @@ pub(super) fn download(
         remove(&[&partial, &version]);
         return Err(Failure::checksum(wanted.what, &expected, &found.sha256));
     }
-    remove(&[&version]);
     Ok((partial, found.sha256))
 }
 
@@ -106,8 +105,13 @@ fn fetch(
                     None => Ok(()),
                 };
             }
-            // The file ends before what is already there.
+            // Nothing comes behind what is already there: it is whole, or not of this file.
             Ok((416, _)) if may_restart => {
+                if let Some(sha256) = expected.as_deref()
+                    && digest::of_file(partial, &mut |_| {})?.sha256 == sha256
+                {
+                    return Ok(());
+                }
                 may_restart = false;
                 remove(&[partial, version]);
             }
@@ -150,6 +154,9 @@ struct Part<'a, 'b> {
 
 impl Receiver for Part<'_, '_> {
     fn head(&mut self, head: &Head, linked: &Linked) -> bool {
+        if self.expected.is_none() {
+            self.expected = linked.sha256.clone();
+        }
         self.begins = match head.status {
             200 => true,
             // An answer for another part than the one that was asked for is none.
@@ -161,13 +168,11 @@ impl Receiver for Part<'_, '_> {
             _ => return false,
         };
         let what = self.wanted.what;
-        match (&self.expected, &linked.sha256) {
-            (Some(expected), Some(stated)) if expected != stated => {
-                self.refusal = Some(Failure::checksum(what, expected, stated));
-                return false;
-            }
-            (None, Some(stated)) => self.expected = Some(stated.clone()),
-            _ => {}
+        if let (Some(expected), Some(stated)) = (&self.expected, &linked.sha256)
+            && expected != stated
+        {
+            self.refusal = Some(Failure::checksum(what, expected, stated));
+            return false;
         }
         let announced = match range_of(head) {
             Some((_, total)) if !self.begins => total,

@@ -138,6 +138,6 @@ pub(super) fn join(
         remove(&[&target, &record]);
         return Err(Failure::checksum(&source.file, expected, &found.sha256));
     }
-    remove(&[&record]);
+    // The record stays as long as the file does: the next run knows by it that nothing is missing.
     Ok((target, found.sha256))
 }

@@ -1,5 +1,5 @@
-//! A stand-in of a file server on loopback, and archives of packages. Invariant: it answers what the test says, one request on
-//! each connection, and keeps what it was asked.
+//! A stand-in of a file server on loopback. Invariant: it answers what the test says, one request on each connection, and keeps
+//! what it was asked.
 #![allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -36,6 +36,8 @@ pub struct Reply {
     body: Vec<u8>,
     /// Bytes of the body after which the connection is cut.
     cut_after: Option<usize>,
+    /// Whether the connection then stays open until the other side goes.
+    holds: bool,
 }
 
 impl Reply {
@@ -70,6 +72,10 @@ impl Reply {
     pub fn cut_after(self, n_bytes: usize) -> Self {
         Self { cut_after: Some(n_bytes), ..self }
     }
+
+    pub fn hold_after(self, n_bytes: usize) -> Self {
+        Self { cut_after: Some(n_bytes), holds: true, ..self }
+    }
 }
 
 /// A server that lives as long as the tests.
@@ -79,22 +85,24 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    pub fn start(answer: impl Fn(&Request) -> Reply + Send + 'static) -> Self {
+    pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&asked);
+        let kept: Arc<Mutex<Vec<Request>>> = Arc::clone(&asked);
+        let answer = Arc::new(answer);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                if let Some(mut request) = read_request(&stream) {
+                let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
+                std::thread::spawn(move || {
+                    let Some(mut request) = read_request(&stream) else { return };
                     {
                         let mut kept = kept.lock().unwrap();
-                        request.nth =
-                            kept.iter().filter(|other: &&Request| other.path == request.path).count();
+                        request.nth = kept.iter().filter(|other| other.path == request.path).count();
                         kept.push(request.clone());
                     }
                     write_reply(stream, &answer(&request));
-                }
+                });
             }
         });
         Self { address, asked }
@@ -125,4 +133,7 @@ fn write_reply(mut stream: TcpStream, reply: &Reply) {
     head.push_str(&format!("Content-Length: {}\r\n\r\n", reply.body.len()));
     let sent = reply.cut_after.unwrap_or(reply.body.len()).min(reply.body.len());
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&reply.body[..sent]));
+    if reply.holds {
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    }
 }
