@@ -107,6 +107,8 @@ pub(super) fn ask(program: &str, ask: &Ask<'_>, sink: &mut dyn Sink) -> Result<H
 fn config(ask: &Ask<'_>) -> Result<String, Trouble> {
     let mut lines = vec![
         "silent".to_owned(),
+        // Bytes come when they are there: a process that is killed has kept them.
+        "no-buffer".to_owned(),
         "show-error".to_owned(),
         "include".to_owned(),
         "globoff".to_owned(),
