@@ -22,6 +22,7 @@ mod kv_cache;
 mod layout;
 mod line_end;
 mod memory;
+mod operators;
 mod panics;
 mod passes;
 mod project_cache;

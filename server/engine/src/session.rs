@@ -11,7 +11,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use crate::files::ModelSource;
 use crate::layout::data_files;
 use crate::memory::{self, HeldSession};
-use crate::{providers, runtime};
+use crate::{operators, providers, runtime};
 
 /// Opens a session on an ONNX file of a model.
 pub(crate) fn open(
@@ -86,6 +86,7 @@ fn options(
     threads: usize,
 ) -> Result<SessionBuilder, ort::Error> {
     Ok(Session::builder(environment)?
+        .with_operators(operators::domain()?)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?

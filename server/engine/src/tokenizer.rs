@@ -276,6 +276,12 @@ fn bos_of(tokenizer: &Tokenizer, controls: &HashSet<TokenId>) -> Result<Option<T
 
 #[cfg(test)]
 mod tests {
+    mod from_gguf;
+    mod like_llama_server;
+    mod published;
+    mod random_texts;
+    mod tiny_model;
+
     use super::*;
 
     /// Of the SentencePiece kind: a space is `▁`, and one is put in front of every text.

@@ -2,7 +2,11 @@
 //! GGUF files. Invariant: nothing here loads ONNX Runtime or opens a socket, and no input makes it panic or allocate more
 //! than the input's own size.
 
+mod build;
 pub mod edit;
+pub mod gguf;
+pub mod import;
+pub mod tokenizer;
 mod wire;
 
 pub use edit::LOGITS_TO_KEEP;

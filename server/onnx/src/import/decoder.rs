@@ -1,0 +1,303 @@
+//! What a decoder computes, read from the metadata of a GGUF file. Invariant: every number is checked before it is used as a size;
+//! an architecture that differs in any step from what `graph` builds is refused here, with the name of what it is.
+//!
+//! Source of the keys: the GGUF specification; of the differences between architectures: their model cards and configurations.
+
+use serde_json::json;
+
+use super::ImportError;
+use crate::gguf::GgufFile;
+
+/// How two numbers of a head are turned together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rotation {
+    /// Neighbours: converters permute the rows of queries and keys for these architectures.
+    Interleaved,
+    /// The first half with the second.
+    Halves,
+}
+
+/// How activations are normalised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Norm {
+    /// By the root of their mean square.
+    Rms,
+    /// By mean and variance, with a bias.
+    Layer,
+}
+
+/// What stands between the two products of a feed-forward part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FeedForward {
+    /// `silu(gate) * up`
+    SiluGate,
+    /// `gelu(gate) * up`, with the hyperbolic tangent.
+    GeluGate,
+    /// `gelu(up)`
+    Gelu,
+}
+
+/// Limits of what is believed of a file, well beyond every published model of these kinds.
+const MOST_LAYERS: u64 = 512;
+const MOST_WIDTH: u64 = 1 << 17;
+const MOST_CONTEXT: u64 = 1 << 21;
+
+/// The numbers of a decoder.
+#[derive(Clone, Debug)]
+pub(super) struct Decoder {
+    /// `model_type` of configurations.
+    pub(super) model_type: &'static str,
+    pub(super) layers: u64,
+    pub(super) hidden: u64,
+    pub(super) inner: u64,
+    pub(super) heads: u64,
+    pub(super) kv_heads: u64,
+    pub(super) head_size: u64,
+    /// How many numbers of a head are turned.
+    pub(super) rotated: u64,
+    pub(super) rotation: Rotation,
+    pub(super) rope_base: f64,
+    /// What positions are divided by.
+    pub(super) rope_factor: f64,
+    pub(super) norm: Norm,
+    pub(super) epsilon: f32,
+    pub(super) feed_forward: FeedForward,
+    /// Whether queries and keys are normalised head by head.
+    pub(super) head_norms: bool,
+    pub(super) embedding_scale: f32,
+    pub(super) residual_scale: f32,
+    /// What logits are divided by.
+    pub(super) logit_divisor: f32,
+    /// Factor of attention scores; none for the usual one.
+    pub(super) attention_scale: Option<f32>,
+    pub(super) context: u64,
+    pub(super) vocabulary: u64,
+    /// Sentences about what is limited.
+    pub(super) notes: Vec<String>,
+}
+
+impl Decoder {
+    /// Reads the metadata of a file.
+    pub(super) fn read(file: &GgufFile) -> Result<Self, ImportError> {
+        let reader = Reader { file, architecture: file.architecture() };
+        reader.refuse_unsupported()?;
+        let (model_type, rotation, norm, feed_forward) = match reader.architecture {
+            "qwen2" => ("qwen2", Rotation::Halves, Norm::Rms, FeedForward::SiluGate),
+            "qwen3" => ("qwen3", Rotation::Halves, Norm::Rms, FeedForward::SiluGate),
+            "llama" => ("llama", Rotation::Interleaved, Norm::Rms, FeedForward::SiluGate),
+            "granite" | "granitehybrid" => {
+                ("granite", Rotation::Interleaved, Norm::Rms, FeedForward::SiluGate)
+            }
+            "starcoder2" => ("starcoder2", Rotation::Halves, Norm::Layer, FeedForward::Gelu),
+            "gemma" => ("gemma", Rotation::Halves, Norm::Rms, FeedForward::GeluGate),
+            other => return Err(reader.unsupported(format!("its architecture is {other}"))),
+        };
+        let hidden = reader.size("embedding_length", MOST_WIDTH)?;
+        let heads = reader.size("attention.head_count", MOST_WIDTH)?;
+        let kv_heads = reader.optional_size("attention.head_count_kv", MOST_WIDTH)?.unwrap_or(heads);
+        let head_size = match reader.optional_size("attention.key_length", MOST_WIDTH)? {
+            Some(size) => size,
+            None if hidden.is_multiple_of(heads) => hidden / heads,
+            None => {
+                return Err(reader.metadata("attention.head_count", "does not divide the embedding's length"));
+            }
+        };
+        if !heads.is_multiple_of(kv_heads) {
+            return Err(reader.metadata("attention.head_count_kv", "does not divide the number of heads"));
+        }
+        if reader.optional_size("attention.value_length", MOST_WIDTH)?.is_some_and(|size| size != head_size) {
+            return Err(reader.metadata("attention.value_length", "differs from attention.key_length"));
+        }
+        let rotated = reader.optional_size("rope.dimension_count", head_size)?.unwrap_or(head_size);
+        if !rotated.is_multiple_of(2) {
+            return Err(reader.metadata("rope.dimension_count", "is odd"));
+        }
+        let epsilon_key = match norm {
+            Norm::Rms => "attention.layer_norm_rms_epsilon",
+            Norm::Layer => "attention.layer_norm_epsilon",
+        };
+        let embedding_scale = match reader.architecture {
+            "gemma" => (hidden as f32).sqrt(),
+            _ => reader.factor("embedding_scale")?.unwrap_or(1.0),
+        };
+        let embeddings = file.tensor("token_embd.weight");
+        let mut decoder = Self {
+            model_type,
+            layers: reader.size("block_count", MOST_LAYERS)?,
+            hidden,
+            inner: reader.size("feed_forward_length", 4 * MOST_WIDTH)?,
+            heads,
+            kv_heads,
+            head_size,
+            rotated,
+            rotation,
+            rope_base: reader.number("rope.freq_base")?.unwrap_or(10_000.0),
+            rope_factor: 1.0,
+            norm,
+            epsilon: reader.number(epsilon_key)?.unwrap_or(1e-5) as f32,
+            feed_forward,
+            head_norms: reader.architecture == "qwen3",
+            embedding_scale,
+            residual_scale: reader.factor("residual_scale")?.unwrap_or(1.0),
+            logit_divisor: reader.factor("logit_scale")?.unwrap_or(1.0),
+            attention_scale: reader.factor("attention.scale")?,
+            context: reader.size("context_length", MOST_CONTEXT)?,
+            vocabulary: embeddings.map_or(0, |tensor| tensor.n_rows()),
+            notes: Vec::new(),
+        };
+        reader.scale_positions(&mut decoder)?;
+        if let Some(window) = reader.optional_size("attention.sliding_window", MOST_CONTEXT)?
+            && window < decoder.context
+        {
+            decoder.context = window;
+            decoder
+                .notes
+                .push(format!("Its context is limited to {window} tokens, the window of its attention."));
+        }
+        Ok(decoder)
+    }
+
+    /// Numbers of all query heads of a token.
+    pub(super) fn query_width(&self) -> u64 {
+        self.heads * self.head_size
+    }
+
+    /// Numbers of all key heads of a token.
+    pub(super) fn kv_width(&self) -> u64 {
+        self.kv_heads * self.head_size
+    }
+
+    /// The content of `config.json`.
+    pub(super) fn config(&self, end_tokens: &[u32], bos: Option<u32>) -> Vec<u8> {
+        let config = json!({
+            "model_type": self.model_type,
+            "hidden_size": self.hidden,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "num_key_value_heads": self.kv_heads,
+            "head_dim": self.head_size,
+            "max_position_embeddings": self.context,
+            "vocab_size": self.vocabulary,
+            "eos_token_id": end_tokens,
+            "bos_token_id": bos,
+        });
+        serde_json::to_vec_pretty(&config).unwrap_or_default()
+    }
+}
+
+struct Reader<'a> {
+    file: &'a GgufFile,
+    architecture: &'a str,
+}
+
+impl Reader<'_> {
+    /// Recognises what no decoder of these kinds has, so that the refusal names it.
+    fn refuse_unsupported(&self) -> Result<(), ImportError> {
+        let metadata = self.file.metadata();
+        if metadata.str("general.type").is_some_and(|kind| kind != "model") {
+            let kind = metadata.str("general.type").unwrap_or_default();
+            return Err(self.unsupported(format!("it holds no model of its own but a part of one ({kind})")));
+        }
+        let has = |part: &str| self.file.tensors().iter().any(|tensor| tensor.name.contains(part));
+        let what = if has(".ssm_") || has(".shortconv") || has("time_mix") {
+            "it is a hybrid or recurrent model, whose state cannot be cut back to a shorter prompt"
+        } else if has("_exps.") || has(".ffn_gate_inp.") {
+            "it is a mixture of experts"
+        } else if has("v.blk.") || has("mm.") && has("v.patch") || self.architecture == "clip" {
+            "it is the vision part of a model"
+        } else if has("enc.blk.")
+            || matches!(self.architecture, "bert" | "nomic-bert" | "jina-bert-v2" | "t5")
+        {
+            "it is an encoder, which does not continue text"
+        } else if has("attn_kv_a") {
+            "its attention is compressed (MLA), which is not supported"
+        } else {
+            return Ok(());
+        };
+        Err(self.unsupported(what.to_owned()))
+    }
+
+    fn unsupported(&self, what: String) -> ImportError {
+        let path = self.path();
+        let name = self.file.metadata().str("general.name").unwrap_or(self.architecture);
+        ImportError::Unsupported {
+            path,
+            what: format!("{name} cannot run in this process: {what}"),
+            remedy:
+                "Run it with llama.cpp's server or Ollama and set `model` to `llama.cpp` or `ollama:NAME`"
+                    .to_owned(),
+        }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.file.paths().first().cloned().unwrap_or_default()
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.architecture)
+    }
+
+    fn metadata(&self, name: &str, problem: &str) -> ImportError {
+        ImportError::Metadata { path: self.path(), key: self.key(name), problem: problem.to_owned() }
+    }
+
+    fn optional_size(&self, name: &str, most: u64) -> Result<Option<u64>, ImportError> {
+        let key = self.key(name);
+        if self.file.metadata().get(&key).is_none() {
+            return Ok(None);
+        }
+        match self.file.metadata().u64(&key) {
+            Some(size) if (1..=most).contains(&size) => Ok(Some(size)),
+            _ => Err(self.metadata(name, &format!("is no whole number from 1 to {most}"))),
+        }
+    }
+
+    fn size(&self, name: &str, most: u64) -> Result<u64, ImportError> {
+        self.optional_size(name, most)?.ok_or_else(|| self.metadata(name, "is missing"))
+    }
+
+    fn number(&self, name: &str) -> Result<Option<f64>, ImportError> {
+        let key = self.key(name);
+        if self.file.metadata().get(&key).is_none() {
+            return Ok(None);
+        }
+        match self.file.metadata().f64(&key) {
+            Some(number) if number.is_finite() && number > 0.0 => Ok(Some(number)),
+            _ => Err(self.metadata(name, "is no number above 0")),
+        }
+    }
+
+    /// A factor; 0 stands for none in some files.
+    fn factor(&self, name: &str) -> Result<Option<f32>, ImportError> {
+        let key = self.key(name);
+        if self.file.metadata().f64(&key) == Some(0.0) {
+            return Ok(None);
+        }
+        Ok(self.number(name)?.map(|number| number as f32))
+    }
+
+    /// Scaling of positions: linear, or the limit of a model that would need another kind beyond its own context.
+    fn scale_positions(&self, decoder: &mut Decoder) -> Result<(), ImportError> {
+        let factor = match self.number("rope.scaling.factor")? {
+            Some(factor) => factor,
+            None => self.number("rope.scale_linear")?.unwrap_or(1.0),
+        };
+        let kind = self.file.metadata().str(&self.key("rope.scaling.type")).unwrap_or("linear");
+        match kind {
+            "none" => {}
+            "linear" => decoder.rope_factor = factor,
+            other => {
+                let original = self.optional_size("rope.scaling.original_context_length", MOST_CONTEXT)?;
+                let limit = original.unwrap_or((decoder.context as f64 / factor.max(1.0)) as u64).max(1);
+                if limit < decoder.context {
+                    decoder.context = limit;
+                    decoder.notes.push(format!(
+                        "Its context is limited to {limit} tokens: beyond them it scales positions by {other}, which is not \
+                         supported."
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
