@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use fimble_onnx::import::{self, ImportError, ImportOptions};
 
 /// How weights are converted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -49,17 +50,17 @@ pub struct Report {
 /// Says why a file does not run in this process; reads its header only.
 ///
 /// # Errors
-/// One sentence: what the file is, and which server can run it.
-pub fn check(_path: &Path) -> Result<(), String> {
-    Err(NOT_YET.to_owned())
+/// One or two sentences: what the file is, and which server can run it.
+pub fn check(path: &Path) -> Result<(), String> {
+    import::describe(path).map(|_| ()).map_err(|error| without_path(path, &error))
 }
 
 /// Bytes that the imported model takes on the disk.
 ///
 /// # Errors
-/// As [`check`].
-pub fn estimate_bytes(_path: &Path, _precision: Precision) -> Result<u64, String> {
-    Err(NOT_YET.to_owned())
+/// As [`check`], with the path.
+pub fn estimate_bytes(path: &Path, precision: Precision) -> Result<u64, String> {
+    import::estimate_bytes(path, &options(precision)).map_err(|error| error.to_string())
 }
 
 /// Writes the files of a model into an empty folder. `progress` hears the bytes done and all bytes.
@@ -67,13 +68,33 @@ pub fn estimate_bytes(_path: &Path, _precision: Precision) -> Result<u64, String
 /// # Errors
 /// The file is damaged, changed meanwhile, or cannot run in this process; the disk is full.
 pub fn import(
-    _path: &Path,
-    _folder: &Path,
-    _precision: Precision,
-    _progress: &mut dyn FnMut(u64, u64),
+    path: &Path,
+    folder: &Path,
+    precision: Precision,
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report, String> {
-    Err(NOT_YET.to_owned())
+    let report =
+        import::import(path, folder, &options(precision), progress).map_err(|error| error.to_string())?;
+    Ok(Report {
+        architecture: report.architecture,
+        licence: report.licence,
+        quantisation: report.quantisation,
+        notes: report.notes,
+    })
 }
 
-/// Until the import is connected.
-const NOT_YET: &str = "this build cannot import GGUF files. Add a folder with an ONNX model instead";
+fn options(precision: Precision) -> ImportOptions {
+    let precision = match precision {
+        Precision::Exact => import::Precision::Exact,
+        Precision::Int8 => import::Precision::Int8,
+        Precision::Int4 => import::Precision::Int4,
+    };
+    ImportOptions { precision, ..ImportOptions::default() }
+}
+
+/// An error of a file that is named beside it anyway.
+fn without_path(path: &Path, error: &ImportError) -> String {
+    let text = error.to_string();
+    let stripped = text.strip_prefix(&path.display().to_string()).and_then(|rest| rest.strip_prefix(": "));
+    stripped.map_or_else(|| text.clone(), str::to_owned)
+}

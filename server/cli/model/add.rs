@@ -25,7 +25,7 @@ pub fn run(store: &ModelStore, args: &AddArgs) -> anyhow::Result<()> {
     let outcome = match files {
         Files::Gguf(parts) => {
             let precision = args.precision.unwrap_or_default();
-            let origin = Origin { source, sha256: None, licence: None };
+            let origin = Origin { source, sha256: None, licence: None, is_download: false };
             add_gguf(store, &name, &parts, precision, origin, &mut progress)
         }
         Files::Folder(folder) => {
@@ -72,6 +72,8 @@ pub struct Origin {
     pub sha256: Option<String>,
     /// The licence, if it is known better than the file does.
     pub licence: Option<String>,
+    /// Whether the file is removed after the model was added.
+    pub is_download: bool,
 }
 
 /// The files behind what the user named, and a name for the model.
@@ -156,7 +158,8 @@ pub fn add_gguf(
         notes = report.notes;
         Ok(Provenance {
             source: origin.source.clone(),
-            path: Some(std::path::absolute(first).unwrap_or_else(|_| first.clone())),
+            // A download goes once the model is added.
+            path: (!origin.is_download).then(|| std::path::absolute(first).unwrap_or_else(|_| first.clone())),
             sha256: Some(sha256.clone()),
             precision: Some(precision.word().to_owned()),
             licence: origin.licence.clone().or(report.licence),

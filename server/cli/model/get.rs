@@ -172,7 +172,8 @@ fn add(
     };
     // The checksum of parts is that of all of them, one behind the other.
     let sha256 = (parts.len() == 1).then(|| fetched.sha256.clone());
-    let origin = Origin { source: fetched.source.clone(), sha256, licence };
+    let is_download = fetched.is_download();
+    let origin = Origin { source: fetched.source.clone(), sha256, licence, is_download };
     add::add_gguf(store, name, &parts, precision, origin, progress)
 }
 

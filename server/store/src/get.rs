@@ -54,6 +54,11 @@ pub struct Fetched {
 }
 
 impl Fetched {
+    /// Whether it was downloaded, and so goes with [`Fetched::discard`].
+    pub fn is_download(&self) -> bool {
+        self.is_download
+    }
+
     /// Removes what was downloaded, after the model was added. What lies in a cache of others stays.
     pub fn discard(self) {
         if !self.is_download {
