@@ -160,6 +160,10 @@ fn a_process_that_is_killed_leaves_nothing_half_done_and_the_next_goes_on() {
 fn what_cannot_be_had_is_one_error_with_remedies() {
     let home = scratch();
     let hub = StandIn::start(|_| Reply::status(403));
+    let (cut, text) = (home.path().join("cut.gguf"), home.path().join("notes.txt"));
+    std::fs::write(&cut, b"GGUF\x03\0\0\0\xff").unwrap();
+    std::fs::write(&text, "no model").unwrap();
+    let (cut, text) = (cut.display().to_string(), text.display().to_string());
     for (arguments, expected) in [
         (&["model", "get", "hf:someone/Tiny"][..], "gated"),
         (&["model", "get", "granite-4.0-1b"], "ask for access"),
@@ -168,6 +172,8 @@ fn what_cannot_be_had_is_one_error_with_remedies() {
         (&["model", "get", "qwen2.5-coder-3b"], "forbids commercial use"),
         (&["model", "add", "ollama:x"], "no such model on this disk"),
         (&["model", "add", "no/such/file.gguf"], "Check the path"),
+        (&["model", "add", &cut], "cut.gguf"),
+        (&["model", "add", &text], "no GGUF file"),
         (&["model", "bundle", "x", "--to", "y"], "fimble setup"),
     ] {
         let output = run(home.path(), &hub.address, arguments);
@@ -175,6 +181,9 @@ fn what_cannot_be_had_is_one_error_with_remedies() {
         assert_eq!(output.status.code(), Some(1), "{errors}");
         assert!(errors.contains(expected), "{arguments:?}: {errors}");
     }
+    let list = run(home.path(), &hub.address, &["model", "list", "--json"]);
+    let list: Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert!(list["installed"].as_array().unwrap().iter().all(|model| model["name"] == "bundled"), "{list}");
 }
 
 #[cfg(unix)]

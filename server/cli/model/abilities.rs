@@ -33,7 +33,10 @@ fn of_engine(engine: &Engine) -> Vec<String> {
     let template = match &info.fim {
         Ok(template) => format!("Template: {}. It fills in the middle.", template.family()),
         Err(reason) => {
-            format!("It completes from left to right only, because {}.", reason.trim_end_matches('.'))
+            // The cause; `fimble doctor` has the rest.
+            let cause = reason.split("; ").next().unwrap_or(reason);
+            let cause = cause.split(". ").next().unwrap_or(cause).trim_end_matches('.');
+            format!("It completes from left to right only, because {cause}.")
         }
     };
     let chat = match engine.chat() {

@@ -31,14 +31,14 @@ pub fn run(store: &ModelStore, args: &GetArgs) -> anyhow::Result<()> {
     };
     let getter = Getter::from_env(store.home());
     let wanted = wanted(&getter, args, &mut progress)?;
-    say_licence(&wanted, args.accept_licence, &mut progress)?;
     let precision = args.precision.unwrap_or_else(|| wanted.precision());
     if let Some(entry) = already(store, &wanted, precision)? {
-        let mut lines = vec![format!("{} is there already, with the same checksum.", entry.name)];
+        let mut lines = vec![format!("{} is there already, made of the same file.", entry.name)];
         lines.extend(choose(store, &entry.name, args.and_use)?);
         progress.end(&entry.name, &lines);
         return Ok(());
     }
+    say_licence(&wanted, args.accept_licence, &mut progress)?;
     let name = args.name.clone().unwrap_or_else(|| wanted.name());
     store.check_new_name(&name)?;
     let fetched = match &wanted {
@@ -140,6 +140,22 @@ fn say_licence(wanted: &Wanted, is_accepted: bool, progress: &mut ProgressReport
 
 /// The model in the store that was made of the same file.
 fn already(store: &ModelStore, wanted: &Wanted, precision: Precision) -> anyhow::Result<Option<ModelEntry>> {
+    if let Wanted::Listed(model) = wanted {
+        // Where the catalogue has no checksum, the file is known by its place on the hub.
+        let unknown = model.sources.iter().filter(|source| source.sha256.is_none());
+        let places: Vec<String> = unknown
+            .filter_map(|source| Some(format!("hf:{}/{}", source.repository.as_ref()?, source.file)))
+            .collect();
+        let is_same = |entry: &ModelEntry| {
+            entry.provenance.as_ref().is_some_and(|provenance| {
+                places.contains(&provenance.source)
+                    && provenance.precision.as_deref() == Some(precision.word())
+            })
+        };
+        if let Some(entry) = store.list()?.into_iter().find(is_same) {
+            return Ok(Some(entry));
+        }
+    }
     let checksums: Vec<&str> = match wanted {
         Wanted::Listed(model) => model.sources.iter().filter_map(|source| source.sha256.as_deref()).collect(),
         Wanted::OnHub(model) => model.sha256().into_iter().collect(),

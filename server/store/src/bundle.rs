@@ -286,7 +286,7 @@ pub fn install(
         models.check_new_name(name)?;
         ready.push((prepared, name));
     }
-    runtime.install_from(&root.join("runtime"), progress)?;
+    runtime.install_out_of(&root.join("runtime"), &path.display().to_string(), progress)?;
     for (prepared, name) in ready {
         staging::put_in_place(&prepared, &folder.join(name))?;
         report.models.push(name.clone());

@@ -66,6 +66,7 @@ fn what_was_bundled_here_is_installed_there() {
     assert_eq!((report.models, report.present), (vec!["coder".to_owned()], Vec::new()));
     assert_eq!(there.models.verify("coder", &mut |_| {}).unwrap().n_files, 2);
     assert_eq!(there.runtime.verify().unwrap().sha256, here.runtime.verify().unwrap().sha256);
+    assert_eq!(there.runtime.installed().unwrap().source, bundle.display().to_string());
     assert_eq!(there.install(&bundle).unwrap().present, ["coder"]);
     // Another model of the same name is not replaced.
     let other = World::new(false);
