@@ -27,6 +27,7 @@ pub mod doctor;
 pub mod editors;
 pub mod every_function;
 pub mod explain;
+pub mod gguf_import;
 pub mod loader;
 pub mod local_server;
 pub mod lsp;

@@ -1,13 +1,21 @@
-//! `fimble model`: the models on this machine. Must hold: it only asks the store and the engine; what a model is and where it
-//! lies is known to the one, what can be changed in its graph to the other.
+//! `fimble model`: the models on this machine and those that can be fetched. Lives here: the arguments and the short commands; the
+//! longer ones are in `model/`. Invariant: it only asks the store, the engine and the import; what a model is and where it lies is
+//! known to the first.
 
 use std::path::PathBuf;
 
-use fimble_onnx::edit::{Edit, keep_last_logits, name_reshaped_weights};
-use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, Rewrite};
+use clap::ValueEnum;
+use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelStore};
 use indicatif::HumanBytes;
 
+use super::gguf_import::Precision;
 use super::progress::ProgressReporter;
+
+mod abilities;
+mod add;
+mod bundle;
+mod get;
+mod list;
 
 /// Arguments of `fimble model`.
 #[derive(Debug, clap::Args)]
@@ -20,22 +28,16 @@ pub struct ModelArgs {
 /// What to do with the models.
 #[derive(Debug, clap::Subcommand)]
 pub enum ModelCommand {
-    /// List the models; the one in use is marked with a star
-    List,
-    /// Add a model from a folder that holds an .onnx file and tokenizer.json
-    Add {
-        /// The folder; it is not changed
-        folder: PathBuf,
-        /// The name to give it [default: the name of the folder]
+    /// List the models, the one in use marked with a star, and those of other programs on this disk
+    List {
+        /// Print JSON, with the catalogue
         #[arg(long)]
-        name: Option<String>,
-        /// Use it from now on
-        #[arg(long = "use")]
-        and_use: bool,
-        /// Leave the .onnx files as they are, also where they compute more than is needed
-        #[arg(long)]
-        keep_graph: bool,
+        json: bool,
     },
+    /// Add a model from a GGUF file, from a folder, or from another program on this disk
+    Add(AddArgs),
+    /// Fetch a model and add it
+    Get(GetArgs),
     /// Use a model, from the next start of a server on
     Use {
         /// Its name; `bundled` is the one in the program
@@ -46,11 +48,74 @@ pub enum ModelCommand {
         /// Its name [default: the one in use]
         name: Option<String>,
     },
-    /// Remove a model; the folder it was added from stays
+    /// Remove a model; the file or folder it was added from stays
     Remove {
         /// Its name
         name: String,
     },
+    /// Write models, ONNX Runtime and licences into one file, for `fimble setup --from FILE` without a network
+    Bundle {
+        /// Names of models that were added
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+}
+
+/// Arguments of `fimble model add`.
+#[derive(Debug, clap::Args)]
+pub struct AddArgs {
+    /// A GGUF file, a folder with one or with an .onnx file and tokenizer.json, or a model of another program:
+    /// ollama:NAME[:TAG], hf:OWNER/REPO[/FILE], lmstudio:PUBLISHER/MODEL[/FILE]; it is not changed
+    #[arg(value_name = "FILE|FOLDER|MODEL")]
+    pub what: String,
+    /// The name to give it [default: by the file or folder]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Use it from now on
+    #[arg(long = "use")]
+    pub and_use: bool,
+    /// How the weights of a GGUF file are converted [default: exact]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+    /// Leave .onnx files as they are, also where they compute more than is needed
+    #[arg(long)]
+    pub keep_graph: bool,
+}
+
+/// Arguments of `fimble model get`.
+#[derive(Debug, clap::Args)]
+pub struct GetArgs {
+    /// A name of the catalogue (`fimble model list` shows it) or hf:OWNER/REPO[@REVISION][/FILE] [default: the best for
+    /// this machine]
+    #[arg(value_name = "NAME")]
+    pub what: Option<String>,
+    /// The name to give it [default: that of the catalogue or of the file]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Use it from now on, also where another model than the bundled one is in use
+    #[arg(long = "use")]
+    pub and_use: bool,
+    /// How the weights are converted [default: what the catalogue says, else exact]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+    /// Accept a licence that forbids commercial use
+    #[arg(long)]
+    pub accept_licence: bool,
+    /// How progress is shown
+    #[arg(long, value_enum, default_value_t = ProgressForm::Bar)]
+    pub progress: ProgressForm,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProgressForm {
+    /// A bar on standard error
+    Bar,
+    /// Lines of JSON on standard output
+    Json,
 }
 
 /// Runs the command.
@@ -59,54 +124,16 @@ pub enum ModelCommand {
 /// The store refused; the error names the cause and the remedy.
 pub fn run(args: ModelArgs) -> anyhow::Result<()> {
     let store = ModelStore::from_env()?;
-    let mut progress = ProgressReporter::new();
     match args.command {
-        ModelCommand::List => {
-            // A broken choice must be seen, but must not hide the models to choose from.
-            list(&store.list()?);
-            store.active()?;
-        }
-        ModelCommand::Add { folder, name, and_use, keep_graph } => {
-            let mut notes = Vec::new();
-            let mut edit = |file: &str, content: &[u8]| {
-                let (note, content) = edit(file, content);
-                notes.push(note);
-                content
-            };
-            let rewrite: Option<&mut Rewrite<'_>> = if keep_graph { None } else { Some(&mut edit) };
-            let report = &mut |report| progress.store(report);
-            let added = store.add_rewritten(&folder, name.as_deref(), rewrite, report);
-            progress.finish();
-            let added = added?;
-            let size = HumanBytes(added.n_bytes.unwrap_or_default());
-            outln!("Added {} ({size}).", added.name);
-            for note in notes {
-                outln!("{note}");
-            }
-            if and_use {
-                store.use_model(&added.name)?;
-                outln!("It is in use from the next start of a server on.");
-            } else {
-                outln!("Use it with `fimble model use {}`.", added.name);
-            }
-        }
+        ModelCommand::List { json } => list::run(&store, json)?,
+        ModelCommand::Add(args) => add::run(&store, &args)?,
+        ModelCommand::Get(args) => get::run(&store, &args)?,
+        ModelCommand::Bundle { names, to } => bundle::write(&store, &names, &to)?,
         ModelCommand::Use { name } => {
             store.use_model(&name)?;
             outln!("{name} is in use from the next start of a server on.");
         }
-        ModelCommand::Verify { name } => {
-            let name = match name {
-                Some(name) => name,
-                None => match store.active()? {
-                    ActiveModel::Bundled => BUNDLED_MODEL_NAME.to_owned(),
-                    ActiveModel::Folder { name, .. } => name,
-                },
-            };
-            let verified = store.verify(&name, &mut |report| progress.store(report));
-            progress.finish();
-            let verified = verified?;
-            outln!("{name} is whole: {} files, {}.", verified.n_files, HumanBytes(verified.n_bytes));
-        }
+        ModelCommand::Verify { name } => verify(&store, name)?,
         ModelCommand::Remove { name } => {
             store.remove(&name)?;
             outln!("Removed {name}.");
@@ -115,44 +142,20 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is said about a graph file, and its new content if it has one.
-fn edit(file: &str, content: &[u8]) -> (String, Option<Vec<u8>>) {
-    // What is damaged for one edit is damaged for the other, which tells it.
-    let named = name_reshaped_weights(content).unwrap_or_default();
-    let (mut note, edited) = match keep_last_logits(named.as_deref().unwrap_or(content)) {
-        Ok(Edit::Made(content)) => (
-            format!(
-                "{file} was edited to compute logits only where they are needed; the folder it is from is unchanged, and \
-                 --keep-graph adds it unedited."
-            ),
-            Some(content),
-        ),
-        Ok(Edit::NotNeeded(reason)) => {
-            (format!("{file} computes logits only where they are needed: {reason}."), None)
-        }
-        Err(reason) => (format!("{file} still computes logits for all tokens: {reason}."), None),
-    };
-    if named.is_some() {
-        note.push_str(" Weights that it reads in two shapes take memory once.");
-    }
-    (note, edited.or(named))
-}
+pub use bundle::install as install_bundle;
 
-fn list(models: &[ModelEntry]) {
-    if models.is_empty() {
-        outln!("There are no models. Add one with `fimble model add FOLDER`.");
-    }
-    let width = models.iter().map(|model| model.name.len()).max().unwrap_or_default();
-    for model in models {
-        let mark = if model.active { '*' } else { ' ' };
-        let size = model
-            .n_bytes
-            .map_or_else(|| "size unknown".to_owned(), |n_bytes| HumanBytes(n_bytes).to_string());
-        let origin = match (&model.path, &model.source) {
-            (None, _) => "in the program".to_owned(),
-            (Some(_), Some(source)) => format!("from {source}"),
-            (Some(path), None) => format!("in {}", path.display()),
-        };
-        outln!("{mark} {:width$}  {size:>12}  {origin}", model.name);
-    }
+fn verify(store: &ModelStore, name: Option<String>) -> anyhow::Result<()> {
+    let name = match name {
+        Some(name) => name,
+        None => match store.active()? {
+            ActiveModel::Bundled => BUNDLED_MODEL_NAME.to_owned(),
+            ActiveModel::Folder { name, .. } => name,
+        },
+    };
+    let mut progress = ProgressReporter::new();
+    let verified = store.verify(&name, &mut |report| progress.store(report));
+    progress.finish();
+    let verified = verified?;
+    outln!("{name} is whole: {} files, {}.", verified.n_files, HumanBytes(verified.n_bytes));
+    Ok(())
 }

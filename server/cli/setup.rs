@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use fimble_store::{InstalledRuntime, Origin, RuntimeStore, StoreError};
+use fimble_store::{InstalledRuntime, Origin, RuntimeStore, StoreError, bundle};
 
 use super::editors::{self, Editor};
+use super::model;
 use super::neovim_plugin;
 use super::progress::ProgressReporter;
 
@@ -14,7 +15,7 @@ use super::progress::ProgressReporter;
 #[derive(Debug, clap::Args)]
 pub struct SetupArgs {
     /// Install from this folder or file instead of fetching: the onnxruntime wheel, the onnxruntime-node package, a
-    /// release archive of ONNX Runtime 1.22 or later, or the library itself
+    /// release archive of ONNX Runtime 1.22 or later, the library itself, or a file of `fimble model bundle`
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
     /// Install again, even if ONNX Runtime is installed and whole
@@ -39,6 +40,9 @@ pub enum PluginEditor {
 pub fn run(args: SetupArgs) -> anyhow::Result<()> {
     if let Some(PluginEditor::Neovim) = args.editor {
         return install_neovim_plugin();
+    }
+    if let Some(path) = args.from.as_deref().filter(|path| bundle::is_bundle(path)) {
+        return model::install_bundle(path);
     }
     let store = RuntimeStore::from_env()?;
     let mut progress = ProgressReporter::new();

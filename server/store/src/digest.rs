@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::StoreError;
+use crate::{Progress, StoreError};
 
 const CHUNK: usize = 1 << 20;
 
@@ -40,6 +40,37 @@ pub(crate) fn copy(
     }
     let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Fingerprint { size, sha256 })
+}
+
+/// SHA-256 of files, one behind the other, in lower-case hex.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn sha256_of(paths: &[PathBuf], progress: &mut dyn FnMut(Progress)) -> Result<String, StoreError> {
+    let total = paths.iter().map(|path| std::fs::metadata(path).map_or(0, |data| data.len())).sum();
+    let mut hasher = Sha256::new();
+    let mut done = 0;
+    let mut chunk = vec![0; CHUNK];
+    for path in paths {
+        let mut file = File::open(path).map_err(StoreError::io("open", path))?;
+        loop {
+            let n_bytes = match file.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n_bytes) => n_bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(StoreError::io("read", path)(error)),
+            };
+            hasher.update(&chunk[..n_bytes]);
+            done += n_bytes as u64;
+            progress(Progress::bytes(done, total));
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// SHA-256 of a text, in hex.
+pub(crate) fn of_text(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The fingerprint of a file.

@@ -129,21 +129,68 @@ pub enum StoreError {
     },
     /// A name that cannot be a model's.
     #[error(
-        "{name:?} cannot be the name of a model: {reason}. Choose another with `fimble model add FOLDER --name NAME`"
+        "{name:?} cannot be the name of a model: {reason}. Choose another, for example `--name {proposal}`"
     )]
     BadName {
         /// The name.
         name: String,
         /// Why not.
         reason: &'static str,
+        /// A name near it that is allowed.
+        proposal: String,
     },
     /// The name is taken.
     #[error(
-        "there is already a model {name:?}. Add this one under another name with `fimble model add FOLDER --name NAME`, or remove the old one first with `fimble model remove {name}`"
+        "there is already a model {name:?}. Add this one under another name, for example with `--name {proposal}`, or remove the old one first with `fimble model remove {name}`"
     )]
     NameTaken {
         /// The name as it stands on disk.
         name: String,
+        /// A name that is free.
+        proposal: String,
+    },
+    /// There is less room on the disk than a model needs.
+    #[error(
+        "{} has {free_mb} MB free, and {needed_mb} MB are needed. Make room, for example with `fimble model remove NAME`, or set FIMBLE_HOME to a folder on another disk; nothing was written",
+        path.display()
+    )]
+    TooLittleSpace {
+        /// The folder.
+        path: PathBuf,
+        /// What is needed, in megabytes (10^6 bytes).
+        needed_mb: u64,
+        /// What there is, in megabytes (10^6 bytes).
+        free_mb: u64,
+    },
+    /// A file could not be turned into a model of this store.
+    #[error("{reason}")]
+    Import {
+        /// Cause and remedy, in sentences.
+        reason: String,
+    },
+    /// Something that names a model leads nowhere.
+    #[error("{spec} names no model here: {reason}. `fimble model list` shows what was found on this disk")]
+    NotFound {
+        /// What the user named.
+        spec: String,
+        /// Why not.
+        reason: String,
+    },
+    /// No source could give a model.
+    #[error("{what} could not be fetched:\n{details}")]
+    NotFetched {
+        /// The model.
+        what: String,
+        /// One line for each source, with cause and remedy.
+        details: String,
+    },
+    /// An archive of models is not one that `fimble model bundle` wrote.
+    #[error("{} cannot be installed: {reason}. Write it anew with `fimble model bundle NAME... --to FILE`; nothing was installed", path.display())]
+    BadBundle {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// No such model.
     #[error(

@@ -1,5 +1,5 @@
-//! The list of checksums that is kept beside the files of an added model. Must hold: it names every file that was added, by a
-//! relative path with `/`.
+//! The list of checksums that is kept beside the files of an added model, and where the model came from. Invariant: it names
+//! every file that was added, by a relative path with `/`; a manifest of an older version stays readable.
 
 use std::fs;
 use std::io;
@@ -17,9 +17,38 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: u32,
-    /// The folder it was added from, for people.
+    /// The folder or file it was added from, for people.
     pub source: String,
+    /// Where it came from in detail; absent in manifests of older versions and for folders added as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
     pub files: Vec<ManifestFile>,
+}
+
+/// Where a model came from, and what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Provenance {
+    /// What the user named: `hf:OWNER/REPO/FILE`, `ollama:NAME:TAG`, a path.
+    pub source: String,
+    /// The file that was read, absolute; it may be gone by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// SHA-256 of that file in hex; of the parts joined, if it is split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// How the weights were converted: `exact`, `int8` or `int4`; none if they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    /// The licence, as an SPDX identifier where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// The architecture that the file names: `qwen2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// The quantisation of the file: `Q4_K_M`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantisation: Option<String>,
 }
 
 /// One file.
@@ -44,7 +73,12 @@ impl ManifestFile {
 impl Manifest {
     /// A manifest of these files.
     pub(crate) fn new(source: &Path, files: Vec<ManifestFile>) -> Self {
-        Self { format: FORMAT, source: source.display().to_string(), files }
+        Self { format: FORMAT, source: source.display().to_string(), provenance: None, files }
+    }
+
+    /// A manifest of these files, which were made from that source.
+    pub(crate) fn with_provenance(provenance: Provenance, files: Vec<ManifestFile>) -> Self {
+        Self { format: FORMAT, source: provenance.source.clone(), provenance: Some(provenance), files }
     }
 
     /// The manifest of a model folder; the error says what is wrong with it.
@@ -68,8 +102,50 @@ impl Manifest {
         serde_json::to_vec_pretty(self).expect("a manifest of plain values is JSON")
     }
 
+    /// Whether another one names the same files with the same checksums.
+    pub(crate) fn has_same_files(&self, other: &Self) -> bool {
+        let key = |file: &ManifestFile| (file.path.clone(), file.sha256.clone());
+        let (mut ours, mut theirs): (Vec<_>, Vec<_>) =
+            (self.files.iter().map(key).collect(), other.files.iter().map(key).collect());
+        ours.sort();
+        theirs.sort();
+        ours == theirs
+    }
+
     /// Bytes of all files.
     pub(crate) fn n_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_of_an_older_version_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            r#"{"format": 1, "source": "/m/coder", "files": [{"path": "a", "size": 3, "sha256": "x"}]}"#;
+        fs::write(folder.path().join(MANIFEST_FILE), text).unwrap();
+        let manifest = Manifest::read(folder.path()).unwrap();
+        assert_eq!((manifest.source.as_str(), manifest.n_bytes()), ("/m/coder", 3));
+        assert_eq!(manifest.provenance, None);
+    }
+
+    #[test]
+    fn provenance_survives_and_may_grow() {
+        let folder = tempfile::tempdir().unwrap();
+        let provenance = Provenance {
+            source: "ollama:coder:1.5b".to_owned(),
+            sha256: Some("abc".to_owned()),
+            precision: Some("exact".to_owned()),
+            ..Provenance::default()
+        };
+        let manifest = Manifest::with_provenance(provenance.clone(), Vec::new());
+        let text =
+            String::from_utf8(manifest.to_bytes()).unwrap().replace("\"sha256\"", "\"later\": 1, \"sha256\"");
+        fs::write(folder.path().join(MANIFEST_FILE), text).unwrap();
+        assert_eq!(Manifest::read(folder.path()).unwrap().provenance, Some(provenance));
     }
 }

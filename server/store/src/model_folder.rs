@@ -112,7 +112,11 @@ fn is_pointer(file: &ModelFile) -> Result<bool, StoreError> {
 
 /// A folder's own name, as far as it can be the name of a model.
 pub(crate) fn default_name(folder: &Path) -> String {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    allowed_name(&folder.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// A text, as far as it can be the name of a model.
+pub(crate) fn allowed_name(name: &str) -> String {
     let allowed: String = name.chars().map(|c| if is_name_char(c) { c } else { '-' }).collect();
     allowed.trim_matches(['-', '.']).chars().take(MAX_NAME).collect()
 }
@@ -147,7 +151,14 @@ pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     } else {
         return Ok(());
     };
-    Err(StoreError::BadName { name: name.to_owned(), reason })
+    let mut proposal = allowed_name(name);
+    while proposal.contains("..") {
+        proposal = proposal.replace("..", ".");
+    }
+    if proposal.is_empty() || is_device || proposal.eq_ignore_ascii_case(BUNDLED_MODEL_NAME) {
+        proposal = format!("my-{proposal}").trim_end_matches('-').to_owned();
+    }
+    Err(StoreError::BadName { name: name.to_owned(), reason, proposal })
 }
 
 #[cfg(test)]
@@ -159,7 +170,8 @@ mod tests {
         for name in
             ["", ".hidden", "-x", "a/b", "..", "a\\b", "nul", "COM1.bin", "Bundled", "a b", "ä", "end."]
         {
-            assert!(check_name(name).is_err(), "{name:?}");
+            let Err(StoreError::BadName { proposal, .. }) = check_name(name) else { panic!("{name:?}") };
+            assert!(check_name(&proposal).is_ok(), "{name:?}: {proposal:?}");
         }
         for name in ["qwen2.5-coder_0.5b", "a", "console", "com10", "v1.0"] {
             assert!(check_name(name).is_ok(), "{name:?}");

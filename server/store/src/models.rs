@@ -1,4 +1,4 @@
-//! Folders of models. Must hold: a model that is listed was added as a whole, no model replaces another, and the folder a
+//! Folders of models. Invariant: a model that is listed was added as a whole, no model replaces another, and the folder a
 //! model was added from is never changed.
 
 use std::fs;
@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{self, Fingerprint};
-use crate::manifest::{MANIFEST_FILE, Manifest, ManifestFile};
+use crate::manifest::{MANIFEST_FILE, Manifest, ManifestFile, Provenance};
 use crate::model_folder::{self, ModelFile};
 use crate::staging::{self, Staging};
-use crate::{BUNDLED_MODEL_NAME, Home, Progress, StoreError, bundled_model};
+use crate::{BUNDLED_MODEL_NAME, Home, Progress, StoreError, bundled_model, disk};
+
+mod prepared;
 
 /// The model in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +38,10 @@ pub struct ModelEntry {
     pub path: Option<PathBuf>,
     /// Bytes of its files; `None` if it has no readable list of checksums.
     pub n_bytes: Option<u64>,
-    /// The folder it was added from, as far as known.
+    /// The folder or file it was added from, as far as known.
     pub source: Option<String>,
+    /// Where it came from in detail, as far as known.
+    pub provenance: Option<Provenance>,
     /// Whether it is the model in use.
     pub active: bool,
 }
@@ -68,12 +72,14 @@ const LARGEST_GRAPH: u64 = 1 << 31;
 #[derive(Clone, Debug)]
 pub struct ModelStore {
     home: Home,
+    /// Bytes that are free where a folder lies; none if the system does not say.
+    free_bytes: fn(&Path) -> Option<u64>,
 }
 
 impl ModelStore {
     /// The store of a home.
     pub fn at(home: &Home) -> Self {
-        Self { home: home.clone() }
+        Self { home: home.clone(), free_bytes: disk::free_bytes }
     }
 
     /// The store of the user's home.
@@ -96,18 +102,13 @@ impl ModelStore {
             path: None,
             n_bytes: Some(model.files.iter().map(|(_, content)| content.len() as u64).sum()),
             source: None,
+            provenance: None,
             active: is_active(model.name),
         });
         let added = self.names()?.into_iter().map(|name| {
             let path = self.folder_of(&name);
             let manifest = Manifest::read(&path).ok();
-            ModelEntry {
-                n_bytes: manifest.as_ref().map(Manifest::n_bytes),
-                source: manifest.map(|manifest| manifest.source),
-                active: is_active(&name),
-                path: Some(path),
-                name,
-            }
+            self.entry(name, path, manifest)
         });
         Ok(bundled.into_iter().chain(added).collect())
     }
@@ -139,6 +140,21 @@ impl ModelStore {
         rewrite: Option<&mut Rewrite<'_>>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ModelEntry, StoreError> {
+        self.add_from(folder, name, None, rewrite, progress)
+    }
+
+    /// As [`ModelStore::add_rewritten`], for a folder that came from elsewhere.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_from(
+        &self,
+        folder: &Path,
+        name: Option<&str>,
+        provenance: Option<Provenance>,
+        rewrite: Option<&mut Rewrite<'_>>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ModelEntry, StoreError> {
         let folder = fs::canonicalize(folder).map_err(StoreError::named_path(folder))?;
         let files = model_folder::files(&folder)?;
         let name = match name {
@@ -147,23 +163,19 @@ impl ModelStore {
         };
         model_folder::check_name(&name)?;
         let staging = Staging::open(&self.home.models_dir(), progress)?;
-        if let Some(name) = self.names()?.into_iter().find(|other| other.eq_ignore_ascii_case(&name)) {
-            return Err(StoreError::NameTaken { name });
-        }
+        self.check_free(&name)?;
         progress(Progress::step(format!("adding {name}")));
         let prepared = staging.path().join("model");
-        let manifest = Manifest::new(&folder, prepare(&files, &prepared, rewrite, progress)?);
+        let files = prepare(&files, &prepared, rewrite, progress)?;
+        let manifest = match provenance {
+            Some(provenance) => Manifest::with_provenance(provenance, files),
+            None => Manifest::new(&folder, files),
+        };
         let manifest_path = prepared.join(MANIFEST_FILE);
         fs::write(&manifest_path, manifest.to_bytes()).map_err(StoreError::io("write", &manifest_path))?;
         let path = self.folder_of(&name);
         staging::put_in_place(&prepared, &path)?;
-        Ok(ModelEntry {
-            active: self.active_name().is_ok_and(|active| active == name),
-            n_bytes: Some(manifest.n_bytes()),
-            source: Some(manifest.source),
-            path: Some(path),
-            name,
-        })
+        Ok(self.entry(name, path, Some(manifest)))
     }
 
     /// Makes a model the one in use, from the next start of a server on.
@@ -235,6 +247,17 @@ impl ModelStore {
         let staging = Staging::open(&self.home.models_dir(), &mut |_| {})?;
         let removed = staging.path().join("removed");
         fs::rename(&path, &removed).map_err(StoreError::io("remove", &path))
+    }
+
+    fn entry(&self, name: String, path: PathBuf, manifest: Option<Manifest>) -> ModelEntry {
+        ModelEntry {
+            active: self.active_name().is_ok_and(|active| active == name),
+            n_bytes: manifest.as_ref().map(Manifest::n_bytes),
+            provenance: manifest.as_ref().and_then(|manifest| manifest.provenance.clone()),
+            source: manifest.map(|manifest| manifest.source),
+            path: Some(path),
+            name,
+        }
     }
 
     fn folder_of(&self, name: &str) -> PathBuf {

@@ -66,6 +66,11 @@ impl Home {
         self.root.join("models")
     }
 
+    /// Where downloads lie until they are whole and added.
+    pub fn downloads_dir(&self) -> PathBuf {
+        self.root.join("downloads")
+    }
+
     /// Where the server keeps what outlives it, such as the trace of the last requests.
     pub fn state_dir(&self) -> PathBuf {
         self.root.join("state")

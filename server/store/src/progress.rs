@@ -1,4 +1,4 @@
-//! What long work tells its caller. Must hold: no text of the user's files is ever part of it.
+//! What long work tells its caller. Invariant: no text of the user's files is ever part of it.
 
 /// One report of progress. Reports come often; drawing less often is the receiver's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +19,12 @@ pub enum Progress {
 
 impl Progress {
     /// A step.
-    pub(crate) fn step(what: impl Into<String>) -> Self {
+    pub fn step(what: impl Into<String>) -> Self {
         Self::Step { what: what.into() }
     }
 
     /// Bytes of a step, limited to what its receiver may rely on.
-    pub(crate) fn bytes(done: u64, total: u64) -> Self {
+    pub fn bytes(done: u64, total: u64) -> Self {
         let total = total.max(1);
         Self::Bytes { done: done.min(total), total }
     }

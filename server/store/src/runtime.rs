@@ -191,6 +191,27 @@ impl RuntimeStore {
         self.install_in(&Staging::open(&self.folder, progress)?, progress)
     }
 
+    /// Installs a library out of a folder that is about to go; `source` is where it came from.
+    pub(crate) fn install_out_of(
+        &self,
+        folder: &Path,
+        source: &str,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), StoreError> {
+        self.install_from(folder, progress)?;
+        let path = self.record_file();
+        let text = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let Ok(record) = serde_json::from_slice::<Record>(&text) else { return Ok(()) };
+        let record = Record { source: source.to_owned(), ..record };
+        let text = serde_json::to_vec_pretty(&record).unwrap_or(text);
+        staging::write_whole(&Staging::open(&self.folder, progress)?, &path, &text)
+    }
+
+    /// The error of a library that is not there.
+    pub(crate) fn not_installed(&self) -> StoreError {
+        StoreError::NoRuntime { folder: self.folder.clone() }
+    }
+
     fn record_file(&self) -> PathBuf {
         self.folder.join("installed.json")
     }

@@ -221,7 +221,7 @@ fn a_taken_or_impossible_name_is_refused_and_nothing_changes() {
     let other = world.folder_with("other", &[("model.onnx", "other"), ("tokenizer.json", "{}")]);
     for name in ["coder", "CODER"] {
         let error = world.store.add(&other, Some(name), &mut quiet()).unwrap_err();
-        assert!(matches!(&error, StoreError::NameTaken { name } if name == "coder"));
+        assert!(matches!(&error, StoreError::NameTaken { name, .. } if name == "coder"));
         assert!(error.to_string().contains("--name"), "{error}");
     }
     for name in ["bundled", "../out", "", "con"] {

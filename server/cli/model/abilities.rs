@@ -1,0 +1,66 @@
+//! What a model that was added can do, in the last lines of `add` and `get`. Invariant: it is asked of the engine that will run it,
+//! so that what is said is what happens.
+
+use fimble_engine::Engine;
+use fimble_lsp::ModelSettings;
+use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Model, Priority, Prompt};
+use fimble_store::ModelEntry;
+
+use crate::cli::loader;
+
+/// Tokens that are written to measure the speed.
+const N_TOKENS: usize = 32;
+/// The beginning of a line where every model goes on.
+const TRIAL: &str = "class Ledger:\n    def __init__(self, entries):\n        self.entries = entries\n\n    def largest(self):\n        return max(";
+
+/// Sentences about template, filling in the middle, chat, context and speed.
+pub fn lines(entry: &ModelEntry) -> Vec<String> {
+    if let Err(error) = loader::initialize_runtime() {
+        return vec![format!("What it can do is not known yet: {}. {}", error.cause, error.remedy)];
+    }
+    match loader::load(Some(&entry.name), &ModelSettings::default()) {
+        Ok(engine) => of_engine(&engine),
+        Err(error) => vec![format!(
+            "It is added, but cannot be loaded: {}. {}",
+            error.cause.trim_end_matches('.'),
+            error.remedy
+        )],
+    }
+}
+
+fn of_engine(engine: &Engine) -> Vec<String> {
+    let info = engine.info();
+    let template = match &info.fim {
+        Ok(template) => format!("Template: {}. It fills in the middle.", template.family()),
+        Err(reason) => {
+            // The cause; `fimble doctor` has the rest.
+            let cause = reason.split("; ").next().unwrap_or(reason);
+            let cause = cause.split(". ").next().unwrap_or(cause).trim_end_matches('.');
+            format!("It completes from left to right only, because {cause}.")
+        }
+    };
+    let chat = match engine.chat() {
+        Ok(_) => "It can chat.".to_owned(),
+        Err(reason) => reason,
+    };
+    let mut lines = vec![format!("{template} {chat} Context: {} tokens.", info.context_length)];
+    lines.extend(
+        speed(engine)
+            .map(|speed| format!("Speed here: about {speed:.0} tokens a second, on {}.", info.provider)),
+    );
+    lines
+}
+
+/// Tokens a second. None if the model ends at once or fails, which the next use will say.
+fn speed(engine: &Engine) -> Option<f64> {
+    let mut prompt = Prompt::default();
+    prompt.push_text(TRIAL);
+    let options = GenerateOptions { max_new_tokens: N_TOKENS, ..GenerateOptions::default() };
+    let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
+    let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
+    let generation = engine.generate(request, &CancelToken::new(), observer).ok()?;
+    // The first token comes with the prompt.
+    let n_tokens = u32::try_from(generation.usage.decoded_tokens.checked_sub(1)?).ok().filter(|n| *n > 0)?;
+    let seconds = generation.usage.decode.as_secs_f64();
+    (seconds > 0.0).then(|| f64::from(n_tokens) / seconds)
+}
