@@ -144,3 +144,16 @@ fn a_small_model_that_fails_costs_nothing_but_itself() {
     assert!(text.contains("without suggestions: there is no model missing"), "{text}");
     assert_eq!(status(&client)["state"], "failed");
 }
+
+#[test]
+fn a_setting_that_is_taken_back_leaves_the_choice_to_the_model_in_use() {
+    let (small, models) = (Arc::new(Small::saying("small();")), Arc::new(Models::default()));
+    let (gate, _large) = models.add("large", "large();");
+    gate.open();
+    let client = connect(server(&small, &models), &json!({"model": "small"}));
+    let place = open(&client, URI, "rust", RUST);
+    wait_for_model(&client, "small");
+    set_model(&client, &Value::Null);
+    wait_for_model(&client, "large");
+    assert_eq!(suggestion(&client, URI, place).unwrap(), "large();");
+}
