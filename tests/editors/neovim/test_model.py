@@ -123,6 +123,7 @@ exec '{place.FIMBLE}' "$@"
         editor.terminal.wait_text(REFUSAL)
         self.choose(editor, "/mamba.gguf")
         editor.terminal.wait_text("It is a hybrid model.")
+        self.assertEqual(editor.lua("return vim.api.nvim_get_mode().mode"), "n", "no key is asked for")
         self.choose(editor, "Unfree 3B")
         editor.terminal.wait_text("forbids commercial use")
         editor.type("2")
@@ -157,7 +158,7 @@ exec '{place.FIMBLE}' "$@"
 
     def test_a_setting_that_names_a_model_gives_way(self):
         editor = self.open()
-        subprocess.run([place.FIMBLE, "model", "add", str(MODEL), "--name", "named"], check=True, stdout=subprocess.DEVNULL,
+        subprocess.run([place.FIMBLE, "model", "add", str(MODEL), "--name", "named"], check=True, capture_output=True,
                        env={**os.environ, **self.env})
         editor.lua('require("fimble.client").configure({ model = "named" }) return 1')
         self.wait_model(editor, "named")

@@ -195,6 +195,16 @@ local function use(row)
   running = this.process and this
 end
 
+--- Asks for one of these rows. The editor's own list leaves lines behind, below which a message would ask for a key.
+local function ask(items, options, on_choice)
+  vim.ui.select(items, options, vim.schedule_wrap(function(item)
+    vim.cmd.redraw()
+    if item then
+      on_choice(item)
+    end
+  end))
+end
+
 local function act(row)
   if row.refusal then
     return warn(row.refusal)
@@ -202,7 +212,7 @@ local function act(row)
   if not row.question then
     return use(row)
   end
-  vim.ui.select({ "Accept the licence", "Cancel" }, { prompt = row.question }, function(answer)
+  ask({ "Accept the licence", "Cancel" }, { prompt = row.question }, function(answer)
     if answer == "Accept the licence" then
       use(row)
     end
@@ -222,17 +232,13 @@ function M.choose()
     if not is_list then
       return warn("the program gave no list of models. Install the program and the plugin from one release.")
     end
-    vim.ui.select(rows(list), {
+    ask(rows(list), {
       prompt = "The model that completes",
       kind = "fimble_model",
       format_item = function(row)
         return row.text
       end,
-    }, function(row)
-      if row then
-        act(row)
-      end
-    end)
+    }, act)
   end)
 end
 
