@@ -14,9 +14,10 @@ local function warn(text)
   message.tell(text, vim.log.levels.WARN)
 end
 
---- A value of JSON; nil for null.
-local function value(of)
-  return of ~= vim.NIL and of or nil
+--- What a line of JSON says, with nil for null; nothing if it is none.
+local function decode(text)
+  local is_good, said = pcall(vim.json.decode, text, { luanil = { object = true, array = true } })
+  return is_good and type(said) == "table" and said or nil
 end
 
 local function size(bytes)
@@ -39,7 +40,7 @@ end
 local function joined(...)
   local parts = {}
   for at = 1, select("#", ...) do
-    local part = value((select(at, ...)))
+    local part = select(at, ...)
     if part and part ~= "" then
       parts[#parts + 1] = type(part) == "number" and size(part) or part
     end
@@ -61,7 +62,7 @@ local function rows(list)
     local choice = { title = model.spec, args = { "add", model.spec, "--use", "--progress", "json" } }
     local fim = model.fim == true and "fills in the middle" or model.fim == false and "left to right only" or nil
     if model.runs == false then
-      local reason = value(model.reason) or "no reason was given"
+      local reason = model.reason or "no reason was given"
       choice, fim = { refusal = ("%s cannot run in the server: %s"):format(model.spec, reason) }, "cannot run here"
     end
     add("on this disk", model.spec, joined(model.bytes, model.quantisation, fim), choice)
@@ -86,11 +87,11 @@ end
 
 --- How far a step is.
 local function progress_text(step, news)
-  local part = value(news.total) and news.total > 0
+  local part = news.total and news.total > 0
     and ("%d %% of %s"):format(math.floor(math.min(news.done, news.total) / news.total * 100), size(news.total))
     or size(news.done)
-  local rate = value(news.rate) and (", %s/s"):format(size(news.rate)) or ""
-  local left = value(news.secondsLeft) and (", %s left"):format(duration(news.secondsLeft)) or ""
+  local rate = news.rate and (", %s/s"):format(size(news.rate)) or ""
+  local left = news.secondsLeft and (", %s left"):format(duration(news.secondsLeft)) or ""
   return ("%s: %s%s%s"):format(step, part, rate, left)
 end
 
@@ -169,12 +170,12 @@ local function use(row)
   local step, said = "starting", {}
   local this = {}
   this.process = run(row.args, function(line)
-    local is_good, news = pcall(vim.json.decode, line)
-    if this.is_cancelled or not is_good or type(news) ~= "table" then
+    local news = decode(line)
+    if this.is_cancelled or not news then
       return
     end
     if news.added then
-      said = value(news.lines) or {}
+      said = news.lines or {}
     elseif news.step or news.done then
       step = news.step or step
       message.progress(("%s, %s"):format(row.title, news.done and progress_text(step, news) or step))
@@ -228,8 +229,8 @@ function M.choose()
     if not is_good then
       return warn(problem)
     end
-    local is_list, list = pcall(vim.json.decode, table.concat(lines, "\n"))
-    if not is_list then
+    local list = decode(table.concat(lines, "\n"))
+    if not list then
       return warn("the program gave no list of models. Install the program and the plugin from one release.")
     end
     ask(rows(list), {
