@@ -108,6 +108,54 @@ fn without_a_runtime_the_server_says_so_once_and_keeps_running() {
 }
 
 #[test]
+fn a_model_that_is_missing_is_said_once_and_the_bundled_one_answers() {
+    set_up();
+    let mut client = server(None);
+    client.initialize(&capabilities(), &json!({"model": "no-such-model"})).unwrap();
+    let message = client.next_message("window/showMessage").unwrap();
+    let text = message.params["message"].as_str().unwrap();
+    assert!(text.contains("no-such-model") && text.contains("fimble model list"), "{text}");
+    client.open("file:///ledger.py", "python", LEDGER);
+    let items = client.inline_completion("file:///ledger.py", (8, 19), InlineTrigger::Invoked).unwrap();
+    assert!(items[0].insert_text.starts_with("self.entries"), "{items:?}");
+    let why = client.execute_command("fimble.why", &json!([])).unwrap();
+    assert_eq!(why["trace"]["model"], "bundled");
+    assert!(why["trace"]["standIn"].as_str().unwrap().contains("no-such-model"), "{why}");
+    client.shut_down().unwrap();
+}
+
+#[test]
+fn the_reload_command_changes_to_the_model_that_is_in_use_now() {
+    set_up();
+    let home = scratch();
+    let runtime = fimble_store::RuntimeStore::from_env().unwrap().locate().unwrap().unwrap().path;
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fimble"));
+        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.env("FIMBLE_HOME", home.path()).env("FIMBLE_ONNXRUNTIME", &runtime);
+        command
+    };
+    let mut client = Client::spawn(&mut command(&["lsp"])).unwrap().strict();
+    client.initialize(&capabilities(), &json!({})).unwrap();
+    client.open("file:///ledger.py", "python", LEDGER);
+    let answered_by = |column| {
+        client.inline_completion("file:///ledger.py", (8, column), InlineTrigger::Invoked).unwrap();
+        let why = client.execute_command("fimble.why", &json!([])).unwrap();
+        (why["trace"]["model"].clone(), why["trace"]["standIn"].clone())
+    };
+    assert_eq!(answered_by(19), (json!("bundled"), json!("")));
+    let added = command(&["model", "add", "models/default", "--name", "second", "--use"]).output().unwrap();
+    assert!(added.status.success(), "{}", text_of(&added.stderr));
+    let status = client.execute_command("fimble.reloadModel", &json!([])).unwrap();
+    assert_eq!((&status["state"], &status["model"]), (&json!("ready"), &json!("bundled")));
+    let is_second =
+        |_: &u32| client.execute_command("fimble.status", &json!([])).unwrap()["model"] == "second";
+    assert!((0..100_000).find(is_second).is_some(), "it stays another model");
+    assert_eq!(answered_by(19), (json!("second"), json!("")));
+    client.shut_down().unwrap();
+}
+
+#[test]
 fn a_library_that_is_no_runtime_is_named_with_the_remedy() {
     let home = scratch();
     let foreign = home.path().join("libforeign.so");

@@ -1,4 +1,4 @@
-//! From names to a model: the one place where the store, the engine and the servers meet. Must hold: every failure comes as a
+//! From names to a model: the one place where the store, the engine and the servers meet. Invariant: every failure comes as a
 //! cause and a remedy; nothing is fetched here (that is `fimble setup`); no server is looked for unless a name asks for it.
 
 use std::path::PathBuf;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use fimble_backends::{Chain, Choice, Guard, LocalLoader, NetworkSettings, Purpose, ServerSpec};
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
-use fimble_lsp::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions};
-use fimble_model::{LoadError, Model};
+use fimble_lsp::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel};
+use fimble_model::{LoadError, Model, Provider};
 use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelStore, RuntimeStore, StoreError, bundled_model};
 
 /// The loader that the server is given.
@@ -33,6 +33,41 @@ pub fn model_loader() -> ModelLoader {
             }
         }
     })
+}
+
+/// The bundled model as the one that answers while a larger one is loaded; none in a build without it.
+pub fn stand_in() -> Option<Arc<dyn StandIn>> {
+    bundled_model()?;
+    Some(Arc::new(BundledStandIn))
+}
+
+struct BundledStandIn;
+
+impl StandIn for BundledStandIn {
+    fn wanted(&self, settings: &ModelSettings) -> WantedModel {
+        match chosen(settings) {
+            Ok(Chosen::InProcess(None)) => match ModelStore::from_env().and_then(|store| store.active()) {
+                Ok(ActiveModel::Bundled) => WantedModel::StandIn,
+                Ok(ActiveModel::Folder { name, .. }) => WantedModel::Other(name),
+                Err(_) => WantedModel::Other("the model in use".to_owned()),
+            },
+            Ok(Chosen::InProcess(Some(name))) if name == BUNDLED_MODEL_NAME => WantedModel::StandIn,
+            Ok(Chosen::InProcess(Some(name))) => WantedModel::Other(name),
+            // Servers have models behind them, which are loaded when they are needed.
+            Ok(Chosen::Chain(choices)) => match choices.into_iter().next() {
+                Some(Choice::Local(name, _)) if name != BUNDLED_MODEL_NAME => WantedModel::Other(name),
+                _ => WantedModel::Independent,
+            },
+            Err(_) => WantedModel::Other(settings.names.join(", ")),
+        }
+    }
+
+    fn load(&self, settings: &ModelSettings) -> Result<Arc<dyn Model>, LoadError> {
+        initialize_runtime()?;
+        // It is there at once on the processor; what an accelerator needs to prepare is for the wanted model.
+        let settings = ModelSettings { provider: Provider::Cpu, ..settings.clone() };
+        Ok(Arc::new(load(Some(BUNDLED_MODEL_NAME), &settings)?))
+    }
 }
 
 /// What the settings name.
@@ -169,4 +204,24 @@ pub fn from_store(error: StoreError) -> LoadError {
     let text = error.to_string();
     let (cause, remedy) = text.split_once(". ").unwrap_or((&text, "Run `fimble doctor`"));
     LoadError { cause: cause.to_owned(), remedy: remedy.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_model_stands_in_for_other_models_of_this_process_and_for_nothing_else() {
+        let wanted = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            BundledStandIn.wanted(&ModelSettings { names, ..ModelSettings::default() })
+        };
+        assert_eq!(wanted(&["bundled"]), WantedModel::StandIn);
+        assert_eq!(wanted(&["big"]), WantedModel::Other("big".to_owned()));
+        assert_eq!(wanted(&["big", "ollama:a"]), WantedModel::Other("big".to_owned()));
+        assert_eq!(wanted(&["ollama:a", "big"]), WantedModel::Independent);
+        assert_eq!(wanted(&["auto"]), WantedModel::Independent);
+        // A name that is no good fails when it is loaded; the bundled model goes on then.
+        assert_eq!(wanted(&["ollama:"]), WantedModel::Other("ollama:".to_owned()));
+    }
 }

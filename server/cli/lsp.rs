@@ -36,6 +36,7 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut options = ServerOptions::new(loader::model_loader());
+    options.stand_in = loader::stand_in();
     options.log_level_sink = Some(log_level_sink);
     options.trace_sink = Some(Arc::new(state::write_traces));
     options.document_folder = state::document_folder();

@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = files![
     "lua/fimble/keys.lua",
     "lua/fimble/menu.lua",
     "lua/fimble/message.lua",
+    "lua/fimble/model.lua",
     "lua/fimble/paint.lua",
     "lua/fimble/status.lua",
     "lua/fimble/text.lua",

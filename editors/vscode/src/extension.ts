@@ -6,9 +6,10 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { tellFailures } from "./actions";
+import { ModelChoice } from "./chooseModel";
 import { followCursor } from "./cursor";
 import { Documents, SCHEME } from "./documents";
-import { chooseModel, showMenu } from "./menu";
+import { showMenu } from "./menu";
 import { Places } from "./places";
 import { Server } from "./server";
 import { statusBar } from "./statusBar";
@@ -37,6 +38,7 @@ export function activate(context: vscode.ExtensionContext): void {
     },
   });
   server = running;
+  const models = new ModelChoice(running, context.globalState, log);
   const command = (name: string, run: (...args: never[]) => unknown) =>
     vscode.commands.registerCommand(name, async (...args: never[]) => {
       try {
@@ -52,6 +54,8 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     running,
+    models,
+    running.onDidChange(() => void models.offerOnce().catch((error) => log.warn(`no model is offered: ${String(error)}`))),
     statusBar(running, places, working),
     followCursor(running, places),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
@@ -76,11 +80,11 @@ export function activate(context: vscode.ExtensionContext): void {
       if (instruction?.trim()) await running.execute("fimble.refactor", { ...place, instruction });
     }),
     command("fimble.toggle", () => places.toggleEverywhere()),
-    command("fimble.chooseModel", () => chooseModel(running)),
+    command("fimble.chooseModel", () => models.choose()),
     command("fimble.openLog", () => log.show()),
     command("fimble.restart", () => running.restart()),
     command("fimble.doctor", () => runInTerminal(running, ["doctor"])),
-    command("fimble.setUp", () => runInTerminal(running, ["setup"], () => running.execute("fimble.reload"))),
+    command("fimble.setUp", () => runInTerminal(running, ["setup"], () => running.execute("fimble.reloadModel"))),
     command("fimble.record", () => record(running)),
   );
   void running.restart();

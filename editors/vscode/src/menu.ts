@@ -1,6 +1,5 @@
 // The menu behind the status bar's item. Must hold: its first line is the state, in words; what it offers can be done now.
 
-import { execFile } from "node:child_process";
 import * as vscode from "vscode";
 import type { Places } from "./places";
 import type { Server } from "./server";
@@ -35,7 +34,7 @@ export async function showMenu(server: Server, places: Places): Promise<void> {
     { label: "$(play) Complete now", run: command("fimble.complete") },
     { label: "$(question) Why this suggestion, or none?", run: command("fimble.showWhy") },
     separator("Model"),
-    { label: "$(chip) Choose the model…", description: server.status?.model ?? "", run: command("fimble.chooseModel") },
+    { label: "$(chip) Choose a model…", description: server.status?.model ?? "", run: command("fimble.chooseModel") },
   );
   if (server.status?.state === "failed") {
     entries.push({ label: "$(cloud-download) Install ONNX Runtime…", run: command("fimble.setUp") });
@@ -54,31 +53,4 @@ export async function showMenu(server: Server, places: Places): Promise<void> {
   );
   const chosen = await vscode.window.showQuickPick(entries, { title: state.tooltip, placeHolder: "What would you like to do?" });
   await chosen?.run?.();
-}
-
-/** Names in what `fimble model list` prints: a star, a name, and the rest. */
-export function modelNames(output: string): string[] {
-  const names = output.split("\n").map((line) => /^[* ] (\S+)/.exec(line)?.[1]);
-  return names.filter((name): name is string => name !== undefined);
-}
-
-export async function chooseModel(server: Server): Promise<void> {
-  const binary = server.path;
-  if (!binary) throw new Error(server.fault ?? "Fimble's server is not running.");
-  const output = await new Promise<string>((resolve, reject) => {
-    execFile(binary, ["model", "list"], (error, stdout) => (error ? reject(error) : resolve(stdout)));
-  });
-  const folder = "$(folder-opened) A folder…";
-  const choice = await vscode.window.showQuickPick([...modelNames(output), folder], {
-    title: "The model that completes",
-    placeHolder: "fimble model add FOLDER adds one",
-  });
-  if (!choice) return;
-  let model = choice;
-  if (choice === folder) {
-    const picked = await vscode.window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false, openLabel: "Use this model" });
-    if (!picked?.[0]) return;
-    model = picked[0].fsPath;
-  }
-  await vscode.workspace.getConfiguration("fimble").update("model", model, vscode.ConfigurationTarget.Global);
 }

@@ -29,6 +29,17 @@ test("code that leaves the machine, and what is otherwise than the settings say,
   assert.match(shown.tooltip, /m on host:80\nCode goes to another machine.*\nThe server x is down\./);
 });
 
+test("a model that answers for another one is named with it", () => {
+  const ready = { state: "ready", model: "bundled", provider: "CPU" } as const;
+  const loading = statusItem({ ...nothing, status: { ...ready, wanted: { model: "large", state: "loading", message: "reading", fraction: 0.5 } } });
+  assert.deepEqual([loading.icon, loading.text], ["zap", "Fimble 50 %"]);
+  assert.equal(loading.tooltip, "Fimble: bundled on CPU\nlarge is being loaded: reading 50 %");
+  assert.equal(statusItem({ ...nothing, status: { ...ready, wanted: { model: "large", state: "loading" } } }).tooltip, "Fimble: bundled on CPU\nlarge is being loaded");
+  const failed = statusItem({ ...nothing, status: { ...ready, wanted: { model: "large", state: "failed", reason: "It is gone. Add it." } } });
+  assert.deepEqual([failed.icon, failed.isError], ["warning", false]);
+  assert.match(failed.tooltip, /large could not be loaded: It is gone\. Add it\./);
+});
+
 test("versions are compared by number, and an old editor is told what to do", () => {
   assert.ok(isOlder("1.9.0", "1.91.0") && isOlder("0.99.99", "1.0.0"));
   assert.ok(!isOlder("1.91.0", "1.91.0") && !isOlder("1.100.1-insider", "1.91.0"));

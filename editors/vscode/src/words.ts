@@ -12,6 +12,8 @@ export interface ServerStatus {
   reason?: string | null;
   message?: string | null;
   fraction?: number | null;
+  /** The model that is wanted where another one answers for it. */
+  wanted?: { model: string; state: "loading" | "failed"; reason?: string | null; message?: string | null; fraction?: number | null } | null;
   /** Whether code goes to another machine. */
   remote?: boolean;
   /** What is otherwise than the settings say. */
@@ -55,11 +57,23 @@ export function statusItem({ status, fault, isWorking, disabledHere }: Known): S
     case "ready": {
       if (disabledHere) return item("circle-slash", `Fimble: ${disabledHere}`);
       const where = `Fimble: ${status.model ?? "the model"} on ${status.provider ?? "this machine"}`;
+      if (status.wanted) return meanwhile(where, status.wanted, isWorking);
       const remote = status.remote ? ["Code goes to another machine, as the settings allow."] : [];
       const tooltip = [where, ...remote, ...(status.notices ?? [])].join("\n");
       return item(isWorking ? "sync~spin" : "zap", tooltip, status.remote ? "Fimble (remote)" : "Fimble");
     }
   }
+}
+
+/** The item while a model answers for the one that is wanted. */
+function meanwhile(where: string, wanted: NonNullable<ServerStatus["wanted"]>, isWorking: boolean): Shown {
+  const icon = isWorking ? "sync~spin" : "zap";
+  if (wanted.state === "failed") {
+    return { icon: "warning", text: "Fimble", tooltip: `${where}\n${wanted.model} could not be loaded: ${wanted.reason ?? "the log says why."}`, isError: false };
+  }
+  const part = typeof wanted.fraction === "number" ? ` ${Math.round(wanted.fraction * 100)} %` : "";
+  const message = wanted.message ? `: ${wanted.message}${part}` : part && `:${part}`;
+  return { icon, text: `Fimble${part}`, tooltip: `${where}\n${wanted.model} is being loaded${message}`, isError: false };
 }
 
 /** Whether version `a` (like 1.91.0-insider) is older than `b`. */

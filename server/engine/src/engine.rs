@@ -56,6 +56,8 @@ pub struct Engine {
     /// None where it is off.
     project: Option<Arc<Project>>,
     worker: Worker,
+    /// The last field: it is dropped last.
+    _trim: memory::TrimAtEnd,
 }
 
 impl Engine {
@@ -157,6 +159,7 @@ impl Engine {
             most_per_chunk,
             project,
             worker,
+            _trim: memory::TrimAtEnd,
         })
     }
 

@@ -81,6 +81,15 @@ pub(crate) fn tidy_up_after_loading() {
     system::trim_heap();
 }
 
+/// Gives back what the allocator keeps of an engine, when it is dropped after all else of that engine.
+pub(crate) struct TrimAtEnd;
+
+impl Drop for TrimAtEnd {
+    fn drop(&mut self) {
+        system::trim_heap();
+    }
+}
+
 /// A file, or a part of one, in this program's memory.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux lists them"))]
 struct Mapping {

@@ -13,7 +13,6 @@ use fimble_model::CancelToken;
 
 use crate::begun::Begun;
 use crate::completion_job::{self, CompletionJob, DocumentSnapshot, Purpose};
-use crate::model_state::ModelState;
 use crate::requests::Running;
 use crate::session::Session;
 use crate::settings::AutoAlwaysNever;
@@ -33,6 +32,8 @@ pub(crate) struct Ahead {
     shown: Option<(u64, u64, Suggestion)>,
     /// A place that is likely to be asked about.
     expected: Option<Expected>,
+    /// The document and the offset where somebody worked last.
+    last_place: Option<(u64, usize)>,
     /// What came of the last work that began when a key was typed.
     pub(crate) begun: Option<Begun>,
     /// Whether the client has asked since the last key.
@@ -74,6 +75,7 @@ impl Ahead {
             workers: Workers::new("fimble-ahead", 1),
             shown: None,
             expected: None,
+            last_place: None,
             begun: None,
             has_asked: false,
             running: None,
@@ -88,6 +90,7 @@ impl Ahead {
 
     /// The prompt of this place was not read, and is likely to be asked about.
     pub(crate) fn expect(&mut self, document: u64, offset: usize) {
+        self.last_place = Some((document, offset));
         self.expected = Some(Expected { document, offset, is_typed: false });
     }
 
@@ -106,6 +109,7 @@ impl Ahead {
     /// A key was typed, and the cursor is here. Clients wait a while after a key before they ask: time to complete. Where keys
     /// come faster than questions, nothing is begun for most of them.
     pub(crate) fn typed(&mut self, document: u64, offset: usize) {
+        self.last_place = Some((document, offset));
         let will_ask = std::mem::take(&mut self.has_asked);
         self.expected = will_ask.then_some(Expected { document, offset, is_typed: true });
     }
@@ -135,6 +139,11 @@ impl Ahead {
         }
     }
 
+    /// Where somebody worked last.
+    pub(crate) fn last_place(&self) -> Option<(u64, usize)> {
+        self.last_place
+    }
+
     /// A document is gone.
     pub(crate) fn forget(&mut self, document: u64) {
         if self.running.as_ref().is_some_and(|running| running.document == document) {
@@ -142,6 +151,7 @@ impl Ahead {
         }
         self.shown.take_if(|(shown, _, _)| *shown == document);
         self.expected.take_if(|expected| expected.document == document);
+        self.last_place.take_if(|(place, _)| *place == document);
     }
 
     /// Work has reported.
@@ -170,7 +180,7 @@ impl Session {
             self.ahead.give_way();
             return;
         }
-        if self.requests.len() > 0 || !matches!(self.model, ModelState::Ready(_)) {
+        if self.requests.len() > 0 || self.model.current().is_none() {
             return;
         }
         let is_free = self.ahead.running.is_none();
@@ -238,7 +248,7 @@ impl Session {
         purpose: Purpose,
         looked_at: Option<LookedAt>,
     ) {
-        let ModelState::Ready(model) = &self.model else { return };
+        let Some(model) = self.model.current() else { return };
         let model = Arc::clone(model);
         let serial = self.requests.next_serial();
         let cancel = CancelToken::new();

@@ -7,7 +7,6 @@ use std::time::Duration;
 use fimble_completion::Allotment;
 use fimble_model::Speeds;
 
-use crate::model_state::ModelState;
 use crate::session::Session;
 
 /// How fast a model is and how fast it should be, for people.
@@ -36,7 +35,7 @@ impl Session {
         if last == Some(now) {
             return;
         }
-        let ModelState::Ready(model) = &self.model else { return };
+        let Some(model) = self.model.current() else { return };
         let is_cold = last.is_none_or(|last| last.document != document);
         let budget = Duration::from_millis(self.settings.budget_ms as u64);
         let allotment = self.settings.completion.allotment;
@@ -49,7 +48,7 @@ impl Session {
 
     /// Whether the longest prompt is known to be read within the time that a suggestion may take.
     pub(crate) fn reads_within_budget(&self) -> bool {
-        let ModelState::Ready(model) = &self.model else { return false };
+        let Some(model) = self.model.current() else { return false };
         let n_tokens = self.settings.completion.allotment.prompt_tokens;
         #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
         let fits = |speed: f64| n_tokens as f64 * 1000.0 <= speed * self.settings.budget_ms as f64;

@@ -11,7 +11,8 @@ use tower_lsp_server::jsonrpc::{self, Id};
 
 use crate::action_job::ActionNews;
 use crate::completion_job::JobOutcome;
-use crate::model_state::{LoadReport, ModelRole};
+use crate::model_load::LoadReport;
+use crate::model_state::ModelRole;
 use crate::protocol::{
     CancelProgress, CodeActionParams, CompletionParams, Cursor, DidChange, DidChangeConfiguration,
     DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidOpen, DocumentOnly, ExecuteCommandParams,

@@ -22,6 +22,7 @@ mod framing;
 mod handlers;
 mod intake;
 mod main_loop;
+mod model_load;
 mod model_state;
 mod notices;
 mod old_editors;
@@ -51,7 +52,9 @@ mod workspace_edit;
 mod workspace_index;
 
 pub use convert::to_proto::file_uri;
-pub use model_state::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions};
+pub use model_state::{
+    LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel,
+};
 pub use panics::install_panic_hook;
 pub use server::{Ended, LogLevelSink, MessageSink, PowerProbe, ServerOptions, serve};
 pub use settings::{AutoAlwaysNever, LogLevel, Settings, SettingsProblem, settings_schema};

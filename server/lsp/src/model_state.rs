@@ -1,16 +1,11 @@
-//! The model: not asked for yet, loading, ready, or failed. Must hold: loading runs on its own thread; what a superseded
-//! load reports is dropped; a failure leaves the server running without suggestions, with the cause at hand.
+//! The model: not asked for yet, loading, ready, or failed; and the stand-in, a small model that answers while the wanted one
+//! is loaded or where that cannot be loaded. Invariant: one model answers at a time, and [`ModelState::current`] is it; a
+//! failure leaves the server running, with the cause at hand.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, LoadError, Model, Priority, ProjectCacheUse, Prompt,
-    Provider,
-};
-
-use crate::event::{Event, EventSender};
-use crate::panics::contain;
+use fimble_model::{LoadError, Model, ProjectCacheUse, Provider};
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,107 +72,96 @@ pub struct LoadProgress {
 pub type ModelLoader =
     Arc<dyn Fn(&ModelSettings, &dyn Fn(LoadProgress)) -> Result<Arc<dyn Model>, LoadError> + Send + Sync>;
 
-/// What a load reports to the loop.
-pub(crate) enum LoadReport {
-    /// It goes on.
-    Progress(LoadProgress),
-    /// It ended.
-    Done(Result<Arc<dyn Model>, LoadError>),
+/// The wanted model, seen from the stand-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantedModel {
+    /// It is the stand-in itself.
+    StandIn,
+    /// It is another one, of this name, for which the stand-in answers while it is loaded.
+    Other(String),
+    /// It is another one, and has its own way to answer early, as servers with models behind them have.
+    Independent,
 }
+
+/// The small model that can answer while another one is loaded. Both functions are called on the thread that loads.
+pub trait StandIn: Send + Sync {
+    /// Which model the settings name. A name that cannot be resolved is that of another model.
+    fn wanted(&self, settings: &ModelSettings) -> WantedModel;
+
+    /// Loads the stand-in. It should take no longer than a user notices.
+    ///
+    /// # Errors
+    /// It cannot be loaded. The user is told of the wanted model's failure only.
+    fn load(&self, settings: &ModelSettings) -> Result<Arc<dyn Model>, LoadError>;
+}
+
+type MaybeModel = Option<Arc<dyn Model>>;
 
 /// The model as the loop knows it.
 #[derive(Clone)]
 pub(crate) enum ModelState {
     /// `initialize` has not come.
     Idle,
-    /// Being loaded.
-    Loading,
+    /// Being loaded. The stand-in answers, once it is there.
+    Loading(Option<Arc<dyn Model>>),
     /// Answers.
-    Ready(Arc<dyn Model>),
-    /// Cannot be loaded.
-    Failed(LoadError),
+    Ready {
+        /// The model.
+        model: Arc<dyn Model>,
+        /// Whether it can stand in for another one.
+        is_stand_in: bool,
+    },
+    /// Cannot be loaded. The stand-in answers, where there is one.
+    Failed(LoadError, Option<Arc<dyn Model>>),
 }
 
 impl ModelState {
-    /// The model that answers now, if one does: of several, the one whose turn it is.
-    pub(crate) fn answering(&self) -> Option<Arc<dyn Model>> {
+    /// The model that answers now, if one does. Of several, the whole.
+    pub(crate) fn current(&self) -> Option<&Arc<dyn Model>> {
         match self {
-            Self::Ready(model) => Some(model.member_for(&[]).unwrap_or_else(|| Arc::clone(model))),
-            Self::Idle | Self::Loading | Self::Failed(_) => None,
+            Self::Ready { model, .. } => Some(model),
+            Self::Loading(stand_in) | Self::Failed(_, stand_in) => stand_in.as_ref(),
+            Self::Idle => None,
         }
     }
 
-    /// Why there is none, if it is known.
+    /// The same; of several, the one whose turn it is.
+    pub(crate) fn answering(&self) -> Option<Arc<dyn Model>> {
+        self.current().map(|model| model.member_for(&[]).unwrap_or_else(|| Arc::clone(model)))
+    }
+
+    /// The model that stands in for the wanted one at present.
+    pub(crate) fn stand_in(&self) -> Option<&Arc<dyn Model>> {
+        match self {
+            Self::Loading(stand_in) | Self::Failed(_, stand_in) => stand_in.as_ref(),
+            Self::Idle | Self::Ready { .. } => None,
+        }
+    }
+
+    /// What can stand in for the next model, and what is to be let go.
+    pub(crate) fn split(self) -> (MaybeModel, MaybeModel) {
+        match self {
+            Self::Ready { model, is_stand_in: false } => (None, Some(model)),
+            Self::Ready { model, is_stand_in: true } => (Some(model), None),
+            Self::Loading(stand_in) | Self::Failed(_, stand_in) => (stand_in, None),
+            Self::Idle => (None, None),
+        }
+    }
+
+    /// Why the wanted model is not there, if it is known.
     pub(crate) fn failure(&self) -> Option<String> {
         match self {
-            Self::Failed(error) => Some(error.to_string()),
-            Self::Idle | Self::Loading | Self::Ready(_) => None,
+            Self::Failed(error, _) => Some(error.to_string()),
+            Self::Idle | Self::Loading(_) | Self::Ready { .. } => None,
         }
     }
 
-    /// One word for the status.
+    /// How the wanted model is, in one word for the status.
     pub(crate) fn word(&self) -> &'static str {
         match self {
-            Self::Idle | Self::Loading => "loading",
-            Self::Ready(_) => "ready",
-            Self::Failed(_) => "failed",
-        }
-    }
-}
-
-/// Starts a load. `serial` tells its reports from those of other loads. `replaced` is let go first, because two models at
-/// once may not fit into memory, and on the load's thread, because it can take a while.
-pub(crate) fn start_loading(
-    loader: ModelLoader,
-    settings: ModelSettings,
-    serial: u64,
-    warm_up: bool,
-    events: EventSender,
-    replaced: ModelState,
-) -> std::io::Result<()> {
-    let thread = std::thread::Builder::new().name("fimble-load".to_owned());
-    thread.spawn(move || {
-        drop(replaced);
-        let role = settings.role;
-        let reporter = events.clone();
-        let report = move |progress| {
-            reporter.send(Event::Load { role, serial, report: LoadReport::Progress(progress) })
-        };
-        let loaded = contain(|| loader(&settings, &report)).unwrap_or_else(|| {
-            Err(LoadError {
-                cause: format!("loading {} failed with an internal error", settings.name()),
-                remedy: "Run `fimble doctor` and report this.".to_owned(),
-            })
-        });
-        let model = loaded.as_ref().ok().cloned();
-        events.send(Event::Load { role, serial, report: LoadReport::Done(loaded) });
-        if let (Some(model), true) = (model, warm_up) {
-            warm(&*model);
-        }
-    })?;
-    Ok(())
-}
-
-/// Code to measure the speed of a model with: long enough that reading it takes a whole part of a prompt.
-const WARM_UP_TEXT: &str = "fn sum(values: &[u64]) -> u64 {\n    let mut sum = 0;\n    for value in values {\n        \
-    sum += value;\n    }\n    sum\n}\n\nfn mean(values: &[u64]) -> Option<u64> {\n    let n = values.len();\n    ";
-
-/// The first pass through a model pays for memory and kernels that later ones find ready. Nobody waits for this one. A second
-/// round tells how fast the model is here.
-fn warm(model: &dyn Model) {
-    for (text, max_new_tokens) in [("\n", 1), (WARM_UP_TEXT, 8)] {
-        let mut prompt = Prompt::default();
-        prompt.push_text(text);
-        let options = GenerateOptions { max_new_tokens, ..GenerateOptions::default() };
-        let request = GenerateRequest { prompt, options, priority: Priority::Idle };
-        let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
-        let outcome = contain(|| model.generate(request, &CancelToken::new(), observer));
-        // Nothing to warn of: a client that leaves at once ends the engine under it, and whatever is wrong with the model is
-        // told by the first request.
-        match outcome {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => tracing::debug!(%error, "the model was not warmed up"),
-            None => tracing::debug!("the warm-up of the model panicked"),
+            Self::Idle | Self::Loading(_) => "loading",
+            Self::Ready { .. } => "ready",
+            Self::Failed(..) => "failed",
         }
     }
 }

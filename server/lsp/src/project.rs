@@ -12,7 +12,6 @@ use fimble_model::{CancelToken, Layer, Model};
 use fimble_workspace::secrets::{find_secret, is_secret_path};
 use fimble_workspace::{FileFacts, Workspace};
 
-use crate::model_state::ModelState;
 use crate::open_document::OpenDocument;
 use crate::session::Session;
 use crate::workers::Workers;
@@ -25,8 +24,8 @@ const MAX_WORKSPACE_BYTES: usize = 4 << 20;
 /// What was told of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// The load of the model that was told.
-    load: u64,
+    /// The model that was told.
+    serial: u64,
     revision: u64,
     /// Line of the last change then.
     line: usize,
@@ -49,7 +48,7 @@ pub(crate) struct Telling {
     model: Arc<dyn Model>,
     file: String,
     text: Text,
-    /// The load of the model, and the revision.
+    /// The model, and the revision.
     order: (u64, u64),
     newest: Arc<NewestTold>,
 }
@@ -57,10 +56,10 @@ pub(crate) struct Telling {
 /// What a model was told of a document last.
 #[derive(Default)]
 pub(crate) struct NewestTold {
-    /// The load of the model and the revision, the highest numbers once the document is closed. Locked while it is told.
+    /// The model and the revision, the highest numbers once the document is closed. Locked while it is told.
     order: Mutex<(u64, u64)>,
-    /// The load that has been told; 0 if none has.
-    load: AtomicU64,
+    /// The model that has been told; 0 if none has.
+    serial: AtomicU64,
 }
 
 const CLOSED: (u64, u64) = (u64::MAX, u64::MAX);
@@ -72,7 +71,7 @@ impl Telling {
         if *newest < self.order {
             *newest = self.order;
             tell_of_document(&*self.model, &self.file, &self.text);
-            self.newest.load.store(self.order.0, Ordering::Relaxed);
+            self.newest.serial.store(self.order.0, Ordering::Relaxed);
         }
     }
 }
@@ -80,20 +79,20 @@ impl Telling {
 impl Session {
     /// Tells the model of documents that changed elsewhere than on the line being typed. To be called when no event waits.
     pub(crate) fn tell_of_documents(&mut self) {
-        let ModelState::Ready(model) = &self.model else { return };
+        let Some(model) = self.model.current() else { return };
         if !self.settings.enabled {
             return;
         }
-        let (model, load) = (Arc::clone(model), self.load_serial());
+        let (model, serial) = (Arc::clone(model), self.model_serial());
         for document in self.documents.iter_mut() {
             let line = document.text().line_of(document.last_changed());
             let is_known = document.told.is_some_and(|told| {
-                told.load == load && (told.revision == document.revision || told.line == line)
+                told.serial == serial && (told.revision == document.revision || told.line == line)
             });
             if is_known || !document.is_in_sync() {
                 continue;
             }
-            if let Some(telling) = telling(document, &model, load) {
+            if let Some(telling) = telling(document, &model, serial) {
                 self.project.workers.spawn(move || telling.tell());
             }
         }
@@ -102,16 +101,16 @@ impl Session {
     /// What the model has to be told before it can complete in a document that was opened this very moment, and that the thread
     /// which tells has not come to.
     pub(crate) fn first_telling(&mut self, document: u64) -> Option<Telling> {
-        let ModelState::Ready(model) = &self.model else { return None };
-        let (model, load) = (Arc::clone(model), self.load_serial());
+        let model = self.model.current()?;
+        let (model, serial) = (Arc::clone(model), self.model_serial());
         let document = self.documents.by_id_mut(document)?;
-        let is_known = document.newest_told.load.load(Ordering::Relaxed) == load;
-        if is_known { None } else { telling(document, &model, load) }
+        let is_known = document.newest_told.serial.load(Ordering::Relaxed) == serial;
+        if is_known { None } else { telling(document, &model, serial) }
     }
 
     /// A document was closed: what it is on the disk is told of again, if it belongs to the workspace.
     pub(crate) fn closed_document(&mut self, file: String, newest: Arc<NewestTold>) {
-        let ModelState::Ready(model) = &self.model else { return };
+        let Some(model) = self.model.current() else { return };
         let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
         self.project.workers.spawn(move || {
             *newest.order.lock().unwrap_or_else(PoisonError::into_inner) = CLOSED;
@@ -124,23 +123,23 @@ impl Session {
     /// Tells the model of the workspace's files, as far as it does not know them, and to forget those that are gone. What is
     /// open is told of on its own.
     pub(crate) fn tell_of_workspace(&mut self) {
-        let ModelState::Ready(model) = &self.model else { return };
+        let Some(model) = self.model.current() else { return };
         let Some(workspace) = self.snippet_source() else { return };
         let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
-        let (load, cancel) = (self.load_serial(), self.index.cancel());
+        let (serial, cancel) = (self.model_serial(), self.index.cancel());
         let open: BTreeSet<String> = self.documents.iter().map(|document| document.file.clone()).collect();
         self.project.workers.spawn(move || {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.begin(load);
+            files.begin(serial);
             tell_of_files(&*model, &workspace, &open, &mut files, &cancel);
         });
     }
 }
 
 /// Notes that a document as it is now is told of; none if it is not to be.
-fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, load: u64) -> Option<Telling> {
+fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, serial: u64) -> Option<Telling> {
     let line = document.text().line_of(document.last_changed());
-    document.told = Some(Told { load, revision: document.revision, line });
+    document.told = Some(Told { serial, revision: document.revision, line });
     let fits = document.language.is_some()
         && document.unfit().is_none()
         && document.text().len() <= MAX_DOCUMENT_BYTES
@@ -149,7 +148,7 @@ fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, load: u64) -> Op
         model: Arc::clone(model),
         file: document.file.clone(),
         text: document.text().clone(),
-        order: (load, document.revision),
+        order: (serial, document.revision),
         newest: Arc::clone(&document.newest_told),
     })
 }
@@ -157,17 +156,17 @@ fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, load: u64) -> Op
 /// What was told of the workspace's files.
 #[derive(Default)]
 struct ToldFiles {
-    /// The load of the model that was told.
-    load: u64,
+    /// The model that was told.
+    serial: u64,
     files: BTreeMap<String, FileFacts>,
     n_bytes: usize,
 }
 
 impl ToldFiles {
     /// Another model was told nothing.
-    fn begin(&mut self, load: u64) {
-        if self.load != load {
-            *self = Self { load, ..Self::default() };
+    fn begin(&mut self, serial: u64) {
+        if self.serial != serial {
+            *self = Self { serial, ..Self::default() };
         }
     }
 

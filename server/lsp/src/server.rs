@@ -16,7 +16,7 @@ use tower_lsp_server::{LanguageServer, LspService, Server};
 use crate::event::{Event, EventSender};
 use crate::intake::GuardedInput;
 use crate::main_loop;
-use crate::model_state::ModelLoader;
+use crate::model_state::{ModelLoader, StandIn};
 use crate::outgoing::{self, Outgoing};
 use crate::service::OrderedService;
 use crate::settings::LogLevel;
@@ -39,6 +39,8 @@ pub type PowerProbe = Arc<dyn Fn() -> bool + Send + Sync>;
 pub struct ServerOptions {
     /// Loads the model, on a thread of its own.
     pub model_loader: ModelLoader,
+    /// Answers while the model is loaded, and where that fails; none means that nothing does.
+    pub stand_in: Option<Arc<dyn StandIn>>,
     /// Gets the recent traces, oldest first, at most once per second and once at the end, off the loop.
     pub trace_sink: Option<TraceSink>,
     /// Told when the client sets `logLevel`.
@@ -63,11 +65,12 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// A server with this model loader; no sinks, no notice, warm-up on.
+    /// A server with this model loader; no stand-in, no sinks, no notice, warm-up on.
     #[must_use]
     pub fn new(model_loader: ModelLoader) -> Self {
         Self {
             model_loader,
+            stand_in: None,
             trace_sink: None,
             log_level_sink: None,
             message_sink: None,

@@ -69,8 +69,12 @@ pub(crate) struct Session {
     pub(crate) model: ModelState,
     /// The model that answers conversations, where the settings name one of its own.
     own_chat: ModelState,
+    /// Tells loads of the model apart.
     load_serial: u64,
     chat_serial: u64,
+    model_serial: u64,
+    /// What the wanted model is called, once that is known.
+    wanted_name: Option<String>,
     /// The load whose progress the client shows.
     visible_load: Option<u64>,
     pub(crate) status: ToldStatus,
@@ -111,6 +115,8 @@ impl Session {
             own_chat: ModelState::Idle,
             load_serial: 0,
             chat_serial: 0,
+            model_serial: 0,
+            wanted_name: None,
             visible_load: None,
             status: ToldStatus::default(),
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
@@ -233,9 +239,9 @@ impl Session {
         self.is_initialized = true;
         self.send_early_messages();
         match &self.model {
-            ModelState::Loading => self.announce_load(),
-            ModelState::Failed(error) => self.show_load_error(&error.clone()),
-            ModelState::Idle | ModelState::Ready(_) => {}
+            ModelState::Loading(_) => self.announce_load(),
+            ModelState::Failed(..) => self.show_load_error(),
+            ModelState::Idle | ModelState::Ready { .. } => {}
         }
         self.tell_status();
     }

@@ -14,21 +14,32 @@ pub(crate) struct ToldStatus {
     pub(crate) progress: Option<LoadProgress>,
 }
 
-/// State, model, provider, whether code leaves this machine, the reason if the model cannot be loaded, what was told of it,
-/// and the same of the model that answers conversations.
+/// Whether suggestions come, the model that answers and its provider, whether code leaves this machine, the reason if the model
+/// cannot be loaded, what was told of it, the model that is wanted where another one stands in for it, and the model that
+/// answers conversations.
 pub(crate) fn current(session: &Session) -> Value {
     let answering = session.model.answering();
     let info = answering.as_ref().map(|model| model.info());
-    let name = info.map_or_else(|| session.settings.model.name(), |info| &info.name);
+    let name = info.map_or_else(|| session.wanted_model(), |info| &info.name);
     let chat = session.chat();
-    let chatting = chat.answering();
+    // The stand-in completes and does nothing else.
+    let chatting = chat.answering().filter(|_| chat.stand_in().is_none());
     let no_chat = chatting.as_ref().and_then(|model| model.chat().err());
-    let state = if session.settings.enabled { session.model.word() } else { "disabled" };
+    let state = match session.model.stand_in() {
+        _ if !session.settings.enabled => "disabled",
+        Some(_) => "ready",
+        None => session.model.word(),
+    };
     json!({
         "state": state,
         "model": name,
         "provider": info.map(|info| &info.provider),
         "reason": session.model.failure(),
+        "wanted": session.model.stand_in().map(|_| json!({
+            "model": session.wanted_model(),
+            "state": session.model.word(),
+            "reason": session.model.failure(),
+        })),
         "remote": answering.as_ref().is_some_and(|model| model.is_remote()),
         "notices": session.told_notices(),
         "chat": {
@@ -47,9 +58,11 @@ pub(crate) fn tell(session: &mut Session) {
         return;
     }
     let mut status = current(session);
-    if let (Some(progress), ModelState::Loading) = (&session.status.progress, &session.model) {
-        status["message"] = json!(progress.message);
-        status["fraction"] = json!(progress.fraction);
+    if let (Some(progress), ModelState::Loading(stand_in)) = (&session.status.progress, &session.model) {
+        // It belongs to the model that is loaded.
+        let model = if stand_in.is_some() { &mut status["wanted"] } else { &mut status };
+        model["message"] = json!(progress.message);
+        model["fraction"] = json!(progress.fraction);
     }
     if session.status.told.as_ref() != Some(&status) {
         session.outgoing.send(Message::Status(status.clone()));

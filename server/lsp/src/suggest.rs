@@ -177,7 +177,7 @@ fn park(session: &mut Session, arrived: Arrived, place: Place) {
     session.requests.register(Pending { id, reply, trace, received, place, cancel, running: None });
 }
 
-/// The model was loaded, or failed to: goes on with a parked request.
+/// A model answers now, or none will: goes on with a parked request.
 pub(crate) fn resume(session: &mut Session, parked: Pending) {
     let Pending { id, reply, mut trace, received, place, .. } = parked;
     trace.times.queue = micros(received.elapsed());
@@ -186,22 +186,23 @@ pub(crate) fn resume(session: &mut Session, parked: Pending) {
         session.documents.by_id(place.document).is_some_and(|document| document.revision == place.revision);
     match &session.model {
         _ if !is_current => answers::changed(session, arrived),
-        ModelState::Ready(_) => start(session, arrived, place),
-        ModelState::Failed(error) => {
+        state if state.current().is_some() => start(session, arrived, place),
+        ModelState::Failed(error, _) => {
             let sentence = format!("The model could not be loaded: {error}");
             answers::nothing(session, arrived, "no-model", sentence);
         }
-        ModelState::Idle | ModelState::Loading => park(session, arrived, place),
+        _ => park(session, arrived, place),
     }
 }
 
-/// Starts the work of a request. The document is open and the model ready.
+/// Starts the work of a request. The document is open, and a model answers.
 fn start(session: &mut Session, arrived: Arrived, place: Place) {
-    let Arrived { id, reply, trace, received } = arrived;
+    let Arrived { id, reply, mut trace, received } = arrived;
+    trace.stand_in = session.stand_in_reason().unwrap_or_default();
     let max_file_bytes = session.settings.completion.max_file_bytes;
     let telling = session.first_telling(place.document);
-    let (ModelState::Ready(model), Some(document)) =
-        (&session.model, session.documents.by_id_mut(place.document))
+    let (Some(model), Some(document)) =
+        (session.model.current(), session.documents.by_id_mut(place.document))
     else {
         return answers::changed(session, Arrived { id, reply, trace, received });
     };

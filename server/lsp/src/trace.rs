@@ -184,6 +184,9 @@ pub struct RequestTrace {
     pub model: String,
     /// What computes it.
     pub provider: String,
+    /// Why another model answered than the wanted one; empty if the wanted one did.
+    #[serde(default)]
+    pub stand_in: String,
     /// Whether the prompt left this machine, for this request or for an earlier one whose suggestion answers it.
     #[serde(default)]
     pub remote: bool,

@@ -87,6 +87,9 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
     if !trace.model.is_empty() {
         rows.push(("model", format!("{} on {}, template {}", trace.model, trace.provider, trace.template)));
     }
+    if !trace.stand_in.is_empty() {
+        rows.push(("stand-in", trace.stand_in.clone()));
+    }
     if !trace.pieces.is_empty() {
         let pieces: Vec<String> = trace
             .pieces

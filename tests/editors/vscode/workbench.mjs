@@ -42,6 +42,8 @@ const SETTINGS = {
   "editor.accessibilitySupport": "off",
   "files.autoSave": "off",
   "fimble.minConfidence": 0,
+  // Who has named a model is offered none.
+  "fimble.model": "bundled",
 };
 
 /** What the editor does but has no key for. */

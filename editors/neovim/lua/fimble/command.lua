@@ -66,6 +66,11 @@ local commands = {
       local model = ("%s, model %s%s"):format(status.state, status.model,
         status.provider and " on " .. status.provider or "")
       local reason = type(status.reason) == "string" and " (" .. status.reason .. ")" or ""
+      local wanted = type(status.wanted) == "table" and status.wanted
+      if wanted then
+        reason = wanted.state == "failed" and ("; %s could not be loaded: %s"):format(wanted.model, wanted.reason)
+          or ("; %s is being loaded"):format(wanted.model)
+      end
       reason = reason .. (status.remote and "; code goes to another machine" or "")
       for _, notice in ipairs(status.notices or {}) do
         reason = reason .. "; " .. notice
@@ -89,6 +94,16 @@ local commands = {
   end,
   doctor = function()
     run_program("doctor")
+  end,
+  model = function(_, what)
+    local model = require("fimble.model")
+    if what == "" then
+      model.choose()
+    elseif what == "cancel" then
+      model.cancel()
+    else
+      message.tell("`:Fimble model` takes cancel or nothing.", vim.log.levels.WARN)
+    end
   end,
   log = function()
     local path = (vim.lsp.log.get_filename or vim.lsp.get_log_path)()
@@ -135,7 +150,8 @@ function M.complete(lead, line)
   if before == "record" then
     return vim.fn.getcompletion(lead, "file")
   end
-  local words = before == "toggle" and { "buffer", "language" } or before and {} or vim.tbl_keys(commands)
+  local further = { toggle = { "buffer", "language" }, model = { "cancel" } }
+  local words = before and (further[before] or {}) or vim.tbl_keys(commands)
   return vim.tbl_filter(function(word)
     return vim.startswith(word, lead)
   end, vim.fn.sort(words))

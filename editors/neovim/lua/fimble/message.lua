@@ -50,6 +50,20 @@ function M.tell(text, level)
   vim.notify(text, level or vim.log.levels.INFO)
 end
 
+--- Shows how far something is, in one line that no history keeps; nothing takes it away.
+---@param text? string
+function M.progress(text)
+  local shown = text and "Fimble: " .. text or ""
+  -- A line that is full would ask for a key.
+  local room = vim.o.columns - 12
+  if vim.fn.strdisplaywidth(shown) > room then
+    shown = vim.fn.strcharpart(shown, 0, room - 1) .. "…"
+  end
+  vim.api.nvim_echo({ { shown } }, false, {})
+  -- Nobody may press a key for long.
+  vim.cmd.redraw()
+end
+
 --- Warns the user, once.
 function M.warn_once(text)
   if not told[text] then

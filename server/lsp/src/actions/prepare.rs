@@ -25,14 +25,14 @@ pub(crate) struct Prepared {
 /// There is none, and what to do about it.
 pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Computer, ActionFailure> {
     let ready = |state: &ModelState| match state {
-        ModelState::Ready(model) => Ok(Arc::clone(model)),
-        ModelState::Failed(error) => {
+        ModelState::Ready { model, .. } => Ok(Arc::clone(model)),
+        ModelState::Failed(error, _) => {
             Err(ActionFailure::no_model(format!("The model could not be loaded: {error}")))
         }
         ModelState::Idle if !session.settings.enabled => {
             Err(ActionFailure::no_model("Fimble is switched off by the setting fimble.enabled."))
         }
-        ModelState::Idle | ModelState::Loading => {
+        ModelState::Idle | ModelState::Loading(_) => {
             Err(ActionFailure::no_model("The model is still being loaded. Try again in a moment."))
         }
     };
@@ -43,7 +43,10 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
             Err(reason) => Err(ActionFailure::no_model(format!("{reason} {HOW_TO_GET_ONE}"))),
         }
     };
-    let completing = || Ok(Computer::Completion(ready(&session.model)?));
+    let completing = || match session.model.current() {
+        Some(model) => Ok(Computer::Completion(Arc::clone(model))),
+        None => Ok(Computer::Completion(ready(&session.model)?)),
+    };
     match kind.needs() {
         Needs::Chat => chatting(),
         Needs::Any => chatting().or_else(|_| completing()),

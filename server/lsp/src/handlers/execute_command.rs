@@ -1,4 +1,5 @@
-//! `workspace/executeCommand`: what a request did and why, the state of the server, and what became of suggestions.
+//! `workspace/executeCommand`: what a request did and why, the state of the server, another model, and what became of
+//! suggestions.
 
 use fimble_model::Speeds;
 use serde_json::{Value, json};
@@ -7,7 +8,6 @@ use tower_lsp_server::jsonrpc::Error;
 use crate::convert::from_proto;
 use crate::event::Reply;
 use crate::handlers::action_commands::{self, ACT, CANCEL, EXPLAIN, REFACTOR};
-use crate::model_state::ModelState;
 use crate::protocol::{DocumentPosition, ExecuteCommandParams};
 use crate::session::Session;
 use crate::status;
@@ -21,11 +21,11 @@ pub(crate) const STATUS: &str = "fimble.status";
 pub(crate) const ACCEPTED: &str = "fimble.accepted";
 /// A suggestion was rejected. Argument: `{"id": …}`, or `{"textDocument": …, "position": …}`.
 pub(crate) const DISMISSED: &str = "fimble.dismissed";
-/// Loads the model again, after what was missing was added.
-pub(crate) const RELOAD: &str = "fimble.reload";
+/// Finds out again which model is wanted, loads it and changes to it. Answers with the status.
+pub(crate) const RELOAD_MODEL: &str = "fimble.reloadModel";
 /// All of them.
 pub(crate) const COMMANDS: [&str; 9] =
-    [WHY, STATUS, ACCEPTED, DISMISSED, RELOAD, EXPLAIN, REFACTOR, ACT, CANCEL];
+    [WHY, STATUS, ACCEPTED, DISMISSED, RELOAD_MODEL, EXPLAIN, REFACTOR, ACT, CANCEL];
 
 pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply: Reply) {
     let argument = params.arguments.first().unwrap_or(&Value::Null);
@@ -34,9 +34,9 @@ pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply
         STATUS => Ok(status(session)),
         ACCEPTED => accepted(session, argument),
         DISMISSED => dismissed(session, argument),
-        RELOAD => {
-            session.load_model();
-            Ok(Value::Null)
+        RELOAD_MODEL => {
+            session.reload_models();
+            Ok(status(session))
         }
         EXPLAIN | REFACTOR | ACT | CANCEL => action_commands::run(session, &params.command, argument),
         other => {
@@ -111,10 +111,7 @@ fn accepted(session: &mut Session, argument: &Value) -> Result<Value, Error> {
 
 /// What fits the time budget now, and the speeds that this follows from; null where nothing was measured.
 fn budget(session: &Session) -> Value {
-    let speeds = match &session.model {
-        ModelState::Ready(model) => model.speeds(),
-        _ => Speeds::default(),
-    };
+    let speeds = session.model.current().map_or_else(Speeds::default, |model| model.speeds());
     let completion = &session.settings.completion;
     json!({
         "ms": session.settings.budget_ms,

@@ -27,8 +27,8 @@ impl Session {
         let needs_load = settings.enabled
             && match &self.model {
                 ModelState::Idle => true,
-                ModelState::Failed(_) => is_new,
-                ModelState::Loading | ModelState::Ready(_) => settings.model != self.settings.model,
+                ModelState::Failed(..) => is_new,
+                ModelState::Loading(_) | ModelState::Ready { .. } => settings.model != self.settings.model,
             };
         if let (Some(level), Some(sink)) = (settings.log_level, &self.options.log_level_sink)
             && settings.log_level != self.settings.log_level
@@ -37,7 +37,7 @@ impl Session {
         }
         let needs_chat = settings.enabled
             && match &self.own_chat {
-                ModelState::Failed(_) => is_new,
+                ModelState::Failed(..) => is_new,
                 _ => settings.chat_model() != self.settings.chat_model(),
             };
         self.settings = Arc::new(settings);
@@ -68,14 +68,13 @@ impl Session {
 
     /// Tells what the model that computes cannot do as the settings say. Its provider can also fail while it computes.
     pub(crate) fn tell_notices(&mut self) {
+        // Of one that answers for a moment nothing is said.
         let completing = match &self.model {
-            ModelState::Ready(model) => Some(&**model),
-            _ => None,
+            ModelState::Loading(_) => None,
+            state => state.current(),
         };
-        let chatting = match &self.own_chat {
-            ModelState::Ready(model) => Some(&**model),
-            _ => None,
-        };
+        let completing = completing.map(|model| &**model);
+        let chatting = self.own_chat.current().map(|model| &**model);
         for notice in self.notices.news(completing, chatting, &self.settings) {
             tracing::warn!(notice, "the model cannot do as the settings say");
             self.early_messages.push((MessageType::Warning, format!("Fimble: {notice}")));

@@ -1,5 +1,6 @@
-//! What a client sent, in the order of precedence. Must hold: what comes by `workspace/didChangeConfiguration` stands over
-//! what came with `initialize`, key by key, because some clients send an empty object as "no change".
+//! What a client sent, in the order of precedence. Invariant: what comes by `workspace/didChangeConfiguration` stands over
+//! what came with `initialize`, key by key, because some clients send an empty object as "no change"; a null there says that
+//! the key is not set any more.
 
 use serde_json::{Map, Value};
 
@@ -29,6 +30,7 @@ impl SettingsLayers {
     pub(crate) fn resolve(&self) -> (Settings, Vec<SettingsProblem>) {
         let mut all = self.initialization.clone();
         all.extend(self.configuration.clone());
+        all.retain(|_, value| !value.is_null());
         let mut problems = Vec::new();
         if let Some(value) = all.remove("") {
             problems.push(SettingsProblem::no_object(&value));
@@ -39,8 +41,8 @@ impl SettingsLayers {
     }
 }
 
-/// What is set: the section's content, or the object itself. A null means "not set". What is no object is kept under an
-/// empty key, so that it is reported.
+/// What is set: the section's content, or the object itself. What is no object is kept under an empty key, so that it is
+/// reported.
 fn section(value: &Value) -> Map<String, Value> {
     let section = value.get(SECTION);
     let mut settings = match section.unwrap_or(value) {
@@ -54,7 +56,7 @@ fn section(value: &Value) -> Map<String, Value> {
         // Some clients send the sections of every server to each of them; without ours there is nothing for us.
         let is_known = SETTINGS.iter().any(|setting| setting.key == key);
         let is_other_section = section.is_none() && value.is_object() && !is_known;
-        !value.is_null() && !is_other_section
+        !is_other_section
     });
     settings
 }

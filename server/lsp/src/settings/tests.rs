@@ -195,11 +195,13 @@ fn an_unknown_key_is_named_with_the_known_ones() {
 #[test]
 fn a_configuration_stands_over_the_initialization_key_by_key() {
     let mut layers = SettingsLayers::default();
-    layers.set_initialization(&json!({"maxLines": 3, "inStrings": false}));
+    layers.set_initialization(&json!({"maxLines": 3, "inStrings": false, "inComments": false}));
     layers.set_configuration(&json!({"fimble": {"maxLines": 5, "inStrings": null}}));
     let (settings, problems) = layers.resolve();
     assert!(problems.is_empty());
-    assert_eq!((settings.completion.max_lines, settings.completion.in_strings), (5, false));
+    let completion = settings.completion;
+    // A key that is null was set before and is not any more.
+    assert_eq!((completion.max_lines, completion.in_strings, completion.in_comments), (5, true, false));
     layers.set_configuration(&json!({}));
     assert_eq!(layers.resolve().0.completion.max_lines, 3);
 }

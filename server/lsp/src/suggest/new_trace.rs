@@ -37,6 +37,7 @@ pub(crate) fn new_trace(session: &Session, ask: &Ask) -> RequestTrace {
         times: StepTimes::default(),
         stop: String::new(),
         filters: Vec::new(),
+        stand_in: session.stand_in_reason().unwrap_or_default(),
         confidence: None,
         notes: Vec::new(),
     }

@@ -46,7 +46,7 @@ pub(super) fn next_step(
     // Who asks inline by hand wants to choose, and one suggestion is known at most.
     let wants_choice = place.trigger == Trigger::Invoked
         && method == TraceMethod::InlineCompletion
-        && matches!(&session.model, ModelState::Ready(model) if model.varies());
+        && session.model.current().is_some_and(|model| model.varies());
     if wants_choice {
         return Next::Choose;
     }
@@ -55,14 +55,12 @@ pub(super) fn next_step(
         return Next::Answer(hit);
     }
     match &session.model {
-        ModelState::Ready(_) => Next::Compute,
-        ModelState::Idle | ModelState::Loading if place.trigger == Trigger::Invoked => Next::Park,
-        ModelState::Idle | ModelState::Loading => {
-            Next::Refuse("loading", "The model is still being loaded.".to_owned())
-        }
-        ModelState::Failed(error) => {
+        state if state.current().is_some() => Next::Compute,
+        ModelState::Failed(error, _) => {
             Next::Refuse("no-model", format!("The model could not be loaded: {error}"))
         }
+        _ if place.trigger == Trigger::Invoked => Next::Park,
+        _ => Next::Refuse("loading", "The model is still being loaded.".to_owned()),
     }
 }
 

@@ -96,7 +96,7 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
     // Repeated settings are no reason to try again; the command is.
     client
         .notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "/broken", "threads": 3}}));
-    client.execute_command("fimble.reload", &json!([])).unwrap();
+    client.execute_command("fimble.reloadModel", &json!([])).unwrap();
     client.next_message("window/showMessage").unwrap();
 
     client.notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "panics"}}));

@@ -149,6 +149,14 @@ impl Scripted {
         self
     }
 
+    /// The same model under another name.
+    pub fn named(mut self: Arc<Self>, name: &str) -> Arc<Self> {
+        if let Some(model) = Arc::get_mut(&mut self) {
+            name.clone_into(&mut model.info.name);
+        }
+        self
+    }
+
     /// A model that always says the same.
     pub fn saying(text: &str) -> Arc<Self> {
         Self::new([Behaviour::Say(text.to_owned())])
