@@ -4,7 +4,11 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use fimble_onnx::import::{self, ImportError, ImportOptions};
+use fimble_engine::provider_is_here;
+use fimble_model::Provider;
+use fimble_onnx::import::{self, ImportError, ImportOptions, Layout};
+
+use super::loader::initialize_runtime;
 
 /// How weights are converted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -89,7 +93,15 @@ fn options(precision: Precision) -> ImportOptions {
         Precision::Int8 => import::Precision::Int8,
         Precision::Int4 => import::Precision::Int4,
     };
-    ImportOptions { precision, ..ImportOptions::default() }
+    ImportOptions { precision, layout: layout() }
+}
+
+/// Graphics cards have only the operators of ONNX Runtime; on the processor our own are faster and take less memory.
+fn layout() -> Layout {
+    const CARDS: [Provider; 3] = [Provider::Cuda, Provider::TensorRt, Provider::DirectMl];
+    // Without a runtime nothing can be said about cards.
+    let has_card = initialize_runtime().is_ok() && CARDS.into_iter().any(provider_is_here);
+    if has_card { Layout::Standard } else { Layout::of_this_machine() }
 }
 
 /// An error of a file that is named beside it anyway.

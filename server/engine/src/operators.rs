@@ -14,8 +14,8 @@ use ort::operator::{
 };
 use ort::value::TensorElementType;
 
-/// Products of this many numbers are worth a thread of their own.
-const PRODUCTS_PER_JOB: usize = 1 << 18;
+/// Products of this many numbers are worth handing to another thread: some microseconds of work.
+const PRODUCTS_PER_JOB: usize = 1 << 16;
 /// Most parts that the work of a node is cut into: more than threads, so that one that is late holds up little.
 const MOST_JOBS: usize = 16;
 
