@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::loader;
 use super::local_server::ensure_runtime;
 use super::progress::ProgressReporter;
 
@@ -46,7 +47,7 @@ enum BenchCommand {
 #[derive(Debug, clap::Args)]
 struct FiguresArgs {
     /// Model to measure instead of the one in use: a name or a folder
-    #[arg(long)]
+    #[arg(long, value_parser = loader::model_name)]
     model: Option<String>,
     /// Also run the soak: this many edits with completions
     #[arg(long, value_name = "EDITS", num_args = 0..=1, default_missing_value = "20000")]

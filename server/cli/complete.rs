@@ -11,6 +11,7 @@ use fimble_lsp::client::{InlineItem, InlineTrigger};
 use fimble_lsp::{Decision, RequestTrace};
 use serde_json::json;
 
+use super::loader;
 use super::local_server::LocalServer;
 use super::uri::file_uri;
 
@@ -21,7 +22,7 @@ pub struct CompleteArgs {
     /// the end of the line
     place: Place,
     /// Model to use instead of the one in use: a name or a folder
-    #[arg(long)]
+    #[arg(long, value_parser = loader::model_name)]
     model: Option<String>,
     /// Print the suggestion, the range it replaces and the trace as JSON
     #[arg(long)]

@@ -11,6 +11,7 @@ use fimble_lsp::client::InlineTrigger;
 use serde_json::{Value, json};
 
 use super::bench::Quantiles;
+use super::loader;
 use super::local_server::{LocalServer, ensure_runtime};
 use super::progress::colours_wanted;
 
@@ -89,7 +90,7 @@ fn cut_start(text: &str, most: usize) -> String {
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
     /// Model to use instead of the one in use: a name or a folder
-    #[arg(long)]
+    #[arg(long, value_parser = loader::model_name)]
     model: Option<String>,
     /// Do not pause between keystrokes
     #[arg(long)]

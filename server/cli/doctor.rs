@@ -26,7 +26,7 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "EDITOR")]
     print_config: Option<Editor>,
     /// Model to check instead of the one in use: a name or a folder
-    #[arg(long)]
+    #[arg(long, value_parser = loader::model_name)]
     model: Option<String>,
     /// What is to compute, instead of the fastest: cpu, cuda, tensorrt, coreml, directml or openvino
     #[arg(long, value_parser = parse_provider)]

@@ -177,16 +177,34 @@ pub fn source(name: Option<&str>) -> Result<ModelSource, LoadError> {
     if let Some(path) = added.and_then(|entry| entry.path) {
         return Ok(ModelSource::Folder(path));
     }
+    // A relative path would lead into the project that the server was started in, which may be anybody's.
     let folder = PathBuf::from(name);
-    if folder.is_dir() {
+    if folder.is_absolute() && folder.is_dir() {
         return Ok(ModelSource::Folder(folder));
     }
     Err(LoadError {
         cause: format!(
-            "there is no model {name:?}: it is neither \"bundled\", nor an added model, nor a folder, nor a server"
+            "there is no model {name:?}: it is neither \"bundled\", nor an added model, nor the absolute path of a folder, nor a \
+             server"
         ),
         remedy: "`fimble model list` shows what there is; `fimble model add FOLDER` adds one.".to_owned(),
     })
+}
+
+/// Reads a model's name on the command line, where a path may begin with `./` or `../`: the setting takes absolute ones only.
+///
+/// # Errors
+/// None.
+pub fn model_name(name: &str) -> Result<String, std::convert::Infallible> {
+    let path = std::path::Path::new(name);
+    let is_explicit = path
+        .components()
+        .next()
+        .is_some_and(|first| matches!(first, std::path::Component::CurDir | std::path::Component::ParentDir));
+    match std::path::absolute(path) {
+        Ok(absolute) if is_explicit => Ok(absolute.to_string_lossy().into_owned()),
+        _ => Ok(name.to_owned()),
+    }
 }
 
 fn bundled() -> Result<ModelSource, LoadError> {
@@ -209,6 +227,20 @@ pub fn from_store(error: StoreError) -> LoadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_of_the_project_is_no_model() {
+        let here = std::env::current_dir().unwrap();
+        let name = std::fs::read_dir(&here).unwrap().flatten().find(|entry| entry.path().is_dir()).unwrap();
+        let name = name.file_name().into_string().unwrap();
+        for name in [name.clone(), format!("./{name}"), format!("../{name}")] {
+            let error = source(Some(&name)).unwrap_err();
+            assert!(error.cause.contains("absolute path"), "{error}");
+        }
+        assert_eq!(model_name("qwen").unwrap(), "qwen");
+        assert_eq!(model_name("./qwen").unwrap(), here.join("qwen").to_string_lossy());
+        assert!(source(Some(&model_name(&format!("./{name}")).unwrap())).is_ok());
+    }
 
     #[test]
     fn the_bundled_model_stands_in_for_other_models_of_this_process_and_for_nothing_else() {

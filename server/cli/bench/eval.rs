@@ -46,7 +46,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "LINES")]
     beam: Vec<usize>,
     /// Model to measure instead of the one in use: a name or a folder
-    #[arg(long)]
+    #[arg(long, value_parser = loader::model_name)]
     model: Option<String>,
     /// Show what is at least so likely, instead of the setting's default, 0 to 1
     #[arg(long, value_name = "CONFIDENCE")]

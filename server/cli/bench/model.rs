@@ -35,7 +35,7 @@ const N_PASS_ROUNDS: usize = 41;
 #[derive(Debug, clap::Args)]
 pub struct ModelBenchArgs {
     /// Model to measure instead of the one in use: a name or a folder
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", value_parser = loader::model_name)]
     model: Option<String>,
     /// Measure memory only, with a full prefix cache
     #[arg(long)]

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::session::Session;
 use super::settings_for;
+use crate::cli::loader;
 use crate::cli::local_server::{LocalServer, capabilities_counting, ensure_runtime};
 use crate::cli::progress::ProgressReporter;
 use delay::Delay;
@@ -45,7 +46,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "N", value_parser = keys_per_second)]
     keys_per_second: Option<f64>,
     /// Model to measure instead of the one in use: a name or a folder
-    #[arg(long)]
+    #[arg(long, value_parser = loader::model_name)]
     model: Option<String>,
     /// Settings of the server, as an object in JSON
     #[arg(long, value_name = "JSON")]
