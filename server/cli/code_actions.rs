@@ -2,6 +2,7 @@
 //! whole or stays what it was, and one that may not be written is not; an answer that takes its time is waited for; what the server warns of is told.
 #![expect(clippy::print_stderr, reason = "what else there is to know is no answer")]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -331,18 +332,32 @@ pub fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(failed)?;
     }
-    let mut staged = file.as_os_str().to_owned();
-    staged.push(format!(".fimble-{}", std::process::id()));
-    let written = std::fs::write(&staged, text)
-        .and_then(|()| {
-            metadata.map_or(Ok(()), |metadata| std::fs::set_permissions(&staged, metadata.permissions()))
-        })
-        .and_then(|()| std::fs::rename(&staged, &file));
-    if written.is_err() {
-        // What is left of it is of no use.
-        let _ = std::fs::remove_file(&staged);
+    // A random name that nobody can have planted, and for the user alone until the text is whole.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut staged = tempfile::Builder::new().prefix(".fimble-").tempfile_in(folder).with_context(failed)?;
+    staged.write_all(text.as_bytes()).with_context(failed)?;
+    match metadata {
+        Some(metadata) => staged.as_file().set_permissions(metadata.permissions()).with_context(failed)?,
+        None => give_usual_permissions(staged.as_file()).with_context(failed)?,
     }
-    written.with_context(failed)
+    staged.as_file().sync_all().with_context(failed)?;
+    staged.persist(&file).map_err(|error| error.error).with_context(failed)?;
+    Ok(())
+}
+
+/// Those of a new source file: readable for all, as far as the user's mask allows.
+#[cfg(unix)]
+fn give_usual_permissions(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    // The mask can only be read by setting it, which would race with other threads: a new file tells it.
+    let probe = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o666)).tempfile()?;
+    file.set_permissions(probe.as_file().metadata()?.permissions())
+}
+
+#[cfg(not(unix))]
+fn give_usual_permissions(_file: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]
@@ -379,6 +394,15 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o750);
+        // A name that was easy to foresee led the text elsewhere once.
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "kept").unwrap();
+        let planted = folder.path().join(format!("a.rs.fimble-{}", std::process::id()));
+        std::os::unix::fs::symlink(&victim, &planted).unwrap();
+        write_whole(&file, "new").unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "kept");
+        assert!(!std::fs::symlink_metadata(&file).unwrap().is_symlink());
+        [victim, planted].iter().for_each(|path| std::fs::remove_file(path).unwrap());
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o440)).unwrap();
         let error = write_whole(&file, "newer").unwrap_err().to_string();
         assert!(error.contains("read-only"), "{error}");
