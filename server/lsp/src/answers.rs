@@ -28,6 +28,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) language_id: &'a str,
     /// Whether the client renders Markdown beside its menu.
     pub(crate) renders_markdown: bool,
+    /// Whether the client may be asked to insert items of its menu as they are.
+    pub(crate) inserts_as_is: bool,
     pub(crate) trace: &'a RequestTrace,
 }
 
@@ -104,6 +106,7 @@ pub(crate) fn shown_among(
         encoding: session.client.encoding,
         language_id,
         renders_markdown: session.client.renders_markdown,
+        inserts_as_is: session.client.inserts_as_is,
         trace: &arrived.trace,
     };
     let answer = match arrived.trace.method {

@@ -9,6 +9,9 @@ use crate::convert::{from_proto, to_proto};
 use crate::documents::WorkspaceFolder;
 use crate::handlers::{code_action, execute_command};
 
+/// `InsertTextMode.asIs` of the protocol.
+pub(crate) const AS_IS: u64 = 1;
+
 /// What matters of `initialize`, read tolerantly: what has another shape than expected counts as not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClientFacts {
@@ -18,6 +21,8 @@ pub(crate) struct ClientFacts {
     pub(crate) shows_inline_completions: bool,
     /// Whether the client renders Markdown beside its completion menu.
     pub(crate) renders_markdown: bool,
+    /// Whether the client may be asked to insert items of its menu as they are.
+    pub(crate) inserts_as_is: bool,
     /// Whether the client shows work-done progress.
     pub(crate) shows_progress: bool,
     /// Whether the client wants `fimble/status`.
@@ -68,6 +73,12 @@ impl ClientFacts {
                     "/capabilities/textDocument/completion/completionItem/documentationFormat",
                     "markdown",
                 ),
+            inserts_as_is: params
+                .pointer(
+                    "/capabilities/textDocument/completion/completionItem/insertTextModeSupport/valueSet",
+                )
+                .and_then(Value::as_array)
+                .is_some_and(|modes| modes.iter().any(|mode| mode.as_u64() == Some(AS_IS))),
             shows_progress: says("/capabilities/window/workDoneProgress"),
             wants_status: says("/capabilities/experimental/fimble/status"),
             has_configuration: says("/capabilities/workspace/configuration"),

@@ -7,6 +7,7 @@ use tower_lsp_server::gen_lsp_types as lsp;
 use tower_lsp_server::jsonrpc::Id;
 
 use crate::answers::Shown;
+use crate::capabilities::AS_IS;
 use crate::convert::to_proto;
 use crate::event::Reply;
 use crate::protocol::CompletionParams;
@@ -63,7 +64,7 @@ fn item(shown: &Shown<'_>, text: &str, order: &str) -> Value {
     let milliseconds = shown.trace.times.total / 1000;
     let remote = if shown.trace.remote { " (remote)" } else { "" };
     let lines = if n_lines == 1 { "1 line".to_owned() } else { format!("{n_lines} lines") };
-    json!({
+    let mut item = json!({
         "label": label(&format!("{word}{first_line}"), n_lines),
         "kind": lsp::CompletionItemKind::Text,
         "detail": format!("Fimble{remote}, {lines}, {milliseconds} ms"),
@@ -76,7 +77,12 @@ fn item(shown: &Shown<'_>, text: &str, order: &str) -> Value {
             "range": to_proto::range(shown.text, &range, shown.encoding),
             "newText": format!("{word}{text}"),
         },
-    })
+    });
+    if shown.inserts_as_is {
+        // The text is indented already; what a client does by itself would indent it twice.
+        item["insertTextMode"] = AS_IS.into();
+    }
+    item
 }
 
 /// The whole text, as the client can show it.
