@@ -34,6 +34,7 @@ pub mod lsp;
 pub mod model;
 pub mod neovim_plugin;
 pub mod power;
+pub mod process;
 pub mod progress;
 pub mod record;
 pub mod refactor;
@@ -84,8 +85,9 @@ impl Cli {
     /// # Errors
     /// What went wrong and what to do about it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        match self.command {
-            Command::Lsp(args) => lsp::run(args),
+        let code = match self.command {
+            // Nothing of its own waits to be written, and a client that does not read must not hold up its end.
+            Command::Lsp(args) => return lsp::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Complete(args) => complete::run(args),
             Command::Explain(args) => explain::run(args),
@@ -95,6 +97,9 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args),
             Command::Why(args) => why::run(args),
             Command::Bench(args) => bench::run(args),
-        }
+        };
+        // Standard error is not buffered. A reader of standard output that has gone away has had enough.
+        let _ = std::io::Write::flush(&mut std::io::stdout());
+        code
     }
 }

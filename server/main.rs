@@ -3,7 +3,6 @@
 
 mod cli;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -15,7 +14,5 @@ fn main() {
         eprintln!("fimble: {error:#}");
         ExitCode::FAILURE
     });
-    // Standard error is not buffered. A reader of standard output that has gone away has had enough.
-    let _ = std::io::stdout().flush();
     fimble_engine::runtime::exit_process(if code == ExitCode::SUCCESS { 0 } else { 1 });
 }

@@ -11,6 +11,8 @@ mod code_actions;
 #[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]
 #[allow(dead_code, reason = "the tests of the servers need more of it")]
 mod encrypted;
+#[cfg(unix)]
+mod ends;
 #[path = "../server/store/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the tests of the store need more of it")]
 mod hub;

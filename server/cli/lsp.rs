@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use super::record::Recorder;
-use super::{loader, power, state};
+use super::{loader, power, process, state};
 
 /// Arguments of `fimble lsp`.
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,8 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     options.trace_sink = Some(Arc::new(state::write_traces));
     options.document_folder = state::document_folder();
     options.on_battery = Some(Arc::new(power::is_on_battery));
+    options.input_ended = Some(Arc::new(process::has_input_ended));
+    options.is_running = Some(Arc::new(process::is_running));
     let recorder = args.record.as_deref().map(Recorder::start).transpose()?;
     if let Some(recorder) = &recorder {
         let _ = writeln!(std::io::stderr(), "{}", recorder.notice());

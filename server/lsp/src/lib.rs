@@ -28,7 +28,9 @@ mod notices;
 mod old_editors;
 mod open_document;
 mod outgoing;
+mod output;
 mod panics;
+mod parent;
 mod parse_job;
 mod project;
 mod protocol;
@@ -56,7 +58,9 @@ pub use model_state::{
     LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel,
 };
 pub use panics::install_panic_hook;
-pub use server::{Ended, LogLevelSink, MessageSink, PowerProbe, ServerOptions, serve};
+pub use server::{
+    Ended, InputProbe, LogLevelSink, MessageSink, PowerProbe, ProcessProbe, ServerOptions, serve,
+};
 pub use settings::{AutoAlwaysNever, LogLevel, Settings, SettingsProblem, settings_schema};
 pub use trace::{
     AnswerPath, Decision, FilterTrace, PieceTrace, RequestTrace, StepTimes, TokenCounts, TraceMethod,

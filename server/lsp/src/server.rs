@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::pin;
 use tokio::sync::oneshot;
 use tower_lsp_server::gen_lsp_types::{InitializeParams, InitializeResult};
 use tower_lsp_server::jsonrpc;
@@ -18,6 +19,8 @@ use crate::intake::GuardedInput;
 use crate::main_loop;
 use crate::model_state::{ModelLoader, StandIn};
 use crate::outgoing::{self, Outgoing};
+use crate::output::GuardedOutput;
+use crate::parent;
 use crate::service::OrderedService;
 use crate::settings::LogLevel;
 use crate::trace_ring::TraceSink;
@@ -33,6 +36,15 @@ pub type MessageSink = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
 /// Tells whether the machine runs on battery. Never called on the loop: it may read files.
 pub type PowerProbe = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Tells whether a process with this number runs. Called on a thread of its own.
+pub type ProcessProbe = Arc<dyn Fn(u32) -> bool + Send + Sync>;
+
+/// Tells whether nobody can write to the input any more, whatever is still to be read there. Called on a thread of its own.
+pub type InputProbe = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How long answers that are ready may take to reach the client once the session has ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// What a server is made of.
 #[derive(Clone)]
@@ -60,6 +72,11 @@ pub struct ServerOptions {
     /// Asked before work that nobody waits for, unless the setting `lookAhead` decides; none means that there is always
     /// power.
     pub on_battery: Option<PowerProbe>,
+    /// Asked every second whether the process runs that the client names as its own in `initialize`; the session ends with it.
+    /// None leaves the end of the client to the end of the input.
+    pub is_running: Option<ProcessProbe>,
+    /// Asked every second whether the input has ended; none leaves that to reading it.
+    pub input_ended: Option<InputProbe>,
     /// How long the disk is not looked at again while somebody works, where the client does not tell what changes there.
     pub look_again: Duration,
 }
@@ -79,6 +96,8 @@ impl ServerOptions {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             warm_up: true,
             on_battery: None,
+            is_running: None,
+            input_ended: None,
             look_again: Duration::from_secs(10),
         }
     }
@@ -113,8 +132,12 @@ where
     let (event_sender, event_receiver) = mpsc::channel();
     let events = EventSender::new(event_sender);
     let (outgoing, deliveries) = Outgoing::channel();
-    let (ended_sender, ended) = oneshot::channel();
+    let (ended_sender, mut ended) = oneshot::channel();
 
+    let output = GuardedOutput::new(output, events.clone());
+    if let Some(input_ended) = options.input_ended.clone() {
+        parent::watch_input(input_ended, output.is_stuck(), events.clone());
+    }
     let message_sink = options.message_sink.clone();
     let session_events = events.clone();
     let started = std::thread::Builder::new().name("fimble-session".to_owned()).spawn(move || {
@@ -136,9 +159,15 @@ where
     let connection = Server::new(GuardedInput::new(input, message_sink), output, socket)
         .concurrency_level(MAX_PENDING_ANSWERS)
         .serve(service);
+    pin!(connection);
     // The connection is what ends; deliveries to the client go on beside it.
     tokio::select! {
-        () = connection => {}
+        () = &mut connection => {}
+        ended = &mut ended => {
+            // The client left, is gone, or does not read any more: then nothing is waited for that cannot be written.
+            let _ = tokio::time::timeout(LAST_ANSWERS, connection).await;
+            return ended.unwrap_or(Ended::Abruptly);
+        }
         () = async {
             if let Some(client) = client {
                 outgoing::deliver(deliveries, client, events.clone()).await;

@@ -7,6 +7,7 @@ use tower_lsp_server::gen_lsp_types::{InitializeResult, ServerInfo};
 use crate::capabilities::{ClientFacts, server_capabilities, workspace_folders};
 use crate::old_editors::too_old;
 use crate::outgoing::Message;
+use crate::parent;
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Sender<InitializeResult>) {
@@ -20,6 +21,10 @@ pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Send
             version: Some(session.options.version.clone()),
         }),
     };
+    let process = params.get("processId").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
+    if let (Some(process), Some(is_running)) = (process, &session.options.is_running) {
+        parent::watch(process, is_running.clone(), session.events.clone());
+    }
     // The client waits; settings and the model come after.
     let _ = reply.send(answer);
     session.layers.set_initialization(params.get("initializationOptions").unwrap_or(&Value::Null));
