@@ -40,7 +40,7 @@ fn tolerances(name: &str) -> (f64, f32) {
     match name {
         "type-F16" | "starcoder2" | "gemma" => (2e-3, 1e-2),
         "type-BF16" => (0.04, 0.2),
-        super_blocks if super_blocks.ends_with("_K") || super_blocks.ends_with("_XS") => (0.3, 2.5),
+        super_blocks if super_blocks.ends_with("_K") || super_blocks.ends_with("_XS") => (0.3, 2.0),
         quantised if quantised.starts_with("type-") => (0.1, 0.6),
         _ => (1e-4, 1e-3),
     }
@@ -48,7 +48,7 @@ fn tolerances(name: &str) -> (f64, f32) {
 
 /// The same for the server with floats, which rounds nothing.
 fn tolerances_of_floats(name: &str) -> (f64, f32) {
-    if name.ends_with("F16") { (1e-4, 1e-3) } else { (0.1, 0.6) }
+    if name.ends_with("F16") { (1e-4, 1e-3) } else { (0.15, 1.2) }
 }
 
 #[test]
@@ -91,6 +91,29 @@ fn tiny_models_of_every_kind_answer_as_in_llama_cpp() {
         }
     }
     assert!(failures.is_empty(), "{failures:?}");
+}
+
+/// The comparison sees which numbers of a head are turned together: converters permute rows for some architectures, silently.
+#[test]
+fn a_rotation_of_the_other_kind_is_noticed() {
+    let Some(servers) = Servers::find() else { return };
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    servers.tiny_models(folder.path());
+    let prompt = prompt();
+    let expected = asked(&servers, &folder.path().join("llama.gguf"), &prompt);
+    for (name, is_right) in [("llama", true), ("llama.halves", false)] {
+        let file = folder.path().join(format!("{name}.gguf"));
+        let engine = engine(&file, &folder.path().join(name), Precision::Exact, Layout::Packed, 1);
+        let rows = engine.logits(&prompt[..POSITIONS], true).unwrap();
+        let mut difference = Difference::default();
+        for ((row, next), came) in rows.iter().zip(&expected).zip(&prompt[1..]) {
+            difference.add(row, next, *came, 0.0);
+        }
+        eprintln!("{name} against llama: differences {:.6} in the mean", difference.mean());
+        assert_eq!(difference.mean() < 1e-4, is_right, "{name}");
+        // The first token stands at position 0, where nothing is turned.
+        assert_eq!(difference.mean() > 0.2, !is_right, "{name}");
+    }
 }
 
 /// What the server with a file finds behind each beginning of a prompt.

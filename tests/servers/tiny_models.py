@@ -1,7 +1,8 @@
 """Writes tiny GGUF files with random weights: one of each architecture that is imported, and one of each type of tensors.
 
     tiny_models.py FOLDER [NAME...]     writes FOLDER/NAME.gguf, and of each type of tensors FOLDER/NAME.floats.gguf with the
-                                        numbers that the blocks stand for; prints the names
+                                        numbers that the blocks stand for; prints the names. FOLDER/llama.halves.gguf is llama.gguf
+                                        with the name of an architecture that turns other numbers of a head together.
 
 Must hold: the same names give the same weights; attention, feed-forward part and embedding each change the answer visibly, so
 that an error in any of them shows.
@@ -180,8 +181,8 @@ def write(name, model, path, as_floats=False):
         if model.get("head_norms"):
             vector(of("attn_q_norm.weight"), head, 1.0, 0.2)
             vector(of("attn_k_norm.weight"), head, 1.0, 0.2)
-        linear(of("attn_q"), heads * head, HIDDEN, 0.1)
-        linear(of("attn_k"), kv_heads * head, HIDDEN, 0.1)
+        linear(of("attn_q"), heads * head, HIDDEN, 0.07)
+        linear(of("attn_k"), kv_heads * head, HIDDEN, 0.07)
         linear(of("attn_v"), kv_heads * head, HIDDEN, 0.1)
         linear(of("attn_output"), HIDDEN, heads * head, 0.06 * residual)
         if model.get("gate", True):
@@ -200,6 +201,8 @@ def main(folder, names):
         write(name, MODELS[name], folder / f"{name}.gguf")
         if "kind" in MODELS[name]:
             write(name, MODELS[name], folder / f"{name}.floats.gguf", as_floats=True)
+        if name == "llama":
+            write(name, MODELS[name] | {"arch": "qwen2"}, folder / f"{name}.halves.gguf")
         print(name)
 
 
