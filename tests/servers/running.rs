@@ -80,6 +80,13 @@ impl Servers {
         names.lines().map(|name| folder.join(format!("{name}.gguf"))).collect()
     }
 
+    /// Writes a GGUF file anew with the same weights as floats.
+    pub fn write_as_floats(&self, file: &Path, into: &Path) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/as_floats.py");
+        let status = Command::new(self.python()).arg(script).arg(file).arg(into).status().unwrap();
+        assert!(status.success());
+    }
+
     fn python(&self) -> PathBuf {
         self.folder.join("python/bin/python")
     }
