@@ -34,12 +34,15 @@ pub fn engine(file: &Path, folder: &Path, precision: Precision, layout: Layout, 
 }
 
 /// How far the mean and the largest difference may be from the server with the same file. Logits have a spread of 3 here. Both sides
-/// round activations to 8 bits where weights are quantised, this one in blocks of 32 and llama.cpp of 256 where weights have such;
-/// llama.cpp rounds them to the type of the weights where these are half floats, and takes its GELU from a table of half floats.
-fn tolerances(name: &str) -> (f64, f32) {
+/// round activations to 8 bits where weights are quantised: this process's kernels and llama.cpp alike in forms of 32 weights without
+/// minimums, so that nearly nothing differs there; ONNX Runtime with scales of more bits; and llama.cpp in blocks of 256 where weights
+/// have such. llama.cpp rounds activations to the type of the weights where these are half floats, and takes its GELU from a table
+/// of half floats.
+fn tolerances(name: &str, layout: Layout) -> (f64, f32) {
     match name {
         "type-F16" | "starcoder2" | "gemma" => (2e-3, 1e-2),
         "type-BF16" => (0.04, 0.2),
+        "type-Q4_0" | "type-Q5_0" | "type-Q8_0" | "type-IQ4_NL" if layout == Layout::Packed => (0.01, 0.1),
         super_blocks if super_blocks.ends_with("_K") || super_blocks.ends_with("_XS") => (0.3, 2.0),
         quantised if quantised.starts_with("type-") => (0.1, 0.6),
         _ => (1e-4, 1e-3),
@@ -61,21 +64,22 @@ fn tiny_models_of_every_kind_answer_as_in_llama_cpp() {
     let mut failures = Vec::new();
     for file in files {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        let mut references = vec![("the same file", tolerances(&name), asked(&servers, &file, &prompt))];
+        let mut references = vec![("the same file", asked(&servers, &file, &prompt))];
         let floats = file.with_extension("floats.gguf");
         if floats.is_file() {
-            let found = asked(&servers, &floats, &prompt);
-            references.push(("floats", tolerances_of_floats(&name), found));
+            references.push(("floats", asked(&servers, &floats, &prompt)));
         }
         for layout in [Layout::Packed, Layout::Standard] {
             let imported: PathBuf = folder.path().join(format!("{name}-{layout:?}"));
             let engine = engine(&file, &imported, Precision::Exact, layout, 1);
             let rows = engine.logits(&prompt[..POSITIONS], true).unwrap();
             assert_eq!(rows.len(), POSITIONS);
-            for (what, (mean, largest), expected) in &references {
+            for (what, expected) in &references {
+                let (mean, largest) =
+                    if *what == "floats" { tolerances_of_floats(&name) } else { tolerances(&name, layout) };
                 let mut difference = Difference::default();
                 for ((row, next), came) in rows.iter().zip(expected).zip(&prompt[1..]) {
-                    difference.add(row, next, *came, *largest);
+                    difference.add(row, next, *came, largest);
                 }
                 eprintln!(
                     "{name}, {layout:?}, against {what}: {} of {POSITIONS} likeliest tokens equal, differences {:.6} in the mean, \
@@ -84,7 +88,7 @@ fn tiny_models_of_every_kind_answer_as_in_llama_cpp() {
                     difference.mean(),
                     difference.largest
                 );
-                if difference.wrong > 0 || difference.mean() > *mean || difference.largest > *largest {
+                if difference.wrong > 0 || difference.mean() > mean || difference.largest > largest {
                     failures.push(format!("{name}, {layout:?}, against {what}"));
                 }
             }
