@@ -3,7 +3,7 @@
 //! there are left out, and that is said.
 //!
 //! `FIMBLE_WEIGHTS` is a folder with the files under the names that they are published by; `FIMBLE_LARGE=1` takes the one of 1.5
-//! billion weights, too.
+//! billion weights, too. `FIMBLE_POSITIONS` is how many positions of each text are compared, for a shorter run.
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,11 @@ fn published(name: &str) -> Option<PathBuf> {
         eprintln!("left out: {name} is not in a folder that FIMBLE_WEIGHTS names");
     }
     found
+}
+
+/// Positions of each text: `FIMBLE_POSITIONS`, or else the given number.
+fn positions(usual: usize) -> usize {
+    std::env::var("FIMBLE_POSITIONS").map_or(usual, |number| number.parse().unwrap())
 }
 
 fn folder() -> tempfile::TempDir {
@@ -93,21 +98,29 @@ fn say(what: &str, difference: &Difference) {
     );
 }
 
-/// Imports a file exactly and compares it at some positions of each text. Returns what the server found there.
-fn is_exact(servers: &Servers, file: &Path, positions: usize) -> Vec<Vec<Next>> {
+/// Imports a file exactly and in the given other ways, and compares it at some positions of each text. Must hold for the exact one:
+/// where llama.cpp does not find two tokens about as likely as each other, the likeliest is the same.
+fn is_exact(servers: &Servers, file: &Path, positions: usize, others: &[Precision]) {
     let name = file.file_stem().unwrap().display();
-    let folder = folder();
-    let engine = engine(file, folder.path(), Precision::Exact, Layout::Packed, THREADS);
-    let texts = texts(&engine, positions);
+    let load = |folder: &tempfile::TempDir, precision| {
+        engine(file, folder.path(), precision, Layout::Packed, THREADS)
+    };
+    let exact_folder = folder();
+    let exact = load(&exact_folder, Precision::Exact);
+    let texts = texts(&exact, positions);
     let expected = asked(&Reference::start(servers, file, 1, 1024), &texts);
-    let difference = compared(&engine, &texts, &expected);
+    let difference = compared(&exact, &texts, &expected);
     say(&format!("{name}, exact"), &difference);
+    for precision in others {
+        let folder = folder();
+        say(&format!("{name}, {precision:?}"), &compared(&load(&folder, *precision), &texts, &expected));
+    }
     let [here, there] = difference.perplexities();
     assert_eq!(difference.positions, positions * TEXTS.len());
-    assert!(difference.equal_share() >= 0.99, "{name}");
+    let unlike = difference.wrong as f64 / difference.positions as f64;
+    assert!(unlike < 0.01 && difference.equal_share() > 0.98, "{name}");
     assert!(difference.mean_of_likeliest() < 0.02, "{name}");
     assert!((here / there - 1.0).abs() < 0.005, "{name}");
-    expected
 }
 
 /// The llama architecture, whose rows of queries and keys are permuted. The rounding of activations to 8 bits changes much in this
@@ -147,13 +160,7 @@ fn smollm2_answers_as_in_llama_cpp() {
 #[test]
 fn qwen_of_half_a_billion_answers_as_in_llama_cpp() {
     let (Some(servers), Some(file)) = (Servers::find(), published(MIDDLE)) else { return };
-    let expected = is_exact(&servers, &file, 400);
-    for precision in [Precision::Int8, Precision::Int4] {
-        let folder = folder();
-        let engine = engine(&file, folder.path(), precision, Layout::Packed, THREADS);
-        let difference = compared(&engine, &texts(&engine, 400), &expected);
-        say(&format!("{MIDDLE}, {precision:?}"), &difference);
-    }
+    is_exact(&servers, &file, positions(400), &[Precision::Int8, Precision::Int4]);
 }
 
 #[test]
@@ -163,7 +170,7 @@ fn qwen_of_one_and_a_half_billion_answers_as_in_llama_cpp() {
         return;
     }
     let (Some(servers), Some(file)) = (Servers::find(), published(LARGE)) else { return };
-    is_exact(&servers, &file, 100);
+    is_exact(&servers, &file, positions(100), &[]);
 }
 
 /// A prompt in parts, cut back, and gone on from, against the same prompt at once.
