@@ -203,7 +203,7 @@ fn cached_equals_uncached_with_real_weights() {
             assert!(away < 0.1, "split at {split}, {length} tokens: {away}");
             if length > 1 {
                 let other = distance(&row, &rows[length - 2]);
-                assert!(other > 0.3, "{length} tokens: {other} from the place before");
+                assert!(other > 0.15 && other > 3.0 * away, "{length} tokens: {other} from the place before");
             }
         }
     }
