@@ -12,7 +12,10 @@
 mod cancelling;
 mod chatting;
 mod completing;
+mod importing;
 mod others;
+mod real_weights;
+mod reference;
 mod restarting;
 mod running;
 
@@ -38,11 +41,19 @@ fn open(name: &str) -> Arc<Chain> {
     Chain::open(vec![Choice::Server(spec)], guard, Purpose::Completion, &|_| {}).unwrap()
 }
 
+/// Loads the runtime, once for all tests.
+fn load_runtime() {
+    static LOADED: std::sync::Once = std::sync::Once::new();
+    LOADED.call_once(|| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fimble")).arg("setup").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let runtime = fimble_store::RuntimeStore::from_env().unwrap().locate().unwrap().unwrap();
+        fimble_engine::runtime::initialize(&runtime.path).unwrap();
+    });
+}
+
 fn in_process(folder: &Path) -> Engine {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fimble")).arg("setup").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let runtime = fimble_store::RuntimeStore::from_env().unwrap().locate().unwrap().unwrap();
-    fimble_engine::runtime::initialize(&runtime.path).unwrap();
+    load_runtime();
     let options = EngineOptions { provider: Provider::Cpu, ..EngineOptions::default() };
     Engine::load(ModelSource::Folder(folder.to_owned()), options).unwrap()
 }

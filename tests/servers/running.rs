@@ -71,6 +71,22 @@ impl Servers {
         tokenizer.contains("(?i:'s|'t")
     }
 
+    /// Tiny models of all kinds, written into a folder.
+    pub fn tiny_models(&self, folder: &Path) -> Vec<PathBuf> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/tiny_models.py");
+        let output = Command::new(self.python()).arg(script).arg(folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let names = String::from_utf8(output.stdout).unwrap();
+        names.lines().map(|name| folder.join(format!("{name}.gguf"))).collect()
+    }
+
+    /// Writes a GGUF file anew with the same weights as floats.
+    pub fn write_as_floats(&self, file: &Path, into: &Path) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/as_floats.py");
+        let status = Command::new(self.python()).arg(script).arg(file).arg(into).status().unwrap();
+        assert!(status.success());
+    }
+
     fn python(&self) -> PathBuf {
         self.folder.join("python/bin/python")
     }
@@ -101,8 +117,16 @@ impl Running {
         Self::start_at(servers, kind, port)
     }
 
+    /// llama.cpp's server with a file.
+    pub fn start_llama(servers: &Servers, file: &Path, arguments: &[&str]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(servers.folder.join("bin/llama-server"));
+        command.arg("--model").arg(file).args(arguments);
+        Self::launch(command, Kind::LlamaCpp, port)
+    }
+
     pub fn start_at(servers: &Servers, kind: Kind, port: u16) -> Self {
-        let mut command = match kind {
+        let command = match kind {
             Kind::LlamaCpp => {
                 let mut command = Command::new(servers.folder.join("bin/llama-server"));
                 command.arg("--model").arg(servers.gguf()).args([
@@ -124,6 +148,10 @@ impl Running {
                 command
             }
         };
+        Self::launch(command, kind, port)
+    }
+
+    fn launch(mut command: Command, kind: Kind, port: u16) -> Self {
         command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{kind:?}-{port}.log"));
@@ -156,6 +184,24 @@ impl Running {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         Some(answer)
+    }
+
+    /// The content of the answer to a question.
+    pub fn post(&self, path: &str, question: &Value) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let question = question.to_string();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{question}",
+            question.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, content) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(head.split(' ').nth(1), Some("200"), "{answer}");
+        content.to_owned()
     }
 
     fn is_healthy(&self) -> bool {

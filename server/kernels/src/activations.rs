@@ -74,6 +74,14 @@ impl Activations {
     }
 }
 
+/// The nearest number with as many bits as a half float has. llama.cpp keeps scales of activations in half floats: with the same
+/// scales, both come to the same sums and round what they make of these to the same whole numbers.
+#[inline(always)]
+fn to_eleven_bits(number: f32) -> f32 {
+    let bits = number.to_bits();
+    f32::from_bits((bits + 0xfff + (bits >> 13 & 1)) & !0x1fff)
+}
+
 /// Quantises 32 numbers and returns their scale.
 #[inline(always)]
 fn quantise_unit(numbers: &[f32; UNIT], q: &mut [i8; UNIT]) -> f32 {
@@ -87,7 +95,7 @@ fn quantise_unit(numbers: &[f32; UNIT], q: &mut [i8; UNIT]) -> f32 {
         q.fill(0);
         return if sum.is_finite() { 0.0 } else { f32::NAN };
     }
-    let scale = largest / 127.0;
+    let scale = to_eleven_bits(largest / 127.0);
     let inverse = 127.0 / largest;
     if !inverse.is_finite() {
         q.fill(0);
@@ -106,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_back_within_half_a_step() {
+    fn numbers_come_back_within_about_half_a_step() {
         let numbers: Vec<f32> = (0..64).map(|index| ((index * 37 % 64) as f32 - 31.5) * 0.37).collect();
         let mut activations = Activations::default();
         activations.quantise(&numbers, 64);
@@ -114,7 +122,9 @@ mod tests {
         for (index, number) in numbers.iter().enumerate() {
             let scale = activations.scales[index / 32];
             let back = f32::from(activations.q[index]) * scale;
-            assert!((back - number).abs() <= scale * 0.501, "{index}: {back} for {number}");
+            // Half a step, and what the scale lost at 127 steps.
+            assert!((back - number).abs() <= scale * 0.54, "{index}: {back} for {number}");
+            assert_eq!(half::f16::from_f32(scale).to_f32(), scale, "a half float holds the scale");
         }
         let sum = |range: std::ops::Range<usize>| {
             activations.q[range].iter().map(|q| i32::from(*q)).sum::<i32>() as f32 * activations.scales[0]

@@ -10,6 +10,8 @@ mod packed;
 mod rope;
 mod rounding;
 mod standard;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 use std::io;
@@ -215,8 +217,9 @@ pub fn import(
             WeightError::Write(reason) => ImportError::Write { path: data.clone(), reason },
             error => ImportError::of_weights(path, error),
         })?;
-    write(MODEL_FILE, &model)?;
     file.check_unchanged()?;
+    // Last, since a folder without it is no model.
+    write(MODEL_FILE, &model)?;
     let mut report = report(&file, &decoder);
     report.notes.extend(losses);
     Ok(report)

@@ -51,13 +51,6 @@ impl DataFile {
         Region { offset: self.start, length: self.position - self.start }
     }
 
-    /// A region of these bytes.
-    pub(crate) fn put(&mut self, bytes: &[u8]) -> io::Result<Region> {
-        self.begin()?;
-        self.write(bytes)?;
-        Ok(self.end())
-    }
-
     /// A region of these numbers.
     pub(crate) fn put_f32(&mut self, numbers: &[f32]) -> io::Result<Region> {
         self.begin()?;

@@ -41,6 +41,8 @@ pub(super) enum FeedForward {
 const MOST_LAYERS: u64 = 512;
 const MOST_WIDTH: u64 = 1 << 17;
 const MOST_CONTEXT: u64 = 1 << 21;
+/// Products of three of these are finite floats of 64 bits, and each is one of 32 that is not 0.
+const SANE_NUMBERS: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
 /// The numbers of a decoder.
 #[derive(Clone, Debug)]
@@ -108,9 +110,18 @@ impl Decoder {
         if reader.optional_size("attention.value_length", MOST_WIDTH)?.is_some_and(|size| size != head_size) {
             return Err(reader.metadata("attention.value_length", "differs from attention.key_length"));
         }
-        let rotated = reader.optional_size("rope.dimension_count", head_size)?.unwrap_or(head_size);
-        if !rotated.is_multiple_of(2) {
-            return Err(reader.metadata("rope.dimension_count", "is odd"));
+        // What the operator of the attention can turn.
+        if !head_size.is_multiple_of(16) {
+            return Err(reader.metadata(
+                "attention.key_length",
+                &format!("makes heads of {head_size} numbers, and a multiple of 16 is expected"),
+            ));
+        }
+        let rotated = reader.optional_size("rope.dimension_count", MOST_WIDTH)?.unwrap_or(head_size);
+        if rotated != head_size {
+            return Err(reader.unsupported(format!(
+                "it turns {rotated} of the {head_size} numbers of a head, which models of this architecture do not"
+            )));
         }
         let epsilon_key = match norm {
             Norm::Rms => "attention.layer_norm_rms_epsilon",
@@ -185,6 +196,17 @@ impl Decoder {
     }
 }
 
+/// Says that a model is of another kind.
+pub(super) fn unsupported(file: &GgufFile, what: &str) -> ImportError {
+    let name = file.metadata().str("general.name").unwrap_or(file.architecture());
+    ImportError::Unsupported {
+        path: file.paths().first().cloned().unwrap_or_default(),
+        what: format!("{name} cannot run in this process: {what}"),
+        remedy: "Run it with llama.cpp's server or Ollama and set `model` to `llama.cpp` or `ollama:NAME`"
+            .to_owned(),
+    }
+}
+
 struct Reader<'a> {
     file: &'a GgufFile,
     architecture: &'a str,
@@ -211,6 +233,14 @@ impl Reader<'_> {
             "it is an encoder, which does not continue text"
         } else if has("attn_kv_a") {
             "its attention is compressed (MLA), which is not supported"
+        } else if metadata.u64(&self.key("pooling_type")).is_some_and(|kind| kind != 0)
+            || metadata.bool(&self.key("attention.causal")) == Some(false)
+        {
+            "it turns texts into vectors or rates them, and does not continue them"
+        } else if metadata.bool(&self.key("rope.scaling.finetuned")) == Some(false)
+            && self.architecture.starts_with("granite")
+        {
+            "it does not encode positions (NoPE), which is not supported"
         } else {
             return Ok(());
         };
@@ -218,15 +248,7 @@ impl Reader<'_> {
     }
 
     fn unsupported(&self, what: String) -> ImportError {
-        let path = self.path();
-        let name = self.file.metadata().str("general.name").unwrap_or(self.architecture);
-        ImportError::Unsupported {
-            path,
-            what: format!("{name} cannot run in this process: {what}"),
-            remedy:
-                "Run it with llama.cpp's server or Ollama and set `model` to `llama.cpp` or `ollama:NAME`"
-                    .to_owned(),
-        }
+        unsupported(self.file, &what)
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -262,8 +284,11 @@ impl Reader<'_> {
             return Ok(None);
         }
         match self.file.metadata().f64(&key) {
-            Some(number) if number.is_finite() && number > 0.0 => Ok(Some(number)),
-            _ => Err(self.metadata(name, "is no number above 0")),
+            Some(number) if SANE_NUMBERS.contains(&number) => Ok(Some(number)),
+            _ => {
+                let (least, most) = (SANE_NUMBERS.start(), SANE_NUMBERS.end());
+                Err(self.metadata(name, &format!("is no number from {least:e} to {most:e}")))
+            }
         }
     }
 

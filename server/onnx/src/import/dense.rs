@@ -112,3 +112,56 @@ fn four_bit_values(block: &[u8], into: &mut Vec<f32>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that do not repeat, the same each time.
+    fn bytes(n: usize) -> Vec<u8> {
+        let mut state = 7_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as u8
+        };
+        (0..n).map(|_| next()).collect()
+    }
+
+    /// Sums over 512 weights as GGUF's own Python package (gguf 0.19) reads them: of each times its place, and of its square times its
+    /// place.
+    #[test]
+    fn blocks_stand_for_the_numbers_that_gguf_reads() {
+        // The kind, where its half floats are, and the sums.
+        let expected: [(TensorKind, &[usize], f64, f64); 12] = [
+            (TensorKind::Q4_0, &[0], -1123.9060974121094, 447.9456589622423),
+            (TensorKind::Q4_1, &[0, 2], 17530.446380615234, 2780.41757464502),
+            (TensorKind::Q5_0, &[0], -1453.495849609375, 1793.7637760397047),
+            (TensorKind::Q5_1, &[0, 2], 30676.882446289062, 8933.491095036268),
+            (TensorKind::Q8_0, &[0], -6601.8798828125, 106274.14806381986),
+            (TensorKind::Q2K, &[80, 82], -18663.434204101562, 10352.989580523223),
+            (TensorKind::Q3K, &[108], 6595.2386474609375, 35792.64663756639),
+            (TensorKind::Q4K, &[0, 2], 92475.89199829102, 1117218.0952904886),
+            (TensorKind::Q5K, &[0, 2], 328795.4592285156, 5298352.700677779),
+            (TensorKind::Q6K, &[208], -235577.48223876953, 39875510.69796795),
+            (TensorKind::Iq4Nl, &[0], -14363.934387207031, 94450.05270577781),
+            (TensorKind::Iq4Xs, &[0], -62970.06594848633, 13445944.609984893),
+        ];
+        for (kind, halves, by_place, squares) in expected {
+            let mut blocks = bytes((512 / kind.block_length() * kind.block_bytes()) as usize);
+            for block in blocks.chunks_exact_mut(kind.block_bytes() as usize) {
+                for (at, number) in halves.iter().zip([0.0123, 0.0456]) {
+                    block[*at..*at + 2].copy_from_slice(&f16::from_f32(number).to_le_bytes());
+                }
+            }
+            let mut found = Vec::new();
+            numbers(kind, &blocks, &mut found);
+            assert_eq!(found.len(), 512);
+            let sum = |of: fn(f64) -> f64| -> f64 {
+                found.iter().zip(1..).map(|(number, place)| of(f64::from(*number)) * f64::from(place)).sum()
+            };
+            let [difference, of_squares] = [sum(|n| n) - by_place, sum(|n| n * n) - squares];
+            assert!(difference.abs() < 1e-4 * by_place.abs(), "{kind:?}: {difference}");
+            assert!(of_squares.abs() < 1e-4 * squares, "{kind:?}: {of_squares}");
+        }
+    }
+}

@@ -113,6 +113,13 @@ impl Builder<'_> {
         const FACTORS: &str = "rope_freqs.weight";
         let factors =
             if self.plan.has_vector(FACTORS) { self.plan.vector(self.file, FACTORS)? } else { Vec::new() };
+        // What frequencies are divided by: 0 would make numbers that are none.
+        if factors.iter().any(|factor| !(1e-30..=1e30).contains(factor)) {
+            return Err(WeightError::Tensor {
+                tensor: FACTORS.to_owned(),
+                problem: "holds factors that are not above 0".to_owned(),
+            });
+        }
         let d = self.decoder;
         for (name, function) in [("cosines", f64::cos as fn(f64) -> f64), ("sines", f64::sin)] {
             self.data.begin()?;
@@ -166,14 +173,13 @@ impl Builder<'_> {
                     ("quantize_axis", Attribute::Int(1)),
                 ];
                 let gather = (MICROSOFT, "GatherBlockQuantized");
-                let [weights, scales, zeros] =
-                    ["rows", "scales", "zeros"].map(|part| format!("{NAME}.{part}"));
+                let [weights, scales] = ["rows", "scales"].map(|part| format!("{NAME}.{part}"));
+                let inputs = [weights.as_str(), "input_ids", &scales];
                 if form.has_minimum() {
-                    let inputs = [weights.as_str(), "input_ids", &scales, &zeros];
                     self.model.node(gather, &inputs, &["embedded.scaled"], &attributes);
                     self.add_offsets_of_rows(NAME, matrix.info.row_length() as i64, block, output);
                 } else {
-                    self.model.node(gather, &[&weights, "input_ids", &scales], &[output], &attributes);
+                    self.model.node(gather, &inputs, &[output], &attributes);
                 }
             }
         }
@@ -422,17 +428,17 @@ impl Builder<'_> {
             ("block_size", Attribute::Int(form.block() as i64)),
             ("accuracy_level", Attribute::Int(4)),
         ];
-        let [scales, zeros, offsets] = ["scales", "zeros", "offsets"].map(|part| format!("{name}.{part}"));
+        let [scales, offsets] = ["scales", "offsets"].map(|part| format!("{name}.{part}"));
         let operator = (MICROSOFT, "MatMulNBits");
+        let inputs = [input, name.as_str(), &scales, "", "", bias.unwrap_or_default()];
+        let inputs = &inputs[..if bias.is_some() { 6 } else { 3 }];
         if !form.has_minimum() {
-            let inputs = [input, name.as_str(), &scales, "", "", bias.unwrap_or_default()];
-            self.model.node(operator, &inputs[..if bias.is_some() { 6 } else { 3 }], &[output], &attributes);
+            self.model.node(operator, inputs, &[output], &attributes);
             return;
         }
         let sums = self.sums_of(input, columns, form.block() as i64);
         let [product, of_offsets] = ["scaled", "of_offsets"].map(|part| format!("{output}.{part}"));
-        let inputs = [input, name.as_str(), &scales, &zeros, "", bias.unwrap_or_default()];
-        self.model.node(operator, &inputs[..if bias.is_some() { 6 } else { 4 }], &[&product], &attributes);
+        self.model.node(operator, inputs, &[&product], &attributes);
         let transposed = [("transB", Attribute::Int(1))];
         self.model.node((MICROSOFT, "FusedMatMul"), &[&sums, &offsets], &[&of_offsets], &transposed);
         self.node("Add", &[&product, &of_offsets], output, &[]);
@@ -498,10 +504,8 @@ impl Builder<'_> {
                 let (per_row, bytes) = (columns / parts.block, parts.block * parts.bits / 8);
                 self.model.weights(name, Element::U8, &[rows, per_row, bytes], parts.weights);
                 self.model.weights(&format!("{name}.scales"), Element::F32, &[rows, per_row], parts.scales);
-                if let (Some(offsets), Some(zeros)) = (parts.offsets, parts.zeros) {
-                    let n_zeros = (per_row * parts.bits).div_ceil(8);
+                if let Some(offsets) = parts.offsets {
                     self.model.weights(&format!("{name}.offsets"), Element::F32, &[rows, per_row], offsets);
-                    self.model.weights(&format!("{name}.zeros"), Element::U8, &[rows, n_zeros], zeros);
                 }
                 if name == "token_embd.weight" {
                     // The same bytes in the shape that the embedding reads.

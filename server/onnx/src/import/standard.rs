@@ -1,6 +1,10 @@
 //! Weights for ONNX Runtime's `MatMulNBits`. Invariant: `(q - zero) * scale + offset` is the number of the file for every weight;
 //! the offsets, where a form has them, are a matrix of their own that is multiplied with the sums of activations.
 //!
+//! The zero is always the middle of the range, as where none is given: the operator rounds activations, and the offsets are multiplied
+//! with sums of activations that are not rounded, so that a zero at the end of the range would let the rounding of activations count
+//! several times as much.
+//!
 //! Source: the schemas of the operators in ONNX Runtime 1.32. Zero points of floats are 200 times slower there, so that a minimum
 //! must not become one.
 
@@ -20,10 +24,8 @@ pub(super) struct Regions {
     pub(super) weights: Region,
     /// [rows, columns / block]
     pub(super) scales: Region,
-    /// [rows, columns / block]; only in forms with minimums, whose zero points are 0.
+    /// [rows, columns / block]; only in forms with minimums.
     pub(super) offsets: Option<Region>,
-    /// Zeros in the packed form of zero points; as `offsets`.
-    pub(super) zeros: Option<Region>,
 }
 
 struct Piece {
@@ -55,29 +57,17 @@ pub(super) fn write(
     })?;
     let weights = data.end();
     let scales_region = data.put_f32(&scales)?;
-    let (offsets, zeros) = if form.has_minimum() {
-        let per_row = matrix.info.row_length() / form.block() as u64;
-        let n_zeros = matrix.info.n_rows() * (per_row * bits(form)).div_ceil(8);
-        let zeros = data.put(&vec![0; usize::try_from(n_zeros).unwrap_or_default()])?;
-        (Some(data.put_f32(&offsets)?), Some(zeros))
-    } else {
-        (None, None)
-    };
-    let regions = Regions {
-        bits: bits(form),
-        block: form.block() as u64,
-        weights,
-        scales: scales_region,
-        offsets,
-        zeros,
-    };
+    let offsets = if form.has_minimum() { Some(data.put_f32(&offsets)?) } else { None };
+    let regions =
+        Regions { bits: bits(form), block: form.block() as u64, weights, scales: scales_region, offsets };
     Ok((regions, loss))
 }
 
 fn piece(form: Form, rows: &[Row]) -> Piece {
     let mut piece = Piece { weights: Vec::new(), scales: Vec::new(), offsets: Vec::new() };
-    // Symmetric forms get the zero point that the operator takes where none is given: half of the range.
-    let shift = if form.has_minimum() { 0 } else { (1 << (bits(form) - 1)) - form.zero() };
+    // The zero of a form with minimums moves to its own middle, and then all move to that of 4 or 8 bits.
+    let middle = if form.has_minimum() { 1 << (form.bits() - 1) } else { form.zero() };
+    let shift = (1 << (bits(form) - 1)) - middle;
     for row in rows {
         let numbers = row.q.iter().map(|q| (i32::from(*q) + shift) as u8);
         if bits(form) == 4 {
@@ -89,7 +79,7 @@ fn piece(form: Form, rows: &[Row]) -> Piece {
         for block in 0..row.q.len() / form.block() {
             piece.scales.push(row.scale(form, block));
             if form.has_minimum() {
-                piece.offsets.push(row.offset(form, block));
+                piece.offsets.push(row.offset(form, block) + middle as f32 * row.scale(form, block));
             }
         }
     }

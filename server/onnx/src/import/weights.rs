@@ -6,7 +6,7 @@ use std::io;
 
 use fimble_kernels::{Form, Row, TILE_ROWS};
 
-use super::decoder::{Decoder, FeedForward, Norm};
+use super::decoder::{self, Decoder, FeedForward, Norm};
 use super::{ImportError, ImportOptions, Layout, Precision, dense, rounding};
 use crate::gguf::{GgufError, GgufFile, TensorInfo, TensorKind};
 
@@ -113,9 +113,21 @@ impl Plan {
             let path = file.paths().first().cloned().unwrap_or_default();
             ImportError::of_weights(&path, error)
         })?;
+        if let Some(other) = file.tensors().iter().find(|tensor| plan.is_unknown(&tensor.name)) {
+            let architecture = file.architecture();
+            return Err(decoder::unsupported(
+                file,
+                &format!("it has the tensor {}, which no {architecture} model known here has", other.name),
+            ));
+        }
         // Tables of positions, the tokenizer, and the ends of pages.
         plan.n_bytes += decoder.context * decoder.rotated * 4 + (32 << 20);
         Ok(plan)
+    }
+
+    /// Whether a tensor means a step that the graph does not have. Old converters wrote tables of rotations that nothing reads.
+    fn is_unknown(&self, name: &str) -> bool {
+        !self.matrices.contains_key(name) && !self.vectors.contains_key(name) && !name.contains("rot_embd")
     }
 
     /// A matrix of a tensor's name.
