@@ -20,8 +20,18 @@ const PRODUCTS_PER_JOB: usize = 1 << 16;
 const MOST_JOBS: usize = 16;
 
 thread_local! {
-    /// Quantised activations, and the second product of a gate: nodes run one after the other, so that all share them.
-    static SCRATCH: RefCell<(Activations, Vec<f32>)> = RefCell::default();
+    /// Nodes run one after the other, so that all share them.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Memory that a node needs while it runs.
+#[derive(Default)]
+struct Scratch {
+    activations: Activations,
+    /// Those for the second product of a gate, where it wants another rounding.
+    up_activations: Activations,
+    /// The second product of a gate.
+    others: Vec<f32>,
 }
 
 /// The operators, for one session, which keeps them as long as it lives.
@@ -140,8 +150,8 @@ impl Operator for MatMul {
             let bias = bias.as_ref().map(|bias| bias.try_extract_tensor::<f32>()).transpose()?;
             let mut output = context.output(0, product_shape(shape, weights)?)?.ok_or_else(missing)?;
             let (_, output) = output.try_extract_tensor_mut::<f32>()?;
-            SCRATCH.with_borrow_mut(|(activations, _)| {
-                activations.quantise(numbers, weights.columns);
+            SCRATCH.with_borrow_mut(|Scratch { activations, .. }| {
+                activations.quantise(weights.form.rounding(), numbers, weights.columns);
                 let output = Output::new(output, weights.rows, bias.map(|(_, bias)| bias));
                 let per_tile = activations.n_rows() * TILE_ROWS * weights.columns;
                 for_tiles(context, weights.n_tiles(), per_tile, |tiles| {
@@ -191,8 +201,13 @@ impl Operator for Gate {
             let rows = gate_weights.rows;
             let mut output = context.output(0, product_shape(shape, gate_weights)?)?.ok_or_else(missing)?;
             let (_, output) = output.try_extract_tensor_mut::<f32>()?;
-            SCRATCH.with_borrow_mut(|(activations, others)| {
-                activations.quantise(numbers, gate_weights.columns);
+            SCRATCH.with_borrow_mut(|Scratch { activations, up_activations, others }| {
+                let (rounding, up_rounding) = (gate_weights.form.rounding(), up_weights.form.rounding());
+                activations.quantise(rounding, numbers, gate_weights.columns);
+                if up_rounding != rounding {
+                    up_activations.quantise(up_rounding, numbers, gate_weights.columns);
+                }
+                let up_activations = if up_rounding == rounding { &*activations } else { &*up_activations };
                 others.resize(output.len(), 0.0);
                 let output = Output::new(output, rows, None);
                 let others = Output::new(others, rows, None);
@@ -200,7 +215,7 @@ impl Operator for Gate {
                 let kernel = Product::best();
                 for_tiles(context, gate_weights.n_tiles(), per_tile, |tiles| {
                     multiply(kernel, gate_weights.form, gates, activations, tiles.clone(), &output);
-                    multiply(kernel, up_weights.form, ups, activations, tiles.clone(), &others);
+                    multiply(kernel, up_weights.form, ups, up_activations, tiles.clone(), &others);
                     let columns = tiles.start * TILE_ROWS..(tiles.end * TILE_ROWS).min(rows);
                     for row in 0..activations.n_rows() {
                         // SAFETY: no other thread has these tiles, and so these columns.

@@ -13,7 +13,7 @@ fn main() {
         for kernel in Kernel::all().into_iter().filter(|kernel| kernel.is_fast()) {
             for n in [1, 2, 4, 8, 64, 256] {
                 let mut activations = Activations::default();
-                activations.quantise(&vec![0.5; n * columns], columns);
+                activations.quantise(form.rounding(), &vec![0.5; n * columns], columns);
                 let mut out = vec![0.0; n * rows];
                 let output = Output::new(&mut out, rows, None);
                 let mut best = f64::MAX;

@@ -1,7 +1,7 @@
 //! Activations in eight bits. Invariant: a row of numbers that are all 0, or too small to matter, becomes zeros; NaN and infinite
 //! numbers come out as NaN, so that a fault upstream stays visible.
 
-use crate::form::UNIT;
+use crate::form::{Form, SUPER_UNITS, UNIT};
 use crate::multiply::Kernel;
 
 /// Rows of activations, each 32 numbers with a scale of their own.
@@ -19,9 +19,34 @@ pub struct Activations {
     pub(crate) sums: Vec<f32>,
 }
 
+/// Which activations share a scale, and how exact that is. It follows llama.cpp, so that both compute the same: what a model writes there
+/// it writes here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// 32, with a half float as their scale.
+    Blocks,
+    /// The same, with a half float as their sum, too.
+    BlocksWithSums,
+    /// 256, with a float.
+    SuperBlocks,
+}
+
+impl Form {
+    /// How activations are rounded that are multiplied with weights of this form.
+    #[must_use]
+    pub fn rounding(self) -> Rounding {
+        match self {
+            Self::Q4_0 | Self::Q5_0 | Self::Q8_0 => Rounding::Blocks,
+            Self::Q4_1 | Self::Q5_1 => Rounding::BlocksWithSums,
+            Self::Q4K | Self::Q5K | Self::Q6K => Rounding::SuperBlocks,
+        }
+    }
+}
+
 impl Activations {
-    /// Quantises `numbers`, [rows, columns], in the place of what was here. `columns` is a multiple of 32.
-    pub fn quantise(&mut self, numbers: &[f32], columns: usize) {
+    /// Quantises `numbers`, [rows, columns], in the place of what was here. `columns` is a multiple of 32, or of 256 where as many
+    /// share a scale.
+    pub fn quantise(&mut self, rounding: Rounding, numbers: &[f32], columns: usize) {
         debug_assert!(columns.is_multiple_of(UNIT) && numbers.len().is_multiple_of(columns.max(1)));
         self.columns = columns;
         self.rows = numbers.len().checked_div(columns).unwrap_or(0);
@@ -30,29 +55,43 @@ impl Activations {
         self.sums_of_16.resize(numbers.len() / UNIT * 2, 0.0);
         self.sums.resize(numbers.len() / UNIT, 0.0);
         match Kernel::best() {
-            Kernel::Plain => self.fill(numbers),
+            Kernel::Plain => self.fill(rounding, numbers),
             // SAFETY: these kernels are only chosen where the processor has AVX2.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => unsafe { self.fill_with_avx2(numbers) },
+            Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => unsafe {
+                self.fill_with_avx2(rounding, numbers);
+            },
         }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
-    fn fill_with_avx2(&mut self, numbers: &[f32]) {
-        self.fill(numbers);
+    fn fill_with_avx2(&mut self, rounding: Rounding, numbers: &[f32]) {
+        self.fill(rounding, numbers);
     }
 
     #[inline(always)]
-    fn fill(&mut self, numbers: &[f32]) {
-        let units = numbers.as_chunks::<UNIT>().0.iter().zip(self.q.as_chunks_mut::<UNIT>().0);
-        let sums = self.sums.iter_mut().zip(self.sums_of_16.as_chunks_mut::<2>().0);
-        for ((numbers, q), (scale, (sum, halves))) in units.zip(self.scales.iter_mut().zip(sums)) {
-            *scale = quantise_unit(numbers, q);
-            let of = |q: &[i8]| q.iter().map(|q| i32::from(*q)).sum::<i32>();
-            let (first, second) = (of(&q[..16]), of(&q[16..]));
-            *halves = [first as f32 * *scale, second as f32 * *scale];
-            *sum = (first + second) as f32 * *scale;
+    fn fill(&mut self, rounding: Rounding, numbers: &[f32]) {
+        let units = if rounding == Rounding::SuperBlocks { SUPER_UNITS } else { 1 };
+        let q = self.q.chunks_exact_mut(units * UNIT);
+        let scales = self.scales.chunks_exact_mut(units);
+        let sums = self.sums.chunks_exact_mut(units).zip(self.sums_of_16.chunks_exact_mut(2 * units));
+        for ((numbers, q), (scales, (sums, halves))) in
+            numbers.chunks_exact(units * UNIT).zip(q).zip(scales.zip(sums))
+        {
+            let exact = quantise_block(rounding, numbers, q);
+            let scale = if units == 1 { to_eleven_bits(exact) } else { exact };
+            scales.fill(scale);
+            let parts = q.as_chunks::<UNIT>().0.iter().zip(sums).zip(halves.as_chunks_mut::<2>().0);
+            for ((q, sum), halves) in parts {
+                let of = |q: &[i8]| q.iter().map(|q| i32::from(*q)).sum::<i32>();
+                let (first, second) = (of(&q[..16]), of(&q[16..]));
+                *halves = [first as f32 * scale, second as f32 * scale];
+                *sum = match rounding {
+                    Rounding::BlocksWithSums => to_eleven_bits((first + second) as f32 * exact),
+                    _ => (first + second) as f32 * scale,
+                };
+            }
         }
     }
 
@@ -74,39 +113,37 @@ impl Activations {
     }
 }
 
-/// The nearest number with as many bits as a half float has. llama.cpp keeps scales of activations in half floats: with the same
-/// scales, both come to the same sums and round what they make of these to the same whole numbers.
+/// The nearest number with as many bits as a half float has.
 #[inline(always)]
 fn to_eleven_bits(number: f32) -> f32 {
     let bits = number.to_bits();
-    f32::from_bits((bits + 0xfff + (bits >> 13 & 1)) & !0x1fff)
+    f32::from_bits((bits.wrapping_add(0xfff + (bits >> 13 & 1))) & !0x1fff)
 }
 
-/// Quantises 32 numbers and returns their scale.
+/// Quantises numbers that share a scale, and returns it.
 #[inline(always)]
-fn quantise_unit(numbers: &[f32; UNIT], q: &mut [i8; UNIT]) -> f32 {
-    let mut largest = 0.0_f32;
-    let mut sum = 0.0_f32;
+fn quantise_block(rounding: Rounding, numbers: &[f32], q: &mut [i8]) -> f32 {
+    let (mut most, mut least, mut sum) = (0.0_f32, 0.0_f32, 0.0_f32);
     for number in numbers {
-        largest = largest.max(number.abs());
+        most = most.max(*number);
+        least = least.min(*number);
         sum += number;
     }
-    if !sum.is_finite() || largest == 0.0 {
+    let largest = most.max(-least);
+    // With the largest at -127, whichever its sign is.
+    let signed = rounding == Rounding::SuperBlocks && most >= -least;
+    let inverse = if signed { -127.0 / largest } else { 127.0 / largest };
+    if !sum.is_finite() || largest == 0.0 || !inverse.is_finite() {
         q.fill(0);
         return if sum.is_finite() { 0.0 } else { f32::NAN };
-    }
-    let scale = to_eleven_bits(largest / 127.0);
-    let inverse = 127.0 / largest;
-    if !inverse.is_finite() {
-        q.fill(0);
-        return 0.0;
     }
     for (number, q) in numbers.iter().zip(q) {
         // Rounds to the nearest without a call: the number is within 2^22 of 0.
         const MAGIC: f32 = 12_582_912.0;
-        *q = ((number * inverse + MAGIC).to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32) as i8;
+        let whole = ((number * inverse + MAGIC).to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
+        *q = whole.min(127) as i8;
     }
-    scale
+    if rounding == Rounding::SuperBlocks { 1.0 / inverse } else { largest / 127.0 }
 }
 
 #[cfg(test)]
@@ -117,7 +154,7 @@ mod tests {
     fn numbers_come_back_within_about_half_a_step() {
         let numbers: Vec<f32> = (0..64).map(|index| ((index * 37 % 64) as f32 - 31.5) * 0.37).collect();
         let mut activations = Activations::default();
-        activations.quantise(&numbers, 64);
+        activations.quantise(Rounding::Blocks, &numbers, 64);
         assert_eq!((activations.n_rows(), activations.n_units()), (1, 2));
         for (index, number) in numbers.iter().enumerate() {
             let scale = activations.scales[index / 32];
@@ -139,8 +176,23 @@ mod tests {
             let mut numbers = vec![0.0; 32];
             numbers[5] = number;
             let mut activations = Activations::default();
-            activations.quantise(&numbers, 32);
+            activations.quantise(Rounding::Blocks, &numbers, 32);
             assert_eq!(activations.scales[0].is_nan(), is_nan, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_super_block_has_one_scale_with_the_largest_at_its_end() {
+        for sign in [1.0, -1.0] {
+            let numbers: Vec<f32> = (0..256).map(|index| sign * (index as f32 - 100.0) * 0.31).collect();
+            let mut activations = Activations::default();
+            activations.quantise(Rounding::SuperBlocks, &numbers, 256);
+            assert_eq!(activations.q[255], -127);
+            assert!(activations.scales.iter().all(|scale| *scale == activations.scales[0]));
+            for (number, q) in numbers.iter().zip(&activations.q) {
+                let scale = activations.scales[0];
+                assert!((f32::from(*q) * scale - number).abs() <= scale.abs() * 0.501);
+            }
         }
     }
 }

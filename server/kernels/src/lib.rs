@@ -6,7 +6,7 @@
 //! additions.
 //!
 //! Weights stay quantised: a kernel reads each block once, multiplies whole numbers, and applies the block's scale to the sum.
-//! Activations are quantised to eight bits per 32 numbers on the way in, as llama.cpp does it.
+//! Activations are quantised to eight bits on the way in, as llama.cpp does it.
 
 mod activations;
 #[cfg(target_arch = "x86_64")]
@@ -20,7 +20,7 @@ mod pack;
 mod plain;
 mod row;
 
-pub use activations::Activations;
+pub use activations::{Activations, Rounding};
 pub use form::{Form, TILE_ROWS, UNIT};
 pub use gate::{Activation, gate};
 pub use multiply::{Kernel, Output, multiply};

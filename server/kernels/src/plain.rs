@@ -30,13 +30,14 @@ pub(crate) fn tile(form: Form, tile: &[u8], activations: &Activations, out: &Out
                         _ => 1.0,
                     };
                     *sum += product as f32 * (d * sc) * scale;
-                    if form.has_minimum() {
+                    // The minimum holds for the whole unit.
+                    if form.has_minimum() && part == 0 {
                         let m_half = half(tile, halves + HALVES + 2 * row);
                         let minimum = match form {
                             Form::Q4K | Form::Q5K => -(m_half * f32::from(tile[own + TILE_ROWS + row])),
                             _ => m_half,
                         };
-                        *sum += minimum * activations.sums_of_16[(m * units + unit) * 2 + part];
+                        *sum += minimum * activations.sums[m * units + unit];
                     }
                 }
             }
