@@ -43,7 +43,7 @@ fn text_of(bytes: &[u8]) -> String {
 
 /// Installs the runtime unless it is there.
 fn set_up() {
-    let output = fimble(None, &["setup"]);
+    let output = fimble(None, &["setup", "--model", "none"]);
     assert!(output.status.success(), "{}", text_of(&output.stderr));
 }
 

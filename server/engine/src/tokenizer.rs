@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::fim::Vocabulary;
 use fimble_model::{LoadError, Piece, Prompt, TokenId};
+use fimble_onnx::tokenizer::marker_texts;
 use lru::LruCache;
 use tokenizers::{AddedToken, Tokenizer};
 
@@ -74,6 +75,7 @@ impl TextTokenizer {
         tokenizers::utils::parallelism::set_parallelism(false);
         tokenizer.with_truncation(None).map_err(broken)?;
         tokenizer.with_padding(None);
+        list_markers(&mut tokenizer);
         let added = tokenizer.get_added_tokens_decoder();
         // Some families mark their fill-in-the-middle tokens as ordinary added tokens, which would be found in text even
         // with the parsing of special tokens off. Adding them again as special ones closes that.
@@ -257,6 +259,18 @@ impl Vocabulary for TextTokenizer {
     }
 }
 
+/// Some exports lose the list of added tokens, and keep the markers of the family as entries of the vocabulary only. Adding
+/// them there again, under the ids that they have, makes them markers like any other.
+fn list_markers(tokenizer: &mut Tokenizer) {
+    let listed: HashSet<String> =
+        tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
+    let unlisted: Vec<AddedToken> = marker_texts()
+        .filter(|text| !listed.contains(*text) && tokenizer.token_to_id(text).is_some())
+        .map(|text| AddedToken::from(text, true))
+        .collect();
+    tokenizer.add_special_tokens(&unlisted);
+}
+
 /// Whether an added token is a marker and not a piece of text: it is declared special, or is bracketed. Some vocabularies
 /// add runs of spaces and rare letters too, and those are text.
 fn is_marker(token: &AddedToken) -> bool {
@@ -281,6 +295,7 @@ mod tests {
     mod published;
     mod random_texts;
     mod tiny_model;
+    mod unlisted;
 
     use super::*;
 
