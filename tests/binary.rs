@@ -6,11 +6,14 @@
 mod bad_input;
 mod bad_servers;
 mod code_actions;
+mod doctor;
 #[cfg(unix)]
 #[path = "../server/backends/tests/suite/encrypted.rs"]
 #[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]
 #[allow(dead_code, reason = "the tests of the servers need more of it")]
 mod encrypted;
+#[cfg(unix)]
+mod first_contact;
 #[path = "../server/store/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the tests of the store need more of it")]
 mod hub;

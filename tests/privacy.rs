@@ -7,6 +7,12 @@
 #![allow(clippy::disallowed_methods, reason = "a port of this machine that nobody listens on")]
 #![allow(clippy::print_stderr, reason = "a proof that was left out must be seen")]
 
+#[path = "privacy/fetching.rs"]
+mod fetching;
+#[path = "../server/store/tests/support/mod.rs"]
+#[allow(dead_code, reason = "the tests of the store need more of it")]
+mod hub;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

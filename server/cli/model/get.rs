@@ -114,19 +114,24 @@ pub fn get(
     Ok(Got { name, lines })
 }
 
-/// An error as one line that ends in a full stop.
+/// An error as one line that ends in a full stop: what failed, and each cause once. The remedies are left to the command that
+/// fails with it.
 pub fn in_one_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
-    let mut lines = text.lines().map(|line| line.trim_start_matches("- ").trim_end_matches('.'));
-    let first = lines.next().unwrap_or_default();
-    let mut reasons: Vec<&str> = Vec::new();
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default().trim_end_matches('.');
+    let mut causes: Vec<String> = Vec::new();
     for line in lines {
-        if !reasons.contains(&line) {
-            reasons.push(line);
+        let cause = line.trim_start_matches("- ").split("; ").next().unwrap_or_default();
+        // Two files of one hub fail for one reason.
+        let words = cause.split(' ').filter(|word| !word.starts_with("hf:"));
+        let cause = words.collect::<Vec<_>>().join(" ").replace(" for (", " (");
+        if !causes.contains(&cause) {
+            causes.push(cause);
         }
     }
-    let gap = if reasons.is_empty() { "" } else { " " };
-    format!("{first}{gap}{}.", reasons.join("; "))
+    let gap = if causes.is_empty() { "" } else { " " };
+    format!("{first}{gap}{}.", causes.join("; ").trim_end_matches('.'))
 }
 
 fn wanted(getter: &Getter, what: Option<&str>, progress: &mut ProgressReporter) -> anyhow::Result<Wanted> {
@@ -291,9 +296,11 @@ mod tests {
 
     #[test]
     fn reasons_stand_in_one_line_and_once() {
-        let error =
-            anyhow::anyhow!("x could not be fetched:\n- no network\n- no network\n- pip was not found.");
-        assert_eq!(in_one_line(&error), "x could not be fetched: no network; pip was not found.");
+        let hub = |file| format!("- the hub cannot be reached for hf:a/{file} (no route); check the network");
+        let pip = "- pip was not found; install it";
+        let error = anyhow::anyhow!("x could not be fetched:\n{}\n{}\n{pip}", hub("b"), hub("c"));
+        let expected = "x could not be fetched: the hub cannot be reached (no route); pip was not found.";
+        assert_eq!(in_one_line(&error), expected);
         assert_eq!(in_one_line(&anyhow::anyhow!("the disk is full")), "the disk is full.");
     }
 }

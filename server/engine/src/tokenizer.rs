@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::fim::Vocabulary;
 use fimble_model::{LoadError, Piece, Prompt, TokenId};
-use fimble_onnx::tokenizer::marker_texts;
 use lru::LruCache;
 use tokenizers::{AddedToken, Tokenizer};
 
@@ -15,6 +14,8 @@ use crate::files::ModelSource;
 use crate::layout::ModelConfig;
 use crate::panics::contain;
 use crate::token_bytes::TokenBytes;
+
+mod unlisted;
 
 const FILE: &str = "tokenizer.json";
 const REMEDY: &str = "Download or copy the model again, with the tokenizer.json that belongs to it";
@@ -75,7 +76,7 @@ impl TextTokenizer {
         tokenizers::utils::parallelism::set_parallelism(false);
         tokenizer.with_truncation(None).map_err(broken)?;
         tokenizer.with_padding(None);
-        list_markers(&mut tokenizer);
+        unlisted::list_markers(&mut tokenizer, content);
         let added = tokenizer.get_added_tokens_decoder();
         // Some families mark their fill-in-the-middle tokens as ordinary added tokens, which would be found in text even
         // with the parsing of special tokens off. Adding them again as special ones closes that.
@@ -257,18 +258,6 @@ impl Vocabulary for TextTokenizer {
     fn model_name(&self) -> &str {
         &self.model_name
     }
-}
-
-/// Some exports lose the list of added tokens, and keep the markers of the family as entries of the vocabulary only. Adding
-/// them there again, under the ids that they have, makes them markers like any other.
-fn list_markers(tokenizer: &mut Tokenizer) {
-    let listed: HashSet<String> =
-        tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
-    let unlisted: Vec<AddedToken> = marker_texts()
-        .filter(|text| !listed.contains(*text) && tokenizer.token_to_id(text).is_some())
-        .map(|text| AddedToken::from(text, true))
-        .collect();
-    tokenizer.add_special_tokens(&unlisted);
 }
 
 /// Whether an added token is a marker and not a piece of text: it is declared special, or is bracketed. Some vocabularies
