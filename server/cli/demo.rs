@@ -86,6 +86,9 @@ fn model(store: &ModelStore, args: &DemoArgs) -> anyhow::Result<String> {
     if let ActiveModel::Folder { name, .. } = store.active()? {
         return Ok(name);
     }
+    if store.model(catalogue::FIRST_MODEL).is_ok() {
+        return Ok(catalogue::FIRST_MODEL.to_owned());
+    }
     fetch(store, catalogue::FIRST_MODEL).or_else(|error| {
         outln!("{} The bundled model is shown instead.", get::in_one_line(&error));
         Ok(BUNDLED_MODEL_NAME.to_owned())

@@ -9,7 +9,7 @@ use fimble_engine::provider_is_here;
 use fimble_lsp::client::InlineTrigger;
 use fimble_lsp::{Decision, ModelSettings, RequestTrace};
 use fimble_model::{Model, Provider};
-use fimble_store::{ModelEntry, ModelStore, RuntimeStore, disk};
+use fimble_store::{ModelEntry, ModelStore, RuntimeStore, catalogue, disk};
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -172,16 +172,22 @@ fn origin(entry: &ModelEntry) -> Vec<String> {
     let provenance = entry.provenance.clone().unwrap_or_default();
     let source = entry.source.as_deref().unwrap_or("a place that is not known");
     let mut lines = vec![format!("from {source}")];
+    let known = provenance
+        .sha256
+        .as_deref()
+        .and_then(|sha256| catalogue::models().into_iter().find(|model| model.has_checksum(sha256)));
+    let licence = provenance.licence.or(known.as_ref().map(|model| model.licence.clone()));
     let parts = [
         provenance.quantisation.map(|quantisation| format!("weights: {quantisation}")),
         provenance.precision.map(|precision| format!("converted: {precision}")),
-        Some(format!("licence: {}", provenance.licence.as_deref().unwrap_or("not known"))),
+        Some(format!("licence: {}", licence.as_deref().unwrap_or("not known"))),
     ];
     lines.push(parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
     lines.push(match provenance.sha256 {
         Some(sha256) => format!("SHA-256 of the file: {sha256}"),
         None => format!("its checksums were taken when it was added: `fimble model verify {}`", entry.name),
     });
+    lines.extend(known.map(|model| format!("it is the file of {} in the catalogue", model.title)));
     lines
 }
 
@@ -202,6 +208,7 @@ fn check_abilities(report: &mut Report, name: Option<&str>, model: &dyn Model) -
     Facts {
         is_bundled: entry.as_ref().is_some_and(|entry| entry.path.is_none()),
         name: model.info().name.clone(),
+        weight_bytes: model.info().weight_bytes,
         fills_in: model.info().fim.is_ok(),
         speed,
         free_memory: disk::available_memory(),

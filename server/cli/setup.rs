@@ -81,7 +81,12 @@ fn use_recommended(store: &ModelStore) {
         return;
     }
     let name = catalogue::FIRST_MODEL;
-    if let Err(reason) = fetch(store, name, false, Replaces::Bundled) {
+    let outcome = if store.model(name).is_ok() {
+        use_named(store, name, false)
+    } else {
+        fetch(store, name, false, Replaces::Bundled)
+    };
+    if let Err(reason) = outcome {
         outln!(
             "{} The bundled model goes on; `fimble setup --model {name}` tries again.",
             model::get::in_one_line(&reason)

@@ -184,7 +184,9 @@ fn nothing_of_the_user_is_sent_to_fetch_a_model() {
         assert!(is_known, "{path}");
         let text = format!("{request:?}");
         let home = folder.path().display().to_string();
-        assert!(!text.contains("secret") && !text.contains(&home) && !text.contains("fimble"), "{text}");
+        assert!(!text.contains("secret") && !text.contains(&home), "{text}");
+        let agent = concat!("fimble/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(request.header("user-agent"), Some(agent));
         for header in ["authorization", "cookie", "referer"] {
             assert_eq!(request.header(header), None, "{header}");
         }

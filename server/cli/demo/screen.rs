@@ -17,8 +17,8 @@ use crate::cli::progress::colours_wanted;
 const LINES_PER_FILE: usize = 10;
 /// Pause behind a line where somebody watches.
 const PAUSE: Duration = Duration::from_millis(120);
-/// Median time of an answer from which on a model is called slow: at five keys a second it comes a key late.
-const SLOW: Duration = Duration::from_millis(200);
+/// Median time of what the model computes, from which on it is called slow. What was cached is not counted.
+const SLOW: Duration = Duration::from_millis(600);
 
 /// Which keystrokes of a file are shown: the beginning of each place, every other suggestion, and what is taken.
 #[derive(Default)]
@@ -69,6 +69,8 @@ pub struct Screen {
     good: Style,
     selection: Selection,
     times: Vec<(&'static str, Vec<Duration>)>,
+    /// Those of answers that the model computed.
+    model_times: Vec<Duration>,
     n_keystrokes: usize,
     n_shown: usize,
     n_accepted: usize,
@@ -88,6 +90,7 @@ impl Screen {
             good: style().green(),
             selection: Selection::default(),
             times: Vec::new(),
+            model_times: Vec::new(),
             n_keystrokes: 0,
             n_shown: 0,
             n_accepted: 0,
@@ -130,6 +133,9 @@ impl Screen {
         self.n_keystrokes += 1;
         self.n_shown += usize::from(!key.ghost.is_empty());
         self.n_accepted += usize::from(key.accepted);
+        if matches!(key.path, AnswerPath::ModelCold | AnswerPath::ModelCachedPrefix | AnswerPath::Kept) {
+            self.model_times.push(key.elapsed);
+        }
         match self.times.iter_mut().find(|(name, _)| *name == path) {
             Some((_, times)) => times.push(key.elapsed),
             None => self.times.push((path, vec![key.elapsed])),
@@ -173,7 +179,6 @@ impl Screen {
     pub fn summarize(&mut self, typed: &Typed) {
         outln!("\n{}", self.strong.apply_to("request to answer"));
         self.times.sort_by_key(|(_, times)| std::cmp::Reverse(times.len()));
-        let mut all: Vec<Duration> = self.times.iter().flat_map(|(_, times)| times.clone()).collect();
         for (path, times) in &mut self.times {
             let q = Quantiles::of(times);
             outln!("  {path:<22} {:>4} times   p50 {}   p95 {}   max {}", q.n, q.p50(), q.p95(), q.max());
@@ -184,17 +189,25 @@ impl Screen {
             self.n_shown,
             self.n_accepted,
         );
-        all.sort_unstable();
-        let median = all.get(all.len() / 2).copied().unwrap_or_default();
-        if !typed.is_whole() || median >= SLOW {
-            let part = if typed.is_whole() { "" } else { ", so only a part was typed" };
-            outln!(
-                "The model is slow on this machine at the moment: a key takes {:.0} ms{part}. See what else computes, or take \
-                 a smaller model.",
-                median.as_secs_f64() * 1e3
-            );
+        if let Some(line) = slowness(&mut self.model_times, typed.is_whole()) {
+            outln!("{line}");
         }
     }
+}
+
+/// Says that the model is slow, if it is; of its answers, those are looked at for which it computed.
+fn slowness(times: &mut [Duration], is_whole: bool) -> Option<String> {
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    if is_whole && median < SLOW {
+        return None;
+    }
+    let part = if is_whole { "" } else { ", so that only a part was typed" };
+    Some(format!(
+        "The model is slow on this machine at the moment: it takes {:.1} s for an answer{part}. End what else computes, or \
+         take a smaller model.",
+        median.as_secs_f64()
+    ))
 }
 
 /// A suggestion as one line, with the number of those that follow.
@@ -223,7 +236,7 @@ mod tests {
                     n_lines += usize::from(selection.shows(&format!("{place} {key}"), key == 39));
                 }
             }
-            assert!(n_lines <= LINES_PER_FILE && n_lines >= LINES_PER_FILE - 2, "{n_places}: {n_lines}");
+            assert!((LINES_PER_FILE - 2..=LINES_PER_FILE).contains(&n_lines), "{n_places}: {n_lines}");
         }
     }
 
@@ -240,6 +253,16 @@ mod tests {
             selection.shows(&format!("{key}"), false);
         }
         assert!(selection.shows("x", true));
+    }
+
+    #[test]
+    fn a_slow_model_is_called_slow() {
+        let [quick, slow] = [50, 900].map(Duration::from_millis);
+        assert_eq!(slowness(&mut [slow, quick, quick], true), None);
+        assert_eq!(slowness(&mut [], true), None);
+        let line = slowness(&mut [slow, quick, slow], true).unwrap();
+        assert!(line.contains("0.9 s") && !line.contains("part"), "{line}");
+        assert!(slowness(&mut [quick], false).unwrap().contains("only a part"));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Facts {
     pub name: String,
     /// Whether it is the one in the program.
     pub is_bundled: bool,
+    /// Bytes of its weights.
+    pub weight_bytes: u64,
     /// Whether it sees the text behind the cursor.
     pub fills_in: bool,
     /// Tokens a second.
@@ -95,7 +97,7 @@ fn of_model(facts: &Facts) -> Vec<Likely> {
     let mut all = Vec::new();
     let smaller = if facts.is_bundled {
         "End other programs that compute; there is no smaller model.".to_owned()
-    } else if facts.name == catalogue::FIRST_MODEL {
+    } else if facts.weight_bytes <= smallest() {
         "End other programs that compute, or go back to the bundled model: `fimble model use bundled`."
             .to_owned()
     } else {
@@ -153,6 +155,12 @@ fn of_model(facts: &Facts) -> Vec<Likely> {
     all
 }
 
+/// Bytes of weights below which the catalogue has nothing that is much smaller.
+fn smallest() -> u64 {
+    let bytes = catalogue::model(catalogue::FIRST_MODEL).map_or(0, |model| model.bytes());
+    bytes + bytes / 4
+}
+
 /// The rounding that costs quality.
 fn rounding(facts: &Facts) -> Option<&str> {
     let converted = facts.precision.as_deref().filter(|precision| *precision != "exact");
@@ -170,6 +178,7 @@ mod tests {
         Facts {
             name: "big".to_owned(),
             is_bundled: false,
+            weight_bytes: 2_000_000_000,
             fills_in: true,
             speed: Some(60.0),
             free_memory: Some(8_000_000_000),
@@ -213,7 +222,7 @@ mod tests {
         assert!(first(Facts { free_memory: Some(5), ..facts() }).cause.contains("memory"));
         let slow = first(Facts { speed: Some(3.0), ..facts() });
         assert!(slow.cause.contains("3 tokens a second") && slow.remedy.contains(catalogue::FIRST_MODEL));
-        let slow = Facts { speed: Some(3.0), name: catalogue::FIRST_MODEL.to_owned(), ..facts() };
+        let slow = Facts { speed: Some(3.0), weight_bytes: 500_000_000, ..facts() };
         assert!(first(slow).remedy.contains("fimble model use bundled"));
         assert!(first(Facts { fills_in: false, ..facts() }).cause.contains("filling in the middle"));
         assert!(first(Facts { precision: Some("int4".to_owned()), ..facts() }).cause.contains("int4"));
