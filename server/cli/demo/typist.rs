@@ -9,8 +9,8 @@ use fimble_lsp::client::InlineTrigger;
 use super::samples::{SAMPLES, Sample};
 use crate::cli::local_server::LocalServer;
 
-/// Longest time that answers about one file may take together: five files then take a minute at most.
-const TIME_PER_FILE: Duration = Duration::from_secs(12);
+/// Time for the answers about one file; no key is typed once it is used up. Five files then take less than a minute.
+const TIME_PER_FILE: Duration = Duration::from_secs(8);
 
 /// One keystroke and its answer.
 pub struct Keystroke<'a> {
