@@ -67,7 +67,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Change code as a patch
     Refactor(refactor::RefactorArgs),
-    /// Install ONNX Runtime
+    /// Install ONNX Runtime and a model for daily use
     Setup(setup::SetupArgs),
     /// List, add and choose models
     Model(model::ModelArgs),

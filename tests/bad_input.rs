@@ -53,6 +53,22 @@ fn assert_works_without_suggestions(client: &Client, words: &[&str]) {
     client.close(URI);
 }
 
+/// Sees to it that the last message was the one warning about the model, with these words, and that the bundled one answers.
+#[track_caller]
+fn assert_bundled_answers(client: &Client, words: &[&str]) {
+    let message = client.next_message("window/showMessage").unwrap();
+    assert_eq!(message.params["type"], 2, "{message:?}");
+    let text = message.params["message"].as_str().unwrap();
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text:?}");
+    }
+    assert_suggests(client);
+    let why = client.execute_command("fimble.why", &json!([])).unwrap();
+    assert_eq!(why["trace"]["model"], "bundled", "{why}");
+    assert_ne!(why["trace"]["standIn"], "", "{why}");
+    assert_eq!(client.take_messages().len(), 0, "more than one message");
+}
+
 #[track_caller]
 fn assert_suggests(client: &Client) {
     client.open(URI, "python", LEDGER);
@@ -97,12 +113,12 @@ fn a_damaged_model_is_told_once_and_another_one_can_be_chosen() {
         .collect();
     let mut client = server(None);
     client.initialize(&capabilities(), &json!({"model": "no-such-model"})).unwrap();
-    assert_works_without_suggestions(&client, &["no-such-model", "fimble model list"]);
+    assert_bundled_answers(&client, &["no-such-model", "fimble model list"]);
     // One server goes through all of them, and works with the last.
     for (folder, words) in &folders {
         let settings = json!({"settings": {"fimble": {"model": folder.path()}}});
         client.notify("workspace/didChangeConfiguration", &settings);
-        assert_works_without_suggestions(&client, words);
+        assert_bundled_answers(&client, words);
     }
     client.notify("workspace/didChangeConfiguration", &json!({"settings": {"fimble": {"model": "bundled"}}}));
     assert_suggests(&client);

@@ -6,6 +6,7 @@
 mod bad_input;
 mod bad_servers;
 mod code_actions;
+mod doctor;
 #[cfg(unix)]
 #[path = "../server/backends/tests/suite/encrypted.rs"]
 #[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]
@@ -13,6 +14,7 @@ mod code_actions;
 mod encrypted;
 #[cfg(unix)]
 mod ends;
+mod first_contact;
 #[path = "../server/store/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the tests of the store need more of it")]
 mod hub;
@@ -45,7 +47,7 @@ fn text_of(bytes: &[u8]) -> String {
 
 /// Installs the runtime unless it is there.
 fn set_up() {
-    let output = fimble(None, &["setup"]);
+    let output = fimble(None, &["setup", "--model", "none"]);
     assert!(output.status.success(), "{}", text_of(&output.stderr));
 }
 

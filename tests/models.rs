@@ -18,7 +18,7 @@ fn fixture() -> PathBuf {
 }
 
 /// The command in a home of its own, on a machine with these stores and this hub only.
-fn command(home: &Path, endpoint: &str, arguments: &[&str]) -> Command {
+pub fn command(home: &Path, endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fimble"));
     command.args(arguments).env("FIMBLE_HOME", home.join("fimble")).env("HOME", home);
     for name in [
@@ -43,7 +43,7 @@ fn run(home: &Path, endpoint: &str, arguments: &[&str]) -> Output {
 }
 
 /// A hub with one repository, the files of a tiny model; the second says how its graph is sent.
-fn tiny_hub(
+pub fn tiny_hub(
     licence: &'static str,
     graph: impl Fn(&Request, Reply) -> Reply + Send + Sync + 'static,
 ) -> StandIn {

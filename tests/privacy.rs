@@ -7,6 +7,12 @@
 #![allow(clippy::disallowed_methods, reason = "a port of this machine that nobody listens on")]
 #![allow(clippy::print_stderr, reason = "a proof that was left out must be seen")]
 
+#[path = "privacy/fetching.rs"]
+mod fetching;
+#[path = "../server/store/tests/support/mod.rs"]
+#[allow(dead_code, reason = "the tests of the store need more of it")]
+mod hub;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,7 +27,7 @@ fn binary() -> PathBuf {
 
 /// Installs ONNX Runtime unless it is there; that goes through pip or npm, in processes of their own.
 fn set_up() {
-    let output = Command::new(binary()).arg("setup").output().unwrap();
+    let output = Command::new(binary()).args(["setup", "--model", "none"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

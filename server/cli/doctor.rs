@@ -1,23 +1,28 @@
-//! `fimble doctor`: is everything there, does it work, and if not, what to do. Must hold: each fault is named once, with a
+//! `fimble doctor`: is everything there, does it work, and if not, what to do. Invariant: each fault is named once, with a
 //! remedy; later checks that depend on a failed one say so instead of failing for a second reason.
 
-use std::io::stdout;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use console::Style;
+use fimble_backends::ServerSpec;
 use fimble_engine::provider_is_here;
 use fimble_lsp::client::InlineTrigger;
 use fimble_lsp::{Decision, ModelSettings, RequestTrace};
 use fimble_model::{Model, Provider};
-use fimble_store::RuntimeStore;
+use fimble_store::{ModelEntry, ModelStore, RuntimeStore, catalogue, disk};
 use indicatif::HumanBytes;
 use serde_json::json;
 
 use super::editors::{self, Editor};
 use super::loader;
 use super::local_server::{Answer, LocalServer};
-use super::progress::colours_wanted;
+use super::model::abilities;
+
+mod likely;
+mod report;
+
+use likely::{Facts, State};
+use report::Report;
 
 /// Arguments of `fimble doctor`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +36,9 @@ pub struct DoctorArgs {
     /// What is to compute, instead of the fastest: cpu, cuda, tensorrt, coreml, directml or openvino
     #[arg(long, value_parser = parse_provider)]
     provider: Option<Provider>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn parse_provider(name: &str) -> Result<Provider, String> {
@@ -54,18 +62,28 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         out!("{}", editors::configuration(editor, &command.to_string_lossy()));
         return Ok(ExitCode::SUCCESS);
     }
-    let mut report = Report::new();
-    let model = check_runtime(&mut report).and_then(|()| check_model(&mut report, args.model, args.provider));
-    match model {
-        Some((model, name)) => {
-            check_template(&mut report, &*model);
-            // The server loads its own; two models at once would measure neither.
-            drop(model);
-            check_completion(&mut report, name.as_deref(), args.provider.unwrap_or_default());
-        }
-        None => report.skipped("completion", "not tried, since there is no model to try"),
+    let mut report = Report::new(args.json);
+    let state = check(&mut report, args.model.as_deref(), args.provider.unwrap_or_default());
+    Ok(report.conclude(&likely::of(&state)))
+}
+
+/// Checks one thing after the other, and says how far it came.
+fn check(report: &mut Report, name: Option<&str>, provider: Provider) -> State {
+    let untried = "not tried, since there is no model to try";
+    if check_runtime(report).is_none() {
+        report.skipped("completion", untried);
+        return State::NoRuntime;
     }
-    Ok(report.conclude())
+    let Some(model) = check_model(report, name, provider) else {
+        report.skipped("completion", untried);
+        return State::NoModel;
+    };
+    check_template(report, &*model);
+    let facts = check_abilities(report, name, &*model);
+    // The server loads its own; two models at once would measure neither.
+    drop(model);
+    check_completion(report, name, provider);
+    State::Works(facts)
 }
 
 fn check_runtime(report: &mut Report) -> Option<()> {
@@ -92,14 +110,9 @@ fn check_runtime(report: &mut Report) -> Option<()> {
     None
 }
 
-fn check_model(
-    report: &mut Report,
-    name: Option<String>,
-    provider: Option<Provider>,
-) -> Option<(Arc<dyn Model>, Option<String>)> {
-    let names = name.iter().cloned().collect();
-    let settings =
-        ModelSettings { names, provider: provider.unwrap_or_default(), ..ModelSettings::default() };
+fn check_model(report: &mut Report, name: Option<&str>, provider: Provider) -> Option<Arc<dyn Model>> {
+    let names = name.iter().map(|name| (*name).to_owned()).collect();
+    let settings = ModelSettings { names, provider, ..ModelSettings::default() };
     match loader::model_loader()(&settings, &|_| {}) {
         Ok(model) => {
             let info = model.info();
@@ -113,6 +126,9 @@ fn check_model(
                     info.load_time.as_millis()
                 ),
             );
+            for line in entry(name).iter().flat_map(origin) {
+                report.detail(&line);
+            }
             report.good("provider", &info.provider);
             let here = Provider::ALL.into_iter().filter(|provider| provider_is_here(*provider));
             let here: Vec<_> = here.map(|provider| provider.to_string()).collect();
@@ -120,7 +136,7 @@ fn check_model(
             for notice in model.notices() {
                 report.warning("provider", &notice);
             }
-            Some((model, name))
+            Some(model)
         }
         Err(error) => {
             report.fault("model", &error.cause, &error.remedy);
@@ -131,8 +147,74 @@ fn check_model(
 
 fn check_template(report: &mut Report, model: &dyn Model) {
     match &model.info().fim {
-        Ok(template) => report.good("template", template.family()),
+        Ok(template) => {
+            report.good("template", template.family());
+            report.detail(&format!("recognised by {}", template.evidence()));
+        }
         Err(reason) => report.warning("template", reason),
+    }
+}
+
+/// The entry of a model in the store: of the one in use, if none is named.
+fn entry(name: Option<&str>) -> Option<ModelEntry> {
+    let entries = ModelStore::from_env().and_then(|store| store.list()).unwrap_or_default();
+    entries.into_iter().find(|entry| match name {
+        Some(name) => entry.name == name,
+        None => entry.active,
+    })
+}
+
+/// Where a model came from, and what it is, as lines.
+fn origin(entry: &ModelEntry) -> Vec<String> {
+    if entry.path.is_none() {
+        return vec!["from this program, of which it is a part".to_owned()];
+    }
+    let provenance = entry.provenance.clone().unwrap_or_default();
+    let source = entry.source.as_deref().unwrap_or("a place that is not known");
+    let mut lines = vec![format!("from {source}")];
+    let known = provenance
+        .sha256
+        .as_deref()
+        .and_then(|sha256| catalogue::models().into_iter().find(|model| model.has_checksum(sha256)));
+    let licence = provenance.licence.or(known.as_ref().map(|model| model.licence.clone()));
+    let parts = [
+        provenance.quantisation.map(|quantisation| format!("weights: {quantisation}")),
+        provenance.precision.map(|precision| format!("converted: {precision}")),
+        Some(format!("licence: {}", licence.as_deref().unwrap_or("not known"))),
+    ];
+    lines.push(parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
+    lines.push(match provenance.sha256 {
+        Some(sha256) => format!("SHA-256 of the file: {sha256}"),
+        None => format!("its checksums were taken when it was added: `fimble model verify {}`", entry.name),
+    });
+    lines.extend(known.map(|model| format!("it is the file of {} in the catalogue", model.title)));
+    lines
+}
+
+fn check_abilities(report: &mut Report, name: Option<&str>, model: &dyn Model) -> Facts {
+    match model.chat() {
+        Ok(_) => report.good("chat", "it answers messages"),
+        Err(reason) => report.warning("chat", &reason),
+    }
+    let entry = entry(name);
+    // A server is not asked for more than a completion.
+    let is_server = name.is_some_and(|name| ServerSpec::parse(name).is_some());
+    let speed = if is_server { None } else { abilities::speed(model) };
+    if let Some(speed) = speed {
+        let text = format!("about {speed:.0} tokens a second at the moment");
+        if speed < likely::LEAST_SPEED { report.warning("speed", &text) } else { report.good("speed", &text) }
+    }
+    let provenance = entry.as_ref().and_then(|entry| entry.provenance.clone()).unwrap_or_default();
+    Facts {
+        is_bundled: entry.as_ref().is_some_and(|entry| entry.path.is_none()),
+        name: model.info().name.clone(),
+        weight_bytes: model.info().weight_bytes,
+        fills_in: model.info().fim.is_ok(),
+        speed,
+        free_memory: disk::available_memory(),
+        precision: provenance.precision,
+        quantisation: provenance.quantisation,
+        is_checked: provenance.sha256.is_some(),
     }
 }
 
@@ -174,66 +256,6 @@ fn check_answer(report: &mut Report, answer: &Answer, trace: &RequestTrace) {
                 _ => "no reason was given",
             };
             report.warning("completion", &format!("the model answered, but nothing was shown: {why}"));
-        }
-    }
-}
-
-/// Prints the checks and counts the faults.
-struct Report {
-    n_faults: usize,
-    good: Style,
-    bad: Style,
-    warning: Style,
-    dim: Style,
-}
-
-impl Report {
-    fn new() -> Self {
-        let colours = colours_wanted(&stdout());
-        let style = || Style::new().force_styling(colours);
-        Self {
-            n_faults: 0,
-            good: style().green(),
-            bad: style().red().bold(),
-            warning: style().yellow(),
-            dim: style().dim(),
-        }
-    }
-
-    fn good(&self, what: &str, text: &str) {
-        outln!("{} {what:<11} {text}", self.good.apply_to("ok     "));
-    }
-
-    fn warning(&self, what: &str, text: &str) {
-        outln!("{} {what:<11} {text}", self.warning.apply_to("note   "));
-    }
-
-    fn skipped(&self, what: &str, text: &str) {
-        outln!("{} {what:<11} {text}", self.dim.apply_to("-      "));
-    }
-
-    fn detail(&self, text: &str) {
-        outln!("        {:<11} {}", "", self.dim.apply_to(text));
-    }
-
-    fn fault(&mut self, what: &str, cause: &str, remedy: &str) {
-        self.n_faults += 1;
-        outln!("{} {what:<11} {cause}", self.bad.apply_to("FAULT  "));
-        outln!("        {:<11} what to do: {remedy}", "");
-    }
-
-    fn conclude(&self) -> ExitCode {
-        match self.n_faults {
-            0 => {
-                outln!(
-                    "\nEverything works. `fimble doctor --print-config vscode|neovim|helix` prints an editor's part."
-                );
-                ExitCode::SUCCESS
-            }
-            n => {
-                outln!("\n{n} {} to mend, see above.", if n == 1 { "fault" } else { "faults" });
-                ExitCode::FAILURE
-            }
         }
     }
 }

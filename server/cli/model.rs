@@ -11,10 +11,10 @@ use indicatif::HumanBytes;
 use super::gguf_import::Precision;
 use super::progress::ProgressReporter;
 
-mod abilities;
+pub mod abilities;
 mod add;
 mod bundle;
-mod get;
+pub mod get;
 mod list;
 
 /// Arguments of `fimble model`.

@@ -1,13 +1,16 @@
-//! `fimble setup`: installs ONNX Runtime, or the plugin for an editor. Must hold: it says what is installed and how far that was checked, and running it
-//! again mends a damaged installation.
+//! `fimble setup`: installs ONNX Runtime and a model for daily use, or the plugin for an editor. Invariant: it says what is installed
+//! and how far that was checked; running it again mends a damaged installation; a choice of the user's stays.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use fimble_store::{InstalledRuntime, Origin, RuntimeStore, StoreError, bundle};
+use fimble_store::{
+    ActiveModel, InstalledRuntime, ModelStore, Origin, RuntimeStore, StoreError, bundle, catalogue,
+};
 
 use super::editors::{self, Editor};
 use super::model;
+use super::model::get::{self, Replaces, Request};
 use super::neovim_plugin;
 use super::progress::ProgressReporter;
 
@@ -21,8 +24,15 @@ pub struct SetupArgs {
     /// Install again, even if ONNX Runtime is installed and whole
     #[arg(long)]
     pub force: bool,
+    /// The model for daily use: `none`, a name that `fimble model list` shows, or hf:OWNER/REPO; it is fetched if it is not
+    /// there, and is in use from then on [default: qwen2.5-coder-0.5b, unless a model was chosen before or --from is given]
+    #[arg(long, value_name = "NAME | none")]
+    pub model: Option<String>,
+    /// Accept a licence of the model that forbids commercial use
+    #[arg(long, requires = "model")]
+    pub accept_licence: bool,
     /// Write the plugin for an editor instead, where the editor finds it
-    #[arg(long, value_name = "EDITOR", conflicts_with_all = ["from", "force"])]
+    #[arg(long, value_name = "EDITOR", conflicts_with_all = ["from", "force", "model"])]
     pub editor: Option<PluginEditor>,
 }
 
@@ -36,14 +46,74 @@ pub enum PluginEditor {
 /// Runs the command.
 ///
 /// # Errors
-/// Nothing could be installed; the error names the cause and the remedy.
+/// Nothing could be installed, or a model that was named cannot be had; the error names the cause and the remedy.
 pub fn run(args: SetupArgs) -> anyhow::Result<()> {
     if let Some(PluginEditor::Neovim) = args.editor {
         return install_neovim_plugin();
     }
     if let Some(path) = args.from.as_deref().filter(|path| bundle::is_bundle(path)) {
-        return model::install_bundle(path);
+        model::install_bundle(path)?;
+    } else {
+        install_runtime(&args)?;
     }
+    let store = ModelStore::from_env()?;
+    match args.model.as_deref() {
+        Some("none") => Ok(()),
+        Some(name) => use_named(&store, name, args.accept_licence),
+        // Who installs from files has no network.
+        None if args.from.is_some() => Ok(()),
+        None => {
+            use_recommended(&store);
+            Ok(())
+        }
+    }
+}
+
+/// Fetches the recommended model unless the user has chosen one. Without it the bundled model goes on, so that nothing here is a
+/// failure.
+fn use_recommended(store: &ModelStore) {
+    if store.has_choice() {
+        match store.active() {
+            Ok(ActiveModel::Folder { name, .. }) => outln!("{name} stays in use, as it was chosen."),
+            Ok(ActiveModel::Bundled) => outln!("The bundled model stays in use, as it was chosen."),
+            Err(error) => outln!("Note: {error}."),
+        }
+        return;
+    }
+    let name = catalogue::FIRST_MODEL;
+    let outcome = if store.model(name).is_ok() {
+        use_named(store, name, false)
+    } else {
+        fetch(store, name, false, Replaces::Bundled)
+    };
+    if let Err(reason) = outcome {
+        outln!(
+            "{} The bundled model goes on; `fimble setup --model {name}` tries again.",
+            model::get::in_one_line(&reason)
+        );
+    }
+}
+
+fn use_named(store: &ModelStore, name: &str, accept_licence: bool) -> anyhow::Result<()> {
+    if store.model(name).is_ok() {
+        store.use_model(name)?;
+        outln!("{name} is in use from the next start of a server on.");
+        return Ok(());
+    }
+    fetch(store, name, accept_licence, Replaces::Any)
+}
+
+fn fetch(store: &ModelStore, name: &str, accept_licence: bool, replaces: Replaces) -> anyhow::Result<()> {
+    let mut progress = ProgressReporter::new();
+    let request = Request { what: Some(name), name: None, precision: None, accept_licence, replaces };
+    let got = get::get(store, &request, &mut progress);
+    progress.finish();
+    let got = got?;
+    progress.end(&got.name, &got.lines);
+    Ok(())
+}
+
+fn install_runtime(args: &SetupArgs) -> anyhow::Result<()> {
     let store = RuntimeStore::from_env()?;
     let mut progress = ProgressReporter::new();
     if args.from.is_none() && !args.force {

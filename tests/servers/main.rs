@@ -45,7 +45,10 @@ fn open(name: &str) -> Arc<Chain> {
 fn load_runtime() {
     static LOADED: std::sync::Once = std::sync::Once::new();
     LOADED.call_once(|| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fimble")).arg("setup").output().unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fimble"))
+            .args(["setup", "--model", "none"])
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let runtime = fimble_store::RuntimeStore::from_env().unwrap().locate().unwrap().unwrap();
         fimble_engine::runtime::initialize(&runtime.path).unwrap();

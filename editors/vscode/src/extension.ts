@@ -84,7 +84,7 @@ export function activate(context: vscode.ExtensionContext): void {
     command("fimble.openLog", () => log.show()),
     command("fimble.restart", () => running.restart()),
     command("fimble.doctor", () => runInTerminal(running, ["doctor"])),
-    command("fimble.setUp", () => runInTerminal(running, ["setup"], () => running.execute("fimble.reloadModel"))),
+    command("fimble.setUp", () => runInTerminal(running, ["setup", "--model", "none"], () => running.execute("fimble.reloadModel"))),
     command("fimble.record", () => record(running)),
   );
   void running.restart();

@@ -52,13 +52,13 @@ fn of_engine(engine: &Engine) -> Vec<String> {
 }
 
 /// Tokens a second. None if the model ends at once or fails, which the next use will say.
-fn speed(engine: &Engine) -> Option<f64> {
+pub fn speed(model: &dyn Model) -> Option<f64> {
     let mut prompt = Prompt::default();
     prompt.push_text(TRIAL);
     let options = GenerateOptions { max_new_tokens: N_TOKENS, ..GenerateOptions::default() };
     let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
     let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
-    let generation = engine.generate(request, &CancelToken::new(), observer).ok()?;
+    let generation = model.generate(request, &CancelToken::new(), observer).ok()?;
     // The first token comes with the prompt.
     let n_tokens = u32::try_from(generation.usage.decoded_tokens.checked_sub(1)?).ok().filter(|n| *n > 0)?;
     let seconds = generation.usage.decode.as_secs_f64();

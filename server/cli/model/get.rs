@@ -14,6 +14,41 @@ use super::{GetArgs, ProgressForm, abilities};
 use crate::cli::gguf_import::Precision;
 use crate::cli::progress::ProgressReporter;
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// A name of the catalogue or a place on the hub; none means the best for this machine.
+    pub what: Option<&'a str>,
+    /// The name that it gets; none means that of the catalogue or of the file.
+    pub name: Option<&'a str>,
+    /// How the weights are converted; none means what the catalogue says.
+    pub precision: Option<Precision>,
+    /// Whether a licence that forbids commercial use is accepted.
+    pub accept_licence: bool,
+    /// Whether it replaces the model in use.
+    pub replaces: Replaces,
+}
+
+/// Which model in use a new one replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// None: the choice stays.
+    Nothing,
+    /// The one in the program only.
+    Bundled,
+    /// Any.
+    Any,
+}
+
+/// A model that is in the store now.
+#[derive(Clone, Debug)]
+pub struct Got {
+    /// Its name.
+    pub name: String,
+    /// Sentences about it.
+    pub lines: Vec<String>,
+}
+
 /// What is to be fetched.
 enum Wanted {
     Listed(CatalogueModel),
@@ -29,17 +64,37 @@ pub fn run(store: &ModelStore, args: &GetArgs) -> anyhow::Result<()> {
         ProgressForm::Bar => ProgressReporter::new(),
         ProgressForm::Json => ProgressReporter::json(),
     };
+    let request = Request {
+        what: args.what.as_deref(),
+        name: args.name.as_deref(),
+        precision: args.precision,
+        accept_licence: args.accept_licence,
+        replaces: if args.and_use { Replaces::Any } else { Replaces::Bundled },
+    };
+    let got = get(store, &request, &mut progress)?;
+    progress.end(&got.name, &got.lines);
+    Ok(())
+}
+
+/// Fetches a model, checks it and adds it, unless it is there.
+///
+/// # Errors
+/// As [`run`].
+pub fn get(
+    store: &ModelStore,
+    request: &Request<'_>,
+    progress: &mut ProgressReporter,
+) -> anyhow::Result<Got> {
     let getter = Getter::from_env(store.home());
-    let wanted = wanted(&getter, args, &mut progress)?;
-    let precision = args.precision.unwrap_or_else(|| wanted.precision());
+    let wanted = wanted(&getter, request.what, progress)?;
+    let precision = request.precision.unwrap_or_else(|| wanted.precision());
     if let Some(entry) = already(store, &wanted, precision)? {
         let mut lines = vec![format!("{} is there already, made of the same file.", entry.name)];
-        lines.extend(choose(store, &entry.name, args.and_use)?);
-        progress.end(&entry.name, &lines);
-        return Ok(());
+        lines.extend(choose(store, &entry.name, request.replaces)?);
+        return Ok(Got { name: entry.name, lines });
     }
-    say_licence(&wanted, args.accept_licence, &mut progress)?;
-    let name = args.name.clone().unwrap_or_else(|| wanted.name());
+    say_licence(&wanted, request.accept_licence, progress)?;
+    let name = request.name.map_or_else(|| wanted.name(), str::to_owned);
     store.check_new_name(&name)?;
     let fetched = match &wanted {
         Wanted::Listed(model) => getter.fetch(model, &mut |report| progress.store(report)),
@@ -47,7 +102,7 @@ pub fn run(store: &ModelStore, args: &GetArgs) -> anyhow::Result<()> {
     };
     let fetched = fetched.inspect_err(|_| progress.finish())?;
     let note = fetched.note.clone().map(|note| format!("Note: {note}."));
-    let added = add(store, &name, &wanted, &fetched, precision, &mut progress);
+    let added = add(store, &name, &wanted, &fetched, precision, progress);
     progress.finish();
     let added = added?;
     fetched.discard();
@@ -55,13 +110,32 @@ pub fn run(store: &ModelStore, args: &GetArgs) -> anyhow::Result<()> {
     let mut lines = vec![format!("Added {name} ({size}).")];
     lines.extend(note.into_iter().chain(added.notes));
     lines.extend(abilities::lines(&added.entry));
-    lines.extend(choose(store, &name, args.and_use)?);
-    progress.end(&name, &lines);
-    Ok(())
+    lines.extend(choose(store, &name, request.replaces)?);
+    Ok(Got { name, lines })
 }
 
-fn wanted(getter: &Getter, args: &GetArgs, progress: &mut ProgressReporter) -> anyhow::Result<Wanted> {
-    let Some(what) = &args.what else {
+/// An error as one line that ends in a full stop: what failed, and each cause once. The remedies are left to the command that
+/// fails with it.
+pub fn in_one_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default().trim_end_matches('.');
+    let mut causes: Vec<String> = Vec::new();
+    for line in lines {
+        let cause = line.trim_start_matches("- ").split("; ").next().unwrap_or_default();
+        // Two files of one hub fail for one reason.
+        let words = cause.split(' ').filter(|word| !word.starts_with("hf:"));
+        let cause = words.collect::<Vec<_>>().join(" ").replace(" for (", " (");
+        if !causes.contains(&cause) {
+            causes.push(cause);
+        }
+    }
+    let gap = if causes.is_empty() { "" } else { " " };
+    format!("{first}{gap}{}.", causes.join("; ").trim_end_matches('.'))
+}
+
+fn wanted(getter: &Getter, what: Option<&str>, progress: &mut ProgressReporter) -> anyhow::Result<Wanted> {
+    let Some(what) = what else {
         let speed = catalogue::memory_speed();
         let Some(choice) = catalogue::best_for(available_memory(), Some(speed)) else {
             bail!("the catalogue is empty")
@@ -193,8 +267,8 @@ fn add(
     add::add_gguf(store, name, &parts, precision, origin, progress)
 }
 
-/// Makes the model the one in use where the user wants that, or where the bundled one is; says what is so.
-fn choose(store: &ModelStore, name: &str, is_wanted: bool) -> anyhow::Result<Vec<String>> {
+/// Makes the model the one in use where it replaces that one; says what is so.
+fn choose(store: &ModelStore, name: &str, replaces: Replaces) -> anyhow::Result<Vec<String>> {
     let active = store.active();
     if active
         .as_ref()
@@ -203,10 +277,30 @@ fn choose(store: &ModelStore, name: &str, is_wanted: bool) -> anyhow::Result<Vec
         return Ok(vec![format!("{name} is in use.")]);
     }
     let is_bundled = matches!(active, Ok(ActiveModel::Bundled));
-    if !is_wanted && !is_bundled {
+    let is_chosen = match replaces {
+        Replaces::Nothing => return Ok(Vec::new()),
+        Replaces::Bundled => is_bundled,
+        Replaces::Any => true,
+    };
+    if !is_chosen {
         return Ok(vec![format!("Use it with `fimble model use {name}`.")]);
     }
     store.use_model(name)?;
-    let why = if is_wanted { "" } else { ", in the place of the bundled one" };
+    let why = if replaces == Replaces::Any { "" } else { ", in the place of the bundled one" };
     Ok(vec![format!("{name} is in use from the next start of a server on{why}.")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_stand_in_one_line_and_once() {
+        let hub = |file| format!("- the hub cannot be reached for hf:a/{file} (no route); check the network");
+        let pip = "- pip was not found; install it";
+        let error = anyhow::anyhow!("x could not be fetched:\n{}\n{}\n{pip}", hub("b"), hub("c"));
+        let expected = "x could not be fetched: the hub cannot be reached (no route); pip was not found.";
+        assert_eq!(in_one_line(&error), expected);
+        assert_eq!(in_one_line(&anyhow::anyhow!("the disk is full")), "the disk is full.");
+    }
 }

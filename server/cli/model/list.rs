@@ -28,13 +28,13 @@ pub fn run(store: &ModelStore, is_json: bool) -> anyhow::Result<()> {
     // A broken choice must be seen, but must not hide the models to choose from.
     print_installed(&installed);
     print_found(&found);
-    outln!(
-        "\nMore can be fetched: `fimble model get` takes the best for this machine, or one of these names:"
-    );
+    outln!("\nMore can be fetched. `fimble model get` takes the best for this machine,");
+    outln!("`fimble model get NAME` one of these:");
     for model in catalogue::models() {
         let size = HumanBytes(model.bytes()).to_string();
         let limit = if model.non_commercial { ", not for commercial use" } else { "" };
-        outln!("  {:28} {size:>10}  {}, {}{limit}", model.name, model.purpose.word(), model.licence);
+        let about = format!("{}, {}{limit}", model.purpose.word(), model.licence);
+        outln!("{}", beside_or_below(&format!("  {:28} {size:>10}", model.name), &about));
     }
     store.active()?;
     Ok(())
@@ -57,7 +57,8 @@ fn print_installed(models: &[ModelEntry]) {
         };
         let precision = model.provenance.as_ref().and_then(|provenance| provenance.precision.as_deref());
         let precision = precision.map(|precision| format!(" ({precision})")).unwrap_or_default();
-        outln!("{mark} {:width$}  {size:>12}  {origin}{precision}", model.name);
+        let line = format!("{mark} {:width$}  {size:>12}", model.name);
+        outln!("{}", beside_or_below(&line, &format!("{origin}{precision}")));
     }
 }
 
@@ -84,6 +85,15 @@ fn print_found(found: &Found) {
             unreadable.reason
         );
     }
+}
+
+/// Columns of a terminal as it is by default.
+const COLUMNS: usize = 80;
+
+/// Two texts on one line; the second below the first, if that would be too long for a terminal.
+fn beside_or_below(left: &str, right: &str) -> String {
+    let is_long = left.chars().count() + 2 + right.chars().count() > COLUMNS;
+    format!("{left}{}{right}", if is_long { "\n    " } else { "  " })
 }
 
 fn millions(number: u64) -> String {
@@ -230,6 +240,18 @@ mod tests {
         assert_eq!(keys(&list["catalogue"][0]), of_catalogue);
         let all = list["catalogue"].as_array().unwrap();
         assert_eq!(all.iter().filter(|model| model["recommended"] == true).count(), 1);
+    }
+
+    #[test]
+    fn the_catalogue_fits_a_terminal() {
+        assert_eq!(beside_or_below("a", "b"), "a  b");
+        assert_eq!(beside_or_below(&"a".repeat(40), &"b".repeat(38)).lines().count(), 1);
+        assert_eq!(beside_or_below(&"a".repeat(40), &"b".repeat(39)).lines().count(), 2);
+        for model in catalogue::models() {
+            assert!(model.name.len() <= 28, "{}", model.name);
+            let about = format!("{}, {}, not for commercial use", model.purpose.word(), model.licence);
+            assert!(about.len() + 4 <= COLUMNS, "{about}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::layout::ModelConfig;
 use crate::panics::contain;
 use crate::token_bytes::TokenBytes;
 
+mod unlisted;
+
 const FILE: &str = "tokenizer.json";
 const REMEDY: &str = "Download or copy the model again, with the tokenizer.json that belongs to it";
 
@@ -74,6 +76,7 @@ impl TextTokenizer {
         tokenizers::utils::parallelism::set_parallelism(false);
         tokenizer.with_truncation(None).map_err(broken)?;
         tokenizer.with_padding(None);
+        unlisted::list_markers(&mut tokenizer, content);
         let added = tokenizer.get_added_tokens_decoder();
         // Some families mark their fill-in-the-middle tokens as ordinary added tokens, which would be found in text even
         // with the parsing of special tokens off. Adding them again as special ones closes that.
@@ -281,6 +284,7 @@ mod tests {
     mod published;
     mod random_texts;
     mod tiny_model;
+    mod unlisted;
 
     use super::*;
 

@@ -139,6 +139,20 @@ impl FimTemplate {
         self.family.name
     }
 
+    /// By what the family was recognised, for people: the tokens of the vocabulary, and model type or name where several
+    /// families share these.
+    #[must_use]
+    pub fn evidence(&self) -> String {
+        let tokens: Vec<&str> = self.family.required_tokens().collect();
+        let (types, names) = (self.family.evidence.model_types, self.family.evidence.names);
+        let types = types.iter().map(|start| format!("a model type that begins with {start}"));
+        let others: Vec<String> =
+            types.chain(names.iter().map(|part| format!("{part} in the model's name"))).collect();
+        let others =
+            if others.is_empty() { others.concat() } else { format!(", and {}", others.join(" or ")) };
+        format!("the tokens {}{others}", tokens.join(" "))
+    }
+
     /// Where the family's layout was read, for people.
     #[must_use]
     pub fn source(&self) -> &'static str {
@@ -286,8 +300,7 @@ fn nothing_found(vocabulary: &dyn Vocabulary) -> String {
     format!(
         "the tokenizer has no known set of fill-in-the-middle tokens{half_found}; looked for {}. Completion falls back \
          to plain left-to-right, which does not see the text after the cursor. Use a model with fill-in-the-middle \
-         tokens, such as the bundled one or a base model of Qwen2.5-Coder, and check that its tokenizer.json lists \
-         them as added tokens",
+         tokens, such as the bundled one or a base model of Qwen2.5-Coder",
         looked_for.join(", or ")
     )
 }

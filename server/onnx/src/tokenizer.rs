@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 use crate::gguf::Metadata;
 use vocabulary::{Role, Vocabulary};
 
-pub use markers::is_marker_text;
+pub use markers::{is_marker_text, marker_texts};
 pub use split::known_splitters;
 
 const MODEL: &str = "tokenizer.ggml.model";

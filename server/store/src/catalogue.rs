@@ -123,6 +123,9 @@ struct DataFile {
     model: Vec<CatalogueModel>,
 }
 
+/// The name of the model that is recommended to begin with: small enough for any machine.
+pub const FIRST_MODEL: &str = "qwen2.5-coder-0.5b";
+
 /// All models of the catalogue, in the order of the data file.
 pub fn models() -> Vec<CatalogueModel> {
     // A test reads the file, so that it is known to be well formed.
@@ -222,6 +225,7 @@ mod tests {
         ] {
             assert!(names.contains(name), "{name}");
         }
+        assert!(model(FIRST_MODEL).is_some_and(|model| !model.non_commercial));
         for model in &file.model {
             assert!(crate::model_folder::check_name(&model.name).is_ok(), "{}", model.name);
             assert!(matches!(model.precision.as_str(), "exact" | "int8" | "int4"), "{}", model.name);

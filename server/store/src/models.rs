@@ -190,6 +190,11 @@ impl ModelStore {
         Ok(model)
     }
 
+    /// Whether a model was chosen, be it the one in the program.
+    pub fn has_choice(&self) -> bool {
+        self.home.active_file().exists()
+    }
+
     /// The model in use; the one in the program unless another was chosen.
     ///
     /// # Errors

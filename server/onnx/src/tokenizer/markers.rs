@@ -163,6 +163,11 @@ pub fn is_marker_text(text: &str) -> bool {
     FRAMES.contains(&text) || (ENDS.contains(&text) && !ALSO_TEXT.contains(&text))
 }
 
+/// Texts for which [`is_marker_text`] holds.
+pub fn marker_texts() -> impl Iterator<Item = &'static str> {
+    FRAMES.iter().chain(ENDS).copied().filter(|text| is_marker_text(text))
+}
+
 /// Whether a token with this text ends an answer.
 pub(super) fn is_end_text(text: &str) -> bool {
     ENDS.contains(&text) || FILE_ENDS.contains(&text)

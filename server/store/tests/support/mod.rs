@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 /// What somebody asked.
 #[derive(Clone, Debug)]
 pub struct Request {
+    pub method: String,
     pub path: String,
     headers: Vec<(String, String)>,
     /// How many requests for the same path came before.
@@ -115,13 +116,15 @@ impl StandIn {
 
 fn read_request(stream: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines();
-    let path = lines.next()?.ok()?.split(' ').nth(1)?.to_owned();
+    let first = lines.next()?.ok()?;
+    let (method, rest) = first.split_once(' ')?;
+    let path = rest.split(' ').next()?.to_owned();
     let mut headers = Vec::new();
     for line in lines.map_while(Result::ok).take_while(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':')?;
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    Some(Request { path, headers, nth: 0 })
+    Some(Request { method: method.to_owned(), path, headers, nth: 0 })
 }
 
 /// Somebody who has heard enough may leave in the middle.

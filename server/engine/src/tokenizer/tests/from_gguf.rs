@@ -178,6 +178,8 @@ fn markers_are_added_tokens_and_no_text_becomes_one() {
     tokens.extend(markers);
     let after = first + markers.len() as TokenId;
     tokens.extend([("  ", ADDED), ("<td>", ADDED), ("[PREFIX]", NORMAL), ("[P", NORMAL), ("[PAD7]", UNUSED)]);
+    // A merge is one only if both of its parts are tokens.
+    tokens.push(("REFIX]", NORMAL));
     let mut entries = byte_level("starcoder", &tokens, &["[ P", "[P REFIX]"]);
     put(&mut entries, "prefix_token_id", Value::Unsigned(u64::from(first) + 5));
     put(&mut entries, "bos_token_id", Value::Unsigned(u64::from(first) + 6));
