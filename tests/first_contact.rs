@@ -142,3 +142,18 @@ fn setup_gets_the_model_that_is_named_and_keeps_a_choice() {
     assert!(again.contains("The bundled model stays in use"), "{again}");
     assert_eq!((in_use(home.path()), hub.asked().len()), ("bundled".into(), n_asked));
 }
+
+#[test]
+fn setup_from_files_fetches_no_model() {
+    set_up();
+    let home = scratch();
+    let hub = StandIn::start(|_| Reply::status(500));
+    let runtime = fimble_store::RuntimeStore::from_env().unwrap().locate().unwrap().unwrap().path;
+    let folder = runtime.parent().unwrap().display().to_string();
+    let text = succeeded(&run(home.path(), &hub.address, &["setup", "--from", &folder]));
+    assert!(text.contains("is installed") && !text.contains("could not be fetched"), "{text}");
+    assert!(hub.asked().is_empty());
+    // A model that is named is got all the same.
+    let named = run(home.path(), &hub.address, &["setup", "--from", &folder, "--model", "hf:someone/Tiny"]);
+    assert_eq!((named.status.code(), hub.asked().is_empty()), (Some(1), false));
+}
