@@ -10,6 +10,7 @@ mod model;
 mod process;
 mod replay;
 pub mod session;
+mod versus;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -41,6 +42,8 @@ enum BenchCommand {
     Model(model::ModelBenchArgs),
     /// How often the model writes what really stands there, at random places of your own code
     Eval(eval::EvalArgs),
+    /// The same weights here and in llama.cpp's server, in turns
+    Versus(versus::VersusArgs),
 }
 
 /// Arguments of `fimble bench figures`.
@@ -96,6 +99,7 @@ pub fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
         Some(BenchCommand::Replay(args)) => replay::run(&args),
         Some(BenchCommand::Model(args)) => model::run(&args),
         Some(BenchCommand::Eval(args)) => eval::run(&args),
+        Some(BenchCommand::Versus(args)) => versus::run(&args),
     }
 }
 
@@ -158,6 +162,13 @@ impl Quantiles {
         self.sorted.get(index).map_or(0.0, |duration| duration.as_secs_f64() * 1e3)
     }
 
+    /// The share of them that is longer than this, in milliseconds; 0 of none.
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    pub fn share_over(&self, limit_ms: f64) -> f64 {
+        let n_over = self.sorted.iter().filter(|time| time.as_secs_f64() * 1e3 > limit_ms).count();
+        n_over as f64 / self.n.max(1) as f64
+    }
+
     /// The median, for people.
     pub fn p50(&self) -> String {
         millis(self.at(0.5))
@@ -194,5 +205,7 @@ mod tests {
         let quantiles = Quantiles::of(&mut durations);
         assert_eq!([0.5, 0.95, 0.99, 1.0].map(|share| quantiles.at(share)), [50.0, 95.0, 99.0, 100.0]);
         assert_eq!(Quantiles::of(&mut []).at(0.5), 0.0);
+        assert_eq!(quantiles.share_over(75.0), 0.25);
+        assert_eq!(Quantiles::of(&mut []).share_over(1.0), 0.0);
     }
 }

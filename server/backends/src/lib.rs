@@ -11,6 +11,7 @@ mod chain;
 mod collect;
 mod connector;
 mod dialect;
+mod direct;
 mod documents;
 mod error;
 mod exchange;
@@ -23,6 +24,7 @@ mod tls;
 
 pub use address::Endpoint;
 pub use chain::{Chain, Choice, LocalLoader};
+pub use direct::DirectServer;
 pub use error::{Fault, ServerError};
 pub use guard::{Guard, NetworkSettings, Resolver};
 pub use probe::Purpose;

@@ -11,9 +11,10 @@ use serde_json::json;
 use super::process::status_mb;
 use crate::cli::loader;
 
-/// Sequences that are kept, and tokens of each.
+/// Sequences that are kept.
 const N_SLOTS: usize = 4;
-const SLOT_TOKENS: usize = 1536;
+/// Tokens of each, unless others are wanted.
+pub const SLOT_TOKENS: usize = 1536;
 /// More than any of them needs, so that none gives way.
 const KV_BYTES: usize = 1 << 30;
 /// The bar: weights in memory with a quarter more, and this many MB.
@@ -24,14 +25,14 @@ const REST_MB: f64 = 150.0;
 ///
 /// # Errors
 /// The model cannot be loaded or run, or this system does not tell what a process takes.
-pub fn run(model: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
+pub fn run(model: Option<&str>, slot_tokens: usize, as_json: bool) -> anyhow::Result<ExitCode> {
     loader::initialize_runtime()?;
     let engine = Engine::load(
         loader::source(model)?,
         EngineOptions { kv_slots: N_SLOTS, kv_bytes: Some(KV_BYTES), ..EngineOptions::default() },
     )?;
     let info = engine.info();
-    let n_tokens = SLOT_TOKENS.min(info.context_length);
+    let n_tokens = slot_tokens.min(info.context_length);
     for slot in 0..N_SLOTS {
         let token = |at: usize| TokenId::try_from((slot + at * 7) % info.vocabulary);
         let tokens = (0..n_tokens).map(token).collect::<Result<Vec<_>, _>>()?;

@@ -40,6 +40,9 @@ pub struct ModelBenchArgs {
     /// Measure memory only, with a full prefix cache
     #[arg(long)]
     memory: bool,
+    /// Tokens in each of the four slots of that cache
+    #[arg(long, value_name = "TOKENS", default_value_t = memory::SLOT_TOKENS, requires = "memory")]
+    slot_tokens: usize,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -88,7 +91,7 @@ struct Pass {
 pub fn run(args: &ModelBenchArgs) -> anyhow::Result<ExitCode> {
     ensure_runtime()?;
     if args.memory {
-        return memory::run(args.model.as_deref(), args.json);
+        return memory::run(args.model.as_deref(), args.slot_tokens, args.json);
     }
     let mut progress = ProgressReporter::new();
     progress.step("memory bandwidth");

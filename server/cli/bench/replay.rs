@@ -4,9 +4,9 @@
 mod compare;
 mod delay;
 mod kept;
-mod player;
-mod report;
-mod script;
+pub mod player;
+pub mod report;
+pub mod script;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
