@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 use crate::values::{self, Level, Writing};
+use crate::words::word_share;
 use crate::{Sink, links, names, urls};
 
 /// Bytes of a name before and after the keyword.
@@ -63,6 +64,7 @@ fn name_at(text: &str, key: Range<usize>) -> Range<usize> {
 
 fn value_of(text: &str, name: &Range<usize>) -> Option<(Range<usize>, &'static str)> {
     let written = &text[name.clone()];
+    let is_pass = written.eq_ignore_ascii_case("pass") || written.ends_with(".pass");
     let before = text[..name.start].strip_suffix([' ', '-']).and_then(|before| {
         let start = crate::floor(before, before.len().saturating_sub(20));
         before[start..].rsplit(|letter: char| !letter.is_ascii_alphanumeric()).next()
@@ -73,6 +75,9 @@ fn value_of(text: &str, name: &Range<usize>) -> Option<(Range<usize>, &'static s
         names::level(written, before.filter(|word| !word.is_empty()))?
     };
     links::values(text, name).into_iter().find_map(|value| {
+        if is_pass && !value.is_assigned && value.writing == Writing::Quoted {
+            return None;
+        }
         let is_phrase = level >= Level::Secret && is_phrase(written, &value.text);
         let doubt = if value.is_assigned || value.writing != Writing::Quoted {
             value.writing
@@ -83,9 +88,14 @@ fn value_of(text: &str, name: &Range<usize>) -> Option<(Range<usize>, &'static s
         let is_given = !value.is_assigned
             && value.writing == Writing::Quoted
             && level >= Level::Secret
-            && value.text.bytes().any(|byte| byte.is_ascii_digit() || b"!@#$%^&*".contains(&byte))
+            && is_no_word(&value.text)
             && values::is_secret(&value.text, level, Writing::Quoted);
         let token = token_in(&value.text);
+        // One argument after another: only what is as long as a token is one.
+        if !value.is_assigned && value.writing == Writing::Quoted && level < Level::Secret && token.len() < 16
+        {
+            return None;
+        }
         (is_phrase || is_given || values::is_secret(token, level, doubt)).then_some((
             value.range,
             match level {
@@ -94,6 +104,16 @@ fn value_of(text: &str, name: &Range<usize>) -> Option<(Range<usize>, &'static s
             },
         ))
     })
+}
+
+/// Whether a value has what no word has: symbols, digits at its end, or letters in no order.
+fn is_no_word(value: &str) -> bool {
+    let n_digits = value.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let has_digit = value.bytes().any(|byte| byte.is_ascii_digit());
+    value.bytes().any(|byte| b"!@#$%^&*".contains(&byte))
+        || n_digits >= 2
+        || has_digit && word_share(value) < 60
+        || values::is_random(value)
 }
 
 /// The token of a header's value: `Bearer x`, `Token x`.

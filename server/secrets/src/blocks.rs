@@ -78,13 +78,14 @@ fn has_content(rest: &[u8]) -> bool {
     }
     let is_encoded = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
     let n = rest[at..].iter().take_while(|byte| is_encoded(byte)).count();
+    let is_one_byte = n > 0 && rest[at..at + n].iter().all(|byte| *byte == rest[at]);
     // Headers of old keys and of PGP: "Proc-Type: 4,ENCRYPTED", "Version: GnuPG v2".
     let has_headers = ["Proc-Type:", "Version:", "Comment:", "DEK-Info:", "Charset:"]
         .iter()
         .any(|header| rest[at..].starts_with(header.as_bytes()));
     let after_run = rest.get(at + n).copied();
     let ends_line = after_run.is_none_or(|byte| b"\r\n\\\"'`-,".contains(&byte));
-    has_headers || if is_closed { n >= 16 } else { n >= 3 && ends_line }
+    has_headers || !is_one_byte && if is_closed { n >= 16 } else { n >= 3 && ends_line }
 }
 
 /// Values below `data:` and `stringData:` of documents of the kind `Secret`.

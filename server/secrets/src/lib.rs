@@ -10,6 +10,7 @@ use std::ops::{ControlFlow, Range};
 
 mod assignments;
 mod blocks;
+mod joined;
 mod links;
 mod names;
 mod paths;
@@ -38,6 +39,7 @@ type Sink<'a> = dyn FnMut(Range<usize>, &'static str) -> ControlFlow<()> + 'a;
 
 fn scan(text: &str, sink: &mut Sink<'_>) -> ControlFlow<()> {
     tokens::scan(text, sink)?;
+    joined::scan(text, sink)?;
     blocks::scan(text, sink)?;
     assignments::scan(text, sink)
 }

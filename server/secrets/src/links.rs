@@ -39,7 +39,7 @@ const CLOSE: &str = r#"(?:\\?["'`]|%22|[*_]{2})?(?:\[[\w ]{0,20}\]|\]|\)\]?|\}\]
 /// A type between the name and `=`: `password: &str =`, `apiToken string =`.
 static TYPED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(&format!(
-        r"^{CLOSE}[ \t]*[?!]?(?::[ \t]*[&A-Za-z_(\[][\w<>&'\[\]:.,|?*() \t]{{0,60}}?|[ \t]+[*&\[\]]{{0,3}}[A-Za-z_][\w.\[\]<>*]{{0,30}})[ \t]*=[ \t]*(?P<v>[^=>])"
+        r"^{CLOSE}[ \t]*[?!]?(?::[ \t]*[&A-Za-z_(\[][\w<>&'\[\]:.,|?*() \t]{{0,60}}?|[ \t]+[*&\[\]]{{0,3}}[A-Za-z_][\w.\[\]<>*]{{0,30}}|[ \t]*\{{[^{{}}\n]{{1,40}}\}})[ \t]*=[ \t]*(?P<v>[^=>])"
     ))
 });
 /// An operator that gives a value.
@@ -73,6 +73,12 @@ static WRAPPER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r#"^(?:(?:await |new |return )?[&*]?[A-Za-z_][\w.:<>]{0,40}!?[ \t]?\([ \t\r\n]*|\([ \t\r\n]*|[&*][ \t]*|[bBrRuUfFLN@]{1,2}#{0,2}(?P<q>["'`])|\$(?P<r>["'])|\[\][a-z]+\([ \t]*|\\\r?\n[ \t]*)"#,
     )
 });
+/// What gives a value to what has none.
+static FALLBACK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r#"^[\w.$!:]{1,60}(?:[(\[]["'`]?\w{1,60}["'`]?[)\]])?[ \t]*(?:\?\?|\|\||\?:|\bor\b|\.unwrap_or\(|\.unwrap_or_else\(\|_?\|)[ \t]*(?P<q>["'`])"#,
+    )
+});
 /// The next line, where a value alone begins.
 static NEXT_LINE: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"^(?:[|>][+-]?|\\)?[ \t]*\r?\n[ \t]*"));
 /// What joins the pieces of a literal.
@@ -96,12 +102,16 @@ pub(crate) fn values(text: &str, name: &Range<usize>) -> Vec<Value> {
     {
         add(literal(text, name.end + start.start(), true));
     }
-    if let Some(captures) = (*OPERATOR).as_ref().and_then(|operator| operator.captures(rest)) {
+    if let Some(captures) = (*OPERATOR).as_ref().and_then(|operator| operator.captures(rest))
+        && !captures
+            .get(0)
+            .is_some_and(|all| all.as_str().ends_with(':') && rest[all.end()..].starts_with(':'))
+    {
         let end = captures.get(0).map_or(0, |all| all.end());
         let operator = captures.name("op").map_or("", |found| found.as_str());
         let has_space = captures.name("s").is_some_and(|found| !found.is_empty());
         let at = name.end + end;
-        match literal(text, at, true) {
+        match literal(text, at, true).or_else(|| fallback(text, at)) {
             Some(value) => add(Some(value)),
             None => add(plain(text, name, at, operator, has_space)),
         }
@@ -114,7 +124,12 @@ pub(crate) fn values(text: &str, name: &Range<usize>) -> Vec<Value> {
     if let Some(end) = end_of(&CALL, rest) {
         add(literal(text, name.end + end, false));
     }
-    if is_quoted && let Some(end) = end_of(&NEXT_ARGUMENT, rest) {
+    let is_first = text[..name.start].trim_end_matches(['"', '\'', '`']).ends_with('(');
+    if is_quoted
+        && let Some(end) = end_of(&NEXT_ARGUMENT, rest)
+        // Names below each other are a list.
+        && (is_first || !rest[..end].contains('\n'))
+    {
         add(literal(text, name.end + end, false));
     }
     if let Some(end) = end_of(&SIBLING, rest) {
@@ -144,6 +159,13 @@ pub(crate) fn values(text: &str, name: &Range<usize>) -> Vec<Value> {
             .or_else(|| if is_option { plain(text, name, at, "=", false) } else { spaced(text, name, at) }));
     }
     found
+}
+
+/// The literal that is used if what stands here has no value: `env.TOKEN ?? "x"`, `getenv("TOKEN") or "x"`.
+fn fallback(text: &str, at: usize) -> Option<Value> {
+    let rest = &text[at..floor(text, at + MAX_LINK)];
+    let quote = (*FALLBACK).as_ref()?.captures(rest)?.name("q")?;
+    quoted(text, at + quote.start(), true)
 }
 
 /// A literal in quotes here, or after what makes a value of it, or on the next line.
@@ -231,16 +253,14 @@ fn plain(text: &str, name: &Range<usize>, at: usize, operator: &str, has_space: 
     }
     let (mut range, mut after) = word(text, at)?;
     // A field of a connection string or of an address ends where the next begins.
-    let is_field = operator == "=" && !has_space && begins_field(text, name.start);
+    let is_option = text[name.clone()].starts_with("--");
+    let is_field = operator == "=" && !has_space && (is_option || begins_field(text, name.start));
     if is_field && let Some(end) = text[range.clone()].find('&') {
         after = &text[range.start + end..];
         range.end = range.start + end;
     }
     let after = after.trim_end();
-    let ends_line = after.is_empty()
-        || after.starts_with(" #")
-        || after.starts_with(" //")
-        || after == ";" && operator == ":";
+    let ends_line = after.is_empty() || after.starts_with(" #") || after.starts_with(" //");
     let line_start = text[..name.start].rfind('\n').map_or(0, |line| line + 1);
     let head = text[line_start..name.start].trim_start();
     // `export X=`, `- name: x`, a comment, or nothing before the name: a line of a data format or a shell.
@@ -284,8 +304,8 @@ fn spaced(text: &str, name: &Range<usize>, at: usize) -> Option<Value> {
     let writing = if is_known && after.trim().is_empty() { Writing::Plain } else { Writing::Doubtful };
     let value = text[range.clone()].to_owned();
     // A word of a sentence is no value, and neither is a type or an operator.
-    let has_digit = value.bytes().any(|byte| byte.is_ascii_digit());
-    has_digit.then_some(Value { range, text: value, writing, is_assigned: false })
+    let is_no_word = value.bytes().any(|byte| byte.is_ascii_digit()) || crate::values::is_random(&value);
+    is_no_word.then_some(Value { range, text: value, writing, is_assigned: false })
 }
 
 /// What stands here without quotes in a sentence.

@@ -35,7 +35,7 @@ const TOKENS: &[&str] = &[
     "authtoken", "accesstoken",
 ];
 /// Whole words that do.
-const WHOLE_TOKENS: &[&str] = &["auth", "authorization", "bearer", "jwt", "seed"];
+const WHOLE_TOKENS: &[&str] = &["auth", "authorization", "bearer", "jwt"];
 
 /// Words before "key" that make it one of those.
 #[rustfmt::skip]
@@ -45,7 +45,7 @@ const KEY_KINDS: &[&str] = &[
     "account", "shared", "session", "server", "db", "database", "ssh", "deploy", "storage", "aes", "hmac",
     "jwt", "license", "licence", "webhook", "cipher", "admin", "integration", "ingest", "write", "read",
     "project", "stripe", "subscription", "consumer", "customer", "host", "function", "activation", "cookie",
-    "flask", "django", "rails", "crypto", "wallet", "preshared", "rsa", "ecdsa", "ed", "pgp", "gpg", "tls",
+    "flask", "django", "rails", "crypto", "wallet", "preshared", "rsa", "ecdsa", "ed", "tls",
     "ssl", "functions", "instrumentation", "management", "org", "user", "openai", "anthropic", "google",
     "azure", "aws", "gcp", "github", "sendgrid", "mailgun", "twilio", "algolia", "datadog", "segment",
     "mixpanel", "amplitude", "pusher", "firebase", "maps", "gemini", "cohere", "mistral",
@@ -65,7 +65,7 @@ const AFTER: &[&str] = &[
 /// Words before that make the name a question, an action other than setting, or something public.
 #[rustfmt::skip]
 const BEFORE_NEVER: &[&str] = &[
-    "is", "has", "no", "without", "show", "hide", "forgot", "reset", "require", "requires", "invalid",
+    "should", "is", "has", "no", "without", "show", "hide", "forgot", "reset", "require", "requires", "invalid",
     "missing", "get", "fetch", "find", "read", "check", "verify", "validate", "need", "needs", "allow",
     "allows", "public", "pub", "eos", "bos", "pad", "unk", "sep", "cls", "mask", "stop", "special", "next",
     "page", "csrf", "xsrf", "sort", "cache", "primary", "foreign", "partition", "index", "lookup", "parse",
@@ -88,6 +88,8 @@ pub(crate) fn level(name: &str, before: Option<&str>) -> Option<Level> {
     }
     let is_never = words.iter().any(|word| BEFORE_NEVER.contains(&word.as_str()))
         && level < Some(Level::Secret)
+        // To pass something is a verb.
+        || words.len() > 1 && words[0] == "pass" && words[1] != "word" && words[1] != "phrase"
         || words.first().is_some_and(|word| BEFORE_NEVER.contains(&word.as_str()));
     level.filter(|_| !is_never)
 }

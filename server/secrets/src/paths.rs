@@ -92,13 +92,15 @@ const ABOUT: &[&str] = &[
 const DATA_EXTENSIONS: &[&str] = &[
     "", "bak", "cfg", "cnf", "conf", "config", "csv", "dat", "db", "dump", "edn", "enc", "env", "hcl",
     "hjson", "ini", "json", "json5", "jsonc", "kdl", "list", "local", "log", "old", "plist", "prod",
-    "properties", "props", "ps1", "sh", "sql", "sqlite", "tf", "toml", "tsv", "txt", "xlsx", "xml", "yaml",
-    "yml", "zsh", "bash", "fish", "bat",
+    "properties", "props", "sql", "sqlite", "tf", "toml", "tsv", "txt", "xlsx", "xml", "yaml",
+    "yml",
 ];
 
 /// Extensions of languages in which settings are written.
-const SETTINGS_EXTENSIONS: &[&str] =
-    &["cjs", "ex", "exs", "groovy", "js", "kts", "lua", "mjs", "php", "pl", "py", "rb", "ts"];
+const SETTINGS_EXTENSIONS: &[&str] = &[
+    "bash", "bat", "fish", "ps1", "sh", "zsh", "cjs", "ex", "exs", "groovy", "js", "kts", "lua", "mjs",
+    "php", "pl", "py", "rb", "ts",
+];
 
 /// Words of files with settings.
 #[rustfmt::skip]

@@ -144,7 +144,7 @@ pub(crate) const RULES: &[Rule] = &[
     run("a Stripe key", &["sk_live_", "sk_test_", "rk_live_", "rk_test_", "sk_prod_", "rk_prod_"], Set::Alnum, 16, 250),
     run("a Stripe webhook secret", &["whsec_"], Set::Base64, 20, 100),
     run("a Square token", &["sq0atp-", "sq0csp-", "sq0idp-"], Set::Word, 22, 44),
-    run("a Square or Facebook token", &["EAAA", "EAAC", "EAAM", "EAAG", "EAAB"], Set::Word, 50, 400),
+    run("a Square or Facebook token", &["EAAA", "EAAC", "EAAM", "EAAG", "EAAB"], Set::Word, 56, 400),
     run("a Shopify token", &["shpat_", "shpca_", "shppa_", "shpss_", "shpua_"], Set::Hex, 30, 40),
     run("a Shippo token", &["shippo_live_", "shippo_test_"], Set::Hex, 40, 40),
     run("an EasyPost key", &["EZAK", "EZTK"], Set::Alnum, 54, 54),
@@ -153,7 +153,6 @@ pub(crate) const RULES: &[Rule] = &[
     run("a Razorpay key", &["rzp_live_", "rzp_test_"], Set::Alnum, 14, 14),
     run("a Plaid token", &["access-sandbox-", "access-production-", "access-development-"], Set::Word, 36, 36),
     run("a Duffel token", &["duffel_test_", "duffel_live_"], Set::Word, 40, 48),
-    run("an Adyen key", &["AQE"], Set::Base64, 90, 400),
     // Watching.
     run("a New Relic key", &["NRAK-", "NRII-", "NRRA-", "NRJS-", "NRIQ-", "NRSP-", "NRAA-"], Set::Word, 19, 42),
     around("a New Relic licence key", &["FFFFNRAL", "NRAL"], 40, r"[a-f0-9]{30,36}(?:FFFF)?NRAL"),

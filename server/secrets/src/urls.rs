@@ -110,6 +110,8 @@ fn is_address_password(password: &str, user: &str) -> bool {
         && !(is_word && password.len() < 9)
         && !password.starts_with(['$', '%', '{', '<', '*', '['])
         && !lower.contains("password")
+        && !password.contains("[^")
+        && !password.contains('\\')
         && !is_word
 }
 

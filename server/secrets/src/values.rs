@@ -58,8 +58,8 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
     let bytes = value.as_bytes();
     let Some(first) = bytes.first() else { return true };
     let starts = [
-        "$", "%", "{{", "{", "#{", "<", "[", "@@", "~/", "./", "../", "/", "\\", "arn:", "env:", "vault:",
-        "op://",
+        "$", "%", "{{", "{", "#{", "<", "[", "@@", "~/", "./", "../", "/", "\\", "--", "arn:", "env:",
+        "vault:", "op://",
     ];
     if starts.iter().any(|start| value.starts_with(start)) && !is_hash_like_prefix(value) {
         return true;
@@ -71,7 +71,7 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
         .iter()
         .any(|mark| lower.contains(mark) && (word_share(&value.replace(mark, "")) >= 60 || value.len() < 8));
     let is_reference =
-        is_format || ["${", "{{", "#{", "$(", "%(", "{}", "<%"].iter().any(|mark| value.contains(mark));
+        is_format || ["${", "{{", "#{", "%(", "{}", "<%"].iter().any(|mark| value.contains(mark));
     let is_one_byte = bytes.iter().all(|byte| byte == first);
     is_reference || is_one_byte || PLACEHOLDERS.iter().any(|word| lower.contains(word)) || is_row(bytes)
 }
@@ -137,8 +137,9 @@ pub(crate) fn is_random(value: &str) -> bool {
     let shape = shape(value);
     let n = value.len();
     let letters = shape.lower + shape.upper;
+    let is_hex = n >= 20 && shape.digits >= 4 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_mixed = (shape.digits >= 2 && letters >= 2) || (letters >= 8 && shape.digits + shape.joints < n);
-    is_mixed && shape.distinct >= 5.max(n.min(24) / 3) && word_share(value) < 45
+    is_mixed && shape.distinct >= 5.max(n.min(24) / 3) && (is_hex || word_share(value) < 45)
 }
 
 /// Whether the body of a token of a known form was issued, and not made up for a documentation.
@@ -149,7 +150,9 @@ pub(crate) fn is_issued(body: &str) -> bool {
     let is_made_up = ["xxxx", "****", "....", "00000000", "your", "placeholder", "redacted", "abcdefghijkl"]
         .iter()
         .any(|word| lower.contains(word));
-    !is_one_byte && !is_made_up && word_share(body) < 60
+    let shape = shape(body);
+    let is_mixed = shape.digits >= 2 && shape.upper >= 2 && (shape.lower >= 2 || shape.lower == 0);
+    !is_one_byte && !is_made_up && word_share(body) < if is_mixed { 90 } else { 60 }
 }
 
 /// Whether a value after a name of this level is a secret.
@@ -161,6 +164,18 @@ pub(crate) fn is_secret(value: &str, level: Level, writing: Writing) -> bool {
     let shape = shape(value);
     let letters = shape.lower + shape.upper;
     if value.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
+        return false;
+    }
+    // Numbers in code, constants, and types: 0x12345678u64, WPA2_PSK, Uint8Array.
+    let is_constant = value.contains('_')
+        && value.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && shape.digits * 3 < letters;
+    let is_type = writing != Writing::Quoted
+        && value.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase())
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && value.bytes().next_back().is_some_and(|byte| byte.is_ascii_alphabetic())
+        && word_share(value) >= 70;
+    if is_constant || is_type || value.starts_with("0x") && n < 34 {
         return false;
     }
     let about = is_about(value);
@@ -185,7 +200,7 @@ pub(crate) fn is_secret(value: &str, level: Level, writing: Writing) -> bool {
                 && !about
                 && is_random(value)
                 && !is_dotted(value)
-                && (shape.upper >= 2 && shape.lower >= 2 || shape.symbols >= 1 || n >= 24)
+                && (shape.upper >= 1 && shape.lower >= 1 || shape.symbols >= 1 || shape.digits >= 3)
         }
         (Level::Secret | Level::Password, writing) => {
             // People join words by dashes in passwords, and in names of secrets.
@@ -214,7 +229,7 @@ fn is_about(value: &str) -> bool {
     }
     let n_left = rest.bytes().filter(u8::is_ascii_alphanumeric).count();
     rest.len() < n_before
-        && (n_left < 6 || word_share(&rest) >= 60 && !rest.bytes().any(|byte| byte.is_ascii_digit()))
+        && (n_left < 6 || word_share(&rest) >= 60 && rest.bytes().filter(u8::is_ascii_digit).count() <= 1)
 }
 
 /// Names joined by dots, dashes or underscores, without digits in the words: `config.auth.token2`.
