@@ -13,10 +13,12 @@ use crate::{Sink, links, names, urls};
 
 /// Bytes of a name before and after the keyword.
 const MAX_NAME: usize = 64;
+/// Bytes of a value by which it is judged.
+const MAX_JUDGED: usize = 280;
 
 /// The keywords of names, then those of [`urls`].
 static KEYWORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let keys = names::KEYWORDS.iter().chain(urls::KEYWORDS);
+    let keys = names::KEYWORDS.iter().chain(urls::KEYWORDS).chain(urls::FUNCTIONS);
     AhoCorasick::builder().ascii_case_insensitive(true).build(keys).ok()
 });
 
@@ -37,10 +39,24 @@ pub(crate) fn scan(text: &str, sink: &mut Sink<'_>) -> ControlFlow<()> {
         let name = name_at(text, hit.range());
         seen = name.end;
         if let Some((range, rule)) = value_of(text, &name) {
+            let range = range.start..value_end(text, &range);
+            seen = seen.max(range.end);
             sink(range, rule)?;
         }
     }
     ControlFlow::Continue(())
+}
+
+/// Where a value ends that is longer than what was looked at.
+fn value_end(text: &str, range: &Range<usize>) -> usize {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
+    let is_cut = range.len() >= MAX_JUDGED;
+    range.end
+        + if is_cut {
+            text.as_bytes()[range.end..].iter().take_while(|byte| is_part(byte)).count()
+        } else {
+            0
+        }
 }
 
 /// The whole name that a keyword is part of.
@@ -78,7 +94,8 @@ fn value_of(text: &str, name: &Range<usize>) -> Option<(Range<usize>, &'static s
         if is_pass && !value.is_assigned && value.writing == Writing::Quoted {
             return None;
         }
-        let is_phrase = level >= Level::Secret && is_phrase(written, &value.text);
+        let judged = &value.text[..crate::floor(&value.text, MAX_JUDGED)];
+        let is_phrase = level >= Level::Secret && is_phrase(written, judged);
         let doubt = if value.is_assigned || value.writing != Writing::Quoted {
             value.writing
         } else {
@@ -88,9 +105,9 @@ fn value_of(text: &str, name: &Range<usize>) -> Option<(Range<usize>, &'static s
         let is_given = !value.is_assigned
             && value.writing == Writing::Quoted
             && level >= Level::Secret
-            && is_no_word(&value.text)
-            && values::is_secret(&value.text, level, Writing::Quoted);
-        let token = token_in(&value.text);
+            && is_no_word(judged)
+            && values::is_secret(judged, level, Writing::Quoted);
+        let token = token_in(judged);
         // One argument after another: only what is as long as a token is one.
         if !value.is_assigned && value.writing == Writing::Quoted && level < Level::Secret && token.len() < 16
         {
@@ -155,7 +172,9 @@ fn is_phrase(name: &str, value: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let is_name = ["phrase", "mnemonic", "seed"].iter().any(|word| lower.contains(word));
     let words: Vec<&str> = value.split([' ', '-']).collect();
-    is_name
+    // Passwords of programs: four groups of four letters.
+    let is_grouped = words.len() == 4 && words.iter().all(|word| word.len() == 4) && word_share(value) < 60;
+    (is_name || is_grouped)
         && (4..=24).contains(&words.len())
         && words.iter().all(|word| {
             word.len() >= 3

@@ -117,3 +117,9 @@ fn floor(text: &str, at: usize) -> usize {
     }
     at
 }
+
+/// Where the line of a place begins, or a few hundred bytes before the place if the line is long.
+fn line_start(text: &str, at: usize) -> usize {
+    let from = floor(text, at.saturating_sub(300));
+    text[from..at].rfind('\n').map_or(from, |line| from + line + 1)
+}

@@ -16,6 +16,9 @@ const MAX_LINK: usize = 240;
 /// Bytes of the longest value.
 const MAX_VALUE: usize = 4096;
 
+/// Bytes of a value without quotes that are looked at.
+const MAX_WORD: usize = 300;
+
 /// A value and how it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
@@ -39,13 +42,13 @@ const CLOSE: &str = r#"(?:\\?["'`]|%22|[*_]{2})?(?:\[[\w ]{0,20}\]|\]|\)\]?|\}\]
 /// A type between the name and `=`: `password: &str =`, `apiToken string =`.
 static TYPED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(&format!(
-        r"^{CLOSE}[ \t]*[?!]?(?::[ \t]*[&A-Za-z_(\[][\w<>&'\[\]:.,|?*() \t]{{0,60}}?|[ \t]+[*&\[\]]{{0,3}}[A-Za-z_][\w.\[\]<>*]{{0,30}}|[ \t]*\{{[^{{}}\n]{{1,40}}\}})[ \t]*=[ \t]*(?P<v>[^=>])"
+        r"^{CLOSE}[ \t]*[?!]?(?::[ \t]*[&A-Za-z_(\[][\w<>&'\[\]:.,|?*() \t]{{0,60}}?|:[ \t]*&?\[\w+;[ \t]?\w+\]|[ \t]+(?:As[ \t]+)?[*&\[\]]{{0,3}}[A-Za-z_][\w.\[\]<>*]{{0,30}}|[ \t]*\{{[^{{}}\n]{{1,40}}\}})[ \t]*=[ \t]*(?P<v>[^=>])"
     ))
 });
 /// An operator that gives a value.
 static OPERATOR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(&format!(
-        r"^{CLOSE}[ \t]*[?]?(?P<op>\|\|=|\?\?=|\?=|:=|::=|=>|->>?|={{1,3}}|!={{1,2}}|\+=|<-|:)(?P<s>[ \t]*)"
+        r"^{CLOSE}[ \t]*[?]?(?P<op>by lazy[ \t]*\{{|\|\|=|\?\?=|\?=|:=|::=|=>|->>?|={{1,3}}|!={{1,2}}|\+=|<-|:)(?P<s>[ \t]*)"
     ))
 });
 /// "is" of a sentence.
@@ -64,6 +67,9 @@ static SIBLING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 /// The text of an element of XML: `<password>`, or `<property name="password">`.
 static ELEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r#"^["']?[ \t]*>[ \t\r\n]*"#));
+/// The element after the name, as in property lists.
+static NEXT_ELEMENT: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"^</(?:key|name)>\s*<(?:string|value|data)>\s*"));
 /// A space, as in `ENV TOKEN x`, `--password x`, `PASSWORD 'x'`.
 static SPACE: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"^[ \t]+"));
 
@@ -136,6 +142,13 @@ pub(crate) fn values(text: &str, name: &Range<usize>) -> Vec<Value> {
         let at = name.end + end;
         add(literal(text, at, true).or_else(|| plain(text, name, at, ":", true)));
     }
+    if let Some(end) = end_of(&NEXT_ELEMENT, rest) {
+        let at = name.end + end;
+        let n = text[at..floor(text, at + MAX_VALUE)].find('<').unwrap_or(0);
+        let content = text[at..at + n].trim_end();
+        let range = at..at + content.len();
+        add(Some(Value { range, text: content.to_owned(), writing: Writing::Quoted, is_assigned: true }));
+    }
     if let Some(end) = end_of(&ELEMENT, rest) {
         let at = name.end + end;
         let content = &text[at..floor(text, at + MAX_VALUE)];
@@ -154,7 +167,10 @@ pub(crate) fn values(text: &str, name: &Range<usize>) -> Vec<Value> {
     if let Some(end) = end_of(&SPACE, rest) {
         let at = name.end + end;
         let is_option = text[..name.start].ends_with('-') || text[name.clone()].starts_with('-');
-        let value = literal(text, at, is_option);
+        // SQL: PASSWORD 'x', IDENTIFIED BY 'x'.
+        let is_keyword = text[name.clone()].bytes().all(|byte| byte.is_ascii_uppercase() || byte == b' ')
+            || text[name.clone()].contains(' ');
+        let value = literal(text, at, is_option || is_keyword);
         add(value
             .or_else(|| if is_option { plain(text, name, at, "=", false) } else { spaced(text, name, at) }));
     }
@@ -228,7 +244,7 @@ fn one_literal(text: &str, at: usize) -> Option<(Range<usize>, usize)> {
 
 /// The word that stands here without quotes, up to what ends a value.
 fn word(text: &str, at: usize) -> Option<(Range<usize>, &str)> {
-    let line = &text[at..floor(text, at + MAX_VALUE)];
+    let line = &text[at..floor(text, at + MAX_WORD)];
     let line = line.split(['\n', '\r']).next()?;
     let end = line
         .find([' ', '\t', '"', '\'', '`', '<', '>', '(', ')', '[', ']', '{', '}', ';', ',', '\\'])
@@ -261,7 +277,7 @@ fn plain(text: &str, name: &Range<usize>, at: usize, operator: &str, has_space: 
     }
     let after = after.trim_end();
     let ends_line = after.is_empty() || after.starts_with(" #") || after.starts_with(" //");
-    let line_start = text[..name.start].rfind('\n').map_or(0, |line| line + 1);
+    let line_start = crate::line_start(text, name.start);
     let head = text[line_start..name.start].trim_start();
     // `export X=`, `- name: x`, a comment, or nothing before the name: a line of a data format or a shell.
     let is_line = head.len() < 60
@@ -285,7 +301,7 @@ fn plain(text: &str, name: &Range<usize>, at: usize, operator: &str, has_space: 
 
 /// Whether a name begins a field of a connection string or an address: `;Password=`, `&password=`, `user=a password=`.
 fn begins_field(text: &str, name: usize) -> bool {
-    let start = text[..name].rfind('\n').map_or(0, |line| line + 1);
+    let start = crate::line_start(text, name);
     let head = &text[floor(text, start.max(name.saturating_sub(200)))..name];
     let is_pair = |word: &str| word.contains('=') && !word.ends_with([',', '=', ';']);
     head.ends_with([';', '&', '?'])
@@ -296,7 +312,7 @@ fn begins_field(text: &str, name: usize) -> bool {
 /// A value after a space: `ENV TOKEN x`, `login a password x`, `requirepass x`.
 fn spaced(text: &str, name: &Range<usize>, at: usize) -> Option<Value> {
     let (range, after) = word(text, at)?;
-    let line_start = text[..name.start].rfind('\n').map_or(0, |line| line + 1);
+    let line_start = crate::line_start(text, name.start);
     let head = text[line_start..name.start].trim();
     let starts =
         ["ENV", "ARG", "setx", "set", "login", "machine", "user", "setenv", "passwd", "option", "--"];

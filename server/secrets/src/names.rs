@@ -10,7 +10,7 @@ use crate::words;
 pub(crate) const KEYWORDS: &[&str] = &[
     "pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "kennwort", "jwt", "contrase",
     "senha", "wachtwoord", "mnemonic", "identified by", "cookie", "seed", "psk", "motdepasse",
-    "mot_de_passe", "signature", "webhook", "session",
+    "mot_de_passe", "signature",  "webhook", "session", "pw",
 ];
 
 /// Ends of words that name what people choose as a password.
@@ -51,6 +51,10 @@ const KEY_KINDS: &[&str] = &[
     "mixpanel", "amplitude", "pusher", "firebase", "maps", "gemini", "cohere", "mistral",
 ];
 
+/// Those of them that count also with other words between: `encryption_iv_key`.
+const STRONG_KEY_KINDS: &[&str] =
+    &["api", "secret", "private", "auth", "encryption", "encrypt", "signing", "aes", "hmac", "jwt"];
+
 /// Words that may follow: `password_prod`, `secret_key`, `API_TOKEN_2`.
 #[rustfmt::skip]
 const AFTER: &[&str] = &[
@@ -79,7 +83,7 @@ pub(crate) fn level(name: &str, before: Option<&str>) -> Option<Level> {
     let mut level: Option<Level> = None;
     for (at, word) in words.iter().enumerate() {
         let previous = at.checked_sub(1).map(|at| words[at].as_str()).or(before);
-        let own = level_of_word(word, previous);
+        let own = level_of_word(word, previous, &words[..at]);
         level = match (own, level) {
             (Some(own), earlier) => Some(earlier.map_or(own, |earlier| earlier.max(own))),
             (None, Some(earlier)) if AFTER.contains(&word.as_str()) => Some(earlier),
@@ -94,7 +98,7 @@ pub(crate) fn level(name: &str, before: Option<&str>) -> Option<Level> {
     level.filter(|_| !is_never)
 }
 
-fn level_of_word(word: &str, previous: Option<&str>) -> Option<Level> {
+fn level_of_word(word: &str, previous: Option<&str>, earlier: &[String]) -> Option<Level> {
     if PASSWORDS.iter().any(|end| word.ends_with(end)) || WHOLE_PASSWORDS.contains(&word) {
         return Some(Level::Password);
     }
@@ -122,6 +126,7 @@ fn level_of_word(word: &str, previous: Option<&str>) -> Option<Level> {
         ("id", Some("secret" | "session")) => Some(Level::Token),
         ("id", _) => None,
         (_, Some(kind)) if KEY_KINDS.contains(&kind) => Some(Level::Token),
+        _ if earlier.iter().any(|word| STRONG_KEY_KINDS.contains(&word.as_str())) => Some(Level::Token),
         _ => Some(Level::Weak),
     }
 }

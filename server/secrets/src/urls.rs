@@ -11,7 +11,33 @@ use crate::floor;
 use crate::values::{self, Level, Writing};
 
 /// What such secrets are found by, in lower case.
-pub(crate) const KEYWORDS: &[&str] = &["://", "basic ", "bearer ", " -u", "--user", " -p", "machine "];
+pub(crate) const KEYWORDS: &[&str] = &["://", "basic ", "bearer ", " -u", "--user", " -p", " -a "];
+
+/// Functions that take a secret as one of their arguments, in lower case.
+pub(crate) const FUNCTIONS: &[&str] = &[
+    "fernet(",
+    "jwt.sign(",
+    "jwt.verify(",
+    "jwt.encode(",
+    "jwt.decode(",
+    "createhmac(",
+    "hmac.new(",
+    "aes.new(",
+    "wifi.begin(",
+    "networkcredential(",
+    "basicauth(",
+    "basic_auth(",
+    "auth=(",
+    "auth = (",
+    "credentials(",
+    "convertto-securestring ",
+    "createcipheriv(",
+    ".auth(",
+    ".login(",
+    "securestring(",
+    "auth_basic(",
+    "credential(",
+];
 
 /// Bytes of the longest address.
 const MAX_ADDRESS: usize = 600;
@@ -26,7 +52,7 @@ pub(crate) fn secret_at(text: &str, key: Range<usize>) -> Option<(Range<usize>, 
         "basic " => basic(text, key.end).map(|range| (range, "a basic authorization")),
         "bearer " => bearer(text, key.end).map(|range| (range, "a bearer token")),
         " -u" | "--user" => {
-            let line_start = text[..key.start].rfind('\n').map_or(0, |line| line + 1);
+            let line_start = crate::line_start(text, key.start);
             let line = &text[floor(text, line_start.max(key.start.saturating_sub(300)))..key.start];
             let is_command = ["curl", "http ", "wget", "restic", "az ", "docker"]
                 .iter()
@@ -37,8 +63,8 @@ pub(crate) fn secret_at(text: &str, key: Range<usize>) -> Option<(Range<usize>, 
             is_secret
                 .then_some((key.end + password.start()..key.end + password.end(), "a password of a command"))
         }
-        " -p" => {
-            let line_start = text[..key.start].rfind('\n').map_or(0, |line| line + 1);
+        " -p" | " -a " => {
+            let line_start = crate::line_start(text, key.start);
             let line = &text[floor(text, line_start.max(key.start.saturating_sub(200)))..key.start];
             let is_command = [
                 "mysql",
@@ -63,8 +89,25 @@ pub(crate) fn secret_at(text: &str, key: Range<usize>) -> Option<(Range<usize>, 
                 is_command && values::is_secret(&text[start..end], Level::Password, Writing::Plain);
             is_secret.then_some((start..end, "a password of a command"))
         }
-        _ => None,
+        _ => argument(text, key.end).map(|range| (range, "a secret that is passed")),
     }
+}
+
+/// A literal among the arguments of a call that only a secret looks like.
+fn argument(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = &text[at..floor(text, at + 160)];
+    let rest = rest.split(['\n', ';', '{', '}']).next()?;
+    let mut start = 0;
+    while let Some(open) = rest[start..].find(['"', '\'', '`']) {
+        let open = start + open;
+        let close = rest[open + 1..].find(char::from(rest.as_bytes()[open]))?;
+        let value = &rest[open + 1..open + 1 + close];
+        if values::is_random(value) && values::is_secret(value, Level::Password, Writing::Quoted) {
+            return Some(at + open + 1..at + open + 1 + close);
+        }
+        start = open + close + 2;
+    }
+    None
 }
 
 /// `user:password@` at the start of an address.
@@ -81,7 +124,11 @@ fn address(text: &str, at: usize) -> Option<Range<usize>> {
             .filter(|colon| rest[*colon + 1..sign].len() >= 6 && !rest[..*colon].contains('/'))
             .map(|_| sign)
     })?;
-    let (user, password) = rest[..sign].split_once(':')?;
+    let Some((user, password)) = rest[..sign].split_once(':') else {
+        // A token in the place of the user.
+        let is_token = sign >= 20 && values::is_secret(&rest[..sign], Level::Token, Writing::Quoted);
+        return is_token.then_some(at..at + sign);
+    };
     let start = at + user.len() + 1;
     // 8080/path@version is a port and a path.
     let is_port = password

@@ -139,7 +139,11 @@ pub(crate) fn is_random(value: &str) -> bool {
     let letters = shape.lower + shape.upper;
     let is_hex = n >= 20 && shape.digits >= 4 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_mixed = (shape.digits >= 2 && letters >= 2) || (letters >= 8 && shape.digits + shape.joints < n);
-    is_mixed && shape.distinct >= 5.max(n.min(24) / 3) && (is_hex || word_share(value) < 45)
+    // In long mixed values, short words stand by chance.
+    let is_long_mix =
+        n >= 24 && shape.digits >= 3 && shape.upper >= 4 && shape.lower >= 4 && shape.joints <= 2;
+    let max_share = if is_long_mix { 65 } else { 45 };
+    is_mixed && shape.distinct >= 5.max(n.min(24) / 3) && (is_hex || word_share(value) < max_share)
 }
 
 /// Whether the body of a token of a known form was issued, and not made up for a documentation.
@@ -151,7 +155,8 @@ pub(crate) fn is_issued(body: &str) -> bool {
         .iter()
         .any(|word| lower.contains(word));
     let shape = shape(body);
-    let is_mixed = shape.digits >= 2 && shape.upper >= 2 && (shape.lower >= 2 || shape.lower == 0);
+    let is_upper = shape.digits >= 1 && shape.lower == 0;
+    let is_mixed = is_upper || shape.digits >= 2 && shape.upper >= 2 && shape.lower >= 2;
     !is_one_byte && !is_made_up && word_share(body) < if is_mixed { 90 } else { 60 }
 }
 
@@ -178,7 +183,8 @@ pub(crate) fn is_secret(value: &str, level: Level, writing: Writing) -> bool {
     if is_constant || is_type || value.starts_with("0x") && n < 34 {
         return false;
     }
-    let about = is_about(value);
+    // Judged last, since it costs most.
+    let about = || is_about(value);
     match (level, writing) {
         (Level::Weak, _) => {
             n >= 20
@@ -191,29 +197,33 @@ pub(crate) fn is_secret(value: &str, level: Level, writing: Writing) -> bool {
         }
         (Level::Token, Writing::Quoted | Writing::Plain) => {
             let is_short = n < 16 && (shape.digits < 2 || shape.lower < 2 || shape.upper < 2);
-            !is_short && n >= 10 && shape.others == 0 && !about && is_random(value) && !is_dotted(value)
+            !is_short && n >= 10 && shape.others == 0 && is_random(value) && !is_dotted(value) && !about()
         }
         (_, Writing::Doubtful) => {
             n >= 10
                 && shape.others == 0
                 && shape.digits >= 2
-                && !about
                 && is_random(value)
                 && !is_dotted(value)
+                && !about()
                 && (shape.upper >= 1 && shape.lower >= 1 || shape.symbols >= 1 || shape.digits >= 3)
         }
         (Level::Secret | Level::Password, writing) => {
             // People join words by dashes in passwords, and in names of secrets.
             let is_name = (level == Level::Secret || value.contains(['.', ':', '/'])) && is_dotted(value);
-            if about || shape.others > n / 4 || is_name {
+            if shape.others > n / 4 || is_name {
                 return false;
             }
             let is_number = letters == 0 && shape.symbols == 0;
             if is_number {
                 return shape.digits == n && writing == Writing::Quoted;
             }
+            // Words in a row without a space between them.
+            let is_row_of_words =
+                level == Level::Password && writing == Writing::Quoted && n >= 16 && shape.lower == n;
             let has_digit_or_symbol = shape.digits + shape.symbols >= 1 && letters >= 1;
-            (has_digit_or_symbol && !is_file_or_call(value)) || is_random(value)
+            ((has_digit_or_symbol && !is_file_or_call(value)) || is_row_of_words || is_random(value))
+                && !about()
         }
     }
 }
