@@ -154,7 +154,6 @@ fn is_address_password(password: &str, user: &str) -> bool {
         && password != user
         && !is_documentation
         && !values::is_placeholder(password)
-        && !(is_word && password.len() < 9)
         && !password.starts_with(['$', '%', '{', '<', '*', '['])
         && !lower.contains("password")
         && !password.contains("[^")

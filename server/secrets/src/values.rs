@@ -163,7 +163,7 @@ pub(crate) fn is_issued(body: &str) -> bool {
 /// Whether a value after a name of this level is a secret.
 pub(crate) fn is_secret(value: &str, level: Level, writing: Writing) -> bool {
     let n = value.len();
-    if n < MIN_PASSWORD || n > MAX_VALUE || is_placeholder(value) || is_address(value) {
+    if !(MIN_PASSWORD..=MAX_VALUE).contains(&n) || is_placeholder(value) || is_address(value) {
         return false;
     }
     let shape = shape(value);
