@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_document::Text;
 use fimble_model::{CancelToken, Layer, Model};
-use fimble_workspace::secrets::{find_secret, is_secret_path};
+use fimble_secrets::{has_secret, is_secret_path};
 use fimble_workspace::{FileFacts, Workspace};
 
 use crate::open_document::OpenDocument;
@@ -221,7 +221,7 @@ fn tell_of_files(
 
 fn tell_of_document(model: &dyn Model, file: &str, text: &Text) {
     let text = text.slice(0..text.len());
-    if find_secret(&text).is_none() {
+    if !has_secret(&text) {
         model.remember(file.into(), Layer::Open, text.as_ref().into());
     } else {
         model.forget(file);

@@ -1,6 +1,6 @@
 //! Source files on disk: which of them may be read, and which parts of them are like the place that is edited.
 //!
-//! Lives here: the walk over a folder ([`walk`]), what makes a file unfit ([`read`], [`secrets`]), the index of chunks and
+//! Lives here: the walk over a folder ([`walk`]), what makes a file unfit ([`read`], [`fimble_secrets`]), the index of chunks and
 //! the search in it ([`Index`]), how it follows the disk, and the choice of snippets that keeps still while somebody types
 //! ([`Workspace`]). Must
 //! hold: nothing that is ignored, secret, binary, generated or too large leaves this crate; memory is bounded whatever the
@@ -10,7 +10,6 @@ mod choices;
 mod chunks;
 mod index;
 mod read;
-pub mod secrets;
 mod stamp;
 mod walk;
 mod workspace;

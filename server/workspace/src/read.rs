@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::secrets;
-
 /// Lines over this many bytes are data or minified code.
 const MAX_LINE_BYTES: usize = 1000;
 /// Bytes at the start in which generated files say so.
@@ -50,7 +48,7 @@ impl fmt::Display for Unfit {
 /// # Errors
 /// It is unfit to be shown to a model.
 pub fn read(path: &Path, max_bytes: u64) -> Result<String, Unfit> {
-    if secrets::is_secret_path(path) {
+    if fimble_secrets::is_secret_path(path) {
         return Err(Unfit::Secret("secrets, by its name"));
     }
     let unreadable = |error: std::io::Error| Unfit::Unreadable(error.to_string());
@@ -82,7 +80,7 @@ fn judge(text: &str) -> Option<Unfit> {
     if GENERATED.iter().any(|words| head.contains(words)) {
         return Some(Unfit::Generated);
     }
-    secrets::find_secret(text).map(Unfit::Secret)
+    fimble_secrets::first_rule(text).map(Unfit::Secret)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 
-use crate::secrets;
 use crate::stamp::Stamp;
 
 /// The file names that say what is ignored, beside those of git itself.
@@ -112,7 +111,7 @@ fn source_file(root: &Path, entry: &ignore::DirEntry, max_bytes: u64) -> Option<
     let relative = path.strip_prefix(root).ok()?;
     let relative: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     let relative = relative.join("/");
-    let is_wanted = is_source(&relative) && !secrets::is_secret_path(path);
+    let is_wanted = is_source(&relative) && !fimble_secrets::is_secret_path(path);
     let metadata = is_wanted.then(|| entry.metadata().ok()).flatten()?;
     let stamp = Stamp::of(&metadata);
     let bytes = metadata.len();
@@ -127,7 +126,7 @@ fn is_foreign(folder: &str) -> bool {
 fn is_source(relative: &str) -> bool {
     fimble_syntax::by_path(relative).is_some()
         && !KEPT_BY_TOOLS.iter().any(|end| relative.ends_with(end))
-        && !secrets::is_secret_path(Path::new(relative))
+        && !fimble_secrets::is_secret_path(relative)
 }
 
 /// Whether something that happened to this path can matter to a walk, as far as the path tells: it may be a source file, a
