@@ -16,6 +16,11 @@ const MAX_NAME: usize = 64;
 /// Bytes of a value by which it is judged.
 const MAX_JUDGED: usize = 280;
 
+/// In so many bytes at most so many names are looked at: each costs some microseconds. What has more is no code, and is taken for
+/// secret without a closer look.
+const STRETCH: usize = 4096;
+const MOST_NAMES: usize = 192;
+
 /// The keywords of names, then those of [`urls`].
 static KEYWORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let keys = names::KEYWORDS.iter().chain(urls::KEYWORDS).chain(urls::FUNCTIONS);
@@ -26,7 +31,22 @@ static KEYWORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 pub(crate) fn scan(text: &str, sink: &mut Sink<'_>) -> ControlFlow<()> {
     let Some(automaton) = &*KEYWORDS else { return ControlFlow::Continue(()) };
     let mut seen = 0;
+    let (mut stretch_end, mut n_names) = (0, 0);
     for hit in automaton.find_overlapping_iter(text) {
+        if hit.start() >= stretch_end {
+            (stretch_end, n_names) = (hit.start() + STRETCH, 0);
+        }
+        n_names += 1;
+        if n_names == MOST_NAMES {
+            let line_end = text[hit.end()..].find('\n').map_or(text.len(), |at| hit.end() + at);
+            sink(
+                hit.start()..line_end.min(crate::floor(text, stretch_end)),
+                "more names of secrets than code has",
+            )?;
+        }
+        if n_names >= MOST_NAMES {
+            continue;
+        }
         if hit.pattern().as_usize() >= names::KEYWORDS.len() {
             if let Some((range, rule)) = urls::secret_at(text, hit.range()) {
                 sink(range, rule)?;

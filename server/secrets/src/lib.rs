@@ -123,3 +123,15 @@ fn line_start(text: &str, at: usize) -> usize {
     let from = floor(text, at.saturating_sub(300));
     text[from..at].rfind('\n').map_or(from, |line| from + line + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_nothing_but_names_is_not_looked_at_name_by_name() {
+        let text = "password=".repeat(20_000);
+        assert_eq!(first_rule(&text), Some("more names of secrets than code has"));
+        assert!(find(&text).len() < text.len() / 2_000, "one finding for each stretch at most");
+    }
+}

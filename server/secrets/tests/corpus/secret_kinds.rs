@@ -113,9 +113,12 @@ const NAMED: &[(&str, &str, Make)] = &[
     ("credential", "service_credential", |r| r.alnum(24)),
 ];
 
+/// Writes a secret with a password.
+type Writer = fn(&mut Random, &str) -> String;
+
 /// Secrets in forms of their own.
 #[rustfmt::skip]
-const WHOLE: &[(&str, &str, fn(&mut Random, &str) -> String)] = &[
+const WHOLE: &[(&str, &str, Writer)] = &[
     ("PostgreSQL address", "python", |_, p| format!("DB = \"postgres://app:{p}@db.internal:5432/shop\"")),
     ("MongoDB address", "javascript", |_, p| format!("mongoose.connect('mongodb+srv://app:{p}@cluster0.ab1.mongodb.net/x');")),
     ("Redis address", "yaml", |_, p| format!("cache: redis://:{p}@cache:6379/0")),
