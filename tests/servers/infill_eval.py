@@ -43,6 +43,12 @@ N_TOKENS = 64
 MARGIN = 1.0
 
 
+def is_whole_line(part, line):
+    """Whether nothing but a statement stands on its line: columns are counted in bytes."""
+    code = line.rstrip().encode()
+    return part.col_offset == len(code) - len(code.lstrip()) and part.end_col_offset == len(code)
+
+
 def holes_of_library(chance):
     """One hole of each function that has a simple statement on one line."""
     found = []
@@ -60,7 +66,7 @@ def holes_of_library(chance):
                 for part in ast.walk(node)
                 if isinstance(part, (ast.Assign, ast.AugAssign, ast.Return, ast.Expr, ast.Raise))
                 and part.lineno == part.end_lineno
-                and lines[part.lineno - 1].strip() == ast.get_source_segment(text, part)
+                and is_whole_line(part, lines[part.lineno - 1])
                 and len(lines[part.lineno - 1].strip()) in HOLE
             ]
             if simple:
