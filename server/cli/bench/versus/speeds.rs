@@ -153,8 +153,11 @@ struct Fresh {
 
 impl Fresh {
     fn take(&mut self, n_tokens: usize) -> Vec<TokenId> {
-        let range = (self.vocabulary * 2 / 3).saturating_sub(FIRST_TOKEN).max(1);
-        let first = FIRST_TOKEN.min(self.vocabulary.saturating_sub(range));
+        let (first, end) = match self.vocabulary {
+            small if small < 3 * FIRST_TOKEN => (0, small.max(1)),
+            large => (FIRST_TOKEN, large * 2 / 3),
+        };
+        let range = end - first;
         self.n_taken += 1;
         // Steps of a large prime: no two sequences begin alike, and none repeats within one.
         let seed = self.n_taken * 7919;
