@@ -229,6 +229,7 @@ def main():
     finally:
         server.end()
     rows = [row("llama-server", cases, theirs, theirs)]
+    print(json.dumps(rows[0]), file=sys.stderr)
     home = pathlib.Path(tempfile.mkdtemp(prefix="fimble-infill-"))
     try:
         for precision in args.precision or ["exact", "int8", "int4"]:
@@ -236,6 +237,8 @@ def main():
             ours = answers_of_engine(args.engine, folder, cases)
             shutil.rmtree(folder)
             rows.append(row(precision, cases, ours, theirs))
+            # What is known already outlives an interruption.
+            print(json.dumps(rows[-1]), file=sys.stderr)
             for case, mine, other in zip(cases, ours, theirs):
                 if args.differences and mine["text"] != other["text"]:
                     print(f"{precision} {case['name']}: {mine['text']!r} here, {other['text']!r} there", file=sys.stderr)
