@@ -43,6 +43,12 @@ N_TOKENS = 64
 MARGIN = 1.0
 
 
+def is_whole_line(part, line):
+    """Whether nothing but a statement stands on its line: columns are counted in bytes."""
+    code = line.rstrip().encode()
+    return part.col_offset == len(code) - len(code.lstrip()) and part.end_col_offset == len(code)
+
+
 def holes_of_library(chance):
     """One hole of each function that has a simple statement on one line."""
     found = []
@@ -60,7 +66,7 @@ def holes_of_library(chance):
                 for part in ast.walk(node)
                 if isinstance(part, (ast.Assign, ast.AugAssign, ast.Return, ast.Expr, ast.Raise))
                 and part.lineno == part.end_lineno
-                and lines[part.lineno - 1].strip() == ast.get_source_segment(text, part)
+                and is_whole_line(part, lines[part.lineno - 1])
                 and len(lines[part.lineno - 1].strip()) in HOLE
             ]
             if simple:
@@ -223,6 +229,7 @@ def main():
     finally:
         server.end()
     rows = [row("llama-server", cases, theirs, theirs)]
+    print(json.dumps(rows[0]), file=sys.stderr)
     home = pathlib.Path(tempfile.mkdtemp(prefix="fimble-infill-"))
     try:
         for precision in args.precision or ["exact", "int8", "int4"]:
@@ -230,6 +237,8 @@ def main():
             ours = answers_of_engine(args.engine, folder, cases)
             shutil.rmtree(folder)
             rows.append(row(precision, cases, ours, theirs))
+            # What is known already outlives an interruption.
+            print(json.dumps(rows[-1]), file=sys.stderr)
             for case, mine, other in zip(cases, ours, theirs):
                 if args.differences and mine["text"] != other["text"]:
                     print(f"{precision} {case['name']}: {mine['text']!r} here, {other['text']!r} there", file=sys.stderr)

@@ -121,7 +121,9 @@ pub fn run(args: &VersusArgs) -> anyhow::Result<ExitCode> {
     }
     if is_wanted(Part::Speed) {
         progress.step("reading and decoding, in turns");
-        rows.extend(speeds::measure(&model, &start, usize::from(args.rounds), &thresholds)?);
+        let (speed_rows, note) = speeds::measure(&model, &start, usize::from(args.rounds), &thresholds)?;
+        rows.extend(speed_rows);
+        notes.push(note);
     }
     if is_wanted(Part::Typing) {
         progress.step("typing");

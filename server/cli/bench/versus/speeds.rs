@@ -34,6 +34,15 @@ struct Rates {
 }
 
 impl Rates {
+    /// How many times faster the fastest round was than the slowest, here and there.
+    fn spread(&self) -> String {
+        let of = |rates: &[f64]| {
+            let fastest = rates.iter().copied().fold(0.0, f64::max);
+            fastest / rates.iter().copied().fold(f64::INFINITY, f64::min)
+        };
+        format!("{:.2} here and {:.2} there", of(&self.ours), of(&self.theirs))
+    }
+
     fn row(mut self, what: &str) -> Row {
         Row::rate(what, median(&mut self.ours), median(&mut self.theirs))
     }
@@ -48,7 +57,7 @@ pub fn measure(
     start: &Start<'_>,
     n_rounds: usize,
     thresholds: &Thresholds,
-) -> anyhow::Result<Vec<Row>> {
+) -> anyhow::Result<(Vec<Row>, String)> {
     let engine = load(model, start.threads)?;
     let mut server = LlamaServer::start(start)?;
     let (mut reading, mut decoding) = (Rates::default(), Rates::default());
@@ -65,12 +74,19 @@ pub fn measure(
         decoding.ours.push(rate(usage.decoded_tokens.saturating_sub(1), usage.decode));
         decoding.theirs.push(rate(theirs.written.0.saturating_sub(1), theirs.written.1));
     }
-    Ok(vec![
-        reading.row(&format!("reading {N_READ} tokens, tokens/s")).at_least_times(thresholds.reading_times),
-        decoding
-            .row(&format!("decoding {N_WRITTEN} tokens, tokens/s"))
-            .at_least_times(thresholds.decoding_times),
-    ])
+    let note = format!(
+        "{n_rounds} rounds. The fastest is so many times faster than the slowest: reading {}, decoding {}. Above 1.2, other work \
+         disturbed them.",
+        reading.spread(),
+        decoding.spread()
+    );
+    let reading = reading.row(&format!("reading {N_READ} tokens, tokens/s"));
+    let decoding = decoding.row(&format!("decoding {N_WRITTEN} tokens, tokens/s"));
+    let rows = vec![
+        reading.at_least_times(thresholds.reading_times),
+        decoding.at_least_times(thresholds.decoding_times),
+    ];
+    Ok((rows, note))
 }
 
 /// Measures the time from the beginning of loading until the first token of a short prompt.
@@ -137,8 +153,11 @@ struct Fresh {
 
 impl Fresh {
     fn take(&mut self, n_tokens: usize) -> Vec<TokenId> {
-        let range = (self.vocabulary * 2 / 3).saturating_sub(FIRST_TOKEN).max(1);
-        let first = FIRST_TOKEN.min(self.vocabulary.saturating_sub(range));
+        let (first, end) = match self.vocabulary {
+            small if small < 3 * FIRST_TOKEN => (0, small.max(1)),
+            large => (FIRST_TOKEN, large * 2 / 3),
+        };
+        let range = end - first;
         self.n_taken += 1;
         // Steps of a large prime: no two sequences begin alike, and none repeats within one.
         let seed = self.n_taken * 7919;
@@ -171,6 +190,12 @@ mod tests {
             assert_ne!(left[0], right[0]);
             assert!(left.iter().chain(&right).all(|token| (*token as usize) < vocabulary));
         }
+    }
+
+    #[test]
+    fn the_spread_shows_a_disturbed_round() {
+        let rates = Rates { ours: vec![10.0, 11.0], theirs: vec![4.0, 8.0, 5.0] };
+        assert_eq!(rates.spread(), "1.10 here and 2.00 there");
     }
 
     #[test]
