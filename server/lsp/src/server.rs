@@ -123,7 +123,7 @@ impl Ended {
     }
 }
 
-/// Serves one client until it says `exit` or closes the input. Needs a tokio runtime; one thread is enough.
+/// Serves one client until it says `exit` or closes the input. Needs a tokio runtime with timers; one thread is enough.
 pub async fn serve<I, O>(input: I, output: O, options: ServerOptions) -> Ended
 where
     I: AsyncRead + Unpin,

@@ -53,7 +53,7 @@ fn serve_on_stdio() -> ExitCode {
     let loader = Arc::new(|_: &_, _: &dyn Fn(_)| {
         Err(LoadError { cause: "there is no model".to_owned(), remedy: "This is a test.".to_owned() })
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let ended = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), ServerOptions::new(loader)));
     // The thread that reads standard input cannot be stopped; it must not keep the process.
     runtime.shutdown_background();

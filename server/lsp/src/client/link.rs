@@ -26,7 +26,7 @@ pub(super) enum Link {
 
 impl Link {
     pub(super) fn in_memory(options: ServerOptions, inbox: Arc<Inbox>) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (writer, queue) = mpsc::unbounded_channel();
         let answers = writer.downgrade();
         let thread = std::thread::Builder::new().name("fimble-client".to_owned()).spawn(move || {
