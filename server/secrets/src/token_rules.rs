@@ -101,7 +101,7 @@ pub(crate) const RULES: &[Rule] = &[
     run("a PyPI token", &["pypi-AgE"], Set::Word, 40, 1000),
     run("a PyPI token", &["pypi-"], Set::Word, 60, 1000),
     run("a RubyGems key", &["rubygems_"], Set::Hex, 48, 48),
-    run("a crates.io token", &["cio"], Set::Alnum, 32, 32),
+    run("a Cargo registry token", &["cio"], Set::Alnum, 32, 32),
     run("a NuGet key", &["oy2"], Set::Alnum, 43, 43),
     run("a Clojars token", &["CLOJARS_"], Set::Alnum, 60, 60),
     run("a Docker token", &["dckr_pat_", "dckr_oat_"], Set::Word, 20, 80),

@@ -45,7 +45,7 @@ const TOKENS: &[(&str, Make)] = &[
     ("npm token", |r| ["np", "m_", &r.alnum(36)].concat()),
     ("PyPI token", |r| ["py", "pi-AgEIcHlwaS5vcmc", &r.url(80)].concat()),
     ("RubyGems key", |r| ["ruby", "gems_", &r.hex(48)].concat()),
-    ("crates.io token", |r| ["ci", "o", &r.alnum(32)].concat()),
+    ("Cargo registry token", |r| ["ci", "o", &r.alnum(32)].concat()),
     ("NuGet key", |r| ["oy", "2", &r.lower_alnum(43)].concat()),
     ("Docker token", |r| ["dckr", "_pat_", &r.url(27)].concat()),
     ("Discord token", |r| ["MT", &r.alnum(24), ".", &r.alnum(6), ".", &r.url(38)].concat()),
