@@ -18,7 +18,7 @@ function script(name: string, text: string): string {
   return file;
 }
 
-test("progress comes line by line, other lines are output, and what was added is told", async () => {
+test("progress comes line by line, other lines are output, and the last line names what was added", async () => {
   const program = script("get", `echo '{"step":"downloading"}'
 printf '{"done":1,'; printf '"total":2}\\n'
 echo "for people"; echo '{"other":1}'

@@ -91,7 +91,7 @@ pub trait StandIn: Send + Sync {
     /// Loads the stand-in. It should take no longer than a user notices.
     ///
     /// # Errors
-    /// It cannot be loaded. The user is told of the wanted model's failure only.
+    /// It cannot be loaded. Only the failure of the wanted model is shown to the user.
     fn load(&self, settings: &ModelSettings) -> Result<Arc<dyn Model>, LoadError>;
 }
 

@@ -24,7 +24,7 @@ const MAX_WORKSPACE_BYTES: usize = 4 << 20;
 /// What was told of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// The model that was told.
+    /// The model that received the update.
     serial: u64,
     revision: u64,
     /// Line of the last change then.
@@ -56,7 +56,7 @@ pub(crate) struct Telling {
 /// What a model was told of a document last.
 #[derive(Default)]
 pub(crate) struct NewestTold {
-    /// The model and the revision, the highest numbers once the document is closed. Locked while it is told.
+    /// The model and the revision, the highest numbers once the document is closed. Locked while the update is sent.
     order: Mutex<(u64, u64)>,
     /// The model that has been told; 0 if none has.
     serial: AtomicU64,
@@ -156,7 +156,7 @@ fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, serial: u64) -> 
 /// What was told of the workspace's files.
 #[derive(Default)]
 struct ToldFiles {
-    /// The model that was told.
+    /// The model that received the updates.
     serial: u64,
     files: BTreeMap<String, FileFacts>,
     n_bytes: usize,

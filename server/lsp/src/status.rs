@@ -15,7 +15,7 @@ pub(crate) struct ToldStatus {
 }
 
 /// Whether suggestions come, the model that answers and its provider, whether code leaves this machine, the reason if the model
-/// cannot be loaded, what was told of it, the model that is wanted where another one stands in for it, and the model that
+/// cannot be loaded, what it received, the model that is wanted where another one stands in for it, and the model that
 /// answers conversations.
 pub(crate) fn current(session: &Session) -> Value {
     let answering = session.model.answering();

@@ -177,7 +177,7 @@ fn park(session: &mut Session, arrived: Arrived, place: Place) {
     session.requests.register(Pending { id, reply, trace, received, place, cancel, running: None });
 }
 
-/// A model answers now, or none will: goes on with a parked request.
+/// A model answers now, or none will: resumes a parked request.
 pub(crate) fn resume(session: &mut Session, parked: Pending) {
     let Pending { id, reply, mut trace, received, place, .. } = parked;
     trace.times.queue = micros(received.elapsed());

@@ -217,7 +217,7 @@ impl Session {
         }
     }
 
-    /// Another model answers from now on, and is told of the project.
+    /// Another model answers from now on, and receives the documents of the project.
     fn take_over(&mut self, next: ModelState) {
         let before = std::mem::replace(&mut self.model, next);
         self.model_serial += 1;
