@@ -30,6 +30,10 @@ const SNIPPET_SHARE: usize = 4;
 /// Tokens that a snippet costs besides its path and text, roughly.
 const SNIPPET_FRAME: usize = 4;
 
+/// Lines above the cursor that stand in the prompt right before the typed line: fewer than this many. More lines would be read again less
+/// often; measured on fixtures/eval, 16 lines give as many exact matches as 32 and all, and more than 8 and none.
+const NEAR_LINES: usize = 16;
+
 /// Fewer prompt tokens than this are no prompt.
 const MIN_PROMPT_TOKENS: usize = 48;
 
@@ -93,7 +97,12 @@ pub fn plan(
     let below_is_whole = suffix.range.end >= input.text.len();
     let surroundings = Surroundings::take(input, &cursor, &prefix.lines, &suffix.text, below_is_whole);
 
-    let above = format!("{}{}", prefix.outline, prefix.lines);
+    let near_start = match template {
+        Some(template) if template.ends_at_cursor() => near_start(&prefix.lines, cursor.line),
+        _ => prefix.lines.len(),
+    };
+    let (far, near) = prefix.lines.split_at(near_start);
+    let above = format!("{}{far}", prefix.outline);
     let mut prompt = match template {
         Some(template) => template.render(&FimParts {
             path: input.path,
@@ -101,7 +110,7 @@ pub fn plan(
             repository: input.repository,
             snippets,
             prefix: &above,
-            line: &line.text,
+            line: &format!("{near}{}", line.text),
             suffix: &suffix.text,
         }),
         None => {
@@ -174,6 +183,19 @@ pub fn plan(
         language: input.language,
     };
     Ok(Plan { prompt, options, context, cursor, surroundings, limits })
+}
+
+/// Where the last of the lines above begin that the prompt holds together with the typed line, behind the text below the cursor. A line
+/// break then adds a token to the prompt; if all lines above stood before the text below, that text would be read again for each new
+/// line. `line` is the number of the cursor's line. The place moves with every 16th line only, and at the start of a file, where it
+/// leaves at least half of the lines above, with every power of two.
+fn near_start(lines_above: &str, line: usize) -> usize {
+    let Some(power) = line.checked_ilog2() else { return lines_above.len() };
+    let n_near = line % NEAR_LINES.min(1 << power);
+    match n_near {
+        0 => lines_above.len(),
+        _ => lines_above.rmatch_indices('\n').nth(n_near).map_or(0, |(at, _)| at + 1),
+    }
 }
 
 /// The cursor as the memory of the project needs it: a few lines are more than any match is long.

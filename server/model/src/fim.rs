@@ -51,9 +51,9 @@ pub struct FimParts<'a> {
     pub repository: &'a str,
     /// Pieces of other files, most stable first.
     pub snippets: &'a [Snippet],
-    /// The lines above the current one, each with its line break.
+    /// The lines above, each with its line break.
     pub prefix: &'a str,
-    /// The current line up to the cursor.
+    /// The current line up to the cursor, and lines right above it that stand together with it: the middle begins with them.
     pub line: &'a str,
     /// What follows the cursor.
     pub suffix: &'a str,

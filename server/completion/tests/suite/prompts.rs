@@ -26,6 +26,24 @@ fn the_line_stands_behind_the_middle_token_and_auto_closed_brackets_nowhere() {
 }
 
 #[test]
+fn a_new_line_lengthens_the_prompt_at_its_end() {
+    let prompt = |n_above: usize| {
+        let above: String = (0..n_above).map(|line| format!("call_{line}()\n")).collect();
+        let marked = Marked::new("a.py", &format!("{above}last($0)\ndone()\n"));
+        shown(&planned(&marked.input(), &CompletionSettings::default()).expect("a plan").prompt.pieces)
+    };
+    assert!(prompt(1).ends_with("[2]call_0()\n[3]\ndone()\n[4]last("), "a first line stays above");
+    assert!(prompt(3).ends_with("call_1()\n[3]\ndone()\n[4]call_2()\nlast("), "{}", prompt(3));
+    for n_above in [2_usize, 4, 5, 8, 15, 16, 17, 31, 32, 100] {
+        let begins_anew = n_above % 16 == 0 || (n_above < 16 && n_above.is_power_of_two());
+        let (before, after) = (prompt(n_above - 1), prompt(n_above));
+        let typed = before.strip_suffix("last(").expect("the typed line is last");
+        let expected = format!("{typed}call_{}()\nlast(", n_above - 1);
+        assert_eq!(after == expected, !begins_anew, "{n_above} lines above: {after}");
+    }
+}
+
+#[test]
 fn text_right_of_the_cursor_begins_the_suffix() {
     let marked = Marked::new("a.py", "total = $0 + tax\nshow(total)\n");
     let plan = planned(&marked.input(), &CompletionSettings::default()).expect("a plan");
