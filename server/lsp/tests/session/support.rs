@@ -15,6 +15,9 @@ use fimble_model::{
 };
 use serde_json::{Value, json};
 
+/// What stands between the texts of a prompt as the scripted model remembers it.
+pub const SEPARATOR: &str = "\n--\n";
+
 /// What the model does when it is asked.
 #[derive(Clone)]
 pub enum Behaviour {
@@ -253,7 +256,7 @@ impl Model for Scripted {
             Piece::Token(_) => None,
         });
         let prompt: Vec<&str> = texts.collect();
-        let prompt = prompt.join("\n--\n");
+        let prompt = prompt.join(SEPARATOR);
         let prompt_tokens = self.count_tokens(&prompt);
         let mut prompts = self.prompts.lock().unwrap();
         // A long test must not keep every prompt.
