@@ -140,6 +140,7 @@ impl Operator for MatMul {
 
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> ort::Result<Self::Kernel<'attr>> {
         let weights = Weights::read(context, "form")?;
+        let in_pairs = context.get::<i64>("pairs") == Some(1);
         Ok(Box::new(move |context: &ComputeContext| {
             let input = context.input(0)?.ok_or_else(missing)?;
             let packed = context.input(1)?.ok_or_else(missing)?;
@@ -151,8 +152,14 @@ impl Operator for MatMul {
             let mut output = context.output(0, product_shape(shape, weights)?)?.ok_or_else(missing)?;
             let (_, output) = output.try_extract_tensor_mut::<f32>()?;
             SCRATCH.with_borrow_mut(|Scratch { activations, .. }| {
-                activations.quantise(weights.form.rounding(), numbers, weights.columns);
-                let output = Output::new(output, weights.rows, bias.map(|(_, bias)| bias));
+                let (rounding, bias) = (weights.form.rounding(), bias.map(|(_, bias)| bias));
+                let output = if in_pairs {
+                    activations.quantise_in_pairs(rounding, numbers, weights.columns);
+                    Output::of_pairs(output, weights.rows, bias)
+                } else {
+                    activations.quantise(rounding, numbers, weights.columns);
+                    Output::new(output, weights.rows, bias)
+                };
                 let per_tile = activations.n_rows() * TILE_ROWS * weights.columns;
                 for_tiles(context, weights.n_tiles(), per_tile, |tiles| {
                     multiply(Product::best(), weights.form, packed, activations, tiles, &output);

@@ -47,35 +47,66 @@ impl Activations {
     /// Quantises `numbers`, [rows, columns], in the place of what was here. `columns` is a multiple of 32, or of 256 where as many
     /// share a scale.
     pub fn quantise(&mut self, rounding: Rounding, numbers: &[f32], columns: usize) {
-        debug_assert!(columns.is_multiple_of(UNIT) && numbers.len().is_multiple_of(columns.max(1)));
+        self.resize(numbers.len(), columns);
+        self.put(rounding, numbers, 0);
+    }
+
+    /// Quantises `numbers` as [`Self::quantise`] does, and puts behind each row another one with what the rounding left of it. The
+    /// sums of both products have about twice as many bits of the activations: see [`Output::of_pairs`](crate::Output::of_pairs).
+    pub fn quantise_in_pairs(&mut self, rounding: Rounding, numbers: &[f32], columns: usize) {
+        self.resize(2 * numbers.len(), columns);
+        let mut left = vec![0.0; columns];
+        for (row, numbers) in numbers.chunks_exact(columns.max(1)).enumerate() {
+            let at = 2 * row * columns;
+            self.put(rounding, numbers, at);
+            let units = self.q[at..at + columns].as_chunks::<UNIT>().0.iter().zip(&self.scales[at / UNIT..]);
+            let of_units = numbers.as_chunks::<UNIT>().0.iter().zip(left.as_chunks_mut::<UNIT>().0);
+            for ((q, scale), (numbers, left)) in units.zip(of_units) {
+                for ((q, number), left) in q.iter().zip(numbers).zip(left) {
+                    *left = number - f32::from(*q) * scale;
+                }
+            }
+            self.put(rounding, &left, at + columns);
+        }
+    }
+
+    /// Makes room for so many numbers.
+    fn resize(&mut self, n_numbers: usize, columns: usize) {
+        debug_assert!(columns.is_multiple_of(UNIT) && n_numbers.is_multiple_of(columns.max(1)));
         self.columns = columns;
-        self.rows = numbers.len().checked_div(columns).unwrap_or(0);
-        self.q.resize(numbers.len(), 0);
-        self.scales.resize(numbers.len() / UNIT, 0.0);
-        self.sums_of_16.resize(numbers.len() / UNIT * 2, 0.0);
-        self.sums.resize(numbers.len() / UNIT, 0.0);
+        self.rows = n_numbers.checked_div(columns).unwrap_or(0);
+        self.q.resize(n_numbers, 0);
+        self.scales.resize(n_numbers / UNIT, 0.0);
+        self.sums_of_16.resize(n_numbers / UNIT * 2, 0.0);
+        self.sums.resize(n_numbers / UNIT, 0.0);
+    }
+
+    /// Quantises `numbers`, whole rows, into the rows that begin with the number `at`.
+    fn put(&mut self, rounding: Rounding, numbers: &[f32], at: usize) {
         match Kernel::best() {
-            Kernel::Plain => self.fill(rounding, numbers),
+            Kernel::Plain => self.fill(rounding, numbers, at),
             // SAFETY: these kernels are only chosen where the processor has AVX2.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => unsafe {
-                self.fill_with_avx2(rounding, numbers);
+                self.fill_with_avx2(rounding, numbers, at);
             },
         }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
-    fn fill_with_avx2(&mut self, rounding: Rounding, numbers: &[f32]) {
-        self.fill(rounding, numbers);
+    fn fill_with_avx2(&mut self, rounding: Rounding, numbers: &[f32], at: usize) {
+        self.fill(rounding, numbers, at);
     }
 
     #[inline(always)]
-    fn fill(&mut self, rounding: Rounding, numbers: &[f32]) {
+    fn fill(&mut self, rounding: Rounding, numbers: &[f32], at: usize) {
         let units = if rounding == Rounding::SuperBlocks { SUPER_UNITS } else { 1 };
-        let q = self.q.chunks_exact_mut(units * UNIT);
-        let scales = self.scales.chunks_exact_mut(units);
-        let sums = self.sums.chunks_exact_mut(units).zip(self.sums_of_16.chunks_exact_mut(2 * units));
+        let unit = at / UNIT;
+        let q = self.q[at..].chunks_exact_mut(units * UNIT);
+        let scales = self.scales[unit..].chunks_exact_mut(units);
+        let halves = self.sums_of_16[2 * unit..].chunks_exact_mut(2 * units);
+        let sums = self.sums[unit..].chunks_exact_mut(units).zip(halves);
         for ((numbers, q), (scales, (sums, halves))) in
             numbers.chunks_exact(units * UNIT).zip(q).zip(scales.zip(sums))
         {
@@ -168,6 +199,29 @@ mod tests {
         };
         assert_eq!(activations.sums_of_16[1], sum(16..32));
         assert_eq!(activations.sums[0], sum(0..32));
+    }
+
+    #[test]
+    fn a_second_row_holds_what_the_first_one_left() {
+        for (rounding, columns) in
+            [(Rounding::Blocks, 32), (Rounding::BlocksWithSums, 64), (Rounding::SuperBlocks, 256)]
+        {
+            let numbers: Vec<f32> =
+                (0..2 * columns).map(|index| ((index * 37 % 101) as f32 - 50.5) * 0.37).collect();
+            let mut pairs = Activations::default();
+            pairs.quantise_in_pairs(rounding, &numbers, columns);
+            assert_eq!((pairs.n_rows(), pairs.n_columns()), (4, columns));
+            let back = |row: usize, column: usize| {
+                let at = row * columns + column;
+                f32::from(pairs.q[at]) * pairs.scales[at / UNIT]
+            };
+            for (index, number) in numbers.iter().enumerate() {
+                let (row, column) = (index / columns, index % columns);
+                let found = back(2 * row, column) + back(2 * row + 1, column);
+                let step = pairs.scales[2 * row * columns / UNIT].abs();
+                assert!((found - number).abs() <= step / 200.0, "{rounding:?} {index}: {found} for {number}");
+            }
+        }
     }
 
     #[test]

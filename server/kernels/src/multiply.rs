@@ -73,6 +73,8 @@ pub struct Output<'a> {
     rows: usize,
     columns: usize,
     bias: Option<&'a [f32]>,
+    /// Whether two rows of activations make one row of the matrix.
+    in_pairs: bool,
     life: PhantomData<&'a mut [f32]>,
 }
 
@@ -87,7 +89,13 @@ impl<'a> Output<'a> {
     pub fn new(numbers: &'a mut [f32], columns: usize, bias: Option<&'a [f32]>) -> Self {
         let rows = numbers.len().checked_div(columns).unwrap_or(0);
         let bias = bias.filter(|bias| bias.len() >= columns);
-        Self { numbers: numbers.as_mut_ptr(), rows, columns, bias, life: PhantomData }
+        Self { numbers: numbers.as_mut_ptr(), rows, columns, bias, in_pairs: false, life: PhantomData }
+    }
+
+    /// The same for activations in pairs of rows ([`Activations::quantise_in_pairs`]), whose products are added.
+    #[must_use]
+    pub fn of_pairs(numbers: &'a mut [f32], columns: usize, bias: Option<&'a [f32]>) -> Self {
+        Self { in_pairs: true, ..Self::new(numbers, columns, bias) }
     }
 
     /// Columns of the matrix: rows of the weights.
@@ -115,9 +123,11 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Stores the products of one row of activations with a tile; what lies behind the last column is dropped.
+    /// Stores the products of one row of activations with a tile; what lies behind the last column is dropped. Of a pair the first
+    /// row comes first.
     #[inline]
     pub(crate) fn put(&self, row: usize, first: usize, products: &[f32; TILE_ROWS]) {
+        let (row, is_second) = if self.in_pairs { (row / 2, row % 2 == 1) } else { (row, false) };
         if row >= self.rows || first >= self.columns {
             return;
         }
@@ -125,6 +135,12 @@ impl<'a> Output<'a> {
         // SAFETY: row and columns lie in the matrix, and no other thread writes these columns.
         let target =
             unsafe { std::slice::from_raw_parts_mut(self.numbers.add(row * self.columns + first), n) };
+        if is_second {
+            for (number, product) in target.iter_mut().zip(products) {
+                *number += product;
+            }
+            return;
+        }
         match self.bias {
             Some(bias) => {
                 for (index, number) in target.iter_mut().enumerate() {

@@ -138,3 +138,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn pairs_of_rows_lose_a_hundredth_of_what_one_row_loses() {
+    let (n_rows, n_activations, columns) = (37, 11, 512);
+    let numbers: Vec<f32> =
+        (0..n_activations * columns).map(|index| (index as f32 * 0.37).sin() * 3.0).collect();
+    let bias: Vec<f32> = (0..n_rows).map(|row| row as f32).collect();
+    for form in Form::ALL {
+        let rows = rows(form, n_rows, columns, 7);
+        let packed = packed(form, &rows, columns);
+        let expected = expected(form, &rows, &numbers, columns);
+        let error = |out: &[f32]| {
+            let of_one = |(index, found): (usize, &f32)| {
+                (f64::from(*found) - expected[index] - (index % n_rows) as f64).powi(2)
+            };
+            out.iter().enumerate().map(of_one).sum::<f64>().sqrt()
+        };
+        for kernel in Kernel::all() {
+            let mut activations = Activations::default();
+            let mut out = [vec![f32::NAN; n_activations * n_rows], vec![f32::NAN; n_activations * n_rows]];
+            let [single, pairs] = &mut out;
+            let n_tiles = n_rows.div_ceil(TILE_ROWS);
+            activations.quantise(form.rounding(), &numbers, columns);
+            let output = Output::new(single, n_rows, Some(&bias));
+            multiply(kernel, form, &packed, &activations, 0..n_tiles, &output);
+            activations.quantise_in_pairs(form.rounding(), &numbers, columns);
+            let output = Output::of_pairs(pairs, n_rows, Some(&bias));
+            multiply(kernel, form, &packed, &activations, 0..n_tiles, &output);
+            let (single, pairs) = (error(single), error(pairs));
+            assert!(100.0 * pairs < single, "{kernel:?} {form:?}: {pairs}, and {single} without pairs");
+        }
+    }
+}

@@ -23,7 +23,7 @@ use projection::{Found, Projection, find};
 pub const LOGITS_TO_KEEP: &str = "num_logits_to_keep";
 
 /// The output that the edit is about, as both exporters call it.
-const LOGITS: &str = "logits";
+pub(crate) const LOGITS: &str = "logits";
 /// Fields of `ModelProto`, of its `OperatorSetIdProto`, and of what says an output's shape.
 const MODEL_IR_VERSION: u64 = 1;
 const MODEL_GRAPH: u64 = 7;

@@ -11,7 +11,7 @@ use super::decoder::{Decoder, FeedForward, Norm, Rotation};
 use super::weights::{Loss, Matrix, Plan, Storage, WeightError};
 use super::{DATA_FILE, Layout, dense, packed, rope, standard};
 use crate::build::{Attribute, DataFile, Dimension, Element, MICROSOFT, ModelBuilder};
-use crate::edit::LOGITS_TO_KEEP;
+use crate::edit::{LOGITS, LOGITS_TO_KEEP};
 use crate::gguf::GgufFile;
 
 /// Builds the graph and writes its weights. Returns the content of the model's file, and sentences about what was lost.
@@ -94,7 +94,7 @@ impl Builder<'_> {
         self.model.input("input_ids", Element::I64, &[batch, positions]);
         self.model.input("attention_mask", Element::I64, &[batch, all]);
         let vocabulary = Dimension::Fixed(d.vocabulary);
-        self.model.output("logits", Element::F32, &[batch, Dimension::Named("num_logits"), vocabulary]);
+        self.model.output(LOGITS, Element::F32, &[batch, Dimension::Named("num_logits"), vocabulary]);
         let (heads, size) = (Dimension::Fixed(d.kv_heads), Dimension::Fixed(d.head_size));
         for layer in 0..d.layers {
             for part in ["key", "value"] {
@@ -368,7 +368,7 @@ impl Builder<'_> {
         let has_own = self.plan.matrix("output.weight").is_some();
         let matrix = if has_own { "output.weight" } else { "token_embd.weight" };
         let bias = self.plan.has_vector("output.bias").then_some("output.bias");
-        self.product(matrix, bias, &kept, "logits")
+        self.product(matrix, bias, &kept, LOGITS)
     }
 
     /// The product with a matrix `NAME.weight`, with `NAME.bias` where there is one.
@@ -395,7 +395,11 @@ impl Builder<'_> {
         match (matrix.storage.form(), self.plan.layout) {
             (Some(form), Layout::Packed) => {
                 let inputs: Vec<&str> = [input, name].into_iter().chain(bias).collect();
-                let attributes = self.packed_attributes(&matrix, form.code());
+                let mut attributes = self.packed_attributes(&matrix, form.code());
+                // Errors of logits are errors of what is chosen, and the products are few: those of one position.
+                if output == LOGITS {
+                    attributes.push(("pairs", Attribute::Int(1)));
+                }
                 self.model.node((DOMAIN, "QuantMatMul"), &inputs, &[output], &attributes);
             }
             (Some(form), Layout::Standard) => self.standard_product(&matrix, form, bias, input, output),
