@@ -34,17 +34,17 @@ pub fn engine(file: &Path, folder: &Path, precision: Precision, layout: Layout, 
 }
 
 /// How far the mean and the largest difference may be from the server with the same file. Logits have a spread of 3 here. Both sides
-/// round activations to 8 bits where weights are quantised, this process's kernels in the very way of llama.cpp: what is left are
-/// single numbers in the middle between two steps, which another order of additions rounds the other way. ONNX Runtime's kernels round
-/// otherwise. llama.cpp rounds activations to the type of the weights where these are half floats, and takes its GELU from a table of
-/// half floats.
+/// round activations to 8 bits where weights are quantised, this process's kernels in the very way of llama.cpp but for the output
+/// layer, whose activations have twice as many bits here: what is left is the rounding of that layer there. ONNX Runtime's kernels
+/// round otherwise. llama.cpp rounds activations to the type of the weights where these are half floats, with kernels that differ by
+/// processor, and takes its GELU from a table of half floats.
 fn tolerances(name: &str, layout: Layout) -> (f64, f32) {
     match name {
-        "type-F16" | "starcoder2" | "gemma" => (2e-3, 1e-2),
+        "type-F16" | "starcoder2" | "gemma" => (4e-3, 2e-2),
         "type-BF16" => (0.04, 0.2),
         // Quantised anew, so that their activations are rounded in other blocks.
         "type-Q2_K" | "type-IQ4_XS" => (0.3, 2.0),
-        quantised if quantised.starts_with("type-") && layout == Layout::Packed => (0.03, 0.3),
+        quantised if quantised.starts_with("type-") && layout == Layout::Packed => (0.05, 0.3),
         super_blocks if super_blocks.ends_with("_K") => (0.3, 2.0),
         quantised if quantised.starts_with("type-") => (0.1, 0.6),
         _ => (1e-4, 1e-3),
@@ -90,6 +90,16 @@ fn tiny_models_of_every_kind_answer_as_in_llama_cpp() {
                     difference.mean(),
                     difference.largest
                 );
+                // Rounded as there but for the output layer, this process is as near to floats as the server, or nearer.
+                let is_rounded_alike =
+                    layout == Layout::Packed && !name.ends_with("Q2_K") && !name.ends_with("IQ4_XS");
+                if *what == "floats" && is_rounded_alike {
+                    let theirs = mean_distance(&references[0].1, expected);
+                    if difference.mean() > 1.1 * theirs + 1e-4 {
+                        failures
+                            .push(format!("{name} is further from floats than the server, by {theirs:.6}"));
+                    }
+                }
                 if difference.wrong > 0 || difference.mean() > mean || difference.largest > largest {
                     failures.push(format!("{name}, {layout:?}, against {what}"));
                 }
@@ -97,6 +107,18 @@ fn tiny_models_of_every_kind_answer_as_in_llama_cpp() {
         }
     }
     assert!(failures.is_empty(), "{failures:?}");
+}
+
+/// The mean difference of what a server finds likely in two cases, over the tokens that it names in both.
+fn mean_distance(found: &[Next], expected: &[Next]) -> f64 {
+    let mut differences = Vec::new();
+    for (found, expected) in found.iter().zip(expected) {
+        for (id, likely) in &expected.likeliest {
+            let same = found.likeliest.iter().find(|(other, _)| other == id);
+            differences.extend(same.map(|(_, other)| f64::from((other - likely).abs())));
+        }
+    }
+    differences.iter().sum::<f64>() / differences.len().max(1) as f64
 }
 
 /// The comparison sees which numbers of a head are turned together: converters permute rows for some architectures, silently.
