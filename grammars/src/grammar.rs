@@ -1,6 +1,10 @@
 //! Which grammar and which queries belong to a language: the only list that names the grammar crates. Must hold: one entry
 //! for each feature, and each entry's name occurs in `languages.toml`.
 
+use std::sync::OnceLock;
+
+use crate::scanner_guard::{Guarded, Scanner, guard, is_readable};
+
 /// The queries that each language has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueryKind {
@@ -44,15 +48,28 @@ macro_rules! grammars {
             match name {
                 $(
                     #[cfg(feature = $name)]
-                    $name => Some(Grammar {
-                        tree_sitter: || $language.into(),
+                    $name => {
+                        /// The type that stands for this grammar's scanner.
+                        enum Guard {}
+                        impl Guarded for Guard {
+                            fn scanner() -> &'static OnceLock<Scanner> {
+                                static SCANNER: OnceLock<Scanner> = OnceLock::new();
+                                &SCANNER
+                            }
+                            fn is_readable(state: &[u8]) -> bool {
+                                is_readable($name, state)
+                            }
+                        }
+                        Some(Grammar {
+                        tree_sitter: || guard::<Guard>($language),
                         queries: [
                             query!("scopes.scm", $name $(, $base)?),
                             query!("imports.scm", $name $(, $base)?),
                             query!("identifiers.scm", $name $(, $base)?),
                             query!("regions.scm", $name $(, $base)?),
                         ],
-                    }),
+                    })
+                    }
                 )*
                 _ => None,
             }

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use tree_sitter::Query;
 
-use crate::QueryKind;
 use crate::grammar::Grammar;
+use crate::{QueryKind, memory};
 
 /// What a body looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -48,7 +48,7 @@ pub(crate) struct Description {
     block_keywords: Vec<String>,
     #[serde(default)]
     block_closers: Vec<String>,
-    deepest_level: Option<usize>,
+    deepest_generics: Option<usize>,
 }
 
 /// A language with its grammar. Compared by name; only ever seen as `&'static Language`.
@@ -147,15 +147,16 @@ impl Language {
         &self.description.block_closers
     }
 
-    /// How deep lines may be nested by their indentation; none where the grammar does not mind. A deeper text must not be
-    /// parsed: the scanner of the grammar overflows and ends the process.
+    /// How many generic types may be open at once; none where the grammar does not mind. A deeper text must not be parsed: at
+    /// its end the parser would take memory by the square of the depth, in one step.
     #[must_use]
-    pub fn deepest_level(&self) -> Option<usize> {
-        self.description.deepest_level
+    pub fn deepest_generics(&self) -> Option<usize> {
+        self.description.deepest_generics
     }
 
     /// The grammar.
     pub fn tree_sitter(&self) -> &tree_sitter::Language {
+        memory::install();
         self.tree_sitter.get_or_init(self.grammar.tree_sitter)
     }
 

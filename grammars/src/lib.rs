@@ -7,8 +7,12 @@
 
 mod grammar;
 mod language;
+mod memory;
 mod registry;
+mod scanner_guard;
 
 pub use grammar::QueryKind;
 pub use language::{BlockStyle, Language};
+pub use memory::{MemoryMeter, give_back_memory};
 pub use registry::{all, by_language_id, by_path, by_shebang, detect};
+pub use scanner_guard::{is_refused, take_refusal};

@@ -10,7 +10,7 @@ use fimble_lsp::client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use super::hub::{Reply, StandIn};
-use super::{LEDGER, at_home, binary, is_there, set_up};
+use super::{LEDGER, at_home, binary, set_up};
 
 /// Holds an answer back until it is opened.
 #[derive(Clone, Default)]
@@ -81,11 +81,9 @@ fn programs(record: &str) -> BTreeMap<&str, &str> {
 }
 
 #[test]
+#[cfg_attr(not(runs_strace), ignore = "strace does not run here")]
 fn the_language_server_opens_no_socket_while_a_model_is_fetched() {
     set_up();
-    if !is_there(&["strace", "-V"]) {
-        return;
-    }
     let runtime = fimble_store::RuntimeStore::from_env().unwrap().locate().unwrap().unwrap().path;
     let folder = tempfile::tempdir().unwrap();
     let (home, record) = (folder.path().join("home"), folder.path().join("calls"));
@@ -122,11 +120,9 @@ fn the_language_server_opens_no_socket_while_a_model_is_fetched() {
 }
 
 #[test]
+#[cfg_attr(not(runs_strace), ignore = "strace does not run here")]
 fn only_the_clients_that_the_user_has_open_sockets_to_fetch() {
     set_up();
-    if !is_there(&["strace", "-V"]) {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("calls");
     let gate = Gate::default();

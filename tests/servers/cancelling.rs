@@ -20,6 +20,7 @@ const ROUNDS: usize = 10;
 const ENDLESS: usize = 100_000;
 
 #[test]
+#[ignore = "needs real servers: tests/servers/run"]
 fn cancelling_frees_the_server() {
     on_each(check);
 }

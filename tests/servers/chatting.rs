@@ -10,11 +10,13 @@ use crate::running::{Kind, Running, Servers};
 use crate::{in_process, on_each, open};
 
 #[test]
+#[ignore = "needs real servers: tests/servers/run"]
 fn conversations_are_answered_as_in_this_process() {
     on_each(check);
 }
 
 #[test]
+#[ignore = "needs real servers: tests/servers/run"]
 fn a_model_without_a_template_answers_or_is_known_to_have_none() {
     on_each(check_without);
 }

@@ -10,6 +10,7 @@ use crate::{in_process, line, on_each, open, places};
 const UNSURE: f32 = -0.4;
 
 #[test]
+#[ignore = "needs real servers: tests/servers/run"]
 fn completions_are_those_of_the_model_in_this_process() {
     on_each(check);
 }

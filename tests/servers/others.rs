@@ -10,11 +10,9 @@ use crate::{open, plainly};
 
 /// Servers that somebody started, by the names that settings have: `FIMBLE_SERVER_NAMES="ollama vllm@127.0.0.1:8000"`.
 #[test]
+#[ignore = "needs servers that run already: FIMBLE_SERVER_NAMES"]
 fn servers_that_run_already_complete_answer_and_are_cancelled() {
-    let Ok(names) = std::env::var("FIMBLE_SERVER_NAMES") else {
-        eprintln!("left out: FIMBLE_SERVER_NAMES names no server that runs");
-        return;
-    };
+    let names = std::env::var("FIMBLE_SERVER_NAMES").expect("FIMBLE_SERVER_NAMES names servers that run");
     for name in names.split_whitespace() {
         let chain = open(name);
         let member = chain.member_for(&[]).unwrap();

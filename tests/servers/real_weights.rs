@@ -31,14 +31,13 @@ const THREADS: usize = 2;
 /// Two tokens whose logarithms of probabilities are closer in the server are as likely as each other, as far as its own rounding goes.
 const DOUBT: f32 = 0.1;
 
-/// A published file; none, with a word about it, where it is not there.
-fn published(name: &str) -> Option<PathBuf> {
+/// A published file.
+fn published(name: &str) -> PathBuf {
     let file = std::env::var_os("FIMBLE_WEIGHTS").map(|folder| Path::new(&folder).join(name));
     let found = file.filter(|file| file.is_file());
-    if found.is_none() {
-        eprintln!("left out: {name} is not in a folder that FIMBLE_WEIGHTS names");
-    }
-    found
+    found.unwrap_or_else(|| {
+        panic!("{name} is not in a folder that FIMBLE_WEIGHTS names: tests/servers/weights.sh")
+    })
 }
 
 /// Positions of each text: `FIMBLE_POSITIONS`, or else the given number.
@@ -126,9 +125,10 @@ fn is_exact(servers: &Servers, file: &Path, positions: usize, others: &[Precisio
 /// The llama architecture, whose rows of queries and keys are permuted. The rounding of activations to 8 bits changes much in this
 /// model, in llama.cpp as here; so the same weights as floats are what both are compared with.
 #[test]
+#[ignore = "needs real servers and weights: tests/servers/run"]
 fn smollm2_answers_as_in_llama_cpp() {
     const PER_TEXT: usize = 60;
-    let (Some(servers), Some(file)) = (Servers::find(), published(SMALL)) else { return };
+    let (servers, file) = (Servers::find(), published(SMALL));
     let folder = folder();
     let as_floats = folder.path().join("floats.gguf");
     servers.write_as_floats(&file, &as_floats);
@@ -158,25 +158,24 @@ fn smollm2_answers_as_in_llama_cpp() {
 }
 
 #[test]
+#[ignore = "needs real servers and weights: tests/servers/run"]
 fn qwen_of_half_a_billion_answers_as_in_llama_cpp() {
-    let (Some(servers), Some(file)) = (Servers::find(), published(MIDDLE)) else { return };
+    let (servers, file) = (Servers::find(), published(MIDDLE));
     is_exact(&servers, &file, positions(400), &[Precision::Int8, Precision::Int4]);
 }
 
 #[test]
+#[ignore = "needs real servers and 1.1 GB of weights: tests/servers/run"]
 fn qwen_of_one_and_a_half_billion_answers_as_in_llama_cpp() {
-    if std::env::var_os("FIMBLE_LARGE").is_none() {
-        eprintln!("left out: {LARGE}, because FIMBLE_LARGE is not set");
-        return;
-    }
-    let (Some(servers), Some(file)) = (Servers::find(), published(LARGE)) else { return };
+    let (servers, file) = (Servers::find(), published(LARGE));
     is_exact(&servers, &file, positions(100), &[]);
 }
 
 /// A prompt in parts, cut back, and gone on from, against the same prompt at once.
 #[test]
+#[ignore = "needs real servers and weights: tests/servers/run"]
 fn cached_equals_uncached_with_real_weights() {
-    let Some(file) = published(MIDDLE) else { return };
+    let file = published(MIDDLE);
     let folder = folder();
     let whole = engine(&file, folder.path(), Precision::Exact, Layout::Packed, THREADS);
     let options = EngineOptions {

@@ -10,6 +10,7 @@ use crate::running::{Kind, Running, Servers};
 use crate::{PATIENCE, line, on_each, open, places, plainly};
 
 #[test]
+#[ignore = "needs real servers: tests/servers/run"]
 fn a_restart_is_noticed_and_a_wrong_model_is_named() {
     on_each(check);
 }

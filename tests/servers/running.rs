@@ -23,27 +23,18 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// None, with a word about it, where there are no servers or no weights for them.
-    pub fn find() -> Option<Self> {
-        let is_demanded = std::env::var_os("FIMBLE_PROOF").is_some();
-        let left_out = |why: String| -> Option<Self> {
-            assert!(!is_demanded, "{why}");
-            eprintln!("left out: {why}");
-            None
-        };
-        let Some(folder) = std::env::var_os("FIMBLE_SERVERS").map(PathBuf::from) else {
-            return left_out("FIMBLE_SERVERS names no folder with servers".to_owned());
-        };
+    /// Fails where there are no servers or no weights for them.
+    pub fn find() -> Self {
+        let folder = std::env::var_os("FIMBLE_SERVERS").map(PathBuf::from);
+        let folder = folder.expect("FIMBLE_SERVERS names the folder that tests/servers/setup.sh made");
         let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
         let model = std::env::var_os("FIMBLE_SERVER_MODEL").map_or(default, PathBuf::from);
         let has_weights = model.join("config.json").is_file()
             && std::fs::read_dir(&model).unwrap().any(|entry| {
                 entry.unwrap().path().extension().is_some_and(|extension| extension == "safetensors")
             });
-        if !has_weights {
-            return left_out(format!("{} holds no config.json with safetensors", model.display()));
-        }
-        Some(Self { folder, model })
+        assert!(has_weights, "{} holds no config.json with safetensors", model.display());
+        Self { folder, model }
     }
 
     /// The same servers with a copy of the model that has a chat template: the message and the beginning of a line of code below it.

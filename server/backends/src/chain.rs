@@ -5,6 +5,7 @@
 mod conversation;
 mod handed;
 mod member;
+mod project;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -20,6 +21,7 @@ use crate::probe::{Purpose, USUAL_CONTEXT};
 use handed::Handed;
 pub use member::{Choice, LocalLoader};
 use member::{Failure, Member, Standing, State};
+use project::Project;
 
 /// Models in order of preference. It is a model itself, and names the member to plan for.
 pub struct Chain {
@@ -30,6 +32,8 @@ pub struct Chain {
     info: ModelInfo,
     /// How many failures are under way for which it is not known yet who answers instead.
     n_handing_on: AtomicUsize,
+    /// What it was told of the project.
+    project: Project,
     this: Weak<Self>,
 }
 
@@ -46,11 +50,12 @@ impl Chain {
         progress: &dyn Fn(String),
     ) -> Result<Arc<Self>, LoadError> {
         let members: Vec<Member> = choices.into_iter().map(Member::new).collect();
+        let project = Project::default();
         let mut may_come = false;
         let mut info = None;
         for member in &members {
             progress(format!("looking at {}", member.name()));
-            match member.open(&guard, purpose, &|| false) {
+            match member.open(&guard, purpose, &project, &|| false) {
                 Ok(model) => {
                     info = Some(model.info().clone());
                     break;
@@ -61,7 +66,10 @@ impl Chain {
         // A server that is started later is found then.
         let info = info.or_else(|| may_come.then(|| nobody_yet(&members))).ok_or_else(|| never(&members))?;
         let n_handing_on = AtomicUsize::new(0);
-        Ok(Arc::new_cyclic(|this| Self { members, guard, purpose, info, n_handing_on, this: this.clone() }))
+        Ok(Arc::new_cyclic(|this| {
+            let this = this.clone();
+            Self { members, guard, purpose, info, n_handing_on, project, this }
+        }))
     }
 
     /// The members that can be asked about text of these files, in order, without waiting; of no files, those that can be asked
@@ -80,6 +88,10 @@ impl Chain {
         usable
     }
 
+    fn ready(&self) -> Vec<Arc<dyn Model>> {
+        self.members.iter().filter_map(Member::ready).collect()
+    }
+
     /// Has a server looked at on a thread of its own, if its pause is over.
     fn look_again(&self, index: usize) {
         let member = &self.members[index];
@@ -95,7 +107,7 @@ impl Chain {
         let started = thread.spawn(move || {
             let Some(chain) = this.upgrade() else { return };
             // What came of it stands in its state.
-            let _ = chain.members[index].open(&chain.guard, chain.purpose, &|| false);
+            let _ = chain.members[index].open(&chain.guard, chain.purpose, &chain.project, &|| false);
         });
         if let Err(error) = started {
             member.fail(format!("no thread can be started to look at it ({error})"));
@@ -119,7 +131,7 @@ impl Chain {
             }
             let is_untried = matches!(&*member.state(), State::Untried);
             if is_untried {
-                let _ = member.open(&self.guard, self.purpose, &|| false);
+                let _ = member.open(&self.guard, self.purpose, &self.project, &|| false);
             }
         }
     }
@@ -215,15 +227,13 @@ impl Model for Chain {
     }
 
     fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        for model in self.members.iter().filter_map(Member::ready) {
-            model.remember(Arc::clone(&source), layer, Arc::clone(&text));
-        }
+        // A server keeps nothing of the project.
+        let is_awaited = || self.members.iter().any(Member::is_untried_model);
+        self.project.remember((source, layer, text), is_awaited, || self.ready());
     }
 
     fn forget(&self, source: &str) {
-        for model in self.members.iter().filter_map(Member::ready) {
-            model.forget(source);
-        }
+        self.project.forget(source, || self.ready());
     }
 
     fn varies(&self) -> bool {

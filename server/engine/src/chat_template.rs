@@ -5,12 +5,16 @@
 //! The template is rendered with stand-ins in the place of the contents. What it writes itself is then searched for special
 //! tokens, and the contents take the places of their stand-ins as text.
 
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
 use fimble_model::{Message, Prompt, Role, THOUGHT_MARKS, TokenId};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
 use serde_json::Value as Json;
 
+use crate::bounded_memory::{self, Unbounded};
 use crate::files::ModelSource;
 use crate::layout::{read_json, token_text};
 use crate::tokenizer::TextTokenizer;
@@ -30,7 +34,9 @@ const CLOSE: char = '\u{f0f11}';
 
 /// A template that was compiled.
 pub(crate) struct ChatTemplate {
-    environment: Environment<'static>,
+    environment: Arc<Environment<'static>>,
+    /// Why it is not rendered any more: it came to no end before, and would cost the same again.
+    endless: OnceLock<Unbounded>,
 }
 
 impl ChatTemplate {
@@ -64,7 +70,7 @@ impl ChatTemplate {
         for name in ["bos_token", "eos_token", "pad_token", "unk_token"] {
             environment.add_global(name, token_text(&config[name]).unwrap_or_default());
         }
-        Ok(Self { environment })
+        Ok(Self { environment: Arc::new(environment), endless: OnceLock::new() })
     }
 
     /// The prompt for the model's next turn.
@@ -129,18 +135,46 @@ impl ChatTemplate {
             enable_thinking => false,
             thinking => false,
         };
-        let template = self.environment.get_template(NAME).map_err(|error| reason(&error))?;
-        let rendered = template.render(context).map_err(|error| reason(&error))?;
-        Ok(cut(&rendered))
+        if let Some(why) = self.endless.get() {
+            return Err(endless(*why));
+        }
+        let environment = Arc::clone(&self.environment);
+        let rendered =
+            bounded_memory::run(MAX_BYTES, MAX_TIME, move || environment.get_template(NAME)?.render(context));
+        match rendered {
+            Ok(rendered) => rendered.map(|text| cut(&text)).map_err(|error| reason(&error)),
+            Err(why) => {
+                let _ = self.endless.set(why);
+                Err(endless(why))
+            }
+        }
     }
+}
+
+/// Memory that a rendering may ask for in all. A template writes a few kilobytes, most of them several times.
+const MAX_BYTES: usize = 64 << 20;
+/// Time that a rendering may take. Real ones take under a millisecond.
+const MAX_TIME: Duration = Duration::from_secs(10);
+
+fn endless(why: Unbounded) -> String {
+    let cause = match why {
+        Unbounded::Memory => format!("it needs more than {} MB", MAX_BYTES >> 20),
+        Unbounded::Time => format!("it needs more than {} s", MAX_TIME.as_secs()),
+        Unbounded::Failed => "it failed without a reason".to_owned(),
+    };
+    unrenderable(&cause)
 }
 
 const LEFT_OUT: &str =
     "the model's chat template leaves out what is asked. Choose another model, or repair its chat template";
 
 fn reason(error: &Error) -> String {
+    unrenderable(&error.to_string())
+}
+
+fn unrenderable(cause: &str) -> String {
     format!(
-        "the model's chat template cannot be rendered ({error}). Choose another model, or repair its chat template"
+        "the model's chat template cannot be rendered ({cause}). Choose another model, or repair its chat template"
     )
 }
 

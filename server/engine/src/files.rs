@@ -2,7 +2,6 @@
 //! reads a bundled model and a downloaded one with the same code.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -11,6 +10,9 @@ use fimble_model::LoadError;
 /// How a file begins that stands for a large one in a repository which was cloned without Git LFS. Source: the
 /// specification of Git LFS, version 1; a pointer is under 1024 bytes.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+/// Largest file that is read into memory. What is larger, the weights, is mapped.
+const MAX_BYTES: u64 = 4 << 30;
 
 /// Where a model comes from.
 #[derive(Clone, Debug)]
@@ -100,7 +102,8 @@ impl ModelSource {
         };
         match self {
             Self::Folder(folder) => {
-                let bytes = std::fs::read(folder.join(file)).map_err(|error| missing(&error.to_string()))?;
+                let read = fimble_files::read(&folder.join(file), MAX_BYTES);
+                let bytes = read.map_err(|error| missing(&error.to_string()))?;
                 if bytes.starts_with(POINTER) { Err(self.pointer_fault(file)) } else { Ok(Cow::Owned(bytes)) }
             }
             Self::Memory { files, .. } => files
@@ -116,7 +119,8 @@ impl ModelSource {
         let Self::Folder(folder) = self else { return false };
         let mut beginning = Vec::with_capacity(POINTER.len());
         let most = POINTER.len() as u64;
-        let read = File::open(folder.join(file)).and_then(|file| file.take(most).read_to_end(&mut beginning));
+        let read = fimble_files::open(&folder.join(file))
+            .and_then(|file| file.take(most).read_to_end(&mut beginning));
         read.is_ok() && beginning == POINTER
     }
 

@@ -6,11 +6,11 @@
 //! wrong in a foreign library gets past this crate as a panic; no prompt and no text is ever logged.
 
 mod blueprint;
+mod bounded_memory;
 mod branches;
 mod chat;
 mod chat_template;
 mod device;
-mod elf;
 mod engine;
 mod evaluator;
 mod files;

@@ -10,7 +10,6 @@ use fimble_model::LoadError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
-use crate::elf;
 use crate::panics::contain;
 
 /// The oldest minor version of ONNX Runtime 1.x whose interface this crate was built against (`api-22`).
@@ -144,7 +143,8 @@ fn is_supported(version: &str) -> bool {
 
 /// Asks the library for its version before `ort` sees it, because `ort` answers some unusable libraries with a panic.
 fn read_version(path: &Path) -> Result<String, String> {
-    if elf::is_cut_off(path).map_err(|error| format!("the file cannot be read ({error})"))? {
+    let is_cut_off = fimble_files::open(path).and_then(|mut file| fimble_files::is_cut_off(&mut file));
+    if is_cut_off.map_err(|error| format!("the file cannot be read ({error})"))? {
         return Err("the file is truncated".to_owned());
     }
     // SAFETY: loading a library runs its initialisers; the user or `fimble setup` named this file as the runtime to

@@ -17,6 +17,9 @@ enum Notation {
     SentencePiece,
 }
 
+/// Token ids that a tokenizer may have. The largest vocabularies have about 260,000.
+const MAX_IDS: TokenId = 4_000_000;
+
 /// Token id to bytes, and back by prefix.
 pub(crate) struct TokenBytes {
     bytes: Vec<u8>,
@@ -32,10 +35,19 @@ pub(crate) struct TokenBytes {
 
 impl TokenBytes {
     /// Reads a tokenizer's vocabulary. The `controls` stand for no text.
-    pub(crate) fn new(tokenizer: &Tokenizer, controls: &HashSet<TokenId>) -> Self {
+    ///
+    /// # Errors
+    /// A token has a number that no vocabulary reaches: the tables have a row for each.
+    pub(crate) fn new(tokenizer: &Tokenizer, controls: &HashSet<TokenId>) -> Result<Self, String> {
         let notation = notation(tokenizer);
         let literal: HashSet<TokenId> = tokenizer.get_added_tokens_decoder().into_keys().collect();
-        let n_ids = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id + 1);
+        let highest = tokenizer.get_vocab(true).into_values().max();
+        if let Some(id) = highest.filter(|id| *id >= MAX_IDS) {
+            return Err(format!(
+                "it gives a token the number {id}, and the vocabulary of no model goes beyond {MAX_IDS}"
+            ));
+        }
+        let n_ids = highest.map_or(0, |id| id + 1);
         let from_char = byte_of_char();
         let mut table = Self {
             bytes: Vec::new(),
@@ -56,7 +68,7 @@ impl TokenBytes {
             }
             table.starts.push(u32::try_from(table.bytes.len()).unwrap_or(u32::MAX));
         }
-        table
+        Ok(table)
     }
 
     /// One more than the highest id.

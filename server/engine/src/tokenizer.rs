@@ -15,6 +15,7 @@ use crate::layout::ModelConfig;
 use crate::panics::contain;
 use crate::token_bytes::TokenBytes;
 
+mod growth;
 mod unlisted;
 
 const FILE: &str = "tokenizer.json";
@@ -76,6 +77,7 @@ impl TextTokenizer {
         tokenizers::utils::parallelism::set_parallelism(false);
         tokenizer.with_truncation(None).map_err(broken)?;
         tokenizer.with_padding(None);
+        growth::check(&tokenizer)?;
         unlisted::list_markers(&mut tokenizer, content);
         let added = tokenizer.get_added_tokens_decoder();
         // Some families mark their fill-in-the-middle tokens as ordinary added tokens, which would be found in text even
@@ -96,7 +98,7 @@ impl TextTokenizer {
         let space_takers = added.iter().filter(|(_, token)| token.rstrip).map(|(id, _)| *id).collect();
         let added: HashMap<String, TokenId> =
             added.into_iter().map(|(id, token)| (token.content, id)).collect();
-        let bytes = TokenBytes::new(&tokenizer, &controls);
+        let bytes = TokenBytes::new(&tokenizer, &controls)?;
         let bos = bos_of(&tokenizer, &controls)
             .map_err(broken)?
             .or_else(|| config.bos_text.as_ref().and_then(|text| added.get(text).copied()));
@@ -307,6 +309,40 @@ mod tests {
         let source = ModelSource::Memory { name: "tiny".to_owned(), files };
         let config = ModelConfig::read(&source).unwrap();
         TextTokenizer::load(&source, &config).unwrap()
+    }
+
+    #[test]
+    fn what_would_take_any_memory_is_refused() {
+        let doubling = r#"{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}"#;
+        let sequence =
+            format!(r#""normalizer": {{"type": "Sequence", "normalizers": [{}]}}"#, [doubling; 60].join(","));
+        let cases = [
+            (r#""b": 3"#, r#""b": 4294967290"#, "the number 4294967290"),
+            (r#""b": 3"#, r#""b": 4294967295"#, "the number 4294967295"),
+            (
+                r#""added_tokens": []"#,
+                r#""added_tokens": [{"id": 4294967290, "content": "<x>", "single_word": false, "lstrip": false,
+                    "rstrip": false, "normalized": false, "special": true}]"#,
+                "",
+            ),
+            (r#""normalizer": null"#, &sequence, "as long"),
+        ];
+        for (part, instead, expected) in cases {
+            let content = WITH_SPACE_IN_FRONT.replacen(part, instead, 1);
+            assert_ne!(content, WITH_SPACE_IN_FRONT);
+            let files = vec![("tokenizer.json".to_owned(), &*content.into_bytes().leak())];
+            let source = ModelSource::Memory { name: "tiny".to_owned(), files };
+            let Err(error) = TextTokenizer::load(&source, &ModelConfig::default()) else {
+                // Where the library gives an added token another number itself.
+                assert_eq!(expected, "", "{instead}");
+                continue;
+            };
+            assert!(
+                error.cause.contains("tokenizer.json") && error.cause.contains(expected),
+                "{}",
+                error.cause
+            );
+        }
     }
 
     #[test]

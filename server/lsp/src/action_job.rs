@@ -12,7 +12,7 @@ use fimble_actions::{
 use fimble_completion::{CompletionSettings, CursorInput, MultiLine, Trigger, finish, plan};
 use fimble_document::Text;
 use fimble_model::{CancelToken, GenerateRequest, Model, Priority, StopReason};
-use fimble_syntax::{ParseBudget, SyntaxTree};
+use fimble_syntax::{ParseBudget, ParseStopped, SyntaxTree};
 
 use crate::actions::ActionFailure;
 use crate::completion_job::DocumentSnapshot;
@@ -78,12 +78,11 @@ fn update_tree(job: &mut ActionJob, events: &EventSender) {
     }
     let is_cancelled = || job.cancel.is_cancelled();
     let budget = ParseBudget { time: Some(PARSE_BUDGET), cancelled: &is_cancelled };
-    let parsed = snapshot.language.and_then(|language| {
-        contain(|| SyntaxTree::parse(language, &snapshot.text, snapshot.tree.as_ref(), &budget).ok())
-            .flatten()
-    });
-    snapshot.tree.clone_from(&parsed);
-    events.send(Event::Parsed { document: snapshot.document, revision: snapshot.revision, tree: parsed });
+    let Some(language) = snapshot.language else { return };
+    let parsed = contain(|| SyntaxTree::parse(language, &snapshot.text, snapshot.tree.as_ref(), &budget))
+        .unwrap_or(Err(ParseStopped::Failed));
+    snapshot.tree = parsed.as_ref().ok().cloned();
+    events.send(Event::Parsed { document: snapshot.document, revision: snapshot.revision, parsed });
 }
 
 fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailure> {

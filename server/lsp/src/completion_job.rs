@@ -36,6 +36,8 @@ pub(crate) struct DocumentSnapshot {
     pub(crate) tree: Option<SyntaxTree>,
     /// Whether the job has to parse first.
     pub(crate) needs_parse: bool,
+    /// Why the document is not parsed at all, if it is not.
+    pub(crate) unparsable: Option<ParseStopped>,
 }
 
 /// What a job is for.
@@ -101,7 +103,9 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
     let CompletionJob { serial, purpose, offset, settings_key, mut trace, queued, .. } = job;
     let mut snapshot = job.snapshot;
     trace.times.queue += micros(queued.elapsed());
-    if snapshot.needs_parse {
+    if let Some(stopped) = snapshot.unparsable {
+        trace.notes.push(format!("{stopped}; plain text is used until the file is saved"));
+    } else if snapshot.needs_parse {
         let start = Instant::now();
         update_tree(&mut snapshot, purpose, &job.cancel, events, &mut trace);
         trace.times.parse = micros(start.elapsed());
@@ -188,13 +192,8 @@ fn update_tree(
         Ok(tree) => snapshot.tree = Some(tree),
         // The older tree was edited along and is still a good guess.
         Err(stopped) => {
-            let why = match stopped {
-                ParseStopped::OutOfTime => "ran out of time",
-                ParseStopped::Cancelled => "was cancelled",
-                ParseStopped::Failed => "failed",
-            };
             let instead = if snapshot.tree.is_some() { "an older tree" } else { "plain text" };
-            trace.notes.push(format!("the parse {why}; {instead} was used"));
+            trace.notes.push(format!("{stopped}; {instead} was used"));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::mpsc;
 
-use fimble_syntax::SyntaxTree;
+use fimble_syntax::{ParseStopped, SyntaxTree};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp_server::gen_lsp_types::InitializeResult;
@@ -43,8 +43,8 @@ pub(crate) enum Event {
     Acted { serial: u64, news: ActionNews },
     /// A load of the model for this role reports.
     Load { role: ModelRole, serial: u64, report: LoadReport },
-    /// A parse ended; no tree if it was stopped.
-    Parsed { document: u64, revision: u64, tree: Option<SyntaxTree> },
+    /// A parse ended.
+    Parsed { document: u64, revision: u64, parsed: Result<SyntaxTree, ParseStopped> },
     /// Files of the workspace were read.
     Indexed(Indexed),
     /// A completion was computed.

@@ -1,16 +1,21 @@
 //! The guard in front of the transport. The transport stops reading at the first message that it cannot decode, which
 //! would end the connection; so every message is decoded here first, and one that is malformed is replaced by a request
-//! that the ordering layer answers with the error code the protocol names. The end of the input becomes a notification
+//! that the ordering layer answers with the error code the protocol names. Text that is no Unicode is replaced instead, for
+//! a change that is dropped would leave the server with another text than the client has. The end of the input becomes a notification
 //! of its own, so that the loop learns of it in order.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tower_lsp_server::jsonrpc::{Request, Response};
 
 use crate::framing::{FrameDecoder, KEPT_BYTES, append_frame};
+use crate::repair::repair;
 use crate::server::MessageSink;
 
 /// Stands for a message that is no JSON.
@@ -31,13 +36,15 @@ pub(crate) struct GuardedInput<R> {
     chunk: Box<[u8]>,
     /// Sees every good message.
     sink: Option<MessageSink>,
+    /// Whether the client counts columns in bytes, once that is known.
+    counts_bytes: Arc<AtomicBool>,
 }
 
 impl<R: AsyncRead + Unpin> GuardedInput<R> {
-    pub(crate) fn new(inner: R, sink: Option<MessageSink>) -> Self {
+    pub(crate) fn new(inner: R, sink: Option<MessageSink>, counts_bytes: Arc<AtomicBool>) -> Self {
         let chunk = vec![0; 64 * 1024].into_boxed_slice();
         let decoder = FrameDecoder::default();
-        Self { inner, decoder, ready: Vec::new(), position: 0, closed: false, chunk, sink }
+        Self { inner, decoder, ready: Vec::new(), position: 0, closed: false, chunk, sink, counts_bytes }
     }
 
     fn accept(&mut self, n_bytes: usize) {
@@ -50,14 +57,14 @@ impl<R: AsyncRead + Unpin> GuardedInput<R> {
         while let Some(frame) = self.decoder.next_frame() {
             match frame {
                 Ok([]) => {}
-                Ok(body) => match substitute_for(body) {
-                    None => {
+                Ok(body) => match readable(body, self.counts_bytes.load(Ordering::SeqCst)) {
+                    Ok(body) => {
                         if let Some(sink) = &self.sink {
-                            sink(body);
+                            sink(&body);
                         }
-                        append_frame(body, &mut self.ready);
+                        append_frame(&body, &mut self.ready);
                     }
-                    Some(method) => append_frame(&substitute(method, true), &mut self.ready),
+                    Err(method) => append_frame(&substitute(method, true), &mut self.ready),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "skipped");
@@ -68,21 +75,31 @@ impl<R: AsyncRead + Unpin> GuardedInput<R> {
     }
 }
 
-/// What stands for a message that the transport could not decode; none for a good one.
-fn substitute_for(body: &[u8]) -> Option<&'static str> {
-    // The very types that the transport decodes into, so that both agree on what is good.
-    let Err(error) = serde_json::from_slice::<Request>(body) else { return None };
-    if serde_json::from_slice::<Response>(body).is_ok() {
-        return None;
+/// A message that the transport can decode: the one that came, or the same with other text in place of what is no Unicode;
+/// else what stands for it.
+fn readable(body: &[u8], counts_bytes: bool) -> Result<Cow<'_, [u8]>, &'static str> {
+    let Some(error) = decoding_error(body) else { return Ok(Cow::Borrowed(body)) };
+    if let Cow::Owned(repaired) = repair(body, counts_bytes)
+        && decoding_error(&repaired).is_none()
+    {
+        tracing::warn!(bytes = body.len(), "a message holds text that is no Unicode; U+FFFD stands for it");
+        return Ok(Cow::Owned(repaired));
     }
     // Only the kind of fault is logged: the error's text may quote the message.
     if error.is_data() {
         tracing::warn!(bytes = body.len(), "skipped a message that is neither a request nor an answer");
-        Some(INVALID)
+        Err(INVALID)
     } else {
         tracing::warn!(bytes = body.len(), "skipped a message that is not JSON");
-        Some(UNREADABLE)
+        Err(UNREADABLE)
     }
+}
+
+/// Why the transport could not decode a message; none for a good one.
+fn decoding_error(body: &[u8]) -> Option<serde_json::Error> {
+    // The very types that the transport decodes into, so that both agree on what is good.
+    let error = serde_json::from_slice::<Request>(body).err()?;
+    serde_json::from_slice::<Response>(body).is_err().then_some(error)
 }
 
 fn substitute(method: &str, with_id: bool) -> Vec<u8> {
@@ -133,8 +150,10 @@ mod tests {
 
     #[test]
     fn bad_messages_are_told_apart() {
-        let cases: [(&str, Option<&str>); 10] = [
+        let cases: [(&str, Option<&str>); 12] = [
             (r#"{"jsonrpc":"2.0","method":"a","params":{"x":1},"id":1}"#, None),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"x":"\ud83d"}}"#, None),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"x":"\ud83d"}"#, Some(UNREADABLE)),
             (r#"{"jsonrpc":"2.0","method":"a"}"#, None),
             (r#"{"jsonrpc":"2.0","id":1,"result":null}"#, None),
             (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m","extra":1}}"#, None),
@@ -146,7 +165,7 @@ mod tests {
             (r#"{"jsonrpc":"2.0","method":"a","id":{}}"#, Some(INVALID)),
         ];
         for (body, expected) in cases {
-            assert_eq!(substitute_for(body.as_bytes()), expected, "{body}");
+            assert_eq!(readable(body.as_bytes(), false).err(), expected, "{body}");
         }
     }
 }

@@ -34,6 +34,7 @@ mod parent;
 mod parse_job;
 mod project;
 mod protocol;
+mod repair;
 mod requests;
 mod server;
 mod service;

@@ -8,7 +8,7 @@ use fimble_completion::Suggestion;
 use fimble_document::{
     ChangeError, Document, PositionEncoding, PositionRange, SyncState, Text, TextChange, TextEdit,
 };
-use fimble_syntax::{Language, SyntaxTree};
+use fimble_syntax::{Language, ParseStopped, SyntaxTree};
 
 use crate::completion_job::DocumentSnapshot;
 use crate::parse_job::ParseInput;
@@ -48,9 +48,13 @@ pub(crate) struct OpenDocument {
     pub(crate) n_parses: usize,
     document: Document,
     unfit: Option<Unfit>,
+    /// Why the text is not parsed until it is saved or replaced: another try would cost as much as the last.
+    unparsable: Option<ParseStopped>,
     tree: Option<SyntaxTree>,
     /// Revision that `tree` was parsed from; edits after it were applied to the tree.
     parsed_revision: u64,
+    /// Revision that replaced the whole text last.
+    whole_revision: u64,
     /// Revision whose background parse was stopped: it is not tried again.
     hopeless_revision: u64,
     edits: VecDeque<(u64, TextEdit)>,
@@ -75,9 +79,11 @@ impl OpenDocument {
             revision: 1,
             n_parses: 0,
             unfit: inspect(&text),
+            unparsable: None,
             document: Document::new(text, version),
             tree: None,
             parsed_revision: 0,
+            whole_revision: 0,
             hopeless_revision: 0,
             edits: VecDeque::new(),
             last_changed: 0,
@@ -112,6 +118,7 @@ impl OpenDocument {
             repository: self.repository.clone(),
             tree,
             needs_parse,
+            unparsable: self.unparsable,
         }
     }
 
@@ -142,7 +149,8 @@ impl OpenDocument {
             file: self.file.clone(),
             repository: self.repository.clone(),
             tree,
-            needs_parse: self.language.is_some(),
+            needs_parse: self.language.is_some() && self.unparsable.is_none(),
+            unparsable: self.unparsable,
         };
         Some((snapshot, suggestion.replace.start + suggestion.text.len()))
     }
@@ -190,15 +198,23 @@ impl OpenDocument {
     pub(crate) fn is_parsable(&self, max_file_bytes: usize) -> bool {
         self.language.is_some()
             && self.unfit.is_none()
+            && self.unparsable.is_none()
             && self.is_in_sync()
             && self.text().len() <= max_file_bytes
     }
 
     /// Takes a parse's result for an earlier or the current revision.
-    pub(crate) fn accept_parse(&mut self, revision: u64, tree: Option<SyntaxTree>) {
+    pub(crate) fn accept_parse(&mut self, revision: u64, parsed: Result<SyntaxTree, ParseStopped>) {
         self.n_parses = self.n_parses.saturating_sub(1);
-        let Some(mut tree) = tree else {
-            return;
+        let mut tree = match parsed {
+            Ok(tree) => tree,
+            Err(stopped) => {
+                if stopped == ParseStopped::OutOfMemory && revision >= self.whole_revision {
+                    self.unparsable = Some(stopped);
+                    self.tree = None;
+                }
+                return;
+            }
         };
         let is_newer = self.tree.is_none() || revision > self.parsed_revision;
         // Every edit since must be known, or the tree cannot be made to fit.
@@ -246,6 +262,8 @@ impl OpenDocument {
             self.tree = None;
             self.edits.clear();
             self.unfit = inspect(self.document.text());
+            self.unparsable = None;
+            self.whole_revision = revision;
         } else {
             self.inspect_changes(changes, &touched);
         }
@@ -294,6 +312,7 @@ impl OpenDocument {
 
     /// Looks at the whole text again; for moments when the user does not wait, such as a save.
     pub(crate) fn inspect_again(&mut self) {
+        self.unparsable = None;
         if self.unfit.is_some() {
             self.unfit = inspect(self.document.text());
         }
@@ -350,7 +369,7 @@ mod tests {
         document
             .change(Some(3), &[insertion(2, 11, "let x = 1; ".to_owned())], PositionEncoding::Utf16)
             .unwrap();
-        document.accept_parse(early.revision, Some(parse(early)));
+        document.accept_parse(early.revision, Ok(parse(early)));
         assert!(
             document.tree().0.is_some() && !document.tree().1,
             "edited along, but not parsed from this text"
@@ -360,13 +379,13 @@ mod tests {
         assert_eq!(incremental.to_s_expression(), fresh.to_s_expression());
         // What is left of the edits is what a parse in flight could still need.
         let (revision, current) = (document.revision, document.parse_input().unwrap());
-        document.accept_parse(revision, Some(parse(current)));
+        document.accept_parse(revision, Ok(parse(current)));
         assert!(document.tree().1 && document.edits.is_empty());
         // A tree of a text that was replaced fits nothing.
         let old = document.parse_input().unwrap();
         let full = TextChange::Whole("fn new() {}\n".into());
         document.change(Some(4), &[full], PositionEncoding::Utf16).unwrap();
-        document.accept_parse(old.revision, Some(parse(old)));
+        document.accept_parse(old.revision, Ok(parse(old)));
         assert!(document.tree().0.is_none());
     }
 }

@@ -35,16 +35,21 @@ fn parse(
     events: &EventSender,
 ) -> Result<SyntaxTree, ParseStopped> {
     let parsed = parse_alone(input, time, cancel);
-    let tree = parsed.as_ref().ok().cloned();
-    events.send(Event::Parsed { document: input.document, revision: input.revision, tree });
+    let report = Event::Parsed { document: input.document, revision: input.revision, parsed: parsed.clone() };
+    events.send(report);
     parsed
 }
 
 fn parse_alone(input: &ParseInput, time: Duration, cancel: &CancelToken) -> Result<SyntaxTree, ParseStopped> {
     let is_cancelled = || cancel.is_cancelled();
     let budget = ParseBudget { time: Some(time), cancelled: &is_cancelled };
-    contain(|| SyntaxTree::parse(input.language, &input.text, input.old.as_ref(), &budget))
-        .unwrap_or(Err(ParseStopped::Failed))
+    let parsed = contain(|| SyntaxTree::parse(input.language, &input.text, input.old.as_ref(), &budget))
+        .unwrap_or(Err(ParseStopped::Failed));
+    if matches!(parsed, Err(ParseStopped::OutOfMemory)) {
+        // It is this process that holds what the parser freed, not the system.
+        fimble_syntax::give_back_memory();
+    }
+    parsed
 }
 
 /// Parses a text that is no document's, or not yet: the loop is not told.

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::pin;
 use tokio::sync::oneshot;
-use tower_lsp_server::gen_lsp_types::{InitializeParams, InitializeResult};
+use tower_lsp_server::gen_lsp_types::{InitializeParams, InitializeResult, PositionEncodingKind};
 use tower_lsp_server::jsonrpc;
 use tower_lsp_server::{LanguageServer, LspService, Server};
 
@@ -149,16 +150,18 @@ where
         return Ended::Abruptly;
     }
 
+    let counts_bytes = Arc::new(AtomicBool::new(false));
     let mut client = None;
     let builder = LspService::build_with_lifecycle_methods(|handle| {
         client = Some(handle);
-        Lifecycle { events: events.clone() }
+        Lifecycle { events: events.clone(), counts_bytes: Arc::clone(&counts_bytes) }
     });
     let (inner, socket) = builder.finish();
     let service = OrderedService::new(inner, events.clone());
-    let connection = Server::new(GuardedInput::new(input, message_sink), output, socket)
-        .concurrency_level(MAX_PENDING_ANSWERS)
-        .serve(service);
+    let connection =
+        Server::new(GuardedInput::new(input, message_sink, Arc::clone(&counts_bytes)), output, socket)
+            .concurrency_level(MAX_PENDING_ANSWERS)
+            .serve(service);
     pin!(connection);
     // The connection is what ends; deliveries to the client go on beside it.
     tokio::select! {
@@ -182,6 +185,8 @@ where
 /// The life cycle, as the generated service wants it. Everything else takes the way around it.
 struct Lifecycle {
     events: EventSender,
+    /// Set when the client is to count columns in bytes.
+    counts_bytes: Arc<AtomicBool>,
 }
 
 impl LanguageServer for Lifecycle {
@@ -190,7 +195,10 @@ impl LanguageServer for Lifecycle {
         let params: Value = params.initialization_options.unwrap_or_default();
         let (reply, answer) = oneshot::channel();
         self.events.send(Event::Initialize { params, reply });
-        answer.await.map_err(|_| jsonrpc::Error::internal_error())
+        let result = answer.await.map_err(|_| jsonrpc::Error::internal_error())?;
+        let counts_bytes = result.capabilities.position_encoding == Some(PositionEncodingKind::UTF8);
+        self.counts_bytes.store(counts_bytes, Ordering::SeqCst);
+        Ok(result)
     }
 
     /// The loop was told when the request was read.

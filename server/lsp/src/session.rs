@@ -179,9 +179,9 @@ impl Session {
             Event::ProgressAccepted { serial } => self.progress_accepted(serial),
             Event::Load { role: ModelRole::Completion, serial, report } => self.load_reported(serial, report),
             Event::Load { role: ModelRole::Chat, serial, report } => self.chat_load_reported(serial, report),
-            Event::Parsed { document, revision, tree } => {
+            Event::Parsed { document, revision, parsed } => {
                 if let Some(document) = self.documents.by_id_mut(document) {
-                    document.accept_parse(revision, tree);
+                    document.accept_parse(revision, parsed);
                 }
             }
             Event::Indexed(indexed) => self.indexed(&indexed),

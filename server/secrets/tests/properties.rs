@@ -68,13 +68,11 @@ fn this_repository_holds_no_secret() {
 }
 
 #[test]
+#[ignore = "needs python3: .ci/run"]
 fn few_files_of_a_standard_library_are_taken_for_secrets() {
     let output =
         Command::new("python3").args(["-c", "import os; print(os.path.dirname(os.__file__))"]).output();
-    let Ok(output) = output else {
-        println!("left out: there is no Python");
-        return;
-    };
+    let output = output.expect("python3 runs");
     let mut paths = Vec::new();
     files(Path::new(String::from_utf8_lossy(&output.stdout).trim()), &["py"], &mut paths);
     let (n_flagged, n) = n_flagged(&paths);

@@ -10,6 +10,13 @@ use flate2::read::GzDecoder;
 use crate::digest::{self, Fingerprint};
 use crate::{Progress, StoreError};
 
+/// Largest file that is taken out of an archive, in bytes. The largest part of ONNX Runtime, for one make of graphics cards,
+/// has under a gigabyte.
+pub(crate) const MAX_MEMBER_BYTES: u64 = 2 << 30;
+
+/// Bytes of a gzipped archive that are unpacked at most, whether they are written anywhere or not.
+const MAX_TAR_BYTES: u64 = 8 << 30;
+
 /// How an archive is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -123,14 +130,21 @@ fn write_member(
     target: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Fingerprint, StoreError> {
+    check_size(archive, size)?;
     let mut broken = None;
-    let mut source = NotingReader { inner: reader, broken: &mut broken };
+    // What the archive says about lengths is not relied on.
+    let mut limited = reader.take(size + 1);
+    let mut source = NotingReader { inner: &mut limited, broken: &mut broken };
     let mut file = File::create(target).map_err(StoreError::io("write", target))?;
     let copied = digest::copy(&mut source, &mut file, &mut |done| progress(Progress::bytes(done, size)));
     match (copied, broken) {
         (_, Some(reason)) => Err(bad(archive)(reason)),
         (Err(error), None) => Err(StoreError::io("write", target)(error)),
-        (Ok(fingerprint), None) if fingerprint.size != size => Err(bad(archive)("it is cut short")),
+        (Ok(fingerprint), None) if fingerprint.size != size => {
+            let reason =
+                if fingerprint.size < size { "it is cut short" } else { "it is longer than it says" };
+            Err(bad(archive)(reason))
+        }
         (Ok(fingerprint), None) => Ok(fingerprint),
     }
 }
@@ -148,7 +162,7 @@ impl Read for NotingReader<'_> {
 }
 
 fn open_zip(path: &Path) -> Result<zip::ZipArchive<BufReader<File>>, StoreError> {
-    let file = File::open(path).map_err(StoreError::io("open", path))?;
+    let file = fimble_files::open(path).map_err(StoreError::io("open", path))?;
     zip::ZipArchive::new(BufReader::new(file)).map_err(bad(path))
 }
 
@@ -156,20 +170,29 @@ fn open_zip(path: &Path) -> Result<zip::ZipArchive<BufReader<File>>, StoreError>
 type OnMember<'a> = dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, StoreError> + 'a;
 
 fn each_tar_member(path: &Path, on_member: &mut OnMember<'_>) -> Result<(), StoreError> {
-    let file = File::open(path).map_err(StoreError::io("open", path))?;
-    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(file)));
-    for entry in tar.entries().map_err(bad(path))? {
+    let file = fimble_files::open(path).map_err(StoreError::io("open", path))?;
+    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(file)).take(MAX_TAR_BYTES));
+    // Raw: else the library reads names into memory whose length the archive chooses. No library's name is that long.
+    for entry in tar.entries().map_err(bad(path))?.raw(true) {
         let mut entry = entry.map_err(bad(path))?;
         if !entry.header().entry_type().is_file() {
             continue;
         }
         let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
         let size = entry.size();
+        check_size(path, size)?;
         if !on_member(&name, size, &mut entry)? {
             return Ok(());
         }
     }
     Ok(())
+}
+
+fn check_size(archive: &Path, size: u64) -> Result<(), StoreError> {
+    if size <= MAX_MEMBER_BYTES {
+        return Ok(());
+    }
+    Err(bad(archive)(format!("a file in it has {size} bytes, and at most {MAX_MEMBER_BYTES} are unpacked")))
 }
 
 fn bad<E: ToString>(path: &Path) -> impl Fn(E) -> StoreError {

@@ -178,7 +178,7 @@ fn write_tar(
                     let faults = format!("{} has {length} bytes instead of {}", path.display(), file.size);
                     return Err(StoreError::DamagedModel { name: file.path.clone(), faults });
                 }
-                let mut reader = File::open(path).map_err(StoreError::io("open", path))?;
+                let mut reader = fimble_files::open(path).map_err(StoreError::io("open", path))?;
                 append(&mut tar, &file.path, file.size, &mut reader).map_err(io())?;
             }
         }
@@ -204,7 +204,7 @@ fn append(
 /// Whether a file is one that [`write`] wrote, by its beginning.
 pub fn is_bundle(path: &Path) -> bool {
     let mut head = [0; 512];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    let read = fimble_files::open(path).and_then(|mut file| file.read_exact(&mut head));
     read.is_ok()
         && head.starts_with(INDEX.as_bytes())
         && head[INDEX.len()] == 0
@@ -223,7 +223,7 @@ pub fn install(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, StoreError> {
     let bad = |reason: String| StoreError::BadBundle { path: path.to_owned(), reason };
-    let file = File::open(path).map_err(StoreError::named_path(path))?;
+    let file = fimble_files::open(path).map_err(StoreError::named_path(path))?;
     let mut tar = tar::Archive::new(BufReader::new(file));
     let mut entries = tar.entries().map_err(|error| bad(error.to_string()))?;
     let index = read_index(&mut entries).map_err(bad)?;

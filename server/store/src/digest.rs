@@ -1,6 +1,5 @@
 //! SHA-256 of files and streams. Must hold: files of any size are read in pieces.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -52,7 +51,7 @@ pub fn sha256_of(paths: &[PathBuf], progress: &mut dyn FnMut(Progress)) -> Resul
     let mut done = 0;
     let mut chunk = vec![0; CHUNK];
     for path in paths {
-        let mut file = File::open(path).map_err(StoreError::io("open", path))?;
+        let mut file = fimble_files::open(path).map_err(StoreError::io("open", path))?;
         loop {
             let n_bytes = match file.read(&mut chunk) {
                 Ok(0) => break,
@@ -75,7 +74,7 @@ pub(crate) fn of_text(text: &str) -> String {
 
 /// The fingerprint of a file.
 pub(crate) fn of_file(path: &Path, on_bytes: &mut dyn FnMut(u64)) -> Result<Fingerprint, StoreError> {
-    let mut file = File::open(path).map_err(StoreError::io("open", path))?;
+    let mut file = fimble_files::open(path).map_err(StoreError::io("open", path))?;
     copy(&mut file, &mut io::sink(), on_bytes).map_err(StoreError::io("read", path))
 }
 

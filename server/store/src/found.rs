@@ -323,10 +323,7 @@ fn describe(store: &'static str, candidate: Candidate, inspect: &Inspect<'_>) ->
 fn has_fim_tokens(tokenizer: &Path) -> bool {
     /// Tokenizers of large vocabularies have 20 MB.
     const LARGEST: u64 = 64 << 20;
-    if fs::metadata(tokenizer).map_or(true, |data| data.len() > LARGEST) {
-        return false;
-    }
-    let Ok(text) = fs::read_to_string(tokenizer) else { return false };
+    let Ok(text) = fimble_files::read_text(tokenizer, LARGEST) else { return false };
     crate::gguf::FIM_TEXTS
         .iter()
         .all(|texts| texts.iter().any(|token| text.contains(&format!("\"{token}\""))))

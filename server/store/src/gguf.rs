@@ -2,7 +2,6 @@
 //! holds and no more is kept than a few kilobytes; a large vocabulary is passed over, not stored.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
@@ -84,7 +83,7 @@ impl GgufHeader {
     /// # Errors
     /// What is wrong with the file, as half a sentence: "it ends early at byte 17".
     pub fn read(path: &Path) -> Result<Self, String> {
-        let file = File::open(path).map_err(|error| error.to_string())?;
+        let file = fimble_files::open(path).map_err(|error| error.to_string())?;
         let length = file.metadata().map_err(|error| error.to_string())?.len();
         let mut reader = Reader { inner: BufReader::with_capacity(1 << 16, file), at: 0, length };
         reader.header().map_err(|fault| match fault {

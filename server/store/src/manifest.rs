@@ -1,7 +1,6 @@
 //! The list of checksums that is kept beside the files of an added model, and where the model came from. Invariant: it names
 //! every file that was added, by a relative path with `/`; a manifest of an older version stays readable.
 
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -9,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// Its name in a model folder.
 pub(crate) const MANIFEST_FILE: &str = "fimble-manifest.json";
+
+/// Its largest size in bytes: a line for each of thousands of files.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// The version of its format.
 const FORMAT: u32 = 1;
@@ -83,7 +85,9 @@ impl Manifest {
 
     /// The manifest of a model folder; the error says what is wrong with it.
     pub(crate) fn read(folder: &Path) -> Result<Self, String> {
-        let text = fs::read(folder.join(MANIFEST_FILE)).map_err(|error| match error.kind() {
+        let text = fimble_files::read(&folder.join(MANIFEST_FILE), MAX_BYTES).map_err(|error| match error
+            .kind()
+        {
             io::ErrorKind::NotFound => format!("there is no {MANIFEST_FILE}"),
             _ => error.to_string(),
         })?;
@@ -127,7 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text =
             r#"{"format": 1, "source": "/m/coder", "files": [{"path": "a", "size": 3, "sha256": "x"}]}"#;
-        fs::write(folder.path().join(MANIFEST_FILE), text).unwrap();
+        std::fs::write(folder.path().join(MANIFEST_FILE), text).unwrap();
         let manifest = Manifest::read(folder.path()).unwrap();
         assert_eq!((manifest.source.as_str(), manifest.n_bytes()), ("/m/coder", 3));
         assert_eq!(manifest.provenance, None);
@@ -145,7 +149,7 @@ mod tests {
         let manifest = Manifest::with_provenance(provenance.clone(), Vec::new());
         let text =
             String::from_utf8(manifest.to_bytes()).unwrap().replace("\"sha256\"", "\"later\": 1, \"sha256\"");
-        fs::write(folder.path().join(MANIFEST_FILE), text).unwrap();
+        std::fs::write(folder.path().join(MANIFEST_FILE), text).unwrap();
         assert_eq!(Manifest::read(folder.path()).unwrap().provenance, Some(provenance));
     }
 }

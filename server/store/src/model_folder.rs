@@ -106,7 +106,8 @@ fn is_pointer(file: &ModelFile) -> Result<bool, StoreError> {
     if file.size > LARGEST_POINTER {
         return Ok(false);
     }
-    let content = fs::read(&file.path).map_err(StoreError::io("read", &file.path))?;
+    let content =
+        fimble_files::read(&file.path, LARGEST_POINTER).map_err(StoreError::io("read", &file.path))?;
     Ok(content.starts_with(POINTER_MARK))
 }
 

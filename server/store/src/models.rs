@@ -355,7 +355,7 @@ fn prepare(
             digest::of_file(&target, &mut on_bytes)?
         } else {
             // Another disk, or a file system without links.
-            let mut reader = fs::File::open(&file.path).map_err(StoreError::io("open", &file.path))?;
+            let mut reader = fimble_files::open(&file.path).map_err(StoreError::io("open", &file.path))?;
             copy(&mut reader, &target, &mut on_bytes)?
         };
         before += file.size;
@@ -373,7 +373,8 @@ fn rewritten(file: &ModelFile, rewrite: &mut Rewrite<'_>) -> Result<Option<Vec<u
     if !model_folder::is_graph(&file.relative) || file.size >= LARGEST_GRAPH {
         return Ok(None);
     }
-    let content = fs::read(&file.path).map_err(StoreError::io("read", &file.path))?;
+    let content =
+        fimble_files::read(&file.path, LARGEST_GRAPH).map_err(StoreError::io("read", &file.path))?;
     Ok(rewrite(&file.relative, &content))
 }
 

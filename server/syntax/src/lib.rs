@@ -6,6 +6,7 @@
 //! code is being typed, that is, while the tree has errors.
 
 mod blocks;
+mod brackets;
 mod items;
 mod parse;
 mod region;
@@ -13,7 +14,7 @@ mod scopes;
 mod splice;
 mod walk;
 
-pub use fimble_grammars::{BlockStyle, Language, all, by_language_id, by_path, detect};
+pub use fimble_grammars::{BlockStyle, Language, all, by_language_id, by_path, detect, give_back_memory};
 pub use parse::{ParseBudget, ParseStopped, SyntaxTree};
 pub use region::Region;
 pub use scopes::Scope;

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use fimble_document::{Point, Text, TextEdit};
-use fimble_grammars::Language;
+use fimble_grammars::{Language, MemoryMeter, is_refused, take_refusal};
 use tree_sitter::{InputEdit, ParseOptions, ParseState, Parser, Tree};
 
+use crate::brackets::OpenBrackets;
 use crate::walk::count_errors;
 
 /// How long a parse may take.
@@ -27,6 +28,12 @@ impl ParseBudget<'static> {
     }
 }
 
+/// Memory that one parse may take, its tree included. The tree of usual code takes about ten times the text.
+const MAX_PARSE_BYTES: usize = 96 << 20;
+
+/// A parser that needed more than this is not kept for the next text: it would keep its buffers.
+const MAX_KEPT_BYTES: usize = 8 << 20;
+
 /// Why there is no tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseStopped {
@@ -34,8 +41,12 @@ pub enum ParseStopped {
     OutOfTime,
     /// [`ParseBudget::cancelled`] said so.
     Cancelled,
-    /// The grammar cannot be used on this text: it is nested deeper than [`Language::deepest_level`], or the grammar does
-    /// not fit the parser.
+    /// The parser needs more than [`MAX_PARSE_BYTES`].
+    OutOfMemory,
+    /// The text is nested deeper than the parser or the grammar's scanner can follow, or holds a longer name than the
+    /// scanner can keep.
+    TooDeep,
+    /// The grammar does not fit the parser.
     Failed,
 }
 
@@ -44,7 +55,9 @@ impl std::fmt::Display for ParseStopped {
         f.write_str(match self {
             Self::OutOfTime => "parsing took too long",
             Self::Cancelled => "parsing was cancelled",
-            Self::Failed => "the text is nested too deep for its grammar",
+            Self::OutOfMemory => "parsing took too much memory",
+            Self::TooDeep => "the text is nested too deep for its grammar, or holds too long a delimiter",
+            Self::Failed => "the grammar failed",
         })
     }
 }
@@ -56,6 +69,7 @@ impl std::error::Error for ParseStopped {}
 pub struct SyntaxTree {
     language: &'static Language,
     tree: Tree,
+    brackets: OpenBrackets,
 }
 
 impl SyntaxTree {
@@ -70,14 +84,17 @@ impl SyntaxTree {
         old: Option<&SyntaxTree>,
         budget: &ParseBudget<'_>,
     ) -> Result<SyntaxTree, ParseStopped> {
-        let old = old.filter(|old| old.language == language).map(|old| &old.tree);
-        let tree = parse_chunks(language, old, budget, |offset| text.chunk_from(offset))?;
-        Ok(SyntaxTree { language, tree })
+        let old = old.filter(|old| old.language == language);
+        let read = |offset| text.chunk_from(offset);
+        let brackets = OpenBrackets::check(language, old.map(|old| old.brackets), read)?;
+        let tree = parse_chunks(language, old.map(|old| &old.tree), budget, read)?;
+        Ok(SyntaxTree { language, tree, brackets })
     }
 
     /// Moves the nodes behind a change, and marks what has to be parsed again. To be called for every change, in order.
     pub fn edit(&mut self, edit: &TextEdit) {
         self.tree.edit(&input_edit(edit));
+        self.brackets = self.brackets.after(edit);
     }
 
     /// The language it was parsed with.
@@ -106,6 +123,10 @@ impl SyntaxTree {
 
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    pub(crate) fn brackets(&self) -> OpenBrackets {
+        self.brackets
     }
 }
 
@@ -144,10 +165,18 @@ pub(crate) fn parse_chunks<'a>(
     read: impl Fn(usize) -> &'a [u8],
 ) -> Result<Tree, ParseStopped> {
     let deadline = budget.time.map(|time| Instant::now() + time);
+    let meter = MemoryMeter::start();
+    let most_bytes = Cell::new(0);
     let mut stopped = None;
     let mut check = |_: &ParseState| {
-        if (budget.cancelled)() {
+        most_bytes.set(meter.bytes().max(most_bytes.get()));
+        // First, because `cancelled` might parse, too, and would take the report.
+        if is_refused() {
+            stopped = Some(ParseStopped::TooDeep);
+        } else if (budget.cancelled)() {
             stopped = Some(ParseStopped::Cancelled);
+        } else if most_bytes.get() > MAX_PARSE_BYTES {
+            stopped = Some(ParseStopped::OutOfMemory);
         } else if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             stopped = Some(ParseStopped::OutOfTime);
         }
@@ -157,45 +186,21 @@ pub(crate) fn parse_chunks<'a>(
     if (budget.cancelled)() {
         return Err(ParseStopped::Cancelled);
     }
-    if language.deepest_level().is_some_and(|limit| is_deeper_than(limit, &read)) {
-        return Err(ParseStopped::Failed);
-    }
+    let grammar = language.tree_sitter();
     // The parser is taken out, not borrowed: `cancelled` is foreign code and might parse, too, or panic.
     let mut parser = PARSER.take().unwrap_or_default();
-    parser.set_language(language.tree_sitter()).map_err(|_| ParseStopped::Failed)?;
+    parser.set_language(grammar).map_err(|_| ParseStopped::Failed)?;
+    // A report that is left from a parse whose caller panicked.
+    let _ = take_refusal();
     let options = ParseOptions::new().progress_callback(&mut check);
     let tree = parser.parse_with_options(&mut |offset, _| read(offset), old, Some(options));
     // A stopped parse would otherwise be resumed by the next one, whose text is another.
     parser.reset();
-    PARSER.set(Some(parser));
-    tree.ok_or(stopped.unwrap_or(ParseStopped::Failed))
-}
-
-/// Whether a line may open more levels than `limit`: each blank it begins with can stand for one that is open, each dash
-/// or question mark of YAML for one that it opens itself.
-fn is_deeper_than<'a>(limit: usize, read: impl Fn(usize) -> &'a [u8]) -> bool {
-    let mut offset = 0;
-    let mut level = 0;
-    let mut in_indentation = true;
-    let mut after_indicator = false;
-    loop {
-        let chunk = read(offset);
-        if chunk.is_empty() {
-            return false;
-        }
-        for &byte in chunk {
-            let blank = matches!(byte, b' ' | b'\t');
-            if matches!(byte, b'\n' | b'\r') {
-                (level, in_indentation, after_indicator) = (0, true, false);
-            } else {
-                level += usize::from(blank && (in_indentation || after_indicator));
-                in_indentation &= blank;
-                after_indicator = matches!(byte, b'-' | b'?');
-                if level > limit {
-                    return true;
-                }
-            }
-        }
-        offset += chunk.len();
+    if most_bytes.get() <= MAX_KEPT_BYTES {
+        PARSER.set(Some(parser));
     }
+    if take_refusal() || stopped == Some(ParseStopped::TooDeep) {
+        return Err(ParseStopped::TooDeep);
+    }
+    tree.ok_or(stopped.unwrap_or(ParseStopped::Failed))
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use fimble_document::{Point, Text, TextEdit};
 
+use crate::brackets::OpenBrackets;
 use crate::parse::{input_edit, parse_chunks};
 use crate::walk::count_errors;
 use crate::{ParseBudget, ParseStopped, SyntaxTree};
@@ -41,9 +42,12 @@ impl SyntaxTree {
         budget: &ParseBudget<'_>,
     ) -> Result<SpliceCheck, ParseStopped> {
         let splice = Splice::new(text, replace, insertion);
+        let edit = splice.edit(self);
+        let read = |offset| splice.chunk_from(offset);
+        OpenBrackets::check(self.language(), Some(self.brackets().after(&edit)), read)?;
         let mut edited = self.tree().clone();
-        edited.edit(&input_edit(&splice.edit(self)));
-        let tree = parse_chunks(self.language(), Some(&edited), budget, |offset| splice.chunk_from(offset))?;
+        edited.edit(&input_edit(&edit));
+        let tree = parse_chunks(self.language(), Some(&edited), budget, read)?;
         Ok(SpliceCheck { errors_before: self.n_errors(), errors_after: count_errors(&tree) })
     }
 }

@@ -15,19 +15,26 @@ use crate::SyntaxTree;
 /// Spaces and empty lines that are looked over at most, in characters: a guard against files of nothing else.
 const MAX_BLANKS: usize = 8 * 1024;
 
-/// Number of ERROR and MISSING nodes. Subtrees without any are not entered.
+/// Number of ERROR and MISSING nodes. Subtrees without any are not entered. A cursor does not see hidden nodes (a missing
+/// line break of Python is one), so that a node with an error but without one to be seen counts as one.
 pub(crate) fn count_errors(tree: &Tree) -> usize {
     let mut cursor = tree.walk();
     let mut n_errors = 0;
+    // For each node from the root down to the current one: how many were counted before it.
+    let mut counted_before = Vec::new();
     loop {
         let node = cursor.node();
-        if node.is_error() || node.is_missing() {
-            n_errors += 1;
-        }
+        counted_before.push(n_errors);
+        n_errors += usize::from(node.is_error() || node.is_missing());
         if node.has_error() && cursor.goto_first_child() {
             continue;
         }
-        while !cursor.goto_next_sibling() {
+        loop {
+            let is_uncounted = counted_before.pop() == Some(n_errors);
+            n_errors += usize::from(is_uncounted && cursor.node().has_error());
+            if cursor.goto_next_sibling() {
+                break;
+            }
             if !cursor.goto_parent() {
                 return n_errors;
             }

@@ -8,6 +8,7 @@
 
 mod choices;
 mod chunks;
+mod ignored;
 mod index;
 mod read;
 mod stamp;

@@ -1,8 +1,7 @@
 //! Reading one file, if it may be read. Must hold: what is unfit is never returned, and the reason can be shown.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Lines over this many bytes are data or minified code.
@@ -51,17 +50,10 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<String, Unfit> {
     if fimble_secrets::is_secret_path(path) {
         return Err(Unfit::Secret("secrets, by its name"));
     }
-    let unreadable = |error: std::io::Error| Unfit::Unreadable(error.to_string());
-    let file = File::open(path).map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(Unfit::Unreadable("it is no ordinary file".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    // One byte more than allowed tells a file that is too large, also one that grows meanwhile.
-    file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > max_bytes {
-        return Err(Unfit::TooLarge);
-    }
+    let bytes = fimble_files::read(path, max_bytes).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => Unfit::TooLarge,
+        _ => Unfit::Unreadable(error.to_string()),
+    })?;
     let text = String::from_utf8(bytes).map_err(|_| Unfit::NotText)?;
     match judge(&text) {
         Some(unfit) => Err(unfit),

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 
+use crate::ignored::{IGNORE_FILES, Ignored};
 use crate::stamp::Stamp;
-
-/// The file names that say what is ignored, beside those of git itself.
-const IGNORE_FILES: &[&str] = &[".gitignore", ".ignore", ".fimbleignore"];
 
 /// What git ignores in one checkout only, in the folder of the checkout.
 const GIT_EXCLUDE: &str = ".git/info/exclude";
@@ -74,15 +72,20 @@ pub struct Walk {
 /// Lists the source files of a folder: those of a language that is built in. `is_cancelled` is asked at every entry; what
 /// was found until then is returned. A folder that cannot be read holds nothing.
 pub fn walk(root: &Path, limits: WalkLimits, is_cancelled: &dyn Fn() -> bool) -> Walk {
+    let ignored = Ignored::new();
+    let base = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    let walked = root.to_owned();
     let entries = WalkBuilder::new(root)
+        // The library would read whatever has the name of an ignore file, a pipe as well.
+        .standard_filters(false)
+        .hidden(true)
         .follow_links(false)
-        // Ignore files count outside of a repository too: somebody wrote them.
-        .require_git(false)
-        .add_custom_ignore_filename(".fimbleignore")
-        .filter_entry(|entry| {
+        .filter_entry(move |entry| {
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let relative = entry.path().strip_prefix(&walked).unwrap_or(entry.path());
+            let is_foreign = is_folder && is_foreign(&entry.file_name().to_string_lossy());
             // The root itself may be called anything.
-            entry.depth() == 0 || !is_folder || !is_foreign(&entry.file_name().to_string_lossy())
+            entry.depth() == 0 || !(is_foreign || ignored.is_ignored(&base.join(relative), is_folder))
         })
         .sort_by_file_name(std::cmp::Ord::cmp)
         .build();
@@ -204,6 +207,21 @@ mod tests {
         let found = walk(folder.path(), WalkLimits::default(), &|| false);
         assert_eq!(names(&found), ["src/lib/a.py", "src/main.rs"]);
         assert!(!found.is_cut);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_only_has_the_name_of_a_file_is_not_read() {
+        let folder =
+            folder(&[("a.rs", "x"), ("sub/b.rs", "x"), ("sub/.gitignore/c", "x"), ("git/d.rs", "x")]);
+        for name in [".gitignore", ".ignore", ".fimbleignore", ".git", "pipe.rs", "git/.git"] {
+            let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().unwrap();
+            assert!(made.success());
+        }
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("sub/.ignore")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.rs")).unwrap();
+        let found = walk(folder.path(), WalkLimits::default(), &|| false);
+        assert_eq!(names(&found), ["a.rs", "git/d.rs", "sub/b.rs"]);
     }
 
     #[test]

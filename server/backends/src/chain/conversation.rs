@@ -41,8 +41,10 @@ impl Chat for Chain {
     fn context_length(&self) -> usize {
         // How much a model reads is known of one that answers only.
         let wake = || {
-            let mut woken =
-                self.members.iter().map(|member| member.wake(&self.guard, self.purpose, &|| false));
+            let mut woken = self
+                .members
+                .iter()
+                .map(|member| member.wake(&self.guard, self.purpose, &self.project, &|| false));
             woken.find_map(|model| model.ok().filter(|model| model.chat().is_ok()))
         };
         let speaker = self.speaker().or_else(wake);
@@ -65,7 +67,8 @@ impl Chat for Chain {
         let mut reasons = Vec::new();
         let (mut is_withheld, mut is_down) = (false, false);
         for member in &self.members {
-            let model = match member.wake(&self.guard, self.purpose, &|| cancel.is_cancelled()) {
+            let model = match member.wake(&self.guard, self.purpose, &self.project, &|| cancel.is_cancelled())
+            {
                 Ok(model) => model,
                 Err(Failure::Stopped) => return Ok(self.cancelled()),
                 Err(Failure::Passing(reason) | Failure::Lasting(reason)) => {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use fimble_model::{LoadError, Model};
 
+use super::project::Project;
 use crate::error::{Fault, ServerError};
 use crate::guard::Guard;
 use crate::probe::{Purpose, find};
@@ -98,6 +99,11 @@ impl Member {
         }
     }
 
+    /// Whether it is a model in this process that may still be loaded.
+    pub(super) fn is_untried_model(&self) -> bool {
+        matches!(self.choice, Choice::Local(..)) && matches!(self.standing(), Standing::Untried)
+    }
+
     /// Why it is not asked, if it failed.
     pub(super) fn down_reason(&self) -> Option<String> {
         match self.standing() {
@@ -132,11 +138,12 @@ impl Member {
         *self.state() = State::Ready(model);
     }
 
-    /// Opens it: finds its server, or loads it. Waits, and notes what came of it.
+    /// Opens it: finds its server, or loads it, and tells it of the project. Waits, and notes what came of it.
     pub(super) fn open(
         &self,
         guard: &Guard,
         purpose: Purpose,
+        project: &Project,
         stop: &dyn Fn() -> bool,
     ) -> Result<Arc<dyn Model>, Failure> {
         let opened = match &self.choice {
@@ -144,7 +151,7 @@ impl Member {
             Choice::Server(spec) => find_server(spec, guard, purpose, stop).map_err(|error| error.into()),
         };
         match &opened {
-            Ok(model) => self.succeed(Arc::clone(model)),
+            Ok(model) => project.hand_over(&**model, || self.succeed(Arc::clone(model))),
             Err(Failure::Passing(reason) | Failure::Lasting(reason)) => self.stay_down(reason.clone()),
             Err(Failure::Stopped) => {}
         }
@@ -156,6 +163,7 @@ impl Member {
         &self,
         guard: &Guard,
         purpose: Purpose,
+        project: &Project,
         stop: &dyn Fn() -> bool,
     ) -> Result<Arc<dyn Model>, Failure> {
         let known = match &*self.state() {
@@ -164,7 +172,7 @@ impl Member {
             // Who looks at it already may have begun before it was there.
             State::Down(_, Some(_)) | State::Probing(_) | State::Untried => None,
         };
-        known.unwrap_or_else(|| self.open(guard, purpose, stop))
+        known.unwrap_or_else(|| self.open(guard, purpose, project, stop))
     }
 }
 

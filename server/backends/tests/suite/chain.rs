@@ -1,28 +1,41 @@
 //! Chains: who answers, who takes over, and how the first one comes back.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
-    CancelToken, ChatOptions, GenerateRequest, Generation, LoadError, Message, Model, ModelError, ModelInfo,
-    Observer, Role, StopReason, Usage,
+    CancelToken, ChatOptions, GenerateRequest, Generation, Layer, LoadError, Message, Model, ModelError,
+    ModelInfo, Observer, Role, StopReason, Usage,
 };
 
 use crate::stand_in::{PATIENCE, Reply, StandIn};
 use crate::support::*;
 
 /// A model in this process.
-struct Own(ModelInfo);
+struct Own {
+    info: ModelInfo,
+    /// What it remembers, by source.
+    project: Arc<Mutex<BTreeMap<String, String>>>,
+}
 
 impl Model for Own {
     fn info(&self) -> &ModelInfo {
-        &self.0
+        &self.info
     }
 
     fn count_tokens(&self, text: &str) -> usize {
         text.len()
+    }
+
+    fn remember(&self, source: Arc<str>, _: Layer, text: Arc<str>) {
+        self.project.lock().unwrap().insert(source.to_string(), text.to_string());
+    }
+
+    fn forget(&self, source: &str) {
+        self.project.lock().unwrap().remove(source);
     }
 
     fn generate(&self, _: GenerateRequest, _: &CancelToken, _: Observer) -> Result<Generation, ModelError> {
@@ -36,7 +49,11 @@ impl Model for Own {
 }
 
 fn own(n_loads: &Arc<AtomicUsize>) -> Choice {
-    let n_loads = Arc::clone(n_loads);
+    own_with(n_loads, &Arc::default())
+}
+
+fn own_with(n_loads: &Arc<AtomicUsize>, project: &Arc<Mutex<BTreeMap<String, String>>>) -> Choice {
+    let (n_loads, project) = (Arc::clone(n_loads), Arc::clone(project));
     Choice::Local(
         "bundled".to_owned(),
         Arc::new(move || {
@@ -51,7 +68,7 @@ fn own(n_loads: &Arc<AtomicUsize>) -> Choice {
                 weight_bytes: 0,
                 load_time: Duration::ZERO,
             };
-            Ok(Arc::new(Own(info)) as Arc<dyn Model>)
+            Ok(Arc::new(Own { info, project: Arc::clone(&project) }) as Arc<dyn Model>)
         }),
     )
 }
@@ -66,6 +83,31 @@ fn chain(choices: Vec<Choice>) -> Result<Arc<Chain>, LoadError> {
 
 fn name_of(chain: &Chain) -> String {
     chain.member_for(&[]).unwrap().info().name.clone()
+}
+
+#[test]
+fn a_model_that_takes_over_knows_what_the_chain_was_told_of_the_project() {
+    let (n_loads, project) = (Arc::default(), Arc::default());
+    let llama = llama_cpp(Some(Reply::Whole(500, "text/html", String::new())), Reply::Silence);
+    let server = server(&format!("llama.cpp@{}", llama.address()));
+    let chain = chain(vec![server, own_with(&n_loads, &project)]).unwrap();
+    for (source, text) in [("a.rs", "old"), ("b.rs", "gone"), ("c.rs", "kept"), ("a.rs", "new")] {
+        chain.remember(source.into(), Layer::Workspace, text.into());
+    }
+    chain.forget("b.rs");
+    assert_eq!(n_loads.load(Ordering::SeqCst), 0);
+    let member = chain.member_for(&[]).unwrap();
+    assert!(matches!(complete(&*member), Err(ModelError::Unavailable(_))));
+    assert_eq!((name_of(&chain).as_str(), n_loads.load(Ordering::SeqCst)), ("bundled", 1));
+    let known = || project.lock().unwrap().clone();
+    let expected = |texts: &[(&str, &str)]| -> BTreeMap<String, String> {
+        texts.iter().map(|(source, text)| ((*source).to_owned(), (*text).to_owned())).collect()
+    };
+    assert_eq!(known(), expected(&[("a.rs", "new"), ("c.rs", "kept")]));
+    // What comes later reaches it, too.
+    chain.remember("d.rs".into(), Layer::Open, "typed".into());
+    chain.forget("a.rs");
+    assert_eq!(known(), expected(&[("c.rs", "kept"), ("d.rs", "typed")]));
 }
 
 #[test]

@@ -186,3 +186,21 @@ fn templates_stand_in_several_places() {
         assert_eq!(shown(&prompt), expected);
     }
 }
+
+#[test]
+fn a_template_without_end_is_an_error_of_the_conversation() {
+    let doubled = "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}";
+    let of_lists = "{% set ns = namespace(x=[1, 2]) %}{% for i in range(60) %}{% set ns.x = (ns.x ~ ns.x)|list %}{% endfor %}{{ ns.x }}";
+    let of_macros = "{% macro f(x, n) %}{% if n %}{{ f(x ~ x, n - 1) }}{% else %}{{ x }}{% endif %}{% endmacro %}{{ f('a', 40) }}";
+    let of_methods = "{% set ns = namespace(x='aa') %}{% for i in range(60) %}{% set ns.x = ns.x.replace('a', ns.x) %}{% endfor %}{{ ns.x }}";
+    for template in [doubled, of_lists, of_macros, of_methods] {
+        let source = config(template);
+        let read = ChatTemplate::read(&source).expect("it compiles");
+        // The second time it is known.
+        for _ in 0..2 {
+            let error = read.prompt(&ask("x"), &tokenizer(&source)).expect_err(template);
+            assert!(error.contains("needs more than 64 MB"), "{template}: {error}");
+        }
+        assert_eq!(read.opened_thought(), None);
+    }
+}

@@ -147,3 +147,45 @@ fn a_file_of_ten_megabytes_is_refused_by_default() {
     assert_eq!(suggestion(&client, URI, (0, 10)), None);
     assert_eq!(last_reason(&client), "file-too-large");
 }
+
+/// What editors send for half of a surrogate pair, and for a byte that is no UTF-8. The text goes on as the editor has it.
+#[test]
+fn text_that_is_no_unicode_is_replaced_and_later_positions_are_right() {
+    let cases: [(&str, &[u8], &str, u32); 4] = [
+        ("utf-16", b"\\ud83d", "\u{fffd}", 1),
+        ("utf-16", b"\xe9", "\u{fffd}", 1),
+        ("utf-16", b"\xe2\x82", "\u{fffd}\u{fffd}", 2),
+        ("utf-8", b"\xe9", "?", 1),
+    ];
+    let framed = |parts: &[&[u8]]| {
+        let body = parts.concat();
+        [format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(), &body].concat()
+    };
+    for (encoding, bad, expected, width) in cases {
+        let model = Scripted::saying("x();");
+        let mut capabilities = inline_capabilities();
+        capabilities["general"] = json!({"positionEncodings": [encoding]});
+        let client = connect_with(&model, &capabilities, &json!({}));
+        // Opened with it.
+        client.send_bytes(&framed(&[
+            br#"{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{"textDocument":{"uri":"file:///w/o.py","languageId":"python","version":1,"text":"a = '"#,
+            bad,
+            br#"b'\nlet = "}}}"#,
+        ]));
+        suggestion(&client, "file:///w/o.py", (1, 6));
+        assert!(model.last_prompt().contains(&format!("a = '{expected}b'")), "{}", model.last_prompt());
+        // Changed to hold it, and changed again behind it on the same line, and below.
+        let uri = "file:///w/c.py";
+        client.open(uri, "python", "one = ''\ntwo = 2\nthree = \n");
+        client.send_bytes(&framed(&[
+            br#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"file:///w/c.py","version":2},"contentChanges":[{"range":{"start":{"line":0,"character":7},"end":{"line":0,"character":7}},"text":""#,
+            bad,
+            br#"z\n# new"}]}}"#,
+        ]));
+        client.change(uri, 3, [(0, 7 + width), (0, 8 + width)], "y");
+        client.change(uri, 4, [(2, 7), (2, 7)], "9");
+        suggestion(&client, uri, (3, 8));
+        let prompt = model.last_prompt();
+        assert!(prompt.contains(&format!("one = '{expected}y\n# new'\ntwo = 29\n")), "{encoding}: {prompt}");
+    }
+}

@@ -55,6 +55,43 @@ fn nothing_is_explained_with_its_reason() {
     assert!(render_plain(&trace).contains(sentence.as_str()));
 }
 
+/// A text that the parser cannot bear is completed as plain text, and the reason is told; where another try would cost as much
+/// again there is none until the file is saved.
+#[test]
+fn a_parse_that_was_given_up_is_explained() {
+    let heredoc = format!("out <<\"{}\"\nputs $0\n", "x".repeat(256));
+    let deep = format!("{}$0\n", "[\n".repeat(30_000));
+    let large = format!("[\n{}$0\n", "[1, 2, 3, 4, 5, 6, 7, 8],\n".repeat(300_000));
+    for (language, marked, expected) in [
+        (
+            "ruby",
+            heredoc,
+            "nested too deep for its grammar, or holds too long a delimiter; plain text was used",
+        ),
+        ("json", deep, "nested too deep for its grammar, or holds too long a delimiter; plain text was used"),
+        ("json", large, "parsing took too much memory; plain text is used until the file is saved"),
+    ] {
+        let client = connect(&Scripted::saying("compute(1);"));
+        let uri = format!("file:///w/a.{language}");
+        let place = open(&client, &uri, language, &marked);
+        let explained = |trace: &RequestTrace| trace.notes.iter().any(|note| note.contains(expected));
+        for version in 2.. {
+            client.change(&uri, version, [place, place], "a");
+            suggestion(&client, &uri, place);
+            let (_, trace) = why(&client, 0);
+            if explained(&trace) {
+                break;
+            }
+            // The background parse has not come to its end yet.
+            assert!(
+                trace.notes.iter().any(|note| note.contains("took too long")),
+                "{language}: {:?}",
+                trace.notes
+            );
+        }
+    }
+}
+
 #[test]
 fn before_the_first_request_there_is_nothing_to_explain() {
     let client = connect(&Scripted::saying("x"));

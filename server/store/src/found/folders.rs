@@ -1,6 +1,5 @@
 //! Plain folders of GGUF files: those that the user names, and llama.cpp's old cache. Invariant: a model is named by its path.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -42,7 +41,7 @@ pub(super) fn named(
     let mut folders: Vec<PathBuf> =
         variable(VARIABLE).iter().flat_map(std::env::split_paths).filter(|path| path.is_absolute()).collect();
     let path = home.root().join("config.toml");
-    let Ok(text) = fs::read_to_string(&path) else { return (folders, None) };
+    let Ok(text) = fimble_files::read_text(&path, 1 << 20) else { return (folders, None) };
     match toml::from_str::<ConfigFile>(&text) {
         Ok(config) => {
             folders.extend(config.model_folders);

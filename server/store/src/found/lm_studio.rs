@@ -1,6 +1,5 @@
 //! The models of LM Studio: a folder for each publisher, in it one for each model. Invariant: only files of weights are named.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::walk::{Root, Weights};
@@ -14,7 +13,8 @@ const POINTER: &str = ".lmstudio-home-pointer";
 /// The root folder by this home folder.
 pub(super) fn roots(user: Option<&Path>) -> Vec<PathBuf> {
     let Some(user) = user else { return Vec::new() };
-    let pointed = fs::read_to_string(user.join(POINTER)).ok().map(|text| PathBuf::from(text.trim()));
+    let pointed =
+        fimble_files::read_text(&user.join(POINTER), 4 << 10).ok().map(|text| PathBuf::from(text.trim()));
     let cache = user.join(".cache/lm-studio");
     let home = match pointed.filter(|path| path.is_absolute()) {
         Some(home) => home,

@@ -64,12 +64,7 @@ impl Root {
 
     /// The content of a small file inside of this root.
     pub(super) fn read(&self, path: &Path, most_bytes: u64) -> Result<Vec<u8>, String> {
-        let path = self.real(path)?;
-        let data = fs::metadata(&path).map_err(|error| words(&error))?;
-        if !data.is_file() || data.len() > most_bytes {
-            return Err(format!("it is no file of at most {most_bytes} bytes"));
-        }
-        fs::read(path).map_err(|error| words(&error))
+        fimble_files::read(&self.real(path)?, most_bytes).map_err(|error| words(&error))
     }
 
     /// The files below a folder, hidden ones left out, links not yet resolved.

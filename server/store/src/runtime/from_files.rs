@@ -161,7 +161,7 @@ fn copy_library(
     for file in companions.map(|entry| entry.path()).chain([library.to_owned()]) {
         let target = staging.path().join(file.file_name().unwrap_or_default());
         let size = fs::metadata(&file).map_err(StoreError::io("open", &file))?.len();
-        let mut reader = File::open(&file).map_err(StoreError::io("open", &file))?;
+        let mut reader = fimble_files::open(&file).map_err(StoreError::io("open", &file))?;
         let mut writer = File::create(&target).map_err(StoreError::io("write", &target))?;
         let mut on_bytes = |done| progress(Progress::bytes(done, size));
         unpacked.fingerprint = digest::copy(&mut reader, &mut writer, &mut on_bytes)
@@ -175,9 +175,13 @@ fn copy_library(
 
 fn misfit_of(library: &Path, platform: Platform) -> Result<Option<String>, StoreError> {
     let mut head = Vec::new();
-    let file = File::open(library).map_err(StoreError::io("open", library))?;
-    file.take(4096).read_to_end(&mut head).map_err(StoreError::io("read", library))?;
-    Ok(platform::misfit(&head, platform))
+    let mut file = fimble_files::open(library).map_err(StoreError::io("open", library))?;
+    (&mut file).take(4096).read_to_end(&mut head).map_err(StoreError::io("read", library))?;
+    if let Some(misfit) = platform::misfit(&head, platform) {
+        return Ok(Some(misfit));
+    }
+    let is_cut_off = fimble_files::is_cut_off(&mut file).map_err(StoreError::io("read", library))?;
+    Ok(is_cut_off.then(|| "cut off: its headers speak of more bytes than it has".to_owned()))
 }
 
 /// The version of a library, by its name, by where it came from, or by its content.
@@ -187,7 +191,8 @@ fn version_of(unpacked: &Unpacked) -> Result<Option<Version>, StoreError> {
     if let Some(version) = source::version_in(&name).or_else(|| source::version_in(&archive)) {
         return Ok(Some(version));
     }
-    let content = fs::read(&unpacked.library).map_err(StoreError::io("read", &unpacked.library))?;
+    let content = fimble_files::read(&unpacked.library, archive::MAX_MEMBER_BYTES);
+    let content = content.map_err(StoreError::io("read", &unpacked.library))?;
     Ok(source::version_inside(&content))
 }
 

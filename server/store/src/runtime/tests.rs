@@ -527,6 +527,57 @@ fn from_says_what_it_looked_at_when_nothing_fits() {
 }
 
 #[test]
+fn from_refuses_a_library_that_was_cut_off_and_an_archive_without_a_bound() {
+    let world = world();
+    // One segment that ends at byte 5,000.
+    let library = |bytes: usize| {
+        let mut library = elf(0x3e, "");
+        for (at, value) in [(0x20, 64), (0x36, 56), (0x38, 1)] {
+            library[at] = value;
+        }
+        library.extend([0; 56]);
+        library[64] = 1;
+        library[64 + 8..64 + 16].copy_from_slice(&1000_u64.to_le_bytes());
+        library[64 + 32..64 + 40].copy_from_slice(&4000_u64.to_le_bytes());
+        library.resize(5000, 1);
+        library.truncate(bytes);
+        library
+    };
+    let huge = |name: &str| {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(name).unwrap();
+        header.set_size(3 << 30);
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_cksum();
+        let mut gz = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(header.as_bytes()).unwrap();
+        gz.finish().unwrap()
+    };
+    let in_wheel = |bytes| zip_of(&[(WHEEL_MEMBER, library(bytes))]);
+    let cases: [(&str, Vec<u8>, Option<&str>); 7] = [
+        ("libonnxruntime.so.1.31.1", library(5000), None),
+        ("libonnxruntime.so.1.31.1", library(4999), Some("cut off")),
+        ("libonnxruntime.so.1.31.1", library(70), Some("cut off")),
+        ("libonnxruntime.so.1.31.1", library(40), Some("cut off")),
+        ("onnxruntime-linux-x64-1.31.1.whl", in_wheel(5000), None),
+        ("onnxruntime-linux-x64-1.31.1.whl", in_wheel(3000), Some("cut off")),
+        ("onnxruntime-linux-x64-1.31.1.tgz", huge("lib/libonnxruntime.so.1.31.1"), Some("are unpacked")),
+    ];
+    for (name, content, expected) in cases {
+        let (home, folder) = (TempDir::new().unwrap(), folder_with(&[(name, content)]));
+        let runtime = store(&home, world.pins, &Shelf::default());
+        let result =
+            runtime.install_from(folder.path(), &mut quiet()).map(|_| ()).map_err(|error| error.to_string());
+        match expected {
+            None => assert_eq!(result, Ok(()), "{name}"),
+            Some(part) => {
+                assert!(result.as_ref().is_err_and(|error| error.contains(part)), "{name}: {result:?}")
+            }
+        }
+    }
+}
+
+#[test]
 fn from_refuses_a_damaged_pinned_archive_and_keeps_what_is_installed() {
     let (home, world) = (TempDir::new().unwrap(), world());
     let shelf = Shelf { pip: Some(Ok(world.wheel.clone())), ..Shelf::default() };

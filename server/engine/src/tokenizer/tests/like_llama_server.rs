@@ -125,20 +125,14 @@ fn differences(server: &Server, metadata: &Metadata, n_pieces: usize) -> Vec<Str
     found
 }
 
-fn folder_in(variable: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os(variable).map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!("left out: {variable} is not set");
-    }
-    folder
+fn folder_in(variable: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| panic!("{variable} names no folder"), PathBuf::from)
 }
 
 #[test]
-#[ignore = "needs llama.cpp's server and weights: FIMBLE_SERVERS and FIMBLE_WEIGHTS"]
+#[ignore = "needs real servers and weights: tests/servers/run"]
 fn tokens_are_those_of_llama_server() {
-    let (Some(servers), Some(weights)) = (folder_in("FIMBLE_SERVERS"), folder_in("FIMBLE_WEIGHTS")) else {
-        return;
-    };
+    let (servers, weights) = (folder_in("FIMBLE_SERVERS"), folder_in("FIMBLE_WEIGHTS"));
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(weights).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "gguf"));
@@ -158,11 +152,9 @@ fn tokens_are_those_of_llama_server() {
 const APPROXIMATED: &[&str] = &["tekken", "gpt-4o", "llama4", "kanana2", "minimax-m2"];
 
 #[test]
-#[ignore = "needs llama.cpp's server and weights: FIMBLE_SERVERS and FIMBLE_WEIGHTS"]
+#[ignore = "needs real servers and weights: tests/servers/run"]
 fn every_way_of_splitting_is_that_of_llama_server() {
-    let (Some(servers), Some(weights)) = (folder_in("FIMBLE_SERVERS"), folder_in("FIMBLE_WEIGHTS")) else {
-        return;
-    };
+    let (servers, weights) = (folder_in("FIMBLE_SERVERS"), folder_in("FIMBLE_WEIGHTS"));
     let vocabulary =
         GgufFile::open(&weights.join("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf")).expect("it is read");
     let folder = tempfile::tempdir().unwrap();

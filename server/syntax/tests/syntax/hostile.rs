@@ -1,0 +1,173 @@
+//! Texts that a grammar's scanner cannot keep in its state, or that make the parser take time and memory without end. Each
+//! is parsed or refused; what ends the process ends this test, too.
+
+use std::time::Duration;
+
+use fimble_document::Text;
+use fimble_syntax::{ParseBudget, ParseStopped, SyntaxTree, all};
+
+use crate::{language, parse};
+
+fn outcome(name: &str, text: &str) -> Result<(), ParseStopped> {
+    SyntaxTree::parse(language(name), &Text::new(text), None, &ParseBudget::unlimited()).map(|_| ())
+}
+
+/// `n` blocks in each other, each opened by one line that stands `unit` deeper.
+fn nested(line: &str, unit: &str, n: usize) -> String {
+    (0..n).map(|level| format!("{}{line}\n", unit.repeat(level))).collect()
+}
+
+#[test]
+fn a_state_that_the_scanner_cannot_keep_is_refused() {
+    let many_heredocs = |n: usize| {
+        let names: Vec<_> = (0..n).map(|i| format!("<<A{i:03}")).collect();
+        format!("f({})\n", names.join(", "))
+    };
+    let two_levels_in_each_column: String =
+        (0..200).map(|n| format!("{0}a:\n{0}-\n", " ".repeat(n))).collect();
+    let tabs_and_blanks: String = (0..2000)
+        .map(|width| format!("{}{}if a:\n", "\t".repeat(width / 8), " ".repeat(width % 8)))
+        .collect();
+    let continued: String =
+        (0..600).map(|n| format!("{}if a:\n", " ".repeat(9) + &" \\\n".repeat(n))).collect();
+    let refused = [
+        ("ruby", format!("out <<\"{}\"\nputs out\n", "x".repeat(256))),
+        ("ruby", format!("out <<\"{}\"\nputs out\n", "some words in a row ".repeat(15))),
+        ("ruby", format!("out <<'\n{}", "def method(a)\n  a\nend\n\n".repeat(40))),
+        ("ruby", format!("out <<{}\nputs out\n", "A".repeat(256))),
+        ("yaml", "- ".repeat(300)),
+        ("yaml", two_levels_in_each_column),
+    ];
+    for (name, text) in refused {
+        let start: String = text.chars().take(40).collect();
+        assert_eq!(outcome(name, &text), Err(ParseStopped::TooDeep), "{name}: {start:?}");
+    }
+    let kept = [
+        ("ruby", format!("out <<\"{}\"\nputs out\n", "x".repeat(255))),
+        // The scanner itself gives up a name that is longer than its buffer.
+        ("ruby", format!("out <<~{}\nputs out\n", "A".repeat(5000))),
+        ("ruby", many_heredocs(20)),
+        ("yaml", "- ".repeat(190)),
+        ("yaml", format!("a:\n{}- b\n", " ".repeat(300))),
+        // Of more levels than there is room for the scanner keeps the outer ones, if their number is even.
+        ("python", nested("if a:", " ", 340)),
+        ("python", nested("if a:", " ", 600)),
+        ("python", tabs_and_blanks),
+        ("python", continued),
+    ];
+    for (name, text) in kept {
+        let start: String = text.chars().take(40).collect();
+        assert_eq!(outcome(name, &text), Ok(()), "{name}: {start:?}");
+    }
+    // After a refusal the next parse is as good as any.
+    assert_eq!(parse(language("ruby"), &Text::new("x = 1\n")).n_errors(), 0);
+}
+
+/// Every state's length around that of the parser's buffer, which several scanners overrun by a byte or two.
+#[test]
+fn a_state_of_any_length_is_kept_or_refused() {
+    let heredocs = |opener: &str, lengths: &[usize]| {
+        let names: Vec<_> = lengths.iter().map(|n| format!("{opener}{}", "A".repeat(*n))).collect();
+        names.join(" ")
+    };
+    for last in 1..=32 {
+        let names = [250, 250, 250, 226, last];
+        for (name, text) in [
+            ("ruby", format!("f {}\n", heredocs("<<", &names).replace(' ', ", "))),
+            ("bash", format!("cat {}\n", heredocs("<<", &names))),
+            ("php", format!("<?php f({});\n", heredocs("<<<", &names.map(|n| n / 4)).replace(' ', "\n, "))),
+            ("python", format!("{}{}", nested("if a:", " ", 500), "f\"{".repeat(last))),
+            ("html", "<abcdefghij>".repeat(75 + last)),
+            ("csharp", format!("var x = {}", "$\"{".repeat(240 + last))),
+            ("markdown", "> ".repeat(240 + last)),
+            ("yaml", "- ".repeat(240 + last)),
+        ] {
+            assert!(matches!(outcome(name, &text), Ok(()) | Err(ParseStopped::TooDeep)), "{name}: {last}");
+        }
+    }
+}
+
+/// Openers of every language's strings, blocks and lists, hundreds of times in a row and one inside of the other.
+#[test]
+fn repeated_openers_end_no_process() {
+    let openers = [
+        "<<\"",
+        "<<'",
+        "<<~A\n",
+        "<<A\n",
+        "<<<A\n",
+        "%w(",
+        "%(#{",
+        "\"#{",
+        "f\"{",
+        "f'''{",
+        "$\"{",
+        "$@\"{",
+        "\"\"\"",
+        "`${",
+        "R\"x(",
+        "r#\"",
+        "[=[",
+        "--[[",
+        "- ",
+        "? ",
+        "a:\n ",
+        "> ",
+        "1. ",
+        "* ",
+        "<a>",
+        "<p>",
+        "<script>",
+        "<!--",
+        "{",
+        "(",
+        "\\\n",
+        "\t",
+        "a ? b : ",
+        "if a {",
+        "/*",
+        "case x in\n",
+        "$(",
+        "${",
+        "((",
+        "[[ ",
+        "@(",
+        "#{",
+        "\u{ffff}",
+        "ä",
+    ];
+    let budget = ParseBudget { time: Some(Duration::from_millis(200)), cancelled: &|| false };
+    for language in all() {
+        for opener in openers {
+            for text in [opener.repeat(300), format!("{}\n", opener.repeat(40))] {
+                let parsed = SyntaxTree::parse(language, &Text::new(&text), None, &budget);
+                assert!(parsed.err() != Some(ParseStopped::Failed), "{}: {opener:?}", language.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn brackets_without_end_are_refused_at_once() {
+    for (name, text) in [
+        ("json", "[\n".repeat(200_000)),
+        ("lua", "[\n".repeat(200_000)),
+        ("bash", "function(){\n".repeat(100_000)),
+        ("c", format!("{}{}", "f(".repeat(50_000), ")".repeat(50_000))),
+        ("java", format!("{}\n\na", "List<".repeat(3000))),
+        ("csharp", "a.b<".repeat(3000)),
+    ] {
+        assert_eq!(outcome(name, &text), Err(ParseStopped::TooDeep), "{name}");
+    }
+    let pairs = "f(a[0], { b(c) });\n".repeat(20_000);
+    assert_eq!(outcome("javascript", &pairs), Ok(()));
+}
+
+#[test]
+fn a_parse_that_takes_too_much_memory_is_stopped() {
+    let text = "[1, 2, 3, 4, 5, 6, 7, 8],\n".repeat(300_000);
+    assert_eq!(outcome("json", &text), Err(ParseStopped::OutOfMemory));
+    // The count begins anew with each parse.
+    assert_eq!(outcome("json", "[1]"), Ok(()));
+    assert_eq!(outcome("json", &format!("[{}1]", "1, ".repeat(50_000))), Ok(()));
+}
