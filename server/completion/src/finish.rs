@@ -85,10 +85,10 @@ fn suggest(
             StopReason::MaxTokens | StopReason::ContextFull | StopReason::Unsure
         ),
     };
-    post_process::run(&mut draft, &plan.limits, &plan.surroundings, &plan.context, &mut |name, effect| {
+    post_process::run(&mut draft, &plan.limits, &plan.surroundings, &mut |name, effect| {
         filters.push(FilterStep { name, effect });
     })?;
-    let of_beginning = check_confidence(generation, &mut draft, settings, filters)?;
+    let of_beginning = check_confidence(plan, generation, &mut draft, settings, filters)?;
     check_syntax(plan, input, settings, &mut draft, budget, filters)?;
 
     // The check may have cut lines.
@@ -146,6 +146,7 @@ fn n_tokens(generation: &Generation, shown: &Range<usize>) -> usize {
 
 /// What is not likely enough as a whole is cut to its likely beginning, whose probability is returned.
 fn check_confidence(
+    plan: &Plan,
     generation: &Generation,
     draft: &mut Draft,
     settings: &CompletionSettings,
@@ -162,6 +163,7 @@ fn check_confidence(
         return Ok(None);
     }
     if let Some(probability) = beginning::keep_likely(draft, generation, bar) {
+        post_process::rebalance(draft, &plan.surroundings);
         report(&format!(": cut to a beginning with {probability:.3}"));
         return Ok(Some(probability));
     }
@@ -191,11 +193,13 @@ fn check_syntax(
         return Ok(());
     };
     let check = SpliceCheck { plan, input, tree, budget };
-    let n_lines = draft.text.split('\n').count();
+    // The white space before a bracket that stays right of the cursor is no line of its own.
+    let n_lines = draft.text.trim_end().split('\n').count();
     for n_kept in (1..=n_lines).rev() {
         let mut shorter = draft.clone();
         if n_kept < n_lines {
             shorter.keep_lines(n_kept);
+            post_process::rebalance(&mut shorter, &plan.surroundings);
         }
         if shorter.text.trim().is_empty() {
             break;

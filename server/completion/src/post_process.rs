@@ -7,7 +7,6 @@ mod brackets;
 mod overlap;
 mod space;
 
-use crate::context::Context;
 use crate::surroundings::Surroundings;
 use crate::{Refusal, RefusalKind, StopLimits, StopRule};
 
@@ -38,14 +37,13 @@ impl Draft {
         self.raw.start = (self.raw.start + len).min(self.raw.end);
     }
 
-    /// Keeps a beginning, as the generation has it, and leaves what the editor closed where it is.
+    /// Keeps a beginning, as the generation has it. To be balanced again: see [`rebalance`].
     pub(crate) fn keep_beginning(&mut self, len: usize) {
         self.text.truncate(len);
         self.raw.end = self.raw.start + len;
-        self.n_replaced = 0;
     }
 
-    /// Keeps whole lines only.
+    /// Keeps whole lines only. To be balanced again, unless that filter is still to come: see [`rebalance`].
     pub(crate) fn keep_lines(&mut self, count: usize) {
         let len = self.text.split_inclusive('\n').take(count).map(str::len).sum::<usize>();
         let len = self.text[..len].trim_end_matches('\n').len();
@@ -100,7 +98,6 @@ pub(crate) fn run(
     draft: &mut Draft,
     limits: &StopLimits,
     surroundings: &Surroundings,
-    context: &Context,
     report: &mut dyn FnMut(&'static str, String),
 ) -> Result<(), Refusal> {
     let mut step = |name: &'static str, effect: Effect| match effect {
@@ -116,12 +113,15 @@ pub(crate) fn run(
     step("special tokens", special_tokens(draft, surroundings))?;
     step("stop rule", stop_rule(draft, limits))?;
     for (name, filter) in FILTERS {
-        if name == "brackets" && context.region == fimble_syntax::Region::Comment {
-            continue;
-        }
         step(name, filter(draft, surroundings))?;
     }
     Ok(())
+}
+
+/// Decides anew which of the brackets right of the cursor a text replaces, of which something was cut after the filters ran.
+pub(crate) fn rebalance(draft: &mut Draft, surroundings: &Surroundings) {
+    // It refuses nothing; what it did to the whole text is reported already.
+    let _ = brackets::balance(draft, surroundings);
 }
 
 /// Ends the text where the model spells a special token, unless the file itself has such text.

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use fimble_syntax::Language;
+use fimble_syntax::{Language, Region};
 
 use crate::CursorInput;
 use crate::brackets::{is_only_auto_closed, missing_closers};
@@ -19,6 +19,8 @@ const N_LINES: usize = 3;
 /// The text around a cursor.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
+    /// Whether the cursor is in a comment.
+    pub(crate) in_comment: bool,
     pub(crate) language: Option<&'static Language>,
     /// The line up to the cursor, a selected item included.
     pub(crate) typed: String,
@@ -73,6 +75,7 @@ impl Surroundings {
         let before = format!("{above}{}", cursor.typed);
         let after = format!("{replaced}{below}");
         Self {
+            in_comment: input.region() == Region::Comment,
             language,
             replaced,
             right,

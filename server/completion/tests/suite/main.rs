@@ -2,6 +2,7 @@
 //! the repository.
 
 mod any_text;
+mod auto_closed;
 mod cache;
 mod gate;
 mod golden;
