@@ -9,6 +9,7 @@ use fimble_syntax::{ParseBudget, Region, SyntaxTree};
 use crate::beginning;
 use crate::brackets::unclosed;
 use crate::lines::line_break;
+use crate::personal;
 use crate::post_process::{self, Draft};
 use crate::{CompletionSettings, CursorInput, Plan, Refusal, RefusalKind};
 
@@ -88,6 +89,7 @@ fn suggest(
     post_process::run(&mut draft, &plan.limits, &plan.surroundings, &mut |name, effect| {
         filters.push(FilterStep { name, effect });
     })?;
+    check_persons(plan, input, &mut draft, filters)?;
     let of_beginning = check_confidence(plan, generation, &mut draft, settings, filters)?;
     check_syntax(plan, input, settings, &mut draft, budget, filters)?;
 
@@ -142,6 +144,30 @@ fn n_tokens(generation: &Generation, shown: &Range<usize>) -> usize {
         start = token.text_end;
     }
     n_tokens
+}
+
+/// Nobody is named whom the project does not name.
+fn check_persons(
+    plan: &Plan,
+    input: &CursorInput<'_>,
+    draft: &mut Draft,
+    filters: &mut Vec<FilterStep>,
+) -> Result<(), Refusal> {
+    let known = |text: &str| {
+        let in_snippet = input.snippets.iter().any(|snippet| snippet.text.contains(text));
+        in_snippet || input.text.chunks().collect::<String>().contains(text) || input.elsewhere.holds(text)
+    };
+    let len = draft.text.len();
+    let effect = personal::check(draft, &plan.surroundings, &known);
+    if draft.text.len() < len {
+        post_process::rebalance(draft, &plan.surroundings);
+    }
+    let told = match &effect {
+        Ok(effect) => effect.clone(),
+        Err(refusal) => format!("refused: {}", refusal.kind),
+    };
+    filters.push(FilterStep { name: "persons", effect: told });
+    effect.map(drop)
 }
 
 /// What is not likely enough as a whole is cut to its likely beginning, whose probability is returned.

@@ -25,7 +25,7 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Cuts the end of the text.
-    fn cut_end(&mut self, len: usize) {
+    pub(crate) fn cut_end(&mut self, len: usize) {
         let removed = self.text.len() - len;
         self.text.truncate(len);
         self.raw.end = self.raw.end.saturating_sub(removed).max(self.raw.start);

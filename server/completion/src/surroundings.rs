@@ -21,6 +21,8 @@ const N_LINES: usize = 3;
 pub(crate) struct Surroundings {
     /// Whether the cursor is in a comment.
     pub(crate) in_comment: bool,
+    /// Whether the cursor is in a string.
+    pub(crate) in_string: bool,
     pub(crate) language: Option<&'static Language>,
     /// The line up to the cursor, a selected item included.
     pub(crate) typed: String,
@@ -76,6 +78,7 @@ impl Surroundings {
         let after = format!("{replaced}{below}");
         Self {
             in_comment: input.region() == Region::Comment,
+            in_string: input.region() == Region::String,
             language,
             replaced,
             right,

@@ -9,7 +9,7 @@ use fimble_actions::{
     ActionKind, Change, ChatWork, Outcome, Problem, Refusal, Source, Style, comment_place, find_target,
     line_edits, perform,
 };
-use fimble_completion::{CompletionSettings, CursorInput, MultiLine, Trigger, finish, plan};
+use fimble_completion::{CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan};
 use fimble_document::Text;
 use fimble_model::{CancelToken, GenerateRequest, Model, Priority, StopReason};
 use fimble_syntax::{ParseBudget, SyntaxTree};
@@ -179,6 +179,7 @@ fn complete_at(
         offset,
         trigger: Trigger::Invoked,
         selected: None,
+        elsewhere: Elsewhere::default(),
         snippets: &[],
     };
     let settings = CompletionSettings {

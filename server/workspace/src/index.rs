@@ -197,6 +197,14 @@ impl Index {
         found
     }
 
+    /// The first files that have all of these words in one chunk, by path; none if there are no words.
+    #[must_use]
+    pub(crate) fn files_with(&self, words: &[Word], max_files: usize) -> Vec<String> {
+        let has_all = |chunk: &IndexedChunk| words.iter().all(|word| chunk.words.binary_search(word).is_ok());
+        let files = self.files.iter().filter(|(_, file)| !words.is_empty() && file.chunks.iter().any(has_all));
+        files.map(|(path, _)| path.clone()).take(max_files).collect()
+    }
+
     /// Weights of the words that are looked for. A file says nothing about how rare its own words are elsewhere: in a
     /// project of two files, what the files share would look common.
     fn weights(&self, wanted: &[Word], path: &str) -> HashMap<Word, f32> {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use crate::choices::{Choice, Choices, Related, block_of, lines_around};
-use crate::chunks::fingerprint;
+use crate::chunks::{fingerprint, words};
 use crate::index::{FileFacts, Index, IndexLimits, Query};
 use crate::kinds::Kind;
 use crate::rank::{self, Standing, folder_of};
@@ -21,6 +21,8 @@ use crate::walk::{SourceFile, WalkLimits, WalkOptions, concerns, walk};
 
 /// Folders of open documents that files are compared with, at most.
 const MAX_OPEN_FOLDERS: usize = 32;
+/// Files that are read to find a text, at most.
+const MAX_SEARCHED: usize = 8;
 /// Snippets of one choice, at most; the prompt takes as many as it has room for.
 const MAX_SNIPPETS: usize = 4;
 
@@ -268,6 +270,13 @@ impl Workspace {
     pub fn text(&self, file: &str) -> Option<String> {
         let is_known = self.index().get(file).is_some();
         is_known.then(|| read(Path::new(file), self.limits.max_file_bytes).ok()).flatten()
+    }
+
+    /// Whether a file of the index holds a text now. Reads the few files that have all of its words.
+    #[must_use]
+    pub fn holds(&self, text: &str) -> bool {
+        let files = self.index().files_with(&words(text), MAX_SEARCHED);
+        files.iter().any(|file| self.text(file).is_some_and(|content| content.contains(text)))
     }
 
     /// The choice for a block of a document if it was made already: no more than a look-up.

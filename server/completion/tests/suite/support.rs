@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fimble_completion::{
-    CompletionSettings, CursorInput, Finished, Plan, Refusal, SelectedItem, Trigger, finish, gate, plan,
+    CompletionSettings, CursorInput, Elsewhere, Finished, Plan, Refusal, SelectedItem, Trigger, finish, gate, plan,
 };
 use fimble_document::Text;
 use fimble_model::fim::{FimTemplate, Vocabulary};
@@ -51,6 +51,7 @@ impl Marked {
             offset: self.offset,
             trigger: Trigger::Invoked,
             selected: None,
+            elsewhere: Elsewhere::default(),
         }
     }
 

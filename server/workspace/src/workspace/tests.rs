@@ -174,6 +174,24 @@ fn what_is_near_to_an_open_document_takes_the_place_of_what_is_not() {
 }
 
 #[test]
+fn what_stands_in_a_file_is_told_word_for_word() {
+    let (folder, workspace) = project();
+    write(&folder.path().join("src/about.rs"), "// Author: Ada Lovelace <ada.lovelace@engine.org>\n");
+    workspace.scan(&|| false);
+    for (text, expected) in [
+        ("Ada Lovelace", true),
+        ("ada.lovelace@engine.org", true),
+        ("Lovelace Ada", false),
+        ("grace.hopper@navy.org", false),
+        ("Li", false),
+        // What is left out is not told of.
+        ("OrderStore insert_order ghp", false),
+    ] {
+        assert_eq!(workspace.holds(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn no_grammar_is_needed_to_find_what_another_file_defines() {
     const KOTLIN: &str = "class OrderRepository(private val database: Database) {\n    fun findOrder(identifier: Long): Order? = null\n}\n";
     let root = tempfile::tempdir().unwrap();
