@@ -80,6 +80,7 @@ fn suggest(
     let mut draft = Draft {
         text: generation.text.clone(),
         raw: 0..generation.text.len(),
+        n_lead: 0,
         n_replaced: 0,
         truncated: matches!(
             generation.stop,

@@ -13,6 +13,7 @@ mod context;
 mod dismissals;
 mod finish;
 mod gate;
+mod indent;
 mod input;
 mod lines;
 mod mode;

@@ -17,6 +17,8 @@ pub(crate) struct Draft {
     pub(crate) text: String,
     /// The bytes of the generation that `text` was made of, to know which tokens are shown.
     pub(crate) raw: std::ops::Range<usize>,
+    /// White space in front of the text that the generation has not.
+    pub(crate) n_lead: usize,
     /// How many bytes of what the editor closed by itself the text brings along.
     pub(crate) n_replaced: usize,
     /// Whether the model was cut off.
@@ -37,9 +39,15 @@ impl Draft {
         self.raw.start = (self.raw.start + len).min(self.raw.end);
     }
 
+    /// Puts white space in front.
+    fn lead_with(&mut self, space: &str) {
+        self.text.insert_str(0, space);
+        self.n_lead += space.len();
+    }
+
     /// Keeps a beginning, as the generation has it. To be balanced again: see [`rebalance`].
     pub(crate) fn keep_beginning(&mut self, len: usize) {
-        self.text.truncate(len);
+        self.text.truncate(self.n_lead + len);
         self.raw.end = self.raw.start + len;
     }
 

@@ -6,6 +6,7 @@ mod auto_closed;
 mod cache;
 mod gate;
 mod golden;
+mod indentation;
 mod prompts;
 mod stop_rule;
 mod support;
