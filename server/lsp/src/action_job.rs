@@ -123,7 +123,11 @@ fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailu
             };
             let whole_item = matches!(
                 job.kind,
-                ActionKind::Extract | ActionKind::Document | ActionKind::Tests | ActionKind::Fix
+                ActionKind::Extract
+                    | ActionKind::Document
+                    | ActionKind::Redocument
+                    | ActionKind::Tests
+                    | ActionKind::Fix
             );
             let selection = match job.problems.first() {
                 Some(problem) if job.selection.is_empty() => problem.range.clone(),
@@ -234,6 +238,9 @@ fn document(job: &ActionJob, source: &Source<'_>, model: &dyn Model) -> Result<S
     let failed = |refusal: Refusal| ActionFailure::failed(refusal.to_string());
     let target = find_target(source, job.selection.clone(), true).ok_or_else(|| failed(Refusal::NoCode))?;
     let place = comment_place(source, &target).ok_or_else(|| failed(Refusal::NoCode))?;
+    if place.is_taken() {
+        return Err(failed(Refusal::Documented));
+    }
     let style = Style::of(source.text);
     let opening = place.opening(&style);
     let old: String = source.text.chunks().collect();

@@ -94,6 +94,7 @@ pub fn model(context_length: usize) -> ModelInfo {
         fim: FimTemplate::detect(&QWEN),
         bos: None,
         weight_bytes: 0,
+        writes_code: true,
         load_time: Duration::ZERO,
     }
 }

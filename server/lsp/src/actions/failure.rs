@@ -1,7 +1,10 @@
-//! Why an action is not done. Must hold: the user gets a whole sentence, and the client the protocol's code.
+//! Why an action is not done. Must hold: the user gets a whole sentence, and no number; a client that reads the protocol's code
+//! gets that.
 
 use fimble_model::ModelError;
 use tower_lsp_server::jsonrpc::{Error, ErrorCode};
+
+use crate::capabilities::ClientFacts;
 
 /// The error code of an action for which no model can be asked now. The same may be done later.
 const UNAVAILABLE: i64 = -32004;
@@ -47,6 +50,11 @@ impl ActionFailure {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.code == -32800
+    }
+
+    /// Whether the client ended the action itself: the protocol has a code for that, which clients do not show.
+    pub(crate) fn is_protocol_error(&self, client: &ClientFacts) -> bool {
+        self.is_cancelled() || client.reads_action_errors
     }
 
     /// The error of an answer.

@@ -43,9 +43,18 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
             Err(reason) => Err(ActionFailure::no_model(format!("{reason} {HOW_TO_GET_ONE}"))),
         }
     };
-    let completing = || match session.model.current() {
-        Some(model) => Ok(Computer::Completion(Arc::clone(model))),
-        None => Ok(Computer::Completion(ready(&session.model)?)),
+    let completing = || {
+        let model = match session.model.current() {
+            Some(model) => Arc::clone(model),
+            None => ready(&session.model)?,
+        };
+        match model.info().writes_code {
+            true => Ok(Computer::Completion(model)),
+            false => Err(ActionFailure::no_model(format!(
+                "The model {} completes lines and is too small to write several at once. {HOW_TO_GET_LARGER}",
+                model.info().name
+            ))),
+        }
     };
     match kind.needs() {
         Needs::Chat => chatting(),
@@ -53,6 +62,9 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
         Needs::Completion => completing(),
     }
 }
+
+/// What a user does whose model is too small.
+const HOW_TO_GET_LARGER: &str = "`fimble model get` fetches a larger one.";
 
 /// What a user does who has no chat model.
 const HOW_TO_GET_ONE: &str = "This action needs a model that was trained to follow instructions, such as Qwen2.5-Coder \
