@@ -8,7 +8,9 @@ use fimble_backends::{Chain, Choice, Guard, LocalLoader, NetworkSettings, Purpos
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_lsp::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel};
 use fimble_model::{LoadError, Model, Provider};
-use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, RuntimeStore, StoreError, bundled_model};
+use fimble_store::{
+    ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, RuntimeStore, StoreError, bundled_model,
+};
 
 /// The loader that the server is given.
 pub fn model_loader() -> ModelLoader {

@@ -118,7 +118,8 @@ fn ask(
 ) -> Result<ChatAnswer, Refusal> {
     let max_new_tokens = asked.max_new_tokens + asked.thought_tokens;
     let options = ChatOptions { max_new_tokens, sampling: Sampling::Greedy };
-    let wants_code = !matches!(work.kind, ActionKind::Explain | ActionKind::Document | ActionKind::Redocument);
+    let wants_code =
+        !matches!(work.kind, ActionKind::Explain | ActionKind::Document | ActionKind::Redocument);
     let progress = Arc::clone(&work.progress);
     let words = words.to_vec();
     let (is_long, has_thought) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());

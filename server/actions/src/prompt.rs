@@ -145,7 +145,9 @@ fn task(kind: ActionKind, instruction: &str, target: &Target) -> String {
             "Task: write tests for {what}: the usual case, the edges, and what must fail. Answer with the tests alone in one \
              fenced code block, not with the code above."
         ),
-        ActionKind::Document | ActionKind::Redocument => format!("Write the documentation comment of {what}."),
+        ActionKind::Document | ActionKind::Redocument => {
+            format!("Write the documentation comment of {what}.")
+        }
         // Those are no questions for a chat model; asking is still better than nothing.
         ActionKind::Complete | ActionKind::Generate => format!("Task: complete {what}.\n{same}"),
     }

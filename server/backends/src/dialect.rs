@@ -178,7 +178,8 @@ pub(crate) fn stop_strings(writing: &Writing, options: &GenerateOptions) -> Vec<
 
 /// The messages, in whose contents no server can read a special token.
 fn messages_json(messages: &[Message]) -> Value {
-    let message = |message: &Message| json!({"role": message.role.name(), "content": defuse(&message.content)});
+    let message =
+        |message: &Message| json!({"role": message.role.name(), "content": defuse(&message.content)});
     messages.iter().map(message).collect()
 }
 

@@ -107,7 +107,11 @@ mod tests {
             (0, "return sum(values)", false),
             (3, "return n % 2 === 0;", true),
             (3, "return n / 2 === 0;", false),
-            (5, "for _, item := range items {\n\t\tif item == wanted {\n\t\t\treturn true\n\t\t}\n\t}\n\treturn false", true),
+            (
+                5,
+                "for _, item := range items {\n\t\tif item == wanted {\n\t\t\treturn true\n\t\t}\n\t}\n\treturn false",
+                true,
+            ),
         ] {
             assert_eq!(is_right(&ALL[at], body), expected, "{body}");
         }

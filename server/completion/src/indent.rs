@@ -61,13 +61,15 @@ fn is_upper_word(text: &str) -> bool {
 /// Whether a line of a makefile is a command, by what it holds: no rule, no assignment, no directive and no comment.
 pub(crate) fn is_recipe(line: &str) -> bool {
     const DIRECTIVES: [&str; 14] = [
-        "ifeq", "ifneq", "ifdef", "ifndef", "else", "endif", "include", "-include", "sinclude", "define", "endef",
-        "export", "unexport", "override",
+        "ifeq", "ifneq", "ifdef", "ifndef", "else", "endif", "include", "-include", "sinclude", "define",
+        "endef", "export", "unexport", "override",
     ];
     let first = line.split_whitespace().next().unwrap_or_default();
-    let before_blank = line.split_once([':', '=']).map(|(before, _)| before.trim_end_matches([':', '+', '?', '!']));
+    let before_blank =
+        line.split_once([':', '=']).map(|(before, _)| before.trim_end_matches([':', '+', '?', '!']));
     // A name or several, then a colon or an equals sign; a command holds these signs behind options and quotes.
-    let is_name = |ch: char| ch.is_alphanumeric() || matches!(ch, '_' | '-' | '.' | '/' | '%' | '$' | '(' | ')' | ' ');
+    let is_name =
+        |ch: char| ch.is_alphanumeric() || matches!(ch, '_' | '-' | '.' | '/' | '%' | '$' | '(' | ')' | ' ');
     let defines = before_blank.is_some_and(|before| {
         !before.trim().is_empty() && before.chars().all(is_name) && !before.contains(" -")
     });
@@ -78,7 +80,8 @@ pub(crate) fn is_recipe(line: &str) -> bool {
 pub(crate) fn usual_unit(path: &str, language: Option<&'static Language>) -> &'static str {
     match language.map_or("", Language::name) {
         "go" => "\t",
-        "yaml" | "json" | "html" | "css" | "javascript" | "typescript" | "tsx" | "ruby" | "lua" | "markdown" => "  ",
+        "yaml" | "json" | "html" | "css" | "javascript" | "typescript" | "tsx" | "ruby" | "lua"
+        | "markdown" => "  ",
         _ if is_makefile(path) => "\t",
         _ => "    ",
     }
@@ -99,7 +102,11 @@ pub(crate) fn unit(above: &str, below: &str, usual: &str) -> String {
     if has_tabs {
         return "\t".to_owned();
     }
-    " ".repeat(step(above.lines().chain(below.lines())).unwrap_or(if usual == "\t" { TAB_WIDTH } else { usual.len() }))
+    " ".repeat(step(above.lines().chain(below.lines())).unwrap_or(if usual == "\t" {
+        TAB_WIDTH
+    } else {
+        usual.len()
+    }))
 }
 
 /// Blanks that lines gain most often against the line above them.

@@ -8,28 +8,121 @@ use crate::{Refusal, RefusalKind};
 
 /// Words that a person stands behind, if a colon or an equals sign parts them.
 const ROLES: &[&str] = &[
-    "author", "maintainer", "contributor", "developer", "contact", "credit", "owner", "autor", "auteur", "signed-off-by",
-    "co-authored-by", "reviewed-by", "reported-by", "acked-by", "tested-by", "suggested-by",
+    "author",
+    "maintainer",
+    "contributor",
+    "developer",
+    "contact",
+    "credit",
+    "owner",
+    "autor",
+    "auteur",
+    "signed-off-by",
+    "co-authored-by",
+    "reviewed-by",
+    "reported-by",
+    "acked-by",
+    "tested-by",
+    "suggested-by",
 ];
 /// Words that an owner stands behind without anything between.
 const OWNERS: &[&str] = &["copyright", "copyrighttext:", "©", "(c)"];
 /// Words that a person stands behind in a sentence.
-const DEEDS: &[&str] =
-    &["written by", "created by", "developed by", "maintained by", "contributed by", "ported by", "designed by",
-      "modified by", "adapted by", "programmed by", "translated by", "thanks to"];
+const DEEDS: &[&str] = &[
+    "written by",
+    "created by",
+    "developed by",
+    "maintained by",
+    "contributed by",
+    "ported by",
+    "designed by",
+    "modified by",
+    "adapted by",
+    "programmed by",
+    "translated by",
+    "thanks to",
+];
 /// Keys in a list of people.
 const KEYS: &[&str] = &["name", "email", "alias", "given-names", "family-names", "username", "login"];
 /// Words that name nobody.
 const NOBODY: &[&str] = &[
-    "a", "address", "all", "an", "and", "anonymous", "apache", "array", "author", "authors", "bsd", "by", "c", "company",
-    "contributor", "contributors", "copyright", "corp", "corporation", "date", "description", "developer", "developers",
-    "email", "file", "first", "foundation", "full", "gmbh", "gpl", "here", "inc", "isc", "last", "licence", "license",
-    "licensed", "list", "llc", "ltd", "mail", "mit", "module", "mpl", "name", "none", "null", "object", "of", "option",
-    "optional", "organisation", "organization", "package", "present", "project", "reserved", "rights", "see", "since",
-    "str", "string", "tbd", "team", "the", "this", "todo", "unknown", "user", "users", "version", "with", "your",
+    "a",
+    "address",
+    "all",
+    "an",
+    "and",
+    "anonymous",
+    "apache",
+    "array",
+    "author",
+    "authors",
+    "bsd",
+    "by",
+    "c",
+    "company",
+    "contributor",
+    "contributors",
+    "copyright",
+    "corp",
+    "corporation",
+    "date",
+    "description",
+    "developer",
+    "developers",
+    "email",
+    "file",
+    "first",
+    "foundation",
+    "full",
+    "gmbh",
+    "gpl",
+    "here",
+    "inc",
+    "isc",
+    "last",
+    "licence",
+    "license",
+    "licensed",
+    "list",
+    "llc",
+    "ltd",
+    "mail",
+    "mit",
+    "module",
+    "mpl",
+    "name",
+    "none",
+    "null",
+    "object",
+    "of",
+    "option",
+    "optional",
+    "organisation",
+    "organization",
+    "package",
+    "present",
+    "project",
+    "reserved",
+    "rights",
+    "see",
+    "since",
+    "str",
+    "string",
+    "tbd",
+    "team",
+    "the",
+    "this",
+    "todo",
+    "unknown",
+    "user",
+    "users",
+    "version",
+    "with",
+    "your",
 ];
 /// Small words within names.
-const PARTICLES: &[&str] = &["al", "bin", "da", "de", "del", "der", "di", "du", "el", "la", "le", "van", "von", "zu"];
+const PARTICLES: &[&str] =
+    &["al", "bin", "da", "de", "del", "der", "di", "du", "el", "la", "le", "van", "von", "zu"];
 /// Languages whose values stand without quotes, or that are prose.
 const DATA: &[&str] = &["yaml", "toml", "json", "markdown", "html"];
 
@@ -77,7 +170,7 @@ fn stranger(
     let address = addresses(line).into_iter().find(is_strange);
     let is_text = surroundings.in_comment
         || surroundings.language.is_none_or(|language| DATA.contains(&language.name()));
-    let value = value_of(line, is_text).or_else(|| listed_value(line, above));
+    let value = value_of(line, is_text).or_else(|| listed_value(line, above, is_text));
     let names = value.map_or(Vec::new(), |value| {
         let mut scanner = Scanner::new(surroundings.language);
         let is_quoted: Vec<bool> = line
@@ -100,9 +193,9 @@ fn addresses(line: &str) -> Vec<std::ops::Range<usize>> {
     let is_local = |ch: char| ch.is_alphanumeric() || matches!(ch, '.' | '_' | '%' | '+' | '-');
     let is_domain = |ch: char| ch.is_alphanumeric() || matches!(ch, '.' | '-');
     let found = line.match_indices('@').filter_map(|(at, _)| {
-        let start = line[..at].rfind(|ch| !is_local(ch)).map_or(0, |before| {
-            before + line[before..].chars().next().map_or(1, char::len_utf8)
-        });
+        let start = line[..at]
+            .rfind(|ch| !is_local(ch))
+            .map_or(0, |before| before + line[before..].chars().next().map_or(1, char::len_utf8));
         let domain = &line[at + 1..];
         let domain = &domain[..domain.find(|ch| !is_domain(ch)).unwrap_or(domain.len())];
         let domain = domain.trim_end_matches(['.', '-']);
@@ -115,7 +208,8 @@ fn addresses(line: &str) -> Vec<std::ops::Range<usize>> {
             && !line[end..].starts_with('(')
             && &line[start..at] != "git";
         let lower = domain.to_lowercase();
-        let is_example = lower.split('.').rev().take(2).any(|part| matches!(part, "example" | "test" | "invalid"));
+        let is_example =
+            lower.split('.').rev().take(2).any(|part| matches!(part, "example" | "test" | "invalid"));
         (is_address && !is_example).then_some(start..end)
     });
     found.collect()
@@ -143,7 +237,8 @@ fn value_of(line: &str, is_text: bool) -> Option<Value> {
         let rest = &lower[at + word.len()..];
         let is_year = rest.trim_start().starts_with(|ch: char| ch.is_ascii_digit());
         let ends_word = !rest.starts_with(|ch: char| ch.is_alphanumeric() || ch == '_');
-        let is_owner = if word == "(c)" { is_text || is_year } else { starts_word(at) || word.ends_with(':') };
+        let is_owner =
+            if word == "(c)" { is_text || is_year } else { starts_word(at) || word.ends_with(':') };
         (is_owner && ends_word).then_some(parted(at + word.len()))
     });
     let deeds = DEEDS.iter().flat_map(|words| lower.match_indices(words)).filter(|(at, _)| starts_word(*at));
@@ -169,16 +264,19 @@ fn behind_role<'l>(before: &str, behind: &'l str) -> Option<&'l str> {
 }
 
 /// The value in a line of a list of people.
-fn listed_value(line: &str, above: &[String]) -> Option<Value> {
+fn listed_value(line: &str, above: &[String], is_text: bool) -> Option<Value> {
     let is_head = |line: &String| {
         let lower = line.trim().to_ascii_lowercase();
-        let is_open = lower.ends_with([':', '[', '{', '(']);
-        matches!(lower.as_str(), "[user]" | "[author]") || is_open && ROLES.iter().any(|word| lower.contains(word))
+        // In code a list is assigned; what ends with a bracket or a colon otherwise begins a function.
+        let is_open = lower.ends_with([':', '[', '{', '(']) && (is_text || lower.contains('='));
+        matches!(lower.as_str(), "[user]" | "[author]")
+            || is_open && ROLES.iter().any(|word| lower.contains(word))
     };
     if !above.iter().take(3).any(is_head) {
         return None;
     }
-    let item = line.trim_start_matches(|ch: char| ch.is_whitespace() || matches!(ch, '-' | '{' | '[') || is_quote(ch));
+    let item = line
+        .trim_start_matches(|ch: char| ch.is_whitespace() || matches!(ch, '-' | '{' | '[') || is_quote(ch));
     let lower = item.to_ascii_lowercase();
     let after_key = KEYS.iter().find_map(|key| {
         let rest = lower.strip_prefix(key)?.trim_start_matches(|ch: char| ch.is_whitespace() || is_quote(ch));
@@ -241,7 +339,7 @@ mod tests {
     /// The names in a line of text, those of its list's head above.
     fn found(line: &str, above: &str) -> Vec<String> {
         let above = vec![above.to_owned()];
-        let value = value_of(line, true).or_else(|| listed_value(line, &above));
+        let value = value_of(line, true).or_else(|| listed_value(line, &above, true));
         let names = value.map_or(Vec::new(), |value| names(line, value));
         names.into_iter().map(|name| line[name].to_owned()).collect()
     }
@@ -254,7 +352,11 @@ mod tests {
             (" * @author Ada Lovelace", "", vec!["Ada Lovelace"]),
             ("__author__ = 'ada'", "", vec!["ada"]),
             ("    author=\"Ada Lovelace\",", "", vec!["Ada Lovelace"]),
-            ("authors = [\"Ada Lovelace <ada@engine.org>\", \"Grace M. Hopper\"]", "", vec!["Ada Lovelace", "Grace M. Hopper"]),
+            (
+                "authors = [\"Ada Lovelace <ada@engine.org>\", \"Grace M. Hopper\"]",
+                "",
+                vec!["Ada Lovelace", "Grace M. Hopper"],
+            ),
             ("  \"author\": \"Ludwig van Beethoven\"", "", vec!["Ludwig van Beethoven"]),
             ("// Copyright (c) 2024 Ada Lovelace. All rights reserved.", "", vec!["Ada Lovelace"]),
             ("/* Written by Ada Lovelace */", "", vec!["Ada Lovelace"]),

@@ -7,8 +7,8 @@ use fimble_syntax::{Language, Region};
 
 use crate::CursorInput;
 use crate::brackets::{is_only_auto_closed, missing_closers};
-use crate::input::Cursor;
 use crate::indent::{self, Opening};
+use crate::input::Cursor;
 use crate::lines::{is_blank, leading_space, line_head, text_line_above, text_lines_below};
 
 /// How many lines on either side a suggestion is compared with.

@@ -207,7 +207,8 @@ impl Session {
 
     /// What is near to the open documents comes first: with another folder it is another choice, where not all can be taken.
     fn follow_open_documents(&mut self, now: Instant) {
-        let is_new = self.index.workspace.set_open(self.documents.iter().map(|document| document.file.as_str()));
+        let is_new =
+            self.index.workspace.set_open(self.documents.iter().map(|document| document.file.as_str()));
         if is_new && self.index.workspace.is_cut() {
             self.index.walks.want(now);
         } else if is_new {

@@ -263,8 +263,10 @@ mod tests {
         for n_chars in 1..8 {
             let mut restorer = Restorer::new([question]);
             let characters: Vec<char> = answer.chars().collect();
-            let mut told: String =
-                characters.chunks(n_chars).map(|piece| restorer.push(&piece.iter().collect::<String>())).collect();
+            let mut told: String = characters
+                .chunks(n_chars)
+                .map(|piece| restorer.push(&piece.iter().collect::<String>()))
+                .collect();
             told.push_str(&restorer.finish());
             assert_eq!(told, expected, "{n_chars}");
             assert_eq!(restorer.restored(answer), expected);

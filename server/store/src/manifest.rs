@@ -76,7 +76,13 @@ impl ManifestFile {
 impl Manifest {
     /// A manifest of these files.
     pub(crate) fn new(source: &Path, files: Vec<ManifestFile>) -> Self {
-        Self { format: FORMAT, source: source.display().to_string(), provenance: None, writes_code: None, files }
+        Self {
+            format: FORMAT,
+            source: source.display().to_string(),
+            provenance: None,
+            writes_code: None,
+            files,
+        }
     }
 
     /// A manifest of these files, which were made from that source.

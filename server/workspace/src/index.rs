@@ -201,7 +201,8 @@ impl Index {
     #[must_use]
     pub(crate) fn files_with(&self, words: &[Word], max_files: usize) -> Vec<String> {
         let has_all = |chunk: &IndexedChunk| words.iter().all(|word| chunk.words.binary_search(word).is_ok());
-        let files = self.files.iter().filter(|(_, file)| !words.is_empty() && file.chunks.iter().any(has_all));
+        let files =
+            self.files.iter().filter(|(_, file)| !words.is_empty() && file.chunks.iter().any(has_all));
         files.map(|(path, _)| path.clone()).take(max_files).collect()
     }
 
@@ -305,7 +306,8 @@ mod tests {
     #[test]
     fn what_is_used_is_found_however_small_the_project() {
         const HELPER: &str = "import csv\n\n\ndef frobnicate_inventory(items, warehouse):\n    return [row for row in items if row.warehouse == warehouse]\n";
-        const MAIN: &str = "from helper import frobnicate_inventory\n\nitems = []\nwarehouse = 'north'\nrows = \n";
+        const MAIN: &str =
+            "from helper import frobnicate_inventory\n\nitems = []\nwarehouse = 'north'\nrows = \n";
         for n_others in [0, 1, 2, 3, 10, 100] {
             for is_saved in [false, true] {
                 let mut index = Index::new(IndexLimits::default());
@@ -314,7 +316,8 @@ mod tests {
                     index.insert("main.py", MAIN);
                 }
                 for other in 0..n_others {
-                    let text = format!("import os\n\n\ndef other_{other}(path):\n    return os.path.join(path)\n");
+                    let text =
+                        format!("import os\n\n\ndef other_{other}(path):\n    return os.path.join(path)\n");
                     index.insert(&format!("other{other}.py"), &text);
                 }
                 let found = search(&index, MAIN, "main.py");
@@ -329,7 +332,8 @@ mod tests {
             let mut index = Index::new(IndexLimits::default());
             index.insert("main.py", "import first\n\nfirst.begin(second, third, fourth)\n");
             for file in 0..n_files {
-                let text = format!("import alpha{file}\n\nbeta{file}(gamma{file}, delta{file}, epsilon{file})\n");
+                let text =
+                    format!("import alpha{file}\n\nbeta{file}(gamma{file}, delta{file}, epsilon{file})\n");
                 index.insert(&format!("file{file}.py"), &text);
             }
             let about = "import first\n\nfirst.begin(second, third, fourth)\n";

@@ -150,7 +150,13 @@ fn source_file(root: &Path, entry: &ignore::DirEntry, max_bytes: u64) -> Option<
     let metadata = entry.metadata().ok()?;
     let stamp = Stamp::of(&metadata);
     let bytes = metadata.len();
-    (bytes > 0 && bytes <= max_bytes).then(|| SourceFile { path: path.to_owned(), relative, bytes, stamp, kind })
+    (bytes > 0 && bytes <= max_bytes).then(|| SourceFile {
+        path: path.to_owned(),
+        relative,
+        bytes,
+        stamp,
+        kind,
+    })
 }
 
 fn is_foreign(folder: &str) -> bool {
@@ -248,7 +254,8 @@ mod tests {
         let found = walked(folder.path(), WalkLimits::default(), &[]);
         assert_eq!(names(&found), ["src/Store.kt", "src/lib/a.py", "src/main.rs", "src/rules.zz9"]);
         assert!(!found.is_cut);
-        let options = WalkOptions { limits: WalkLimits::default(), without_grammar: false, open_folders: &[] };
+        let options =
+            WalkOptions { limits: WalkLimits::default(), without_grammar: false, open_folders: &[] };
         let found = walk(folder.path(), &options, &|| false);
         assert_eq!(names(&found), ["src/lib/a.py", "src/main.rs"]);
     }

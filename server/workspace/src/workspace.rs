@@ -130,8 +130,7 @@ impl Workspace {
         let mut files: HashMap<String, SourceFile> = HashMap::new();
         let folders = self.folders.read().unwrap_or_else(PoisonError::into_inner).clone();
         let open_folders = self.open_folders();
-        let options =
-            WalkOptions { limits: self.limits, without_grammar: true, open_folders: &open_folders };
+        let options = WalkOptions { limits: self.limits, without_grammar: true, open_folders: &open_folders };
         for folder in &folders {
             let walked = walk(Path::new(folder), &options, is_cancelled);
             report.is_cut |= walked.is_cut;

@@ -60,7 +60,7 @@ class Actions(HelixTest):
         editor.keys("Space", "a")
         editor.terminal.wait_text("Write a doc comment")
         self.assertNotIn("Complete here", editor.screen())
-        editor.keys("Esc")
+        editor.keys("Escape")
 
     def test_a_server_that_breaks_off_is_told_and_nothing_is_written(self):
         _, editor = self.open([SHORTER_ANSWER[:20], BREAK])

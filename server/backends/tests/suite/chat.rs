@@ -368,7 +368,10 @@ fn special_tokens_in_messages_are_broken_apart() {
             .unwrap()
             .respond(&messages, &ChatOptions::default(), &CancelToken::new(), observer)
             .unwrap();
-        let sent = server.asked("/v1/chat/completions").pop().unwrap()["messages"][0]["content"].as_str().unwrap().to_owned();
+        let sent = server.asked("/v1/chat/completions").pop().unwrap()["messages"][0]["content"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(content.split(' ').all(|token| !sent.contains(token)), "{model}: {sent}");
         assert_eq!(answered.text, "the tag `<s>`, then </s>");
         assert_eq!(*seen.lock().unwrap(), answered.text);

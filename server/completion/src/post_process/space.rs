@@ -1,5 +1,7 @@
 //! White space: at the start, in front of each line, at the end. Must hold: no filter here adds or removes anything else.
 
+use std::cmp::Ordering;
+
 use fimble_syntax::BlockStyle;
 
 use crate::brackets::n_open;
@@ -24,9 +26,10 @@ pub(super) fn leading(draft: &mut Draft, surroundings: &Surroundings) -> Effect 
             draft.cut_front(n_space);
         }
     }
-    Ok(match before - draft.text.len() {
-        0 => "unchanged".to_owned(),
-        n_bytes => format!("cut {n_bytes} bytes"),
+    Ok(match before.cmp(&draft.text.len()) {
+        Ordering::Equal => "unchanged".to_owned(),
+        Ordering::Greater => format!("cut {} bytes", before - draft.text.len()),
+        Ordering::Less => format!("added {} bytes of indentation", draft.text.len() - before),
     })
 }
 
@@ -54,8 +57,9 @@ fn leading_on_blank_line(draft: &mut Draft, surroundings: &Surroundings) {
 fn wanted_columns(width: usize, typed: usize, first: &str, surroundings: &Surroundings) -> usize {
     let step = surroundings.step();
     let above = surroundings.indentation_above;
-    if surroundings.is_makefile && typed == 0 && above + width > 0 {
-        return if indent::is_recipe(first) { step } else { 0 };
+    if surroundings.is_makefile && typed == 0 {
+        let may_be_recipe = surroundings.opening != Opening::No || above + width > 0;
+        return if may_be_recipe && indent::is_recipe(first) { step } else { 0 };
     }
     if surroundings.opening == Opening::Must {
         let closes = first.starts_with([')', ']', '}'])

@@ -18,9 +18,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     entries.sort();
     for path in entries {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let is_code = [".rs", ".py", ".ts", ".tsx", ".js", ".go", ".c", ".cpp", ".java", ".cs", ".rb", ".php"]
-            .iter()
-            .any(|end| name.ends_with(end));
+        let is_code =
+            [".rs", ".py", ".ts", ".tsx", ".js", ".go", ".c", ".cpp", ".java", ".cs", ".rb", ".php"]
+                .iter()
+                .any(|end| name.ends_with(end));
         if path.is_dir() && !name.starts_with('.') && name != "node_modules" && name != "target" {
             sources(&path, found);
         } else if path.is_file() && is_code {

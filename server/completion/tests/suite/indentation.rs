@@ -18,8 +18,7 @@ fn accepted(
     let marked = Marked::new(path, marked);
     let settings = CompletionSettings { multi_line, ..CompletionSettings::default() };
     let input = CursorInput { trigger, ..marked.input() };
-    let finished =
-        complete(&input, &settings, &generation(answer, -0.01, StopReason::EndToken(1))).ok()?;
+    let finished = complete(&input, &settings, &generation(answer, -0.01, StopReason::EndToken(1))).ok()?;
     let suggestion = finished.result.ok()?;
     let mut content = marked.text.to_string();
     let line = marked.text.line_of(marked.offset);
@@ -77,7 +76,12 @@ fn every_line_is_indented_with_the_file_s_own_unit() {
                     let rest = whole.trim_start();
                     let forms = if theirs == unit {
                         // All of it, without what is typed, with the blank of the first word.
-                        vec![whole.clone(), whole[typed.len()..].to_owned(), rest.to_owned(), format!(" {rest}")]
+                        vec![
+                            whole.clone(),
+                            whole[typed.len()..].to_owned(),
+                            rest.to_owned(),
+                            format!(" {rest}"),
+                        ]
                     } else {
                         vec![format!("{unit_in_first}{rest}")]
                     };
@@ -105,8 +109,7 @@ fn every_line_is_indented_with_the_file_s_own_unit() {
 
 #[test]
 fn recipes_begin_with_a_tab() {
-    const ABOVE: &str =
-        "all: a b\n\n.PHONY: clean test\n\ntest:\n\tcargo test\n\tcargo clippy\n\n";
+    const ABOVE: &str = "all: a b\n\n.PHONY: clean test\n\ntest:\n\tcargo test\n\tcargo clippy\n\n";
     for (head, typed, answer, expected) in [
         ("clean:\n", "", "cargo clean\n", vec!["\tcargo clean"]),
         ("clean:\n", "", "    cargo clean\n    rm -r out\n", vec!["\tcargo clean", "\trm -r out"]),

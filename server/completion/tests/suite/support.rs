@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fimble_completion::{
-    CompletionSettings, CursorInput, Elsewhere, Finished, Plan, Refusal, SelectedItem, Trigger, finish, gate, plan,
+    CompletionSettings, CursorInput, Elsewhere, Finished, Plan, Refusal, SelectedItem, Trigger, finish, gate,
+    plan,
 };
 use fimble_document::Text;
 use fimble_model::fim::{FimTemplate, Vocabulary};

@@ -50,8 +50,13 @@ fn offered(session: &Session, params: &CodeActionParams) -> Vec<Value> {
     let text = document.text();
     let range = selection(text, params.range, session.client.encoding);
     let has_selection = !text.slice(range.clone()).trim().is_empty();
-    let source =
-        Source { text, tree: document.tree().0, language: document.language, path: &document.path, file: &document.file };
+    let source = Source {
+        text,
+        tree: document.tree().0,
+        language: document.language,
+        path: &document.path,
+        file: &document.file,
+    };
     let line = text.line_of(range.end);
     let below_comment = (line.saturating_sub(1)..=line).any(|line| is_comment(&source, line));
     let has_comments = document

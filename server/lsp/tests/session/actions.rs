@@ -149,13 +149,15 @@ fn a_doc_comment_is_replaced_only_on_request_and_seen_before() {
     client.open(URI, "rust", &documented);
     // The tree says whether there is one; until it is there the action itself looks.
     let data = |kind: &str| json!({"kind": kind, "uri": URI, "range": cursor(4, 5)});
-    let resolved = client.request("codeAction/resolve", &json!({"title": "x", "data": data("document")})).unwrap();
+    let resolved =
+        client.request("codeAction/resolve", &json!({"title": "x", "data": data("document")})).unwrap();
     assert_eq!(resolved["edit"], json!({"changes": {}}));
     assert!(warning(&client).contains("a doc comment here already"));
     let offered = actions(&client, &cursor(4, 5), &asked());
     assert!(!titles(&offered).contains(&"Write a doc comment"), "{offered:?}");
     let edit =
-        client.request("codeAction/resolve", &titled(&offered, "Rewrite the doc comment")).unwrap()["edit"].clone();
+        client.request("codeAction/resolve", &titled(&offered, "Rewrite the doc comment")).unwrap()["edit"]
+            .clone();
     assert_eq!(
         applied(&documented, &edit["documentChanges"][0]["edits"]),
         documented.replace("Adds two small numbers.", said)

@@ -73,7 +73,9 @@ fn no_grammar_is_needed() {
     let model = Scripted::saying("x");
     let client = connect(&model);
     wait_for_state(&client, "ready");
-    for (file, language) in [("Main.kt", "kotlin"), ("orders.sql", "sql"), ("order.proto", "proto"), ("a.zz9", "zz9")] {
+    for (file, language) in
+        [("Main.kt", "kotlin"), ("orders.sql", "sql"), ("order.proto", "proto"), ("a.zz9", "zz9")]
+    {
         client.open(&format!("file:///project/{file}"), language, "order repository\n");
         model.wait_for_memory(&format!("/project/{file}"), |told| told.is_some());
     }
