@@ -207,10 +207,15 @@ impl Session {
 
     /// What is near to the open documents comes first: with another folder it is another choice, where not all can be taken.
     fn follow_open_documents(&mut self, now: Instant) {
-        let is_new =
-            self.index.workspace.set_open(self.documents.iter().map(|document| document.file.as_str()));
-        if is_new && self.index.workspace.is_cut() {
-            self.index.walks.want(now);
+        let workspace = Arc::clone(&self.index.workspace);
+        let is_new = workspace.set_open(self.documents.iter().map(|document| document.file.as_str()));
+        if !self.index.walks.is_pending() && workspace.chooses_anew() {
+            if self.index.walks.n_walks() > 1 {
+                self.index.walks.want(now);
+            } else {
+                // The first walk began before there was a document to be near to.
+                self.index.walks.want_at_once(now);
+            }
         } else if is_new {
             self.tell_of_workspace();
         }

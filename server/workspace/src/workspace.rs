@@ -111,10 +111,13 @@ impl Workspace {
         is_new
     }
 
-    /// Whether the last scan found more than the limits allow.
+    /// Whether another scan would choose other files: the last one found more than the limits allow, and a document was
+    /// opened elsewhere since it began.
     #[must_use]
-    pub fn is_cut(&self) -> bool {
+    pub fn chooses_anew(&self) -> bool {
+        let scanned_for = self.scanned_for.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_cut.load(Ordering::Relaxed)
+            && self.open_folders().iter().any(|folder| !scanned_for.contains(folder))
     }
 
     fn open_folders(&self) -> Vec<String> {

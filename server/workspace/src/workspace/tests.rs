@@ -162,10 +162,11 @@ fn what_is_near_to_an_open_document_takes_the_place_of_what_is_not() {
         workspace.set_folders(vec![root.path().display().to_string()]);
         workspace.scan(&|| false);
         assert_eq!(names(&workspace), ["a/one.rs", "a/two.rs"]);
-        assert!(workspace.is_cut());
+        assert!(!workspace.chooses_anew());
         let open = [path(&root, "z/main.rs")];
         assert!(workspace.set_open(open.iter().map(String::as_str)));
         assert!(!workspace.set_open(open.iter().map(String::as_str)), "nothing is new");
+        assert!(workspace.chooses_anew());
         workspace.scan(&|| false);
         assert_eq!(names(&workspace), ["a/one.rs", "z/store.rs"], "{max_chunks} {max_files}");
         let ranked: Vec<_> = workspace.files_by_rank().into_iter().map(|(file, _)| file).collect();
