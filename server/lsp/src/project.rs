@@ -143,7 +143,7 @@ impl Session {
         self.project.workers.spawn(move || {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
             files.begin(serial);
-            tell_of_files(&*model, &workspace, &open, &mut files, &cancel);
+            tell_of_files(&*model, &workspace, &open, &mut files, MAX_WORKSPACE_BYTES, &cancel);
         });
     }
 }
@@ -187,13 +187,14 @@ fn tell_of_files(
     workspace: &Workspace,
     open: &BTreeSet<String>,
     told: &mut ToldFiles,
+    max_bytes: usize,
     cancel: &CancelToken,
 ) {
     // As many as fit of those that matter most.
     let mut n_bytes = 0;
     let mut files = workspace.files_by_rank();
     files.retain(|(file, facts)| {
-        let fits = !open.contains(file) && n_bytes + facts.bytes <= MAX_WORKSPACE_BYTES;
+        let fits = !open.contains(file) && n_bytes + facts.bytes <= max_bytes;
         n_bytes += if fits { facts.bytes } else { 0 };
         fits
     });
@@ -222,5 +223,81 @@ fn tell_of_files(
             None if was_told => model.forget(&file),
             None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use fimble_model::{GenerateRequest, Generation, ModelError, ModelInfo, Observer};
+
+    use super::*;
+
+    /// A model that only remembers.
+    #[derive(Default)]
+    struct Memory(Mutex<BTreeSet<String>>);
+
+    impl Memory {
+        fn names(&self) -> Vec<String> {
+            let files = self.0.lock().unwrap();
+            files.iter().map(|file| file.rsplit('/').next().unwrap_or_default().to_owned()).collect()
+        }
+    }
+
+    impl Model for Memory {
+        fn info(&self) -> &ModelInfo {
+            unreachable!("nobody asks what it is")
+        }
+
+        fn count_tokens(&self, _: &str) -> usize {
+            0
+        }
+
+        fn remember(&self, source: Arc<str>, _: Layer, _: Arc<str>) {
+            self.0.lock().unwrap().insert(source.to_string());
+        }
+
+        fn forget(&self, source: &str) {
+            self.0.lock().unwrap().remove(source);
+        }
+
+        fn generate(
+            &self,
+            _: GenerateRequest,
+            _: &CancelToken,
+            _: Observer,
+        ) -> Result<Generation, ModelError> {
+            unreachable!("it only remembers")
+        }
+    }
+
+    #[test]
+    fn what_is_near_to_the_open_documents_is_remembered_where_not_all_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in
+            [("a/one.rs", "fn one() {}\n"), ("a/two.kt", "fun two()=2\n"), ("z/three.rs", "fn tri() {}\n")]
+        {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let workspace = Workspace::default();
+        workspace.set_folders(vec![folder.path().display().to_string()]);
+        let (memory, mut told, cancel) = (Memory::default(), ToldFiles::default(), CancelToken::new());
+        for (open, expected) in
+            [("z/main.rs", "three.rs"), ("a/main.rs", "one.rs"), ("z/main.rs", "three.rs")]
+        {
+            let open = format!("{}/{open}", folder.path().display());
+            workspace.set_open(std::iter::once(open.as_str()));
+            workspace.scan(&|| false);
+            let open = BTreeSet::from([open]);
+            tell_of_files(&memory, &workspace, &open, &mut told, 25, &cancel);
+            let names = memory.names();
+            assert_eq!(names.len(), 2, "two fit: {names:?}");
+            assert!(names.contains(&expected.to_owned()), "{names:?}");
+        }
+        tell_of_files(&memory, &workspace, &BTreeSet::new(), &mut told, 1000, &cancel);
+        assert_eq!(memory.names(), ["one.rs", "two.kt", "three.rs"]);
     }
 }
