@@ -229,6 +229,7 @@ fn tell_of_files(
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::{Duration, SystemTime};
 
     use fimble_model::{GenerateRequest, Generation, ModelError, ModelInfo, Observer};
 
@@ -275,18 +276,22 @@ mod tests {
     #[test]
     fn what_is_near_to_the_open_documents_is_remembered_where_not_all_fits() {
         let folder = tempfile::tempdir().unwrap();
-        for (file, text) in
-            [("a/one.rs", "fn one() {}\n"), ("a/two.kt", "fun two()=2\n"), ("z/three.rs", "fn tri() {}\n")]
-        {
+        for (file, text, age) in [
+            ("a/one.rs", "fn one() {}\n", 30),
+            ("a/two.kt", "fun two()=2\n", 20),
+            ("z/three.rs", "fn tri() {}\n", 10),
+        ] {
             let path = folder.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
+            fs::write(&path, text).unwrap();
+            let then = SystemTime::now() - Duration::from_secs(age);
+            fs::File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
         }
         let workspace = Workspace::default();
         workspace.set_folders(vec![folder.path().display().to_string()]);
         let (memory, mut told, cancel) = (Memory::default(), ToldFiles::default(), CancelToken::new());
         for (open, expected) in
-            [("z/main.rs", "three.rs"), ("a/main.rs", "one.rs"), ("z/main.rs", "three.rs")]
+            [("z/main.rs", "three.rs"), ("a/main.rs", "two.kt"), ("z/main.rs", "three.rs")]
         {
             let open = format!("{}/{open}", folder.path().display());
             workspace.set_open(std::iter::once(open.as_str()));
