@@ -339,7 +339,7 @@ fn a_client_that_reads_errors_gets_their_codes() {
     capabilities["experimental"]["fimble"]["actionErrors"] = json!(true);
     for (model, expected) in [
         (Chatting::new([Behaviour::Fail]) as Arc<dyn fimble_model::Model>, -32803),
-        (Scripted::saying("x"), -32001),
+        (Scripted::saying("x") as Arc<dyn fimble_model::Model>, -32001),
     ] {
         let client = chat_client(model, &capabilities);
         client.open(URI, "rust", CODE);
