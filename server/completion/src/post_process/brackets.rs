@@ -105,7 +105,9 @@ impl<'a> Walk<'a> {
             let mut open = Vec::new();
             // A string that the scanner did not see begin is a character literal, or the like: short.
             let typed = outer.map_or("", |_| &surroundings.typed[string_start..]);
-            typed.chars().for_each(|ch| drop(step_brackets(&mut open, ch)));
+            for ch in typed.chars() {
+                step_brackets(&mut open, ch);
+            }
             TypedString {
                 quote,
                 outer: outer.filter(|outer| *outer != quote),
@@ -164,7 +166,9 @@ impl<'a> Walk<'a> {
         }
         match mark {
             Mark::Open(ch) => self.open.push(closer_of(ch)),
-            Mark::Close(ch) if self.open.last() == Some(&ch) => drop(self.open.pop()),
+            Mark::Close(ch) if self.open.last() == Some(&ch) => {
+                self.open.pop();
+            }
             Mark::Close(ch) => {
                 return self.open.is_empty()
                     && (self.closed.take_char(ch) || self.missing.next_if_eq(&ch).is_some());
@@ -205,18 +209,24 @@ impl<'a> Walk<'a> {
 
     /// What separates, and angle brackets, outside of all brackets that the suggestion opened.
     fn step_in_code(&mut self, ch: char, is_last: bool) {
-        match ch {
+        let may_be_there = match ch {
             // A statement ends once.
-            ';' => drop(self.closed.take_char(ch)),
+            ';' => true,
             // A comma that the editor has is the last thing of a suggestion, or another one.
-            ',' if is_last => drop(self.closed.take_char(ch)),
+            ',' => is_last,
             '<' if self.previous.is_alphanumeric() || matches!(self.previous, '_' | ':' | '<') => {
                 self.n_angles += 1;
+                false
             }
-            '>' if matches!(self.previous, '-' | '=') => {}
-            '>' if self.n_angles > 0 => self.n_angles -= 1,
-            '>' => drop(self.closed.take_char(ch)),
-            _ => {}
+            '>' if self.n_angles > 0 && !matches!(self.previous, '-' | '=') => {
+                self.n_angles -= 1;
+                false
+            }
+            '>' => !matches!(self.previous, '-' | '='),
+            _ => false,
+        };
+        if may_be_there {
+            self.closed.take_char(ch);
         }
     }
 }

@@ -37,7 +37,9 @@ fn closers(line: &str) -> Option<String> {
     let mut chars = line.chars();
     while let Some(ch) = chars.next() {
         match ch {
-            '\\' if in_string => drop(chars.next()),
+            '\\' if in_string => {
+                chars.next();
+            }
             '"' if in_string => in_string = false,
             '"' => in_string = true,
             _ if in_string => {}
