@@ -17,11 +17,15 @@ pub(crate) fn keep_likely(draft: &mut Draft, generation: &Generation, least: f32
     let shown = draft.text.get(draft.n_lead..)?;
     let beginning = shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text))?;
     let len = beginning.trim_end().len();
-    let is_enough = beginning[..len].trim_start().chars().count() >= FEWEST_CHARS;
-    (is_enough && len < shown.len()).then(|| {
+    (is_enough(&beginning[..len]) && len < shown.len()).then(|| {
         draft.keep_beginning(len);
         probability
     })
+}
+
+/// Whether a beginning is worth showing.
+pub(crate) fn is_enough(beginning: &str) -> bool {
+    beginning.trim().chars().count() >= FEWEST_CHARS
 }
 
 /// The last place on the line behind `start`, between words, up to which the text is that likely.

@@ -191,8 +191,10 @@ fn check_confidence(
     }
     if let Some(probability) = beginning::keep_likely(draft, generation, bar) {
         post_process::rebalance(draft, &plan.surroundings);
-        report(&format!(": cut to a beginning with {probability:.3}"));
-        return Ok(Some(probability));
+        if beginning::is_enough(&draft.text) {
+            report(&format!(": cut to a beginning with {probability:.3}"));
+            return Ok(Some(probability));
+        }
     }
     report("");
     Err(Refusal::new(

@@ -77,36 +77,55 @@ pub(crate) fn is_recipe(line: &str) -> bool {
 }
 
 /// One step of indentation where nothing tells.
-pub(crate) fn usual_unit(path: &str, language: Option<&'static Language>) -> &'static str {
+fn usual_unit(language: Option<&'static Language>) -> &'static str {
     match language.map_or("", Language::name) {
         "go" => "\t",
         "yaml" | "json" | "html" | "css" | "javascript" | "typescript" | "tsx" | "ruby" | "lua"
         | "markdown" => "  ",
-        _ if is_makefile(path) => "\t",
         _ => "    ",
     }
 }
 
-/// One step of indentation around a place: `"\t"`, or blanks.
-pub(crate) fn unit(above: &str, below: &str, usual: &str) -> String {
+/// One step of indentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unit {
+    /// `"\t"`, or blanks.
+    pub(crate) text: String,
+    /// Whether the file says so, or its language; else another one is as right.
+    pub(crate) is_known: bool,
+}
+
+impl Unit {
+    fn known(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_known: true }
+    }
+}
+
+/// One step of indentation around a place in a file.
+pub(crate) fn unit(above: &str, below: &str, path: &str, language: Option<&'static Language>) -> Unit {
+    if is_makefile(path) {
+        return Unit::known("\t");
+    }
+    let usual = usual_unit(language);
     // One blank stands before the star of a comment.
     let is_indented = |line: &&str| !is_blank(line) && (line.starts_with('\t') || line.starts_with("  "));
     let nearest = above.lines().rev().filter(is_indented).chain(below.lines().filter(is_indented));
     let nearest: Vec<&str> = nearest.take(NEAREST_LINES).collect();
-    let Some(first) = nearest.first() else { return usual.to_owned() };
+    let Some(first) = nearest.first() else {
+        return Unit { text: usual.to_owned(), is_known: usual == "\t" };
+    };
     let n_tabs = nearest.iter().filter(|line| line.starts_with('\t')).count();
     let has_tabs = match (2 * n_tabs).cmp(&nearest.len()) {
         std::cmp::Ordering::Equal => first.starts_with('\t'),
         order => order.is_gt(),
     };
     if has_tabs {
-        return "\t".to_owned();
+        return Unit::known("\t");
     }
-    " ".repeat(step(above.lines().chain(below.lines())).unwrap_or(if usual == "\t" {
-        TAB_WIDTH
-    } else {
-        usual.len()
-    }))
+    match step(above.lines().chain(below.lines())) {
+        Some(width) => Unit::known(" ".repeat(width)),
+        None => Unit { text: if usual == "\t" { "    " } else { usual }.to_owned(), is_known: false },
+    }
 }
 
 /// Blanks that lines gain most often against the line above them.
@@ -135,19 +154,21 @@ mod tests {
 
     #[test]
     fn units_are_those_of_the_lines_around() {
-        for (above, below, expected) in [
-            ("a:\n  b:\n    c\n", "", "  "),
-            ("a:\n   b:\n      c\n", "", "   "),
-            ("a:\n        b\n", "", "        "),
-            ("a {\n\tb\n", "", "\t"),
-            ("", "\n\tb\n", "\t"),
-            ("a\n", "b\n", "    "),
+        for (above, below, expected, is_known) in [
+            ("a:\n  b:\n    c\n", "", "  ", true),
+            ("a:\n   b:\n      c\n", "", "   ", true),
+            ("a:\n        b\n", "", "        ", true),
+            ("a {\n\tb\n", "", "\t", true),
+            ("", "\n\tb\n", "\t", true),
+            ("a\n", "b\n", "    ", false),
             // The nearest block counts.
-            ("a:\n    b\n    c\n\nd:\n\te:\n\t\tf\n\t\tg\n\th\n\ti\n", "", "\t"),
-            ("/*\n * a\n */\n", "", "    "),
+            ("a:\n    b\n    c\n\nd:\n\te:\n\t\tf\n\t\tg\n\th\n\ti\n", "", "\t", true),
+            ("/*\n * a\n */\n", "", "    ", false),
         ] {
-            assert_eq!(unit(above, below, "    "), expected, "{above:?} {below:?}");
+            let expected = Unit { text: expected.to_owned(), is_known };
+            assert_eq!(unit(above, below, "a", None), expected, "{above:?} {below:?}");
         }
+        assert_eq!(unit("", "", "src/Makefile", None), Unit::known("\t"));
     }
 
     #[test]

@@ -86,6 +86,11 @@ pub(crate) fn opens_block(line: &str, language: Option<&'static Language>) -> bo
         return true;
     }
     let Some(language) = language else { return line.ends_with(':') };
+    // `do |first, second|`
+    let line = match language.block_style() {
+        BlockStyle::Keywords => without_parameters(line),
+        _ => line,
+    };
     let ends = language
         .block_openers()
         .iter()
@@ -103,6 +108,13 @@ pub(crate) fn opens_block(line: &str, language: Option<&'static Language>) -> bo
         }
         _ => ends,
     }
+}
+
+/// A line without parameters between bars at its end.
+fn without_parameters(line: &str) -> &str {
+    line.strip_suffix('|')
+        .and_then(|inside| inside.rsplit_once('|'))
+        .map_or(line, |(before, _)| before.trim_end())
 }
 
 /// An opener that is a word (`do`, `then`) must be a word of its own.

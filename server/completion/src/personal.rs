@@ -1,6 +1,8 @@
 //! Names and addresses of people: a model has read those of many. Must hold: what is suggested holds an address, or a name
 //! behind words such as "author", only if it stands in the project.
 
+use fimble_syntax::Language;
+
 use crate::brackets::{Scanner, is_quote};
 use crate::post_process::{Draft, Effect};
 use crate::surroundings::Surroundings;
@@ -172,20 +174,29 @@ fn stranger(
         || surroundings.language.is_none_or(|language| DATA.contains(&language.name()));
     let value = value_of(line, is_text).or_else(|| listed_value(line, above, is_text));
     let names = value.map_or(Vec::new(), |value| {
-        let mut scanner = Scanner::new(surroundings.language);
-        let is_quoted: Vec<bool> = line
-            .char_indices()
-            .flat_map(|(_, ch)| {
-                scanner.step(ch);
-                std::iter::repeat_n(scanner.in_string(), ch.len_utf8())
-            })
-            .collect();
         let mut names = names(line, value);
-        names.retain(|name| is_text || surroundings.in_string || is_quoted[name.start]);
+        names.retain(|name| {
+            is_text || surroundings.in_string || is_text_at(line, name.start, surroundings.language)
+        });
         names
     });
     let name = names.into_iter().find(is_strange);
     [address, name].into_iter().flatten().map(|range| range.start).min()
+}
+
+/// Whether a place in a line of code is in a string or a comment.
+fn is_text_at(line: &str, at: usize, language: Option<&'static Language>) -> bool {
+    let mut scanner = Scanner::new(language);
+    let comments = language.map_or([None, None], |language| {
+        [language.line_comment(), language.block_comment().map(|(start, _)| start)]
+    });
+    for (here, ch) in line[..at].char_indices() {
+        if !scanner.in_string() && comments.into_iter().flatten().any(|mark| line[here..].starts_with(mark)) {
+            return true;
+        }
+        scanner.step(ch);
+    }
+    scanner.in_string() || line.trim_start().starts_with("* ")
 }
 
 /// Addresses of electronic mail; those of domains that are kept for examples are nobody's.

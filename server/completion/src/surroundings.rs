@@ -40,8 +40,10 @@ pub(crate) struct Surroundings {
     pub(crate) opening: Opening,
     /// Whether this is a makefile, whose recipes begin with a tab.
     pub(crate) is_makefile: bool,
-    /// One step of indentation of this file.
+    /// One step of indentation of this file, or what is usual.
     pub(crate) unit: String,
+    /// Whether the file says so.
+    pub(crate) has_own_unit: bool,
     /// Closing brackets that the text lacks, innermost first.
     pub(crate) missing_closers: Vec<char>,
     /// Everything that the model read, to tell what it copied.
@@ -66,11 +68,9 @@ impl Surroundings {
             (String::new(), all_right.into_owned())
         };
         let is_makefile = indent::is_makefile(input.path);
-        let unit = if is_makefile {
-            "\t".to_owned()
-        } else {
-            indent::unit(above, below, indent::usual_unit(input.path, language))
-        };
+        let before = format!("{above}{}", cursor.typed);
+        let indent::Unit { text: unit, is_known: has_own_unit } =
+            indent::unit(&before, below, input.path, language);
         let mut lines_above = Vec::new();
         let mut line = cursor.line;
         while let Some(above) = text_line_above(input.text, line).filter(|_| lines_above.len() < N_LINES) {
@@ -81,7 +81,6 @@ impl Surroundings {
             lines_above.first().map_or(Opening::No, |line| indent::opening(line, language, is_makefile));
         let indentation_above =
             lines_above.first().map_or(0, |line| indent::columns(leading_space(line), &unit));
-        let before = format!("{above}{}", cursor.typed);
         let after = format!("{replaced}{below}");
         Self {
             in_comment: input.region() == Region::Comment,
@@ -95,6 +94,7 @@ impl Surroundings {
             indentation_above,
             opening,
             is_makefile,
+            has_own_unit,
             unit,
             missing_closers: missing_closers(&before, &after, below_is_whole, language),
             read: before + &after,

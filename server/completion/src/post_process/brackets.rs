@@ -13,11 +13,19 @@ pub(super) fn balance(draft: &mut Draft, surroundings: &Surroundings) -> Effect 
     let mut walk = Walk::new(surroundings);
     // In a comment a bracket that nothing opened is text.
     let cut = walk.over(&draft.text).filter(|_| !surroundings.in_comment);
+    let left_open = walk.left_open().filter(|_| cut.is_none());
     draft.n_replaced = walk.closed.n_used;
     let mut effects = Vec::new();
     if let Some(at) = cut {
         effects.push(format!("cut {} bytes from a bracket that nothing opened", draft.text.len() - at));
         draft.cut_end(at);
+    }
+    if let Some(at) = left_open {
+        effects.push(format!("cut {} bytes from a bracket that is left open", draft.text.len() - at));
+        match draft.text[..at].matches('\n').count() {
+            0 => draft.cut_end(at),
+            n_lines => draft.keep_lines(n_lines),
+        }
     }
     if draft.n_replaced > 0 {
         effects.push(format!("replaces {} bytes right of the cursor", draft.n_replaced));
@@ -66,8 +74,10 @@ struct Walk<'a> {
     closed: AutoClosed<'a>,
     /// Closing brackets that the text lacks, innermost first.
     missing: std::iter::Peekable<std::iter::Copied<std::slice::Iter<'a, char>>>,
-    /// Closing brackets of those that the suggestion opened in code.
-    open: Vec<char>,
+    /// Closing brackets of those that the suggestion opened in code, and where.
+    open: Vec<(char, usize)>,
+    /// Where the string begins that the suggestion opened.
+    string_start: Option<usize>,
     /// Angle brackets that the suggestion opened.
     n_angles: usize,
     /// The string that the cursor is in, until the suggestion closes it.
@@ -122,6 +132,7 @@ impl<'a> Walk<'a> {
             closed,
             missing: surroundings.missing_closers.iter().copied().peekable(),
             open: Vec::new(),
+            string_start: None,
             n_angles: 0,
             typed_string,
             previous: surroundings.typed.chars().next_back().unwrap_or('\n'),
@@ -150,7 +161,7 @@ impl<'a> Walk<'a> {
                 }
             }
             let is_last = at + ch.len_utf8() == last;
-            if !self.step(ch, is_last) {
+            if !self.step(at, ch, is_last) {
                 return Some(at);
             }
             self.previous = ch;
@@ -158,15 +169,31 @@ impl<'a> Walk<'a> {
         None
     }
 
+    /// Where the suggestion opens what it leaves open although what stands right of the cursor closes something around it:
+    /// nobody would close it in between.
+    fn left_open(&self) -> Option<usize> {
+        let stays = if self.surroundings.replaced.is_empty() {
+            self.surroundings.right.trim_start()
+        } else {
+            self.closed.rest()
+        };
+        let closes = stays.starts_with(|ch: char| matches!(ch, ')' | ']' | '}') || is_quote(ch));
+        // In a comment a quote may be an apostrophe.
+        let in_string =
+            self.string_start.filter(|_| self.scanner.in_string() && !self.surroundings.in_comment);
+        let first = self.open.first().map(|(_, at)| *at).or(in_string);
+        first.filter(|_| closes)
+    }
+
     /// Takes one character. Returns whether it may stay.
-    fn step(&mut self, ch: char, is_last: bool) -> bool {
+    fn step(&mut self, at: usize, ch: char, is_last: bool) -> bool {
         let mark = self.scanner.step(ch);
         if ch == '\n' {
             self.typed_string = None;
         }
         match mark {
-            Mark::Open(ch) => self.open.push(closer_of(ch)),
-            Mark::Close(ch) if self.open.last() == Some(&ch) => {
+            Mark::Open(ch) => self.open.push((closer_of(ch), at)),
+            Mark::Close(ch) if self.open.last().is_some_and(|(closer, _)| *closer == ch) => {
                 self.open.pop();
             }
             Mark::Close(ch) => {
@@ -180,7 +207,8 @@ impl<'a> Walk<'a> {
             }
             Mark::Plain if self.scanner.in_string() => return self.step_in_string(ch),
             Mark::Plain if self.open.is_empty() => self.step_in_code(ch, is_last),
-            Mark::Plain | Mark::OpenQuote => {}
+            Mark::OpenQuote => self.string_start = Some(at),
+            Mark::Plain => {}
         }
         true
     }

@@ -44,7 +44,15 @@ fn leading_on_blank_line(draft: &mut Draft, surroundings: &Surroundings) {
         Some(last_break) => surroundings.columns(&space[last_break + 1..]),
         None => typed + surroundings.columns(space),
     };
-    let first = rest.lines().next().unwrap_or_default();
+    let mut lines = rest.lines().filter(|line| !is_blank(line));
+    let first = lines.next().unwrap_or_default();
+    let next = lines.next().map(|line| surroundings.columns(leading_space(line)));
+    // A model that says again what is typed goes on with the block that the first line opens.
+    let alone = surroundings.columns(space);
+    let says_again = opens_block(first, surroundings.language)
+        && !space.contains('\n')
+        && next.is_some_and(|next| next > alone && next <= width);
+    let width = if says_again { alone } else { width };
     let wanted = wanted_columns(width, typed, first, surroundings);
     let n_space = space.len();
     draft.cut_front(n_space);
@@ -66,12 +74,18 @@ fn wanted_columns(width: usize, typed: usize, first: &str, surroundings: &Surrou
             || surroundings.language.is_some_and(|language| {
                 language.block_closers().iter().any(|closer| starts_with_word(first, closer))
             });
-        return typed.max(if closes { above } else { above + step });
+        // Where the file does not say how deep a step is, the model may.
+        let body = match surroundings.has_own_unit {
+            false if typed > above => typed,
+            false if width > above => width,
+            _ => above + step,
+        };
+        return typed.max(if closes { above } else { body });
     }
     let deepest = if surroundings.opening == Opening::No { above } else { above + step };
     let allowed = typed.max(deepest);
     let wanted = width.min(allowed);
-    if wanted.is_multiple_of(step) || wanted == typed || wanted == allowed {
+    if !surroundings.has_own_unit || wanted.is_multiple_of(step) || wanted == typed || wanted == allowed {
         return wanted;
     }
     // A blank that belongs to the first word of the model is no step of indentation.
@@ -88,7 +102,10 @@ fn move_others(draft: &mut Draft, from: usize, to: usize, surroundings: &Surroun
     let Some((first, others)) = draft.text.split_once('\n') else { return };
     let columns = |line: &str| surroundings.columns(leading_space(line));
     let least = others.split('\n').filter(|line| !is_blank(line)).map(columns).min();
-    let moves = least.is_some_and(|least| if from > to { least >= from } else { least == from && from < to });
+    // A single blank was the first word's.
+    let moves = least.is_some_and(|least| {
+        if from > to { least >= from && from - to > 1 } else { least == from && from < to }
+    });
     if !moves {
         return;
     }
@@ -127,7 +144,8 @@ pub(super) fn indentation_style(draft: &mut Draft, surroundings: &Surroundings) 
     };
     let base = surroundings.columns(leading_space(&first));
     let own = surroundings.step();
-    let theirs = model_step(&first, &others, surroundings);
+    let theirs = model_step(&first, &others, surroundings).filter(|_| surroundings.has_own_unit);
+    let may_snap = surroundings.has_own_unit && base.is_multiple_of(own);
     let mut text = draft.text[..draft.text.len() - others.len() - 1].to_owned();
     let mut code = first;
     let mut n_changed = 0;
@@ -139,9 +157,7 @@ pub(super) fn indentation_style(draft: &mut Draft, surroundings: &Surroundings) 
         let new = match theirs.filter(|_| old > base && old != base + own) {
             Some(theirs) if (old - base).is_multiple_of(theirs) => base + (old - base) / theirs * own,
             _ if surroundings.is_makefile && old > 0 => own.max(old / own * own),
-            _ if !is_inside && base.is_multiple_of(own) && snaps(line, surroundings) => {
-                (old + own / 2) / own * own
-            }
+            _ if !is_inside && may_snap && snaps(line, surroundings) => (old + own / 2) / own * own,
             _ => old,
         };
         let written = if is_blank(line) { space.to_owned() } else { surroundings.write(new, space) };
