@@ -174,10 +174,10 @@ pub(crate) fn concerns(relative: &str) -> bool {
     if !folders.split('/').all(is_visited) {
         return false;
     }
-    let may_be_folder = !name.contains('.') && !is_foreign(name);
+    let may_be_folder = !name.contains('.');
     name == GIT_EXCLUDE
         || IGNORE_FILES.contains(&name)
-        || !name.starts_with('.') && (may_be_folder || kind_of(relative).is_some())
+        || !name.starts_with('.') && !is_foreign(name) && (may_be_folder || kind_of(relative).is_some())
 }
 
 /// Globs, as the protocol writes them, of what [`walk`] depends on: the files of all kinds that are known, and the files that
