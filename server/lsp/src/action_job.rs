@@ -102,6 +102,10 @@ fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailu
         Computer::Completion(model) => {
             let sources = [snapshot.file.clone()];
             let model = model.member_for(&sources).unwrap_or_else(|| Arc::clone(model));
+            // Who answers in the place of the wanted model may be too small for this.
+            if !model.info().writes_code {
+                return Err(ActionFailure::too_small(&model.info().name));
+            }
             let new = match job.kind {
                 ActionKind::Generate => generate(job, &source, &*model)?,
                 ActionKind::Document => document(job, &source, &*model)?,

@@ -49,6 +49,7 @@ fn own(n_loads: &Arc<AtomicUsize>) -> Choice {
                 fim: Err("none".to_owned()),
                 bos: None,
                 weight_bytes: 0,
+                writes_code: true,
                 load_time: Duration::ZERO,
             };
             Ok(Arc::new(Own(info)) as Arc<dyn Model>)

@@ -27,6 +27,13 @@ impl ActionFailure {
         Self { code: -32001, sentence: sentence.into() }
     }
 
+    /// The model that would answer completes lines only.
+    pub(crate) fn too_small(name: &str) -> Self {
+        Self::no_model(format!(
+            "The model {name} completes lines and is too small to write several at once. `fimble model get` fetches a larger one."
+        ))
+    }
+
     /// What the model said of itself: whether it can be asked later is told by the code.
     pub(crate) fn of_model(error: &ModelError, sentence: impl Into<String>) -> Self {
         let code = if matches!(error, ModelError::Unavailable(_)) { UNAVAILABLE } else { -32803 };

@@ -50,10 +50,7 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
         };
         match model.info().writes_code {
             true => Ok(Computer::Completion(model)),
-            false => Err(ActionFailure::no_model(format!(
-                "The model {} completes lines and is too small to write several at once. {HOW_TO_GET_LARGER}",
-                model.info().name
-            ))),
+            false => Err(ActionFailure::too_small(&model.info().name)),
         }
     };
     match kind.needs() {
@@ -62,9 +59,6 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
         Needs::Completion => completing(),
     }
 }
-
-/// What a user does whose model is too small.
-const HOW_TO_GET_LARGER: &str = "`fimble model get` fetches a larger one.";
 
 /// What a user does who has no chat model.
 const HOW_TO_GET_ONE: &str = "This action needs a model that was trained to follow instructions, such as Qwen2.5-Coder \
