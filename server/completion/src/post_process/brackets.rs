@@ -221,7 +221,7 @@ impl<'a> Walk<'a> {
             self.typed_string = Some(TypedString { quote: outer, outer: None, is_triple: false, ..string });
         }
         // Text behind the cursor that ends a string ends this one.
-        is_taken || self.surroundings.right.matches(quote).count() % 2 == 0
+        is_taken || self.surroundings.right.matches(quote).count().is_multiple_of(2)
     }
 
     /// A bracket within the string that the cursor is in may be closed right of the cursor, as well.

@@ -14,10 +14,11 @@ const LINES_AROUND: usize = 30;
 
 /// The repository's own sources and fixtures.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     entries.sort();
     for path in entries {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         let is_code =
             [".rs", ".py", ".ts", ".tsx", ".js", ".go", ".c", ".cpp", ".java", ".cs", ".rb", ".php"]
                 .iter()
