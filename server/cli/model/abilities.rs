@@ -58,16 +58,16 @@ fn of_engine(engine: &Engine) -> Vec<String> {
 
 /// Finds out whether the model writes code that is asked for, and notes it: editors offer actions by that.
 fn measured(entry: &ModelEntry, engine: &Engine) -> String {
-    let n_right = trials::n_right(engine);
-    let writes_code = n_right >= trials::LEAST_RIGHT;
+    let tried = trials::run(engine);
+    let writes_code = tried.is_good();
     let noted = ModelStore::from_env().and_then(|models| models.note_writes_code(&entry.name, writes_code));
     if let Err(error) = noted {
         tracing::warn!(%error, "what the model can do was not noted");
     }
     let offered = if writes_code { "are offered" } else { "are not offered" };
     format!(
-        "It wrote {n_right} of {} small functions rightly: actions that write code and doc comments {offered} with it.",
-        trials::ALL.len()
+        "It wrote {} of {} small functions rightly: actions that write code and doc comments {offered} with it.",
+        tried.n_right, tried.n_made
     )
 }
 

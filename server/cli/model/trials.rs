@@ -7,10 +7,10 @@ use fimble_model::{CancelToken, GenerateRequest, Model, Priority};
 use fimble_syntax::{ParseBudget, SyntaxTree, by_path};
 
 /// From so many right answers on a model is good enough.
-pub const LEAST_RIGHT: usize = 4;
+const LEAST_RIGHT: usize = 4;
 
 /// A function without its body, below a comment that says what it does; `$` is the cursor.
-pub struct Trial {
+struct Trial {
     path: &'static str,
     text: &'static str,
     /// What every right body holds.
@@ -18,7 +18,7 @@ pub struct Trial {
 }
 
 /// All trials.
-pub const ALL: [Trial; 6] = [
+const ALL: [Trial; 6] = [
     Trial {
         path: "mean.py",
         text: "def mean(values):\n    # The sum of the values, divided by how many there are.\n    $\n",
@@ -51,9 +51,38 @@ pub const ALL: [Trial; 6] = [
     },
 ];
 
-/// How many of the trials a model answers rightly.
-pub fn n_right(model: &dyn Model) -> usize {
-    ALL.iter().filter(|trial| body(model, trial).is_some_and(|body| is_right(trial, &body))).count()
+/// What came of the trials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Trials that were made.
+    pub n_made: usize,
+    /// Those of them with a right answer.
+    pub n_right: usize,
+}
+
+impl Outcome {
+    /// Whether the model writes code well enough to be asked for it.
+    pub fn is_good(self) -> bool {
+        self.n_right >= LEAST_RIGHT
+    }
+}
+
+/// Tries a model, until it is decided: large models take their time.
+pub fn run(model: &dyn Model) -> Outcome {
+    outcome(|trial| body(model, trial).is_some_and(|body| is_right(trial, &body)))
+}
+
+fn outcome(mut is_right: impl FnMut(&Trial) -> bool) -> Outcome {
+    let mut outcome = Outcome { n_made: 0, n_right: 0 };
+    for trial in &ALL {
+        let n_left = ALL.len() - outcome.n_made;
+        if outcome.is_good() || outcome.n_right + n_left < LEAST_RIGHT {
+            break;
+        }
+        outcome.n_right += usize::from(is_right(trial));
+        outcome.n_made += 1;
+    }
+    outcome
 }
 
 fn is_right(trial: &Trial, body: &str) -> bool {
@@ -82,7 +111,7 @@ fn body(model: &dyn Model, trial: &Trial) -> Option<String> {
     };
     let settings = CompletionSettings {
         multi_line: MultiLine::Always,
-        max_new_tokens: Some(96),
+        max_new_tokens: Some(64),
         min_confidence: 0.0,
         ..CompletionSettings::default()
     };
@@ -99,6 +128,17 @@ fn body(model: &dyn Model, trial: &Trial) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn trials_end_when_they_are_decided() {
+        for (answers, n_made, is_good) in
+            [("yyyy", 4, true), ("nnn", 3, false), ("nynyyy", 6, true), ("ynynyn", 6, false)]
+        {
+            let mut rest = answers.chars();
+            let made = outcome(|_| rest.next() == Some('y'));
+            assert_eq!((made.n_made, made.is_good()), (n_made, is_good), "{answers}");
+        }
+    }
 
     #[test]
     fn bodies_are_judged_by_what_they_hold() {

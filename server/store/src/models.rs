@@ -105,7 +105,7 @@ impl ModelStore {
             n_bytes: Some(model.files.iter().map(|(_, content)| content.len() as u64).sum()),
             source: None,
             provenance: None,
-            // Eight in nine of its doc comments, and most of its bodies, were wrong.
+            // It wrote none of the small functions that a model is tried with when it is added.
             writes_code: Some(false),
             active: is_active(model.name),
         });
