@@ -1,4 +1,4 @@
-//! Code actions from a shell, with the bundled model: what it cannot do is said with the remedy, what any model can do is
+//! Code actions from a shell: what the bundled model cannot do is said with the remedy, what a model behind a server answers is
 //! done, and no source is written unless that is asked for.
 
 use std::sync::Arc;
@@ -31,36 +31,45 @@ fn without_a_chat_model_the_remedy_is_named() {
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
     assert!(!out.exists(), "what cannot be done at all is not noted as done");
+    let output = fimble(None, &["refactor", &place, "--kind", "document", "--apply"]);
+    let told = text_of(&output.stderr);
+    assert!(output.status.code() == Some(1) && told.contains("fimble model get"), "{told}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), SOURCE);
 }
 
 #[test]
-fn any_model_writes_doc_comments_as_patches_and_writes_files_only_when_told() {
-    set_up();
+fn doc_comments_come_as_patches_and_replace_none_unless_that_is_asked_for() {
+    let home = scratch();
     let folder = scratch();
     let file = folder.path().join("calc.py");
     std::fs::write(&file, SOURCE).unwrap();
     let place = format!("{}:2", file.display());
-    let output = fimble(None, &["refactor", &place, "--kind", "document"]);
-    let (patch, told) = (text_of(&output.stdout), text_of(&output.stderr));
-    // What the model says is up to it; saying nothing is told.
-    if output.status.success() {
-        assert!(patch.starts_with("--- a/") && patch.contains("\n+    \"\"\""), "{patch}");
-    } else {
-        assert!(told.starts_with("nothing was changed: "), "{told}");
-    }
+    let model = server("script", &["Adds two ", "numbers."]);
+    let name = format!("openai:script@http://{}", model.address());
+    let refactor = |more: &[&str]| {
+        let output = fimble(Some(home.path()), &[&["refactor", "--chat", &name], more].concat());
+        (output.status.success(), text_of(&output.stdout), text_of(&output.stderr))
+    };
+    let (is_done, patch, told) = refactor(&[&place, "--kind", "document"]);
+    assert!(is_done && patch.starts_with("--- a/"), "{told}");
+    assert!(patch.contains("\n+    \"\"\"Adds two numbers.\"\"\""), "{patch}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), SOURCE);
-    let applied = fimble(None, &["refactor", &place, "--kind", "document", "--apply"]);
+    let documented = SOURCE.replacen("):\n", "):\n    \"\"\"A sum.\"\"\"\n", 1);
+    std::fs::write(&file, &documented).unwrap();
+    let (is_done, _, told) = refactor(&[&place, "--kind", "document", "--apply"]);
+    assert!(!is_done && told.contains("a doc comment here already"), "{told}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), documented);
+    let (is_done, _, told) = refactor(&[&place, "--kind", "redocument", "--apply"]);
+    assert!(is_done, "{told}");
     let text = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(applied.status.success(), text != SOURCE);
-    assert!(text.contains("    return a + b\n\n\ndef sub(a, b):\n    return a - b\n"), "{text}");
+    assert_eq!(text, documented.replace("A sum.", "Adds two numbers."));
 
     std::fs::write(&file, SOURCE).unwrap();
     let (sources, out) = (folder.path().to_str().unwrap(), folder.path().join("out"));
-    let batch = ["refactor", "--batch", sources, "--kind", "document", "--out", out.to_str().unwrap()];
-    let first = text_of(&fimble(None, &batch).stderr);
+    let batch = ["--batch", sources, "--kind", "document", "--out", out.to_str().unwrap()];
+    let (_, _, first) = refactor(&batch);
     assert!(first.contains("0 done before"), "{first}");
-    let second = text_of(&fimble(None, &batch).stderr);
+    let (_, _, second) = refactor(&batch);
     assert!(second.contains("0 results") && second.contains("1 done before"), "{second}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), SOURCE);
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use fimble_workspace::{SourceFile, WalkLimits, read, walk};
+use fimble_workspace::{SourceFile, WalkLimits, WalkOptions, read, walk};
 use serde::{Deserialize, Serialize};
 
 use super::code_actions::write_whole;
@@ -107,8 +107,16 @@ pub fn run(
     }
     let state_file = batch.out.join(STATE_FILE);
     let mut state = read_state(&state_file, &batch.task)?;
-    let limits = WalkLimits { max_files: MAX_FILES, max_total_bytes: u64::MAX, ..WalkLimits::default() };
-    let found = walk(&batch.folder, limits, &|| false);
+    let limits = WalkLimits {
+        max_files: MAX_FILES,
+        max_total_bytes: u64::MAX,
+        max_entries: usize::MAX,
+        ..WalkLimits::default()
+    };
+    // Functions are found by a grammar.
+    let options = WalkOptions { limits, without_grammar: false, open_folders: &[] };
+    let mut found = walk(&batch.folder, &options, &|| false);
+    found.files.sort_by(|a, b| a.relative.cmp(&b.relative));
     let out = std::path::absolute(&batch.out)?;
     let files: Vec<_> = found
         .files

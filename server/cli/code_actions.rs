@@ -113,8 +113,11 @@ impl ActionServer {
                 "inlineCompletion": {},
                 "codeAction": {"codeActionLiteralSupport": {}, "resolveSupport": {"properties": ["edit"]}},
             },
-            "workspace": {"workspaceEdit": {"documentChanges": true, "resourceOperations": ["create"]}},
-            "experimental": {"fimble": {"virtualDocuments": true}},
+            // A patch is what somebody looks at before it is applied.
+            "workspace": {"workspaceEdit": {
+                "documentChanges": true, "changeAnnotationSupport": {}, "resourceOperations": ["create"],
+            }},
+            "experimental": {"fimble": {"virtualDocuments": true, "actionErrors": true}},
         });
         let server = if chat.names_any() {
             LocalServer::start_chatting_in(&project, &capabilities, &settings)

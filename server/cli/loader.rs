@@ -8,7 +8,9 @@ use fimble_backends::{Chain, Choice, Guard, LocalLoader, NetworkSettings, Purpos
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_lsp::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel};
 use fimble_model::{LoadError, Model, Provider};
-use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelStore, RuntimeStore, StoreError, bundled_model};
+use fimble_store::{
+    ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, RuntimeStore, StoreError, bundled_model,
+};
 
 /// The loader that the server is given.
 pub fn model_loader() -> ModelLoader {
@@ -153,9 +155,17 @@ pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, Load
         project_cache_bytes: settings
             .project_cache_megabytes
             .map_or(defaults.project_cache_bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
+        writes_code: writes_code(name),
         ..defaults
     };
     Engine::load(source(name)?, options)
+}
+
+/// Whether a model was found to write several lines well, as it stands in the store.
+fn writes_code(name: Option<&str>) -> Option<bool> {
+    let entries = ModelStore::from_env().and_then(|models| models.list()).ok()?;
+    let is_meant = |entry: &&ModelEntry| name.map_or(entry.active, |name| entry.name == name);
+    entries.iter().find(is_meant)?.writes_code
 }
 
 /// Where the files of a model are. No name means the one that `fimble model use` chose.

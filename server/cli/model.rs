@@ -16,6 +16,7 @@ mod add;
 mod bundle;
 pub mod get;
 mod list;
+mod trials;
 
 /// Arguments of `fimble model`.
 #[derive(Debug, clap::Args)]

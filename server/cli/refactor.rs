@@ -51,8 +51,10 @@ enum Kind {
     Rename,
     /// Deal with what can go wrong
     Errors,
-    /// Write a doc comment
+    /// Write a doc comment where there is none
     Document,
+    /// Write a doc comment in the place of the one that is there
+    Redocument,
     /// Write tests
     Tests,
 }
@@ -65,6 +67,7 @@ impl Kind {
             Self::Rename => "rename",
             Self::Errors => "errors",
             Self::Document => "document",
+            Self::Redocument => "redocument",
             Self::Tests => "tests",
         }
     }

@@ -15,8 +15,10 @@ pub enum ActionKind {
     Rename,
     /// Deal with what can go wrong.
     Errors,
-    /// Write a doc comment.
+    /// Write a doc comment where there is none.
     Document,
+    /// Write a doc comment in the place of the one that is there.
+    Redocument,
     /// Write tests.
     Tests,
     /// Mend what the editor's diagnostics say.
@@ -40,7 +42,7 @@ pub enum Needs {
 
 impl ActionKind {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Fix,
         Self::Explain,
         Self::Instruction,
@@ -49,6 +51,7 @@ impl ActionKind {
         Self::Rename,
         Self::Errors,
         Self::Document,
+        Self::Redocument,
         Self::Tests,
         Self::Complete,
         Self::Generate,
@@ -65,6 +68,7 @@ impl ActionKind {
             Self::Rename => "rename",
             Self::Errors => "errors",
             Self::Document => "document",
+            Self::Redocument => "redocument",
             Self::Tests => "tests",
             Self::Fix => "fix",
             Self::Complete => "complete",
@@ -89,6 +93,7 @@ impl ActionKind {
             Self::Rename => "Rename to clearer names",
             Self::Errors => "Handle errors",
             Self::Document => "Write a doc comment",
+            Self::Redocument => "Rewrite the doc comment",
             Self::Tests => "Write tests",
             Self::Fix => "Fix",
             Self::Complete => "Complete here, several lines",

@@ -36,6 +36,12 @@ pub struct CommentPlace {
 }
 
 impl CommentPlace {
+    /// Whether there is a comment already.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        !self.range.is_empty()
+    }
+
     /// What the comment begins with, for a model that goes on writing: `/// `.
     #[must_use]
     pub fn opening(&self, style: &Style) -> String {

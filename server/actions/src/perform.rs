@@ -77,9 +77,12 @@ pub fn perform(
     chat: &dyn Chat,
     cancel: &CancelToken,
 ) -> Result<Outcome, Refusal> {
-    if work.kind == ActionKind::Document && comment_place(source, target).is_none() {
+    if matches!(work.kind, ActionKind::Document | ActionKind::Redocument) {
         let what = "A doc comment can be written for a function, class or other item of a language that has comments.";
-        return Err(Refusal::NotHere(what.to_owned()));
+        let place = comment_place(source, target).ok_or_else(|| Refusal::NotHere(what.to_owned()))?;
+        if work.kind == ActionKind::Document && place.is_taken() {
+            return Err(Refusal::Documented);
+        }
     }
     let mut asked = question(work.kind, source, target, work.instruction, work.problems, chat)?;
     let words = source.fence_words();
@@ -115,7 +118,8 @@ fn ask(
 ) -> Result<ChatAnswer, Refusal> {
     let max_new_tokens = asked.max_new_tokens + asked.thought_tokens;
     let options = ChatOptions { max_new_tokens, sampling: Sampling::Greedy };
-    let wants_code = !matches!(work.kind, ActionKind::Explain | ActionKind::Document);
+    let wants_code =
+        !matches!(work.kind, ActionKind::Explain | ActionKind::Document | ActionKind::Redocument);
     let progress = Arc::clone(&work.progress);
     let words = words.to_vec();
     let (is_long, has_thought) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
@@ -165,7 +169,7 @@ fn change(
                 (false, false) => Ok(Change::Words(words.to_owned())),
             }
         }
-        ActionKind::Document => document(source, target, answer),
+        ActionKind::Document | ActionKind::Redocument => document(source, target, answer),
         ActionKind::Tests => tests(source, &code_of(&answer.text, "", is_cut, &source.fence_words())?),
         _ => rewrite(kind, source, target, &answer.text, is_cut),
     }

@@ -58,12 +58,12 @@ pub(crate) fn question(
     let n_tokens = chat.count_tokens(&code);
     let context = chat.context_length();
     let wanted = match kind {
-        ActionKind::Explain | ActionKind::Document => EXPLANATION_TOKENS,
+        ActionKind::Explain | ActionKind::Document | ActionKind::Redocument => EXPLANATION_TOKENS,
         ActionKind::Tests => (2 * n_tokens + 600).min(MAX_CODE_TOKENS),
         _ => (2 * n_tokens + 256).min(MAX_CODE_TOKENS).max(n_tokens + n_tokens / 4),
     };
     let least = match kind {
-        ActionKind::Explain | ActionKind::Document | ActionKind::Tests => 200,
+        ActionKind::Explain | ActionKind::Document | ActionKind::Redocument | ActionKind::Tests => 200,
         _ => n_tokens + n_tokens / 4,
     };
     let room = context.saturating_sub(n_tokens + RESERVE_TOKENS + chat.count_tokens(instruction));
@@ -75,7 +75,7 @@ pub(crate) fn question(
     let thought_tokens = (room - max_new_tokens).saturating_sub(chat.count_tokens(&around));
     let system = match kind {
         ActionKind::Explain => SYSTEM_WORDS,
-        ActionKind::Document => SYSTEM_COMMENT,
+        ActionKind::Document | ActionKind::Redocument => SYSTEM_COMMENT,
         _ => SYSTEM_CODE,
     };
     let word = source.fence_word();
@@ -145,7 +145,9 @@ fn task(kind: ActionKind, instruction: &str, target: &Target) -> String {
             "Task: write tests for {what}: the usual case, the edges, and what must fail. Answer with the tests alone in one \
              fenced code block, not with the code above."
         ),
-        ActionKind::Document => format!("Write the documentation comment of {what}."),
+        ActionKind::Document | ActionKind::Redocument => {
+            format!("Write the documentation comment of {what}.")
+        }
         // Those are no questions for a chat model; asking is still better than nothing.
         ActionKind::Complete | ActionKind::Generate => format!("Task: complete {what}.\n{same}"),
     }

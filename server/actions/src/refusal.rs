@@ -37,6 +37,8 @@ pub enum Refusal {
     AddsErrors,
     /// The answer is the code as it is.
     NoChange,
+    /// There is a doc comment already.
+    Documented,
     /// The action does not exist for this language or place.
     NotHere(String),
 }
@@ -88,6 +90,10 @@ impl fmt::Display for Refusal {
                 "The model's code would add syntax errors to the file, also in a second try. Nothing was changed.",
             ),
             Self::NoChange => f.write_str("The model found nothing to change."),
+            Self::Documented => f.write_str(
+                "There is a doc comment here already, and it was left as it is. \"Rewrite the doc comment\" replaces it once you \
+                 have seen the change.",
+            ),
             Self::NotHere(reason) => f.write_str(reason),
         }
     }

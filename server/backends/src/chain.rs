@@ -165,6 +165,7 @@ fn nobody_yet(members: &[Member]) -> ModelInfo {
         vocabulary: 0,
         bos: None,
         weight_bytes: 0,
+        writes_code: true,
         load_time: Duration::ZERO,
     }
 }

@@ -6,7 +6,7 @@ mod ollama;
 mod openai;
 
 use fimble_model::fim::TextTemplate;
-use fimble_model::{ChatOptions, GenerateOptions, Message, Prompt, Sampling};
+use fimble_model::{ChatOptions, GenerateOptions, Message, Prompt, Sampling, defuse};
 use serde_json::{Map, Value, json};
 
 use crate::spec::Kind;
@@ -41,14 +41,13 @@ impl Writing {
                 format!("{}{}", parts.prefix, parts.line)
             }
             Self::Template(template) => template.text(prompt),
-            Self::Plain => prompt
-                .pieces
-                .iter()
-                .filter_map(|piece| match piece {
+            Self::Plain => {
+                let texts = prompt.pieces.iter().filter_map(|piece| match piece {
                     fimble_model::Piece::Text(text) => Some(text.as_str()),
                     fimble_model::Piece::Token(_) => None,
-                })
-                .collect(),
+                });
+                defuse(&texts.collect::<String>()).into_owned()
+            }
         }
     }
 }
@@ -177,8 +176,11 @@ pub(crate) fn stop_strings(writing: &Writing, options: &GenerateOptions) -> Vec<
     stops
 }
 
+/// The messages, in whose contents no server can read a special token.
 fn messages_json(messages: &[Message]) -> Value {
-    messages.iter().map(|message| json!({"role": message.role.name(), "content": message.content})).collect()
+    let message =
+        |message: &Message| json!({"role": message.role.name(), "content": defuse(&message.content)});
+    messages.iter().map(message).collect()
 }
 
 /// Temperature and what goes with it, under the names that all of them share.

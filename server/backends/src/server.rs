@@ -97,6 +97,7 @@ impl ServerModel {
             fim,
             bos: None,
             weight_bytes: 0,
+            writes_code: true,
             load_time,
         };
         let habit = Mutex::new(Habit::guess(found.kind, &found.model));

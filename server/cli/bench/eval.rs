@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use fimble_completion::{CompletionSettings, CursorInput, Mode, Trigger, finish, gate, plan};
+use fimble_completion::{CompletionSettings, CursorInput, Elsewhere, Mode, Trigger, finish, gate, plan};
 use fimble_document::Text;
 use fimble_engine::{Engine, EngineOptions, Speculation};
 use fimble_model::fim::Snippet;
@@ -236,6 +236,7 @@ fn complete(
         offset: case.offset,
         trigger: Trigger::Automatic,
         selected: None,
+        elsewhere: Elsewhere::default(),
     };
     let settings = CompletionSettings { heal: variant.has(Part::Heal), ..settings.clone() };
     let planned = plan(&input, &settings, engine.info(), &|text| engine.count_tokens(text));

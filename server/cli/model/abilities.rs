@@ -4,8 +4,9 @@
 use fimble_engine::Engine;
 use fimble_lsp::ModelSettings;
 use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Model, Priority, Prompt};
-use fimble_store::ModelEntry;
+use fimble_store::{ModelEntry, ModelStore};
 
+use super::trials;
 use crate::cli::loader;
 
 /// Tokens that are written to measure the speed.
@@ -19,7 +20,11 @@ pub fn lines(entry: &ModelEntry) -> Vec<String> {
         return vec![format!("What it can do is not known yet: {}. {}", error.cause, error.remedy)];
     }
     match loader::load(Some(&entry.name), &ModelSettings::default()) {
-        Ok(engine) => of_engine(&engine),
+        Ok(engine) => {
+            let mut lines = of_engine(&engine);
+            lines.push(measured(entry, &engine));
+            lines
+        }
         Err(error) => vec![format!(
             "It is added, but cannot be loaded: {}. {}",
             error.cause.trim_end_matches('.'),
@@ -49,6 +54,21 @@ fn of_engine(engine: &Engine) -> Vec<String> {
             .map(|speed| format!("Speed here: about {speed:.0} tokens a second, on {}.", info.provider)),
     );
     lines
+}
+
+/// Finds out whether the model writes code that is asked for, and notes it: editors offer actions by that.
+fn measured(entry: &ModelEntry, engine: &Engine) -> String {
+    let tried = trials::run(engine);
+    let writes_code = tried.is_good();
+    let noted = ModelStore::from_env().and_then(|models| models.note_writes_code(&entry.name, writes_code));
+    if let Err(error) = noted {
+        tracing::warn!(%error, "what the model can do was not noted");
+    }
+    let offered = if writes_code { "are offered" } else { "are not offered" };
+    format!(
+        "It wrote {} of {} small functions rightly: actions that write code and doc comments {offered} with it.",
+        tried.n_right, tried.n_made
+    )
 }
 
 /// Tokens a second. None if the model ends at once or fails, which the next use will say.

@@ -210,6 +210,7 @@ mod tests {
             path: None,
             n_bytes: Some(1),
             source: None,
+            writes_code: None,
             provenance: None,
             active: true,
         };

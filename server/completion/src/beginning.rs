@@ -14,14 +14,18 @@ pub(crate) fn keep_likely(draft: &mut Draft, generation: &Generation, least: f32
     let (raw_end, probability) = likely_end(generation, draft.raw.start, least)?;
     // Filters may have changed white space: then it is not known what stands for what.
     let len = raw_end.min(draft.raw.end).checked_sub(draft.raw.start)?;
-    let beginning =
-        draft.text.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text))?;
+    let shown = draft.text.get(draft.n_lead..)?;
+    let beginning = shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text))?;
     let len = beginning.trim_end().len();
-    let is_enough = beginning[..len].trim_start().chars().count() >= FEWEST_CHARS;
-    (is_enough && len < draft.text.len()).then(|| {
+    (is_enough(&beginning[..len]) && len < shown.len()).then(|| {
         draft.keep_beginning(len);
         probability
     })
+}
+
+/// Whether a beginning is worth showing.
+pub(crate) fn is_enough(beginning: &str) -> bool {
+    beginning.trim().chars().count() >= FEWEST_CHARS
 }
 
 /// The last place on the line behind `start`, between words, up to which the text is that likely.
@@ -77,6 +81,7 @@ mod tests {
         Draft {
             text: generation.text.clone(),
             raw: 0..generation.text.len(),
+            n_lead: 0,
             n_replaced: 0,
             truncated: false,
         }
@@ -99,6 +104,19 @@ mod tests {
             let kept = keep_likely(&mut draft, &generation, 0.5).map(|_| draft.text.as_str());
             assert_eq!(kept, expected, "{tokens:?}");
         }
+    }
+
+    #[test]
+    fn white_space_of_the_file_s_own_stays_in_front() {
+        let generation = generation(&[(" return", 0.9), (" total", 0.9), (" + 1", 0.1)]);
+        let mut wider = Draft {
+            text: "  return total + 1".to_owned(),
+            raw: 1..generation.text.len(),
+            n_lead: 2,
+            ..draft(&generation)
+        };
+        assert!(keep_likely(&mut wider, &generation, 0.5).is_some());
+        assert_eq!((wider.text.as_str(), wider.raw), ("  return total", 1..13));
     }
 
     #[test]

@@ -13,6 +13,11 @@ pub(crate) fn is_only_auto_closed(right: &str) -> bool {
     right.chars().all(is_auto_closed)
 }
 
+/// Whether a character delimits strings in some language.
+pub(crate) fn is_quote(ch: char) -> bool {
+    matches!(ch, '"' | '\'' | '`')
+}
+
 /// The closing bracket of an opening one.
 pub(crate) fn closer_of(open: char) -> char {
     match open {
@@ -65,6 +70,17 @@ impl Scanner<'_> {
     /// Whether the place reached is inside of a string.
     pub(crate) fn in_string(&self) -> bool {
         self.string.is_some()
+    }
+
+    /// The quote of the string that the place reached is in.
+    pub(crate) fn string(&self) -> Option<char> {
+        self.string
+    }
+
+    /// The place reached is inside of a string with these quotes, whatever came before.
+    pub(crate) fn enter_string(&mut self, quote: char) {
+        self.string = Some(quote);
+        self.escaped = false;
     }
 
     /// Takes one character.

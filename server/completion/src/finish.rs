@@ -9,6 +9,7 @@ use fimble_syntax::{ParseBudget, Region, SyntaxTree};
 use crate::beginning;
 use crate::brackets::unclosed;
 use crate::lines::line_break;
+use crate::personal;
 use crate::post_process::{self, Draft};
 use crate::{CompletionSettings, CursorInput, Plan, Refusal, RefusalKind};
 
@@ -79,16 +80,18 @@ fn suggest(
     let mut draft = Draft {
         text: generation.text.clone(),
         raw: 0..generation.text.len(),
+        n_lead: 0,
         n_replaced: 0,
         truncated: matches!(
             generation.stop,
             StopReason::MaxTokens | StopReason::ContextFull | StopReason::Unsure
         ),
     };
-    post_process::run(&mut draft, &plan.limits, &plan.surroundings, &plan.context, &mut |name, effect| {
+    post_process::run(&mut draft, &plan.limits, &plan.surroundings, &mut |name, effect| {
         filters.push(FilterStep { name, effect });
     })?;
-    let of_beginning = check_confidence(generation, &mut draft, settings, filters)?;
+    check_persons(plan, input, &mut draft, filters)?;
+    let of_beginning = check_confidence(plan, generation, &mut draft, settings, filters)?;
     check_syntax(plan, input, settings, &mut draft, budget, filters)?;
 
     // The check may have cut lines.
@@ -144,8 +147,33 @@ fn n_tokens(generation: &Generation, shown: &Range<usize>) -> usize {
     n_tokens
 }
 
+/// Nobody is named whom the project does not name.
+fn check_persons(
+    plan: &Plan,
+    input: &CursorInput<'_>,
+    draft: &mut Draft,
+    filters: &mut Vec<FilterStep>,
+) -> Result<(), Refusal> {
+    let known = |text: &str| {
+        let in_snippet = input.snippets.iter().any(|snippet| snippet.text.contains(text));
+        in_snippet || input.text.chunks().collect::<String>().contains(text) || input.elsewhere.holds(text)
+    };
+    let len = draft.text.len();
+    let effect = personal::check(draft, &plan.surroundings, &known);
+    if draft.text.len() < len {
+        post_process::rebalance(draft, &plan.surroundings);
+    }
+    let told = match &effect {
+        Ok(effect) => effect.clone(),
+        Err(refusal) => format!("refused: {}", refusal.kind),
+    };
+    filters.push(FilterStep { name: "persons", effect: told });
+    effect.map(drop)
+}
+
 /// What is not likely enough as a whole is cut to its likely beginning, whose probability is returned.
 fn check_confidence(
+    plan: &Plan,
     generation: &Generation,
     draft: &mut Draft,
     settings: &CompletionSettings,
@@ -162,8 +190,11 @@ fn check_confidence(
         return Ok(None);
     }
     if let Some(probability) = beginning::keep_likely(draft, generation, bar) {
-        report(&format!(": cut to a beginning with {probability:.3}"));
-        return Ok(Some(probability));
+        post_process::rebalance(draft, &plan.surroundings);
+        if beginning::is_enough(&draft.text) {
+            report(&format!(": cut to a beginning with {probability:.3}"));
+            return Ok(Some(probability));
+        }
     }
     report("");
     Err(Refusal::new(
@@ -191,11 +222,13 @@ fn check_syntax(
         return Ok(());
     };
     let check = SpliceCheck { plan, input, tree, budget };
-    let n_lines = draft.text.split('\n').count();
+    // The white space before a bracket that stays right of the cursor is no line of its own.
+    let n_lines = draft.text.trim_end().split('\n').count();
     for n_kept in (1..=n_lines).rev() {
         let mut shorter = draft.clone();
         if n_kept < n_lines {
             shorter.keep_lines(n_kept);
+            post_process::rebalance(&mut shorter, &plan.surroundings);
         }
         if shorter.text.trim().is_empty() {
             break;

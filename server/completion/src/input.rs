@@ -1,6 +1,7 @@
 //! What is asked: a place in a text, and what the editor says about it. Must hold: whatever offset or selection comes
 //! in, the resolved [`Cursor`] lies in the text and on one line.
 
+use std::fmt;
 use std::ops::Range;
 
 use fimble_document::Text;
@@ -32,6 +33,29 @@ pub struct CursorInput<'a> {
     pub trigger: Trigger,
     /// The item that is selected in the editor's popup, if there is one.
     pub selected: Option<SelectedItem>,
+    /// The other files of the project.
+    pub elsewhere: Elsewhere<'a>,
+}
+
+/// Tells whether a text stands in another file of the project. By default there is none.
+#[derive(Clone, Copy, Default)]
+pub struct Elsewhere<'a>(Option<&'a dyn Fn(&str) -> bool>);
+
+impl<'a> Elsewhere<'a> {
+    /// Asks this, which may read files.
+    pub fn new(holds: &'a dyn Fn(&str) -> bool) -> Self {
+        Self(Some(holds))
+    }
+
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        self.0.is_some_and(|holds| holds(text))
+    }
+}
+
+impl fmt::Debug for Elsewhere<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Elsewhere").field(&self.0.is_some()).finish()
+    }
 }
 
 impl CursorInput<'_> {

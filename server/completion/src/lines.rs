@@ -86,6 +86,11 @@ pub(crate) fn opens_block(line: &str, language: Option<&'static Language>) -> bo
         return true;
     }
     let Some(language) = language else { return line.ends_with(':') };
+    // `do |first, second|`
+    let line = match language.block_style() {
+        BlockStyle::Keywords => without_parameters(line),
+        _ => line,
+    };
     let ends = language
         .block_openers()
         .iter()
@@ -105,6 +110,13 @@ pub(crate) fn opens_block(line: &str, language: Option<&'static Language>) -> bo
     }
 }
 
+/// A line without parameters between bars at its end.
+fn without_parameters(line: &str) -> &str {
+    line.strip_suffix('|')
+        .and_then(|inside| inside.rsplit_once('|'))
+        .map_or(line, |(before, _)| before.trim_end())
+}
+
 /// An opener that is a word (`do`, `then`) must be a word of its own.
 fn ends_word(before: &str, opener: &str) -> bool {
     !opener.starts_with(is_word) || !before.ends_with(is_word)
@@ -118,28 +130,4 @@ pub(crate) fn is_closing_line(line: &str, language: Option<&'static Language>) -
     only_brackets
         || language
             .is_some_and(|language| language.block_closers().iter().any(|closer| line == closer.as_str()))
-}
-
-/// One step of indentation of a text, judged by the lines of a range: `"\t"`, or spaces; 4 spaces if none is indented.
-pub(crate) fn indentation_unit<'t>(lines: impl Iterator<Item = &'t str>) -> String {
-    let mut previous = 0;
-    let mut votes = [0_usize; 9];
-    let mut n_tabs = 0_usize;
-    for line in lines.filter(|line| !is_blank(line)) {
-        if line.starts_with('\t') {
-            n_tabs += 1;
-        }
-        let width = indentation(line);
-        if width > previous && (2..=8).contains(&(width - previous)) && !line.starts_with('\t') {
-            votes[width - previous] += 1;
-        }
-        previous = width;
-    }
-    let n_spaces = votes.iter().sum::<usize>();
-    if n_tabs > n_spaces {
-        return "\t".to_owned();
-    }
-    let width =
-        (2..=8).rev().max_by_key(|width| votes[*width]).filter(|width| votes[*width] > 0).unwrap_or(4);
-    " ".repeat(width)
 }

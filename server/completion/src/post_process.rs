@@ -7,7 +7,6 @@ mod brackets;
 mod overlap;
 mod space;
 
-use crate::context::Context;
 use crate::surroundings::Surroundings;
 use crate::{Refusal, RefusalKind, StopLimits, StopRule};
 
@@ -18,6 +17,8 @@ pub(crate) struct Draft {
     pub(crate) text: String,
     /// The bytes of the generation that `text` was made of, to know which tokens are shown.
     pub(crate) raw: std::ops::Range<usize>,
+    /// White space in front of the text that the generation has not.
+    pub(crate) n_lead: usize,
     /// How many bytes of what the editor closed by itself the text brings along.
     pub(crate) n_replaced: usize,
     /// Whether the model was cut off.
@@ -26,7 +27,7 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Cuts the end of the text.
-    fn cut_end(&mut self, len: usize) {
+    pub(crate) fn cut_end(&mut self, len: usize) {
         let removed = self.text.len() - len;
         self.text.truncate(len);
         self.raw.end = self.raw.end.saturating_sub(removed).max(self.raw.start);
@@ -38,14 +39,19 @@ impl Draft {
         self.raw.start = (self.raw.start + len).min(self.raw.end);
     }
 
-    /// Keeps a beginning, as the generation has it, and leaves what the editor closed where it is.
-    pub(crate) fn keep_beginning(&mut self, len: usize) {
-        self.text.truncate(len);
-        self.raw.end = self.raw.start + len;
-        self.n_replaced = 0;
+    /// Puts white space in front.
+    fn lead_with(&mut self, space: &str) {
+        self.text.insert_str(0, space);
+        self.n_lead += space.len();
     }
 
-    /// Keeps whole lines only.
+    /// Keeps a beginning, as the generation has it. To be balanced again: see [`rebalance`].
+    pub(crate) fn keep_beginning(&mut self, len: usize) {
+        self.text.truncate(self.n_lead + len);
+        self.raw.end = self.raw.start + len;
+    }
+
+    /// Keeps whole lines only. To be balanced again, unless that filter is still to come: see [`rebalance`].
     pub(crate) fn keep_lines(&mut self, count: usize) {
         let len = self.text.split_inclusive('\n').take(count).map(str::len).sum::<usize>();
         let len = self.text[..len].trim_end_matches('\n').len();
@@ -100,7 +106,6 @@ pub(crate) fn run(
     draft: &mut Draft,
     limits: &StopLimits,
     surroundings: &Surroundings,
-    context: &Context,
     report: &mut dyn FnMut(&'static str, String),
 ) -> Result<(), Refusal> {
     let mut step = |name: &'static str, effect: Effect| match effect {
@@ -116,12 +121,15 @@ pub(crate) fn run(
     step("special tokens", special_tokens(draft, surroundings))?;
     step("stop rule", stop_rule(draft, limits))?;
     for (name, filter) in FILTERS {
-        if name == "brackets" && context.region == fimble_syntax::Region::Comment {
-            continue;
-        }
         step(name, filter(draft, surroundings))?;
     }
     Ok(())
+}
+
+/// Decides anew which of the brackets right of the cursor a text replaces, of which something was cut after the filters ran.
+pub(crate) fn rebalance(draft: &mut Draft, surroundings: &Surroundings) {
+    // It refuses nothing; what it did to the whole text is reported already.
+    let _ = brackets::balance(draft, surroundings);
 }
 
 /// Ends the text where the model spells a special token, unless the file itself has such text.

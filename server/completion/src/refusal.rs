@@ -32,6 +32,8 @@ pub enum RefusalKind {
     RepeatsLineAbove,
     /// The mean probability is below the settings' bar.
     LowConfidence,
+    /// The model produced a name or an address of a person who is unknown in the project.
+    PersonalData,
     /// The suggestion would add syntax errors.
     BreaksSyntax,
     /// The request was cancelled while the model worked.
@@ -60,6 +62,7 @@ impl RefusalKind {
             Self::RepeatsSuffix => "repeats-suffix",
             Self::RepeatsLineAbove => "repeats-line-above",
             Self::LowConfidence => "low-confidence",
+            Self::PersonalData => "personal-data",
             Self::BreaksSyntax => "breaks-syntax",
             Self::Cancelled => "cancelled",
             Self::TooShort => "too-short",

@@ -35,6 +35,8 @@ pub use options::EngineOptions;
 use options::{default_kv_bytes, unfit};
 use standby::Standby;
 
+/// Weights of a model that was not measured, from which on it is taken to write several lines well; bytes.
+const LEAST_FOR_CODE: u64 = 200 << 20;
 /// Context of a model that does not say how long its own is.
 const UNKNOWN_CONTEXT: usize = 2048;
 
@@ -122,6 +124,7 @@ impl Engine {
             fim,
             bos: tokenizer.bos(),
             weight_bytes,
+            writes_code: options.writes_code.unwrap_or(weight_bytes >= LEAST_FOR_CODE),
             load_time: started.elapsed(),
         };
         tracing::info!(name = %info.name, provider = %info.provider, file, context_length, shares_memory, in_device, load = ?info.load_time, "model loaded");

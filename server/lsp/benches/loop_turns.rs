@@ -57,6 +57,7 @@ fn connect() -> Client {
         fim: Err("it says always the same".to_owned()),
         bos: None,
         weight_bytes: 0,
+        writes_code: true,
         load_time: Duration::ZERO,
     };
     let model: Arc<dyn Model> = Arc::new(Parrot(info));

@@ -9,7 +9,7 @@ use fimble_actions::{
     ActionKind, Change, ChatWork, Outcome, Problem, Refusal, Source, Style, comment_place, find_target,
     line_edits, perform,
 };
-use fimble_completion::{CompletionSettings, CursorInput, MultiLine, Trigger, finish, plan};
+use fimble_completion::{CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan};
 use fimble_document::Text;
 use fimble_model::{CancelToken, GenerateRequest, Model, Priority, StopReason};
 use fimble_syntax::{ParseBudget, ParseStopped, SyntaxTree};
@@ -101,6 +101,10 @@ fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailu
         Computer::Completion(model) => {
             let sources = [snapshot.file.clone()];
             let model = model.member_for(&sources).unwrap_or_else(|| Arc::clone(model));
+            // Who answers in the place of the wanted model may be too small for this.
+            if !model.info().writes_code {
+                return Err(ActionFailure::too_small(&model.info().name));
+            }
             let new = match job.kind {
                 ActionKind::Generate => generate(job, &source, &*model)?,
                 ActionKind::Document => document(job, &source, &*model)?,
@@ -122,7 +126,11 @@ fn compute(job: &ActionJob, events: &EventSender) -> Result<Outcome, ActionFailu
             };
             let whole_item = matches!(
                 job.kind,
-                ActionKind::Extract | ActionKind::Document | ActionKind::Tests | ActionKind::Fix
+                ActionKind::Extract
+                    | ActionKind::Document
+                    | ActionKind::Redocument
+                    | ActionKind::Tests
+                    | ActionKind::Fix
             );
             let selection = match job.problems.first() {
                 Some(problem) if job.selection.is_empty() => problem.range.clone(),
@@ -178,6 +186,7 @@ fn complete_at(
         offset,
         trigger: Trigger::Invoked,
         selected: None,
+        elsewhere: Elsewhere::default(),
         snippets: &[],
     };
     let settings = CompletionSettings {
@@ -232,6 +241,9 @@ fn document(job: &ActionJob, source: &Source<'_>, model: &dyn Model) -> Result<S
     let failed = |refusal: Refusal| ActionFailure::failed(refusal.to_string());
     let target = find_target(source, job.selection.clone(), true).ok_or_else(|| failed(Refusal::NoCode))?;
     let place = comment_place(source, &target).ok_or_else(|| failed(Refusal::NoCode))?;
+    if place.is_taken() {
+        return Err(failed(Refusal::Documented));
+    }
     let style = Style::of(source.text);
     let opening = place.opening(&style);
     let old: String = source.text.chunks().collect();

@@ -7,7 +7,7 @@ mod prepare;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use fimble_actions::{ActionKind, Change, Outcome, fenced};
+use fimble_actions::{ActionKind, Change, Edit, Outcome, fenced, patch};
 use fimble_document::{PositionEncoding, Text};
 use fimble_model::CancelToken;
 use serde::{Deserialize, Serialize};
@@ -288,6 +288,12 @@ fn finish(session: &mut Session, serial: u64, running: Running, result: Result<O
                 shown_documents::show(session, title, &fenced(text, word));
                 None
             }
+            // What somebody wrote is replaced only by who has seen the change.
+            Change::Edits(edits) if kind == ActionKind::Redocument && !session.client.annotates_changes => {
+                let change = fenced(&change_of(&snapshot, edits), "diff");
+                shown_documents::show(session, title, &change);
+                None
+            }
             _ => {
                 let made_for = workspace_edit::MadeFor { uri: &uri, version, text: &snapshot.text };
                 Some(workspace_edit::render(&session.client, &made_for, title, &outcome))
@@ -301,8 +307,8 @@ fn finish(session: &mut Session, serial: u64, running: Running, result: Result<O
             }
             let _ = reply.send(Ok(action));
         }
-        (Destination::Resolve { reply, .. }, Err(failure)) => {
-            let _ = reply.send(Err(failure.into_error()));
+        (Destination::Resolve { reply, action, .. }, Err(failure)) => {
+            refuse_resolve(session, reply, action, failure);
         }
         (_, Ok(Some(edit))) => {
             let label = kind.title().trim_end_matches('…');
@@ -310,8 +316,32 @@ fn finish(session: &mut Session, serial: u64, running: Running, result: Result<O
         }
         (_, Ok(None)) => {}
         (_, Err(failure)) if failure.is_cancelled() => {}
-        (_, Err(failure)) => {
-            session.outgoing.show(MessageType::Warning, format!("Fimble: {}", failure.sentence));
-        }
+        (_, Err(failure)) => tell(session, &failure),
     }
+}
+
+/// Edits as a patch.
+fn change_of(snapshot: &DocumentSnapshot, edits: &[Edit]) -> String {
+    let old: String = snapshot.text.chunks().collect();
+    let mut new = old.clone();
+    for edit in edits.iter().rev() {
+        new.replace_range(edit.range.clone(), &edit.text);
+    }
+    patch(&snapshot.path, &old, &new)
+}
+
+/// Shows why something was not done.
+pub(crate) fn tell(session: &mut Session, failure: &ActionFailure) {
+    session.outgoing.show(MessageType::Warning, format!("Fimble: {}", failure.sentence));
+}
+
+/// Answers a resolve with an edit that changes nothing, and says why; editors show errors of the protocol as they are.
+pub(crate) fn refuse_resolve(session: &mut Session, reply: Reply, mut action: Value, failure: ActionFailure) {
+    if failure.is_protocol_error(&session.client) {
+        let _ = reply.send(Err(failure.into_error()));
+        return;
+    }
+    tell(session, &failure);
+    action["edit"] = json!({"changes": {}});
+    let _ = reply.send(Ok(action));
 }

@@ -37,8 +37,8 @@ pub(crate) struct ClientFacts {
     pub(crate) reads_code_actions: bool,
     /// Whether the client asks for the edit of an action once it is chosen, and goes on meanwhile.
     pub(crate) resolves_edits: bool,
-    /// Whether the client shows actions that cannot be done, with the reason.
-    pub(crate) shows_disabled_actions: bool,
+    /// Whether the client reads why an action was not done from an error; others get a message that they show.
+    pub(crate) reads_action_errors: bool,
     /// Whether edits may name the version that they were made for.
     pub(crate) changes_documents: bool,
     /// Whether edits may be annotated, so that the client asks before it applies them.
@@ -92,7 +92,7 @@ impl ClientFacts {
             // Helix resolves, and its window stands still until the answer is there.
             resolves_edits: lists("/capabilities/textDocument/codeAction/resolveSupport/properties", "edit")
                 && !is_helix,
-            shows_disabled_actions: says("/capabilities/textDocument/codeAction/disabledSupport"),
+            reads_action_errors: says("/capabilities/experimental/fimble/actionErrors"),
             changes_documents: says("/capabilities/workspace/workspaceEdit/documentChanges"),
             annotates_changes: says("/capabilities/workspace/workspaceEdit/documentChanges")
                 && params

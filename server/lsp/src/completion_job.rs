@@ -6,7 +6,7 @@ mod compute;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use fimble_completion::{CursorInput, Refusal, SelectedItem, Suggestion, Trigger};
+use fimble_completion::{CursorInput, Elsewhere, Refusal, SelectedItem, Suggestion, Trigger};
 use fimble_document::Text;
 use fimble_model::fim::Snippet;
 use fimble_model::{CancelToken, Model, ModelError};
@@ -111,6 +111,7 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
         trace.times.parse = micros(start.elapsed());
     }
     let snippets = snippets(&job.workspace, &*job.model, &snapshot, offset);
+    let holds = |text: &str| job.workspace.as_ref().is_some_and(|workspace| workspace.holds(text));
     let input = CursorInput {
         text: &snapshot.text,
         tree: snapshot.tree.as_ref(),
@@ -122,6 +123,7 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
         offset,
         trigger: job.trigger,
         selected: job.selected,
+        elsewhere: Elsewhere::new(&holds),
     };
     let computed = contain(|| {
         if let Some(telling) = &job.telling {

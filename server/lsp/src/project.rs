@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fimble_document::Text;
 use fimble_model::{CancelToken, Layer, Model};
 use fimble_secrets::{has_secret, is_secret_path};
-use fimble_workspace::{FileFacts, Workspace};
+use fimble_workspace::{FileFacts, Workspace, judge};
 
 use crate::open_document::OpenDocument;
 use crate::session::Session;
@@ -48,6 +48,7 @@ pub(crate) struct Telling {
     model: Arc<dyn Model>,
     file: String,
     text: Text,
+    has_grammar: bool,
     /// The model, and the revision.
     order: (u64, u64),
     newest: Arc<NewestTold>,
@@ -70,8 +71,19 @@ impl Telling {
         let mut newest = self.newest.order.lock().unwrap_or_else(PoisonError::into_inner);
         if *newest < self.order {
             *newest = self.order;
-            tell_of_document(&*self.model, &self.file, &self.text);
+            self.tell_of_text();
             self.newest.serial.store(self.order.0, Ordering::Relaxed);
+        }
+    }
+
+    /// What somebody writes is remembered, whatever the language; data is not, and nothing with a secret.
+    fn tell_of_text(&self) {
+        let text = self.text.slice(0..self.text.len());
+        let is_data = !self.has_grammar && judge(&text, false).is_some();
+        if is_data || has_secret(&text) {
+            self.model.forget(&self.file);
+        } else {
+            self.model.remember(self.file.as_str().into(), Layer::Open, text.as_ref().into());
         }
     }
 }
@@ -115,7 +127,7 @@ impl Session {
         self.project.workers.spawn(move || {
             *newest.order.lock().unwrap_or_else(PoisonError::into_inner) = CLOSED;
             model.forget(&file);
-            files.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
+            files.lock().unwrap_or_else(PoisonError::into_inner).files.remove(&file);
         });
         self.tell_of_workspace();
     }
@@ -131,7 +143,7 @@ impl Session {
         self.project.workers.spawn(move || {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
             files.begin(serial);
-            tell_of_files(&*model, &workspace, &open, &mut files, &cancel);
+            tell_of_files(&*model, &workspace, &open, &mut files, MAX_WORKSPACE_BYTES, &cancel);
         });
     }
 }
@@ -140,14 +152,14 @@ impl Session {
 fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, serial: u64) -> Option<Telling> {
     let line = document.text().line_of(document.last_changed());
     document.told = Some(Told { serial, revision: document.revision, line });
-    let fits = document.language.is_some()
-        && document.unfit().is_none()
+    let fits = document.unfit().is_none()
         && document.text().len() <= MAX_DOCUMENT_BYTES
         && !is_secret_path(Path::new(&document.path));
     fits.then(|| Telling {
         model: Arc::clone(model),
         file: document.file.clone(),
         text: document.text().clone(),
+        has_grammar: document.language.is_some(),
         order: (serial, document.revision),
         newest: Arc::clone(&document.newest_told),
     })
@@ -159,7 +171,6 @@ struct ToldFiles {
     /// The model that received the updates.
     serial: u64,
     files: BTreeMap<String, FileFacts>,
-    n_bytes: usize,
 }
 
 impl ToldFiles {
@@ -169,19 +180,6 @@ impl ToldFiles {
             *self = Self { serial, ..Self::default() };
         }
     }
-
-    fn insert(&mut self, file: String, facts: FileFacts) {
-        self.remove(&file);
-        self.n_bytes += facts.bytes;
-        self.files.insert(file, facts);
-    }
-
-    /// Returns whether it was there.
-    fn remove(&mut self, file: &str) -> bool {
-        let removed = self.files.remove(file);
-        self.n_bytes -= removed.map_or(0, |facts| facts.bytes);
-        removed.is_some()
-    }
 }
 
 fn tell_of_files(
@@ -189,12 +187,22 @@ fn tell_of_files(
     workspace: &Workspace,
     open: &BTreeSet<String>,
     told: &mut ToldFiles,
+    max_bytes: usize,
     cancel: &CancelToken,
 ) {
-    let files: BTreeMap<String, FileFacts> = workspace.files().into_iter().collect();
-    let gone: Vec<String> = told.files.keys().filter(|file| !files.contains_key(*file)).cloned().collect();
+    // As many as fit of those that matter most.
+    let mut n_bytes = 0;
+    let mut files = workspace.files_by_rank();
+    files.retain(|(file, facts)| {
+        let fits = !open.contains(file) && n_bytes + facts.bytes <= max_bytes;
+        n_bytes += if fits { facts.bytes } else { 0 };
+        fits
+    });
+    let wanted: BTreeSet<&str> = files.iter().map(|(file, _)| file.as_str()).collect();
+    let gone: Vec<String> =
+        told.files.keys().filter(|file| !wanted.contains(file.as_str())).cloned().collect();
     for file in gone {
-        told.remove(&file);
+        told.files.remove(&file);
         if !open.contains(&file) {
             model.forget(&file);
         }
@@ -203,15 +211,14 @@ fn tell_of_files(
         if cancel.is_cancelled() {
             return;
         }
-        if open.contains(&file) || told.files.get(&file) == Some(&facts) {
+        if told.files.get(&file) == Some(&facts) {
             continue;
         }
-        let was_told = told.remove(&file);
-        let fits = told.n_bytes + facts.bytes <= MAX_WORKSPACE_BYTES;
-        match fits.then(|| workspace.text(&file)).flatten() {
+        let was_told = told.files.remove(&file).is_some();
+        match workspace.text(&file) {
             Some(text) => {
                 model.remember(file.as_str().into(), Layer::Workspace, text.into());
-                told.insert(file, facts);
+                told.files.insert(file, facts);
             }
             None if was_told => model.forget(&file),
             None => {}
@@ -219,11 +226,83 @@ fn tell_of_files(
     }
 }
 
-fn tell_of_document(model: &dyn Model, file: &str, text: &Text) {
-    let text = text.slice(0..text.len());
-    if !has_secret(&text) {
-        model.remember(file.into(), Layer::Open, text.as_ref().into());
-    } else {
-        model.forget(file);
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, SystemTime};
+
+    use fimble_model::{GenerateRequest, Generation, ModelError, ModelInfo, Observer};
+
+    use super::*;
+
+    /// A model that only remembers.
+    #[derive(Default)]
+    struct Memory(Mutex<BTreeSet<String>>);
+
+    impl Memory {
+        fn names(&self) -> Vec<String> {
+            let files = self.0.lock().unwrap();
+            files.iter().map(|file| file.rsplit('/').next().unwrap_or_default().to_owned()).collect()
+        }
+    }
+
+    impl Model for Memory {
+        fn info(&self) -> &ModelInfo {
+            unreachable!("nobody asks what it is")
+        }
+
+        fn count_tokens(&self, _: &str) -> usize {
+            0
+        }
+
+        fn remember(&self, source: Arc<str>, _: Layer, _: Arc<str>) {
+            self.0.lock().unwrap().insert(source.to_string());
+        }
+
+        fn forget(&self, source: &str) {
+            self.0.lock().unwrap().remove(source);
+        }
+
+        fn generate(
+            &self,
+            _: GenerateRequest,
+            _: &CancelToken,
+            _: Observer,
+        ) -> Result<Generation, ModelError> {
+            unreachable!("it only remembers")
+        }
+    }
+
+    #[test]
+    fn what_is_near_to_the_open_documents_is_remembered_where_not_all_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text, age) in [
+            ("a/one.rs", "fn one() {}\n", 30),
+            ("a/two.kt", "fun two()=2\n", 20),
+            ("z/three.rs", "fn tri() {}\n", 10),
+        ] {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            let then = SystemTime::now() - Duration::from_secs(age);
+            fs::File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+        }
+        let workspace = Workspace::default();
+        workspace.set_folders(vec![folder.path().display().to_string()]);
+        let (memory, mut told, cancel) = (Memory::default(), ToldFiles::default(), CancelToken::new());
+        for (open, expected) in
+            [("z/main.rs", "three.rs"), ("a/main.rs", "two.kt"), ("z/main.rs", "three.rs")]
+        {
+            let open = format!("{}/{open}", folder.path().display());
+            workspace.set_open(std::iter::once(open.as_str()));
+            workspace.scan(&|| false);
+            let open = BTreeSet::from([open]);
+            tell_of_files(&memory, &workspace, &open, &mut told, 25, &cancel);
+            let names = memory.names();
+            assert_eq!(names.len(), 2, "two fit: {names:?}");
+            assert!(names.contains(&expected.to_owned()), "{names:?}");
+        }
+        tell_of_files(&memory, &workspace, &BTreeSet::new(), &mut told, 1000, &cancel);
+        assert_eq!(memory.names(), ["one.rs", "two.kt", "three.rs"]);
     }
 }

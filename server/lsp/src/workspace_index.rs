@@ -189,6 +189,7 @@ impl Session {
             return None;
         }
         let now = Instant::now();
+        self.follow_open_documents(now);
         self.index.walks.rest(now);
         if self.index.walks.start(now) {
             let (workspace, cancel) = (Arc::clone(&self.index.workspace), self.index.cancel.clone());
@@ -202,6 +203,22 @@ impl Session {
             });
         }
         self.index.walks.due()
+    }
+
+    /// What is near to the open documents comes first: with another folder it is another choice, where not all can be taken.
+    fn follow_open_documents(&mut self, now: Instant) {
+        let workspace = Arc::clone(&self.index.workspace);
+        let is_new = workspace.set_open(self.documents.iter().map(|document| document.file.as_str()));
+        if !self.index.walks.is_pending() && workspace.chooses_anew() {
+            if self.index.walks.n_walks() > 1 {
+                self.index.walks.want(now);
+            } else {
+                // The first walk began before there was a document to be near to.
+                self.index.walks.want_at_once(now);
+            }
+        } else if is_new {
+            self.tell_of_workspace();
+        }
     }
 
     /// The index's thread reports.

@@ -15,7 +15,7 @@ mod families;
 mod layout;
 
 use crate::{Prompt, TokenId};
-pub use by_name::{PromptParts, TextTemplate, defuse};
+pub use by_name::{PromptParts, TextTemplate};
 use families::FAMILIES;
 use layout::{Family, Part, SNIPPET_SEPARATOR};
 
@@ -268,6 +268,16 @@ impl FimTemplate {
     fn token(&self, text: &str) -> Option<TokenId> {
         self.tokens.iter().find(|(known, _)| *known == text).map(|(_, id)| *id)
     }
+}
+
+/// Texts of the special tokens of all families, without the mark of a space that some are written with.
+pub(crate) fn token_texts() -> Vec<&'static str> {
+    let mut texts = Vec::new();
+    for family in FAMILIES {
+        texts.extend(family.required_tokens().chain(family.stops.iter().copied()));
+        family.visit_tokens(&mut |text| texts.push(text));
+    }
+    texts.into_iter().map(|text| text.trim_start_matches('▁')).collect()
 }
 
 /// Id of a special token. Tokenizers made from sentencepiece models write some tokens with a leading `▁` or without

@@ -257,6 +257,9 @@ pub struct ModelInfo {
     pub bos: Option<TokenId>,
     /// Memory of the weights in bytes, as far as known.
     pub weight_bytes: u64,
+    /// Whether it writes several lines at once, code that a comment describes and doc comments well enough to be asked for
+    /// them; small models that complete a line well do not.
+    pub writes_code: bool,
     /// How long loading took.
     pub load_time: Duration,
 }

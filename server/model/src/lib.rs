@@ -11,6 +11,7 @@ pub mod fim;
 mod generate;
 mod project;
 mod provider;
+mod special;
 
 pub use cancel::CancelToken;
 pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS};
@@ -20,3 +21,4 @@ pub use generate::{
 };
 pub use project::{Layer, ProjectCacheUse, ProjectPlace};
 pub use provider::Provider;
+pub use special::{Restorer, defuse, special_tokens};

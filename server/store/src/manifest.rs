@@ -24,6 +24,9 @@ pub(crate) struct Manifest {
     /// Where it came from in detail; absent in manifests of older versions and for folders added as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
+    /// Whether the model was found to write several lines well; absent where that was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes_code: Option<bool>,
     pub files: Vec<ManifestFile>,
 }
 
@@ -75,12 +78,19 @@ impl ManifestFile {
 impl Manifest {
     /// A manifest of these files.
     pub(crate) fn new(source: &Path, files: Vec<ManifestFile>) -> Self {
-        Self { format: FORMAT, source: source.display().to_string(), provenance: None, files }
+        Self {
+            format: FORMAT,
+            source: source.display().to_string(),
+            provenance: None,
+            writes_code: None,
+            files,
+        }
     }
 
     /// A manifest of these files, which were made from that source.
     pub(crate) fn with_provenance(provenance: Provenance, files: Vec<ManifestFile>) -> Self {
-        Self { format: FORMAT, source: provenance.source.clone(), provenance: Some(provenance), files }
+        let source = provenance.source.clone();
+        Self { format: FORMAT, source, provenance: Some(provenance), writes_code: None, files }
     }
 
     /// The manifest of a model folder; the error says what is wrong with it.

@@ -42,6 +42,8 @@ pub struct ModelEntry {
     pub source: Option<String>,
     /// Where it came from in detail, as far as known.
     pub provenance: Option<Provenance>,
+    /// Whether it was found to write several lines well; none if that was not measured.
+    pub writes_code: Option<bool>,
     /// Whether it is the model in use.
     pub active: bool,
 }
@@ -103,6 +105,8 @@ impl ModelStore {
             n_bytes: Some(model.files.iter().map(|(_, content)| content.len() as u64).sum()),
             source: None,
             provenance: None,
+            // It wrote none of the small functions that a model is tried with when it is added.
+            writes_code: Some(false),
             active: is_active(model.name),
         });
         let added = self.names()?.into_iter().map(|name| {
@@ -176,6 +180,22 @@ impl ModelStore {
         let path = self.folder_of(&name);
         staging::put_in_place(&prepared, &path)?;
         Ok(self.entry(name, path, Some(manifest)))
+    }
+
+    /// Notes whether a model was found to write several lines well.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownModel`], [`StoreError::BadManifest`], or the disk refused.
+    pub fn note_writes_code(&self, name: &str, writes_code: bool) -> Result<(), StoreError> {
+        let ActiveModel::Folder { path, .. } = self.model(name)? else { return Ok(()) };
+        let mut manifest = Manifest::read(&path).map_err(|reason| StoreError::BadManifest {
+            name: name.to_owned(),
+            path: path.clone(),
+            reason,
+        })?;
+        manifest.writes_code = Some(writes_code);
+        let staging = Staging::open(&self.home.models_dir(), &mut |_| {})?;
+        staging::write_whole(&staging, &path.join(MANIFEST_FILE), &manifest.to_bytes())
     }
 
     /// Makes a model the one in use, from the next start of a server on.
@@ -259,6 +279,7 @@ impl ModelStore {
             active: self.active_name().is_ok_and(|active| active == name),
             n_bytes: manifest.as_ref().map(Manifest::n_bytes),
             provenance: manifest.as_ref().and_then(|manifest| manifest.provenance.clone()),
+            writes_code: manifest.as_ref().and_then(|manifest| manifest.writes_code),
             source: manifest.map(|manifest| manifest.source),
             path: Some(path),
             name,

@@ -68,6 +68,21 @@ fn files_of(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn what_a_model_was_found_to_do_is_kept_with_it() {
+    let world = World::new();
+    let entry = world.store.add(&world.model("coder"), None, &mut quiet()).unwrap();
+    assert_eq!(entry.writes_code, None);
+    for writes_code in [true, false] {
+        world.store.note_writes_code("coder", writes_code).unwrap();
+        let entries = world.store.list().unwrap();
+        let entry = entries.iter().find(|entry| entry.name == "coder").unwrap();
+        assert_eq!((entry.writes_code, entry.n_bytes), (Some(writes_code), Some(14)));
+    }
+    world.store.verify("coder", &mut quiet()).unwrap();
+    assert!(matches!(world.store.note_writes_code("other", true), Err(StoreError::UnknownModel { .. })));
+}
+
+#[test]
 fn a_model_is_added_used_verified_and_removed() {
     let world = World::new();
     assert_eq!(world.store.active().unwrap(), ActiveModel::Bundled);

@@ -151,12 +151,12 @@ impl Index {
     }
 
     /// The chunks of other files that are most like a text: those that share its rare words, measured as the cosine of
-    /// the two sets of words, each weighted by how rare it is. Best first; ties by path.
+    /// the two sets of words, each weighted by how rare it is in other files. Best first; ties by path.
     #[must_use]
     pub fn search(&self, query: &Query<'_>) -> Vec<Found> {
         let wanted = words(query.text);
-        let weights: HashMap<Word, f32> =
-            wanted.iter().filter_map(|word| self.weight(*word).map(|weight| (*word, weight))).collect();
+        let weights = self.weights(&wanted, query.path);
+        let n_chunks = self.n_chunks - self.files.get(query.path).map_or(0, |file| file.chunks.len());
         let norm = weights.values().map(|weight| weight * weight).sum::<f32>().sqrt();
         if norm == 0.0 || query.max_results == 0 {
             return Vec::new();
@@ -177,7 +177,7 @@ impl Index {
             }
             let mut best: Vec<Found> = Vec::new();
             for chunk in &file.chunks {
-                let score = factor * self.similarity(chunk, &weights) / norm;
+                let score = factor * self.similarity(chunk, &weights, n_chunks) / norm;
                 if score >= MIN_SCORE {
                     best.push(Found {
                         path: path.clone(),
@@ -197,8 +197,35 @@ impl Index {
         found
     }
 
-    /// Sum of the shared words' squared weights, over the length of the chunk's own.
-    fn similarity(&self, chunk: &IndexedChunk, wanted: &HashMap<Word, f32>) -> f32 {
+    /// The first files that have all of these words in one chunk, by path; none if there are no words.
+    #[must_use]
+    pub(crate) fn files_with(&self, words: &[Word], max_files: usize) -> Vec<String> {
+        let has_all = |chunk: &IndexedChunk| words.iter().all(|word| chunk.words.binary_search(word).is_ok());
+        let files =
+            self.files.iter().filter(|(_, file)| !words.is_empty() && file.chunks.iter().any(has_all));
+        files.map(|(path, _)| path.clone()).take(max_files).collect()
+    }
+
+    /// Weights of the words that are looked for. A file says nothing about how rare its own words are elsewhere: in a
+    /// project of two files, what the files share would look common.
+    fn weights(&self, wanted: &[Word], path: &str) -> HashMap<Word, f32> {
+        let own = self.files.get(path).map_or(&[][..], |file| &file.chunks);
+        let n_chunks = self.n_chunks - own.len();
+        let mut n_own: HashMap<Word, u32> = HashMap::new();
+        for word in own.iter().flat_map(|chunk| &chunk.words) {
+            *n_own.entry(*word).or_default() += 1;
+        }
+        let known = wanted.iter().filter_map(|word| {
+            let n_with = self.n_chunks_with.get(word)? - n_own.get(word).copied().unwrap_or_default();
+            // What only the file itself has counts as rarer than what one other has: it makes the rest less telling.
+            Some((*word, weight((n_with as f32).max(0.5), n_chunks)))
+        });
+        known.collect()
+    }
+
+    /// Sum of the shared words' squared weights, over the length of the chunk's own. `n_chunks` is how many there are in
+    /// other files.
+    fn similarity(&self, chunk: &IndexedChunk, wanted: &HashMap<Word, f32>, n_chunks: usize) -> f32 {
         let (mut shared, mut own) = (0.0_f32, 0.0_f32);
         for word in &chunk.words {
             match wanted.get(word) {
@@ -207,20 +234,21 @@ impl Index {
                     own += weight * weight;
                 }
                 None => {
-                    let weight = self.weight(*word).unwrap_or_default();
+                    let n_with = self.n_chunks_with.get(word).copied().unwrap_or(1);
+                    let weight = weight(n_with as f32, n_chunks);
                     own += weight * weight;
                 }
             }
         }
         if own == 0.0 { 0.0 } else { shared / own.sqrt() }
     }
+}
 
-    /// How much a word tells: less the more chunks have it, nothing if none or nearly all have it.
-    fn weight(&self, word: Word) -> Option<f32> {
-        let n_with = *self.n_chunks_with.get(&word)?;
-        let weight = (self.n_chunks as f32 / n_with as f32).ln();
-        (weight > 0.0).then_some(weight)
-    }
+/// How much a word tells that so many chunks of all have: less the more have it, but something always (the smoothed inverse
+/// document frequency of BM25).
+fn weight(n_with: f32, n_chunks: usize) -> f32 {
+    let n_with = n_with.min(n_chunks as f32);
+    (1.0 + (n_chunks as f32 - n_with + 0.5) / (n_with + 0.5)).ln()
 }
 
 /// A path, taken apart.
@@ -273,6 +301,44 @@ mod tests {
         assert!(search(&index, "nothing of this is known", "a/main.rs").is_empty());
         // Its own file is no help: the prompt has it.
         assert!(!search(&index, "OrderStore", "a/store.rs").contains(&"a/store.rs".to_owned()));
+    }
+
+    #[test]
+    fn what_is_used_is_found_however_small_the_project() {
+        const HELPER: &str = "import csv\n\n\ndef frobnicate_inventory(items, warehouse):\n    return [row for row in items if row.warehouse == warehouse]\n";
+        const MAIN: &str =
+            "from helper import frobnicate_inventory\n\nitems = []\nwarehouse = 'north'\nrows = \n";
+        for n_others in [0, 1, 2, 3, 10, 100] {
+            for is_saved in [false, true] {
+                let mut index = Index::new(IndexLimits::default());
+                index.insert("helper.py", HELPER);
+                if is_saved {
+                    index.insert("main.py", MAIN);
+                }
+                for other in 0..n_others {
+                    let text =
+                        format!("import os\n\n\ndef other_{other}(path):\n    return os.path.join(path)\n");
+                    index.insert(&format!("other{other}.py"), &text);
+                }
+                let found = search(&index, MAIN, "main.py");
+                assert_eq!(found.first().map(String::as_str), Some("helper.py"), "{n_others} {is_saved}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_that_every_file_has_finds_none() {
+        for n_files in [1, 2, 5] {
+            let mut index = Index::new(IndexLimits::default());
+            index.insert("main.py", "import first\n\nfirst.begin(second, third, fourth)\n");
+            for file in 0..n_files {
+                let text =
+                    format!("import alpha{file}\n\nbeta{file}(gamma{file}, delta{file}, epsilon{file})\n");
+                index.insert(&format!("file{file}.py"), &text);
+            }
+            let about = "import first\n\nfirst.begin(second, third, fourth)\n";
+            assert!(search(&index, about, "main.py").is_empty(), "{n_files}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Source files on disk: which of them may be read, and which parts of them are like the place that is edited.
 //!
-//! Lives here: the walk over a folder ([`walk`]), what makes a file unfit ([`read`], [`fimble_secrets`]), the index of chunks and
+//! Lives here: the walk over a folder ([`walk`]), what makes a text unfit ([`judge`], [`fimble_secrets`]), the index of chunks and
 //! the search in it ([`Index`]), how it follows the disk, and the choice of snippets that keeps still while somebody types
 //! ([`Workspace`]). Must
 //! hold: nothing that is ignored, secret, binary, generated or too large leaves this crate; memory is bounded whatever the
@@ -8,8 +8,11 @@
 
 mod choices;
 mod chunks;
+mod content;
 mod ignored;
 mod index;
+mod kinds;
+mod rank;
 mod read;
 mod stamp;
 mod walk;
@@ -18,7 +21,8 @@ mod workspace;
 pub use choices::{Choice, Related, block_of};
 pub use chunks::words;
 pub use index::{FileFacts, Found, Index, IndexLimits, Query};
-pub use read::{Unfit, read};
+pub use kinds::Kind;
+pub use read::{Unfit, judge, read};
 pub use stamp::Stamp;
-pub use walk::{SourceFile, Walk, WalkLimits, globs, walk};
+pub use walk::{SourceFile, Walk, WalkLimits, WalkOptions, globs, walk};
 pub use workspace::{Concern, ScanReport, Workspace};

@@ -1,8 +1,10 @@
-//! Reading one file, if it may be read. Must hold: what is unfit is never returned, and the reason can be shown.
+//! Reading one file, if it may be read, and judging its text. Must hold: what is unfit is never returned, and the reason can be shown.
 
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
+
+use crate::content::data_kind;
 
 /// Lines over this many bytes are data or minified code.
 const MAX_LINE_BYTES: usize = 1000;
@@ -23,6 +25,8 @@ pub enum Unfit {
     LongLines,
     /// Written by a program, as it says itself.
     Generated,
+    /// No text that somebody writes, for this reason.
+    Data(&'static str),
     /// It seems to hold this secret.
     Secret(&'static str),
     /// It cannot be read, for this reason.
@@ -36,6 +40,7 @@ impl fmt::Display for Unfit {
             Self::NotText => f.write_str("it is no text in UTF-8"),
             Self::LongLines => f.write_str("it has lines that are too long to be code"),
             Self::Generated => f.write_str("it says that it is generated"),
+            Self::Data(reason) => f.write_str(reason),
             Self::Secret(what) => write!(f, "it seems to hold {what}"),
             Self::Unreadable(reason) => write!(f, "it cannot be read: {reason}"),
         }
@@ -55,13 +60,16 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<String, Unfit> {
         _ => Unfit::Unreadable(error.to_string()),
     })?;
     let text = String::from_utf8(bytes).map_err(|_| Unfit::NotText)?;
-    match judge(&text) {
+    let has_grammar = fimble_syntax::by_path(&path.to_string_lossy()).is_some();
+    match judge(&text, has_grammar).or_else(|| fimble_secrets::first_rule(&text).map(Unfit::Secret)) {
         Some(unfit) => Err(unfit),
         None => Ok(text),
     }
 }
 
-fn judge(text: &str) -> Option<Unfit> {
+/// Why a text is not one that somebody writes; none if it is. What has no grammar is judged by its content, too.
+#[must_use]
+pub fn judge(text: &str, has_grammar: bool) -> Option<Unfit> {
     if text.contains('\0') {
         return Some(Unfit::NotText);
     }
@@ -72,7 +80,7 @@ fn judge(text: &str) -> Option<Unfit> {
     if GENERATED.iter().any(|words| head.contains(words)) {
         return Some(Unfit::Generated);
     }
-    fimble_secrets::first_rule(text).map(Unfit::Secret)
+    if has_grammar { None } else { data_kind(text).map(Unfit::Data) }
 }
 
 #[cfg(test)]
@@ -94,6 +102,10 @@ mod tests {
         assert_eq!(judged(b"a\0b"), Err(Unfit::NotText));
         assert_eq!(judged(&[b'a'; 1500]), Err(Unfit::LongLines));
         assert_eq!(judged(b"// Code by a tool. DO NOT EDIT.\nint x;\n"), Err(Unfit::Generated));
+        // What has a grammar is believed to be what its name says.
+        let table = b"a,b,c\n".repeat(20);
+        assert!(judged(&table).is_ok());
+        assert!(matches!(judge(&String::from_utf8(table).unwrap(), false), Some(Unfit::Data(_))));
         assert!(matches!(read(Path::new("no/such/file.rs"), 10), Err(Unfit::Unreadable(_))));
         assert!(matches!(read(Path::new("some/.env"), 10), Err(Unfit::Secret(_))));
     }

@@ -29,6 +29,11 @@ impl Stamp {
         Self { bytes: metadata.len(), modified: metadata.modified().ok(), entry }
     }
 
+    /// When the file was written.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
     /// Whether a file that was read after `now` and has this stamp later is the same file then.
     pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
         let age = self.modified.and_then(|modified| now.duration_since(modified).ok());

@@ -1,5 +1,6 @@
 //! The source files of a folder. Must hold: what `.gitignore`, `.ignore`, `.fimbleignore` and `.git/info/exclude` name is not
-//! visited, nor what is hidden, nor what a link points to; the walk ends at its limits and says so.
+//! visited, nor what is hidden, nor what a link points to; where there is more than the limits allow, what matters most is
+//! taken, and the walk says that there is more.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 
 use crate::ignored::{IGNORE_FILES, Ignored};
+use crate::kinds::{self, Kind, kind_of};
+use crate::rank::{self, Standing};
 use crate::stamp::Stamp;
 
 /// What git ignores in one checkout only, in the folder of the checkout.
@@ -26,10 +29,6 @@ const FOREIGN_FOLDERS: &[&str] = &[
     "Pods",
 ];
 
-/// Files that a tool keeps, by their ends.
-const KEPT_BY_TOOLS: &[&str] =
-    &["package-lock.json", "pnpm-lock.yaml", ".min.js", ".min.css", ".lock", "go.sum"];
-
 /// Where a walk ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalkLimits {
@@ -37,14 +36,27 @@ pub struct WalkLimits {
     pub max_files: usize,
     /// Larger files are left out; bytes.
     pub max_file_bytes: u64,
-    /// The walk ends before the files found add up to more; bytes.
+    /// The files add up to no more; bytes.
     pub max_total_bytes: u64,
+    /// At most this many files and folders are looked at.
+    pub max_entries: usize,
 }
 
 impl Default for WalkLimits {
     fn default() -> Self {
-        Self { max_files: 4000, max_file_bytes: 256 << 10, max_total_bytes: 32 << 20 }
+        Self { max_files: 4000, max_file_bytes: 256 << 10, max_total_bytes: 32 << 20, max_entries: 200_000 }
     }
+}
+
+/// What is looked for in a folder.
+#[derive(Clone, Copy, Debug)]
+pub struct WalkOptions<'a> {
+    /// Where the walk ends.
+    pub limits: WalkLimits,
+    /// Whether to take files of languages without a grammar, and of unknown kinds.
+    pub without_grammar: bool,
+    /// Folders of the open documents, whole paths with forward slashes: what is near to them matters most.
+    pub open_folders: &'a [String],
 }
 
 /// A source file.
@@ -58,20 +70,30 @@ pub struct SourceFile {
     pub bytes: u64,
     /// What tells whether it was written since.
     pub stamp: Stamp,
+    /// What its name tells of its content.
+    pub kind: Kind,
 }
 
 /// What a walk found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walk {
-    /// The files, by path.
+    /// The files, what matters most first.
     pub files: Vec<SourceFile>,
     /// Whether there were more than the limits allow.
     pub is_cut: bool,
 }
 
-/// Lists the source files of a folder: those of a language that is built in. `is_cancelled` is asked at every entry; what
-/// was found until then is returned. A folder that cannot be read holds nothing.
-pub fn walk(root: &Path, limits: WalkLimits, is_cancelled: &dyn Fn() -> bool) -> Walk {
+/// Lists the source files of a folder. `is_cancelled` is asked at every entry; what was found until then is returned. A
+/// folder that cannot be read holds nothing.
+pub fn walk(root: &Path, options: &WalkOptions<'_>, is_cancelled: &dyn Fn() -> bool) -> Walk {
+    let limits = options.limits;
+    // What holds the open documents is visited first: a folder that is too large to be walked wholly is walked there.
+    let open: BTreeSet<PathBuf> = options
+        .open_folders
+        .iter()
+        .flat_map(|folder| Path::new(folder).ancestors())
+        .map(Path::to_owned)
+        .collect();
     let ignored = Ignored::new();
     let base = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let walked = root.to_owned();
@@ -87,22 +109,35 @@ pub fn walk(root: &Path, limits: WalkLimits, is_cancelled: &dyn Fn() -> bool) ->
             // The root itself may be called anything.
             entry.depth() == 0 || !(is_foreign || ignored.is_ignored(&base.join(relative), is_folder))
         })
-        .sort_by_file_name(std::cmp::Ord::cmp)
+        .sort_by_file_path(move |a, b| (!open.contains(a), a).cmp(&(!open.contains(b), b)))
         .build();
     let mut found = Walk::default();
-    let mut total = 0;
-    for entry in entries.flatten() {
+    for (n_entries, entry) in entries.flatten().enumerate() {
         if is_cancelled() {
             break;
         }
-        let Some(file) = source_file(root, &entry, limits.max_file_bytes) else { continue };
-        total += file.bytes;
-        if found.files.len() >= limits.max_files || total > limits.max_total_bytes {
+        if n_entries >= limits.max_entries {
             found.is_cut = true;
             break;
         }
-        found.files.push(file);
+        let file = source_file(root, &entry, limits.max_file_bytes);
+        found.files.extend(file.filter(|file| options.without_grammar || file.kind == Kind::Grammar));
     }
+    let prefix = root.to_string_lossy();
+    let named = found.files.into_iter().map(|file| (format!("{prefix}/{}", file.relative), file)).collect();
+    let ranked = rank::order(named, options.open_folders, |(path, file): &(String, SourceFile)| Standing {
+        path,
+        kind: file.kind,
+        modified: file.stamp.modified(),
+    });
+    let mut total = 0;
+    let n_found = ranked.len();
+    let fits = ranked.into_iter().map(|(_, file)| file).take(limits.max_files).take_while(|file| {
+        total += file.bytes;
+        total <= limits.max_total_bytes
+    });
+    found.files = fits.collect();
+    found.is_cut |= found.files.len() < n_found;
     found
 }
 
@@ -114,22 +149,21 @@ fn source_file(root: &Path, entry: &ignore::DirEntry, max_bytes: u64) -> Option<
     let relative = path.strip_prefix(root).ok()?;
     let relative: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     let relative = relative.join("/");
-    let is_wanted = is_source(&relative) && !fimble_secrets::is_secret_path(path);
-    let metadata = is_wanted.then(|| entry.metadata().ok()).flatten()?;
+    let kind = kind_of(&relative).filter(|_| !fimble_secrets::is_secret_path(path))?;
+    let metadata = entry.metadata().ok()?;
     let stamp = Stamp::of(&metadata);
     let bytes = metadata.len();
-    (bytes > 0 && bytes <= max_bytes).then(|| SourceFile { path: path.to_owned(), relative, bytes, stamp })
+    (bytes > 0 && bytes <= max_bytes).then(|| SourceFile {
+        path: path.to_owned(),
+        relative,
+        bytes,
+        stamp,
+        kind,
+    })
 }
 
 fn is_foreign(folder: &str) -> bool {
     FOREIGN_FOLDERS.contains(&folder)
-}
-
-/// Whether a file of this name may be one of the sources.
-fn is_source(relative: &str) -> bool {
-    fimble_syntax::by_path(relative).is_some()
-        && !KEPT_BY_TOOLS.iter().any(|end| relative.ends_with(end))
-        && !fimble_secrets::is_secret_path(relative)
 }
 
 /// Whether something that happened to this path can matter to a walk, as far as the path tells: it may be a source file, a
@@ -143,33 +177,34 @@ pub(crate) fn concerns(relative: &str) -> bool {
     if !folders.split('/').all(is_visited) {
         return false;
     }
-    let may_be_folder = !name.contains('.') && !is_foreign(name);
+    let may_be_folder = !name.contains('.');
     name == GIT_EXCLUDE
         || IGNORE_FILES.contains(&name)
-        || !name.starts_with('.') && (may_be_folder || is_source(relative))
+        || !name.starts_with('.') && !is_foreign(name) && (may_be_folder || kind_of(relative).is_some())
 }
 
-/// Globs, as the protocol writes them, of what [`walk`] depends on: the files of all languages that are built in, and the
-/// files that say what is ignored.
+/// Globs, as the protocol writes them, of what [`walk`] depends on: the files of all kinds that are known, and the files that
+/// say what is ignored. Files of unknown kinds are found by the next walk.
 #[must_use]
 pub fn globs() -> Vec<String> {
-    let languages = fimble_syntax::all().iter();
-    let extensions: BTreeSet<_> = languages.clone().flat_map(|language| language.extensions()).collect();
-    let mut names: BTreeSet<&str> =
-        languages.flat_map(|language| language.file_names()).map(String::as_str).collect();
+    let extensions: BTreeSet<&str> = kinds::extensions().collect();
+    let mut names: BTreeSet<&str> = kinds::file_names().collect();
     // Hidden files are not visited, and what tools keep is left out.
     names.retain(|name| concerns(name));
     names.extend(IGNORE_FILES);
-    let join = |parts: Vec<&str>| parts.join(",");
+    let join = |parts: BTreeSet<&str>| parts.into_iter().collect::<Vec<_>>().join(",");
     vec![
-        format!("**/*.{{{}}}", join(extensions.into_iter().map(String::as_str).collect())),
-        format!("**/{{{}}}", join(names.into_iter().collect())),
+        format!("**/*.{{{}}}", join(extensions)),
+        format!("**/{{{}}}", join(names)),
         format!("**/{GIT_EXCLUDE}"),
     ]
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -182,8 +217,21 @@ mod tests {
         folder
     }
 
+    fn walked(root: &Path, limits: WalkLimits, open_folders: &[String]) -> Walk {
+        walk(root, &WalkOptions { limits, without_grammar: true, open_folders }, &|| false)
+    }
+
+    /// Names in the order of the alphabet.
     fn names(walk: &Walk) -> Vec<&str> {
-        walk.files.iter().map(|file| file.relative.as_str()).collect()
+        let mut names: Vec<&str> = walk.files.iter().map(|file| file.relative.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Says that a file was edited so many seconds ago.
+    fn age(root: &Path, file: &str, seconds: u64) {
+        let then = SystemTime::now() - Duration::from_secs(seconds);
+        File::options().write(true).open(root.join(file)).unwrap().set_modified(then).unwrap();
     }
 
     #[test]
@@ -193,6 +241,8 @@ mod tests {
             (".fimbleignore", "private.rs\n"),
             ("src/main.rs", "fn main() {}"),
             ("src/lib/a.py", "x = 1"),
+            ("src/Store.kt", "class Store"),
+            ("src/rules.zz9", "rule one"),
             ("src/private.rs", "x"),
             ("src/b.gen.rs", "x"),
             ("build/out.rs", "x"),
@@ -204,9 +254,13 @@ mod tests {
             ("picture.png", "x"),
             ("empty.rs", ""),
         ]);
-        let found = walk(folder.path(), WalkLimits::default(), &|| false);
-        assert_eq!(names(&found), ["src/lib/a.py", "src/main.rs"]);
+        let found = walked(folder.path(), WalkLimits::default(), &[]);
+        assert_eq!(names(&found), ["src/Store.kt", "src/lib/a.py", "src/main.rs", "src/rules.zz9"]);
         assert!(!found.is_cut);
+        let options =
+            WalkOptions { limits: WalkLimits::default(), without_grammar: false, open_folders: &[] };
+        let found = walk(folder.path(), &options, &|| false);
+        assert_eq!(names(&found), ["src/lib/a.py", "src/main.rs"]);
     }
 
     #[cfg(unix)]
@@ -220,20 +274,62 @@ mod tests {
         }
         std::os::unix::fs::symlink("/dev/zero", folder.path().join("sub/.ignore")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.rs")).unwrap();
-        let found = walk(folder.path(), WalkLimits::default(), &|| false);
+        let found = walked(folder.path(), WalkLimits::default(), &[]);
         assert_eq!(names(&found), ["a.rs", "git/d.rs", "sub/b.rs"]);
     }
 
     #[test]
     fn the_limits_hold() {
         let folder = folder(&[("a.rs", "12345"), ("b.rs", "12345"), ("c.rs", "123456789")]);
-        let limits = WalkLimits { max_files: 10, max_file_bytes: 8, max_total_bytes: 100 };
-        assert_eq!(names(&walk(folder.path(), limits, &|| false)), ["a.rs", "b.rs"]);
-        let few = walk(folder.path(), WalkLimits { max_files: 1, ..limits }, &|| false);
-        assert_eq!((names(&few), few.is_cut), (vec!["a.rs"], true));
-        let small = walk(folder.path(), WalkLimits { max_total_bytes: 7, ..limits }, &|| false);
-        assert_eq!((names(&small), small.is_cut), (vec!["a.rs"], true));
-        assert_eq!(walk(folder.path(), limits, &|| true), Walk::default());
-        assert_eq!(walk(&folder.path().join("none"), limits, &|| false), Walk::default());
+        age(folder.path(), "a.rs", 10);
+        age(folder.path(), "b.rs", 20);
+        let limits = WalkLimits { max_files: 10, max_file_bytes: 8, max_total_bytes: 100, max_entries: 10 };
+        assert_eq!(names(&walked(folder.path(), limits, &[])), ["a.rs", "b.rs"]);
+        for few in [
+            WalkLimits { max_files: 1, ..limits },
+            WalkLimits { max_total_bytes: 7, ..limits },
+            // The folder itself is the first.
+            WalkLimits { max_entries: 2, ..limits },
+        ] {
+            let found = walked(folder.path(), few, &[]);
+            assert_eq!((names(&found), found.is_cut), (vec!["a.rs"], true), "{few:?}");
+        }
+        let options = WalkOptions { limits, without_grammar: true, open_folders: &[] };
+        assert_eq!(walk(folder.path(), &options, &|| true), Walk::default());
+        assert_eq!(walked(&folder.path().join("none"), limits, &[]), Walk::default());
+    }
+
+    #[test]
+    fn the_nearest_and_the_last_edited_are_taken_where_not_all_can_be() {
+        let folder = folder(&[
+            ("apps/a/one.rs", "x"),
+            ("apps/a/two.rs", "x"),
+            ("apps/b/three.rs", "x"),
+            ("zeta/store.rs", "x"),
+            ("zeta/sub/other.rs", "x"),
+        ]);
+        for (file, seconds) in [
+            ("apps/a/one.rs", 50),
+            ("apps/a/two.rs", 40),
+            ("apps/b/three.rs", 5),
+            ("zeta/store.rs", 60),
+            ("zeta/sub/other.rs", 70),
+        ] {
+            age(folder.path(), file, seconds);
+        }
+        let open = |folders: &[&str]| -> Vec<String> {
+            folders.iter().map(|inside| format!("{}/{inside}", folder.path().display())).collect()
+        };
+        let few = |max_files, max_entries| WalkLimits { max_files, max_entries, ..WalkLimits::default() };
+        for (limits, folders, expected) in [
+            (few(2, 100), vec!["zeta"], vec!["apps/b/three.rs", "zeta/store.rs"]),
+            (few(2, 100), vec![], vec!["apps/a/two.rs", "apps/b/three.rs"]),
+            (few(3, 100), vec!["zeta"], vec!["apps/b/three.rs", "zeta/store.rs", "zeta/sub/other.rs"]),
+            // What holds the open document is walked first: the folder, `zeta`, and what is in it.
+            (few(9, 5), vec!["zeta"], vec!["zeta/store.rs", "zeta/sub/other.rs"]),
+        ] {
+            let found = walked(folder.path(), limits, &open(&folders));
+            assert_eq!((names(&found), found.is_cut), (expected, true), "{limits:?} {folders:?}");
+        }
     }
 }

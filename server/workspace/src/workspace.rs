@@ -2,20 +2,27 @@
 //! after a scan the index is what a first scan would have made it, as long as there is room; what is shown was read from
 //! the disk just now and is what was indexed. Files are named by their whole path with forward slashes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use crate::choices::{Choice, Choices, Related, block_of, lines_around};
-use crate::chunks::fingerprint;
+use crate::chunks::{fingerprint, words};
 use crate::index::{FileFacts, Index, IndexLimits, Query};
+use crate::kinds::Kind;
+use crate::rank::{self, Standing, folder_of};
 use crate::read::read;
 use crate::stamp::Stamp;
-use crate::walk::{SourceFile, WalkLimits, concerns, walk};
+use crate::walk::{SourceFile, WalkLimits, WalkOptions, concerns, walk};
 
+/// Folders of open documents that files are compared with, at most.
+const MAX_OPEN_FOLDERS: usize = 32;
+/// Files that are read to find a text, at most.
+const MAX_SEARCHED: usize = 8;
 /// Snippets of one choice, at most; the prompt takes as many as it has room for.
 const MAX_SNIPPETS: usize = 4;
 
@@ -59,9 +66,16 @@ struct Seen {
 pub struct Workspace {
     /// Paths without a slash at the end.
     folders: RwLock<Vec<String>>,
+    /// Folders of the open documents, in order.
+    open_folders: RwLock<Vec<String>>,
+    /// Those of the last scan.
+    scanned_for: Mutex<Vec<String>>,
+    /// What the last walk found, as far as it tells how much a file matters.
+    standings: RwLock<HashMap<String, (Kind, Option<SystemTime>)>>,
     index: RwLock<Index>,
     seen: Mutex<BTreeMap<String, Seen>>,
     choices: Mutex<Choices>,
+    is_cut: AtomicBool,
     limits: WalkLimits,
 }
 
@@ -69,9 +83,13 @@ impl Default for Workspace {
     fn default() -> Self {
         Self {
             folders: RwLock::default(),
+            open_folders: RwLock::default(),
+            scanned_for: Mutex::default(),
+            standings: RwLock::default(),
             index: RwLock::new(Index::new(IndexLimits::default())),
             seen: Mutex::default(),
             choices: Mutex::default(),
+            is_cut: AtomicBool::new(false),
             limits: WalkLimits::default(),
         }
     }
@@ -83,16 +101,41 @@ impl Workspace {
         *self.folders.write().unwrap_or_else(PoisonError::into_inner) = folders;
     }
 
+    /// Names the open documents: what is near to them comes first where not all can be taken. The next scan follows.
+    /// Returns whether there is one in another folder than those before.
+    pub fn set_open<'a>(&self, files: impl Iterator<Item = &'a str>) -> bool {
+        let folders: BTreeSet<&str> = files.map(folder_of).collect();
+        let mut known = self.open_folders.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = folders.iter().any(|folder| !known.iter().any(|known| known == folder));
+        *known = folders.into_iter().take(MAX_OPEN_FOLDERS).map(str::to_owned).collect();
+        is_new
+    }
+
+    /// Whether another scan would choose other files: the last one found more than the limits allow, and a document was
+    /// opened elsewhere since it began.
+    #[must_use]
+    pub fn chooses_anew(&self) -> bool {
+        let scanned_for = self.scanned_for.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_cut.load(Ordering::Relaxed)
+            && self.open_folders().iter().any(|folder| !scanned_for.contains(folder))
+    }
+
+    fn open_folders(&self) -> Vec<String> {
+        self.open_folders.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Walks the folders and brings the index up to date. The first time that takes as long as reading all source files,
     /// later as long as the walk and reading what was written since. `is_cancelled` is asked at every file.
     pub fn scan(&self, is_cancelled: &dyn Fn() -> bool) -> ScanReport {
         let mut seen = self.seen();
         let now = SystemTime::now();
         let mut report = ScanReport::default();
-        let mut files: BTreeMap<String, SourceFile> = BTreeMap::new();
+        let mut files: HashMap<String, SourceFile> = HashMap::new();
         let folders = self.folders.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let open_folders = self.open_folders();
+        let options = WalkOptions { limits: self.limits, without_grammar: true, open_folders: &open_folders };
         for folder in &folders {
-            let walked = walk(Path::new(folder), self.limits, is_cancelled);
+            let walked = walk(Path::new(folder), &options, is_cancelled);
             report.is_cut |= walked.is_cut;
             files.extend(walked.files.into_iter().map(|file| (format!("{folder}/{}", file.relative), file)));
         }
@@ -111,24 +154,46 @@ impl Workspace {
             self.remove(file);
         }
         seen.retain(|file, _| files.contains_key(file));
+        let standings = files.iter().map(|(path, file)| (path.clone(), (file.kind, file.stamp.modified())));
+        *self.standings.write().unwrap_or_else(PoisonError::into_inner) = standings.collect();
         let is_same = |seen: &Seen, file: &SourceFile| seen.is_settled && seen.stamp == file.stamp;
-        let has_room = !changed.is_empty()
+        let mut scanned_for = self.scanned_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let may_have_room = std::mem::replace(&mut *scanned_for, open_folders.clone()) != open_folders
+            || !changed.is_empty()
             || files.iter().any(|(path, file)| seen.get(path).is_some_and(|seen| !is_same(seen, file)));
-        for (path, file) in files {
+        drop(scanned_for);
+        let files = rank::order(files.into_iter().collect(), &open_folders, |(path, file)| Standing {
+            path,
+            kind: file.kind,
+            modified: file.stamp.modified(),
+        });
+        for (at, (path, file)) in files.iter().enumerate() {
             if is_cancelled() {
                 break;
             }
-            let before = seen.get(&path);
-            if before.is_some_and(|seen| is_same(seen, &file) && !(seen.lacks_room && has_room)) {
+            let before = seen.get(path);
+            if before.is_some_and(|seen| is_same(seen, file) && !(seen.lacks_room && may_have_room)) {
                 continue;
             }
+            let (mut is_changed, mut lacks_room) = self.take_in(path);
+            // What matters less makes room.
+            let mut less = files[at + 1..].iter().rev().map(|(path, _)| path);
+            while lacks_room && let Some(other) = less.find(|other| self.index().get(other).is_some()) {
+                self.remove(other);
+                changed.insert(other.clone());
+                if let Some(seen) = seen.get_mut(other) {
+                    seen.lacks_room = true;
+                }
+                (is_changed, lacks_room) = self.take_in(path);
+            }
             let is_settled = file.stamp.is_settled(now);
-            let (is_changed, lacks_room) = self.take_in(&path);
             seen.insert(path.clone(), Seen { stamp: file.stamp, is_settled, lacks_room });
             if is_changed {
-                changed.insert(path);
+                changed.insert(path.clone());
             }
         }
+        let lacks_room = seen.values().any(|seen| seen.lacks_room);
+        self.is_cut.store(report.is_cut || lacks_room, Ordering::Relaxed);
         report.n_indexed = self.n_files();
         report.n_left_out = seen.len().saturating_sub(report.n_indexed);
         report.n_changed = changed.len();
@@ -154,6 +219,10 @@ impl Workspace {
         let stamp = Stamp::of(&metadata);
         let (is_changed, lacks_room) = self.take_in(file);
         seen.insert(file.to_owned(), Seen { stamp, is_settled: stamp.is_settled(now), lacks_room });
+        let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, modified)) = standings.get_mut(file) {
+            *modified = stamp.modified();
+        }
         is_changed
     }
 
@@ -203,6 +272,13 @@ impl Workspace {
     pub fn text(&self, file: &str) -> Option<String> {
         let is_known = self.index().get(file).is_some();
         is_known.then(|| read(Path::new(file), self.limits.max_file_bytes).ok()).flatten()
+    }
+
+    /// Whether a file of the index holds a text now. Reads the few files that have all of its words.
+    #[must_use]
+    pub fn holds(&self, text: &str) -> bool {
+        let files = self.index().files_with(&words(text), MAX_SEARCHED);
+        files.iter().any(|file| self.text(file).is_some_and(|content| content.contains(text)))
     }
 
     /// The choice for a block of a document if it was made already: no more than a look-up.
@@ -275,6 +351,16 @@ impl Workspace {
     #[must_use]
     pub fn files(&self) -> Vec<(String, FileFacts)> {
         self.index().files().map(|(file, facts)| (file.to_owned(), facts)).collect()
+    }
+
+    /// The files in the index, what matters most first: the nearest to the open documents, and those that were edited last.
+    #[must_use]
+    pub fn files_by_rank(&self) -> Vec<(String, FileFacts)> {
+        let standings = self.standings.read().unwrap_or_else(PoisonError::into_inner);
+        rank::order(self.files(), &self.open_folders(), |(path, _)| {
+            let (kind, modified) = standings.get(path).copied().unwrap_or((Kind::Unknown, None));
+            Standing { path, kind, modified }
+        })
     }
 
     /// How many files are in the index.

@@ -8,7 +8,7 @@ import re
 import place
 from chat_server import BREAK, ChatServer
 from helix_driver import HelixTest
-from place import FUNCTION, REPEATED_LINES, SHORTER, SHORTER_ANSWER
+from place import FUNCTION, SHORTER, SHORTER_ANSWER
 from terminal import wait_for
 
 
@@ -29,7 +29,7 @@ class Actions(HelixTest):
         editor.keys("Space", "a")
         editor.terminal.wait_text(title)
         titles = re.findall(r"(Explain this code|Simplify|Rename to clearer names|Handle errors|Write a doc comment|"
-                            r"Write tests|Complete here, several lines)", editor.screen())
+                            r"Write tests)", editor.screen())
         # The first one is chosen already.
         for _ in range(titles.index(title)):
             editor.keys("Down")
@@ -55,16 +55,12 @@ class Actions(HelixTest):
         editor.terminal.wait_text("n += row")
         self.assertEqual(editor.write(), FUNCTION.encode())
 
-    def test_the_code_goes_on_where_that_is_asked_for(self):
-        _, editor = self.open([""], text=REPEATED_LINES)
-        editor.keys("g", "e")
-        editor.type("odef read_third(path):")
-        # The mode that is on the screen is older than keys that were not taken yet.
-        wait_for(lambda: editor.line(16) == "def read_third(path):", lambda: editor.screen())
-        editor.normal()
-        self.choose(editor, "Complete here, several lines")
-        wait_for(lambda: editor.screen().count("stream") > REPEATED_LINES.count("stream"), lambda: editor.screen())
-        self.assertTrue(editor.write().decode().startswith(REPEATED_LINES + "def read_third(path):\n    "))
+    def test_what_the_bundled_model_does_badly_is_not_listed(self):
+        _, editor = self.open([""])
+        editor.keys("Space", "a")
+        editor.terminal.wait_text("Write a doc comment")
+        self.assertNotIn("Complete here", editor.screen())
+        editor.keys("Escape")
 
     def test_a_server_that_breaks_off_is_told_and_nothing_is_written(self):
         _, editor = self.open([SHORTER_ANSWER[:20], BREAK])

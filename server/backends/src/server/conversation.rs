@@ -1,12 +1,14 @@
 //! A model behind a server that answers messages. Must hold: it is asked not to think where that is understood, and a server
-//! that refuses the question for that is asked without; what it thinks all the same is told from what it says.
+//! that refuses the question for that is asked without; what it thinks all the same is told from what it says; special tokens
+//! in the messages are broken apart, and put together again in the answer.
 
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Generation, Message, Model, ModelError,
-    Observer, StopReason,
+    Observer, Restorer, StopReason,
 };
 
 use super::thoughts::HeldBack;
@@ -85,12 +87,21 @@ impl ServerModel {
         stop: &dyn Fn() -> bool,
     ) -> Result<StopReason, ServerError> {
         let found = &self.found;
-        let read = |document: &serde_json::Value| dialect::chat_delta(found.kind, document);
         let mut has_switches = !self.refuses_switches.load(Ordering::Relaxed);
         self.recognise(stop)?;
         let mut ended = Err(ServerError::stopped());
         for _ in 0..2 {
             let question = dialect::chat(found.kind, &found.model, messages, options, has_switches);
+            let restorer = RefCell::new(Restorer::new(messages.iter().map(|said| said.content.as_str())));
+            let read = |document: &serde_json::Value| {
+                let mut delta = dialect::chat_delta(found.kind, document);
+                let mut restorer = restorer.borrow_mut();
+                delta.text = restorer.push(&delta.text);
+                if delta.end.is_some() {
+                    delta.text.push_str(&restorer.finish());
+                }
+                delta
+            };
             ended = self.converse(&question, &read, collector, Patience::TALKING, stop);
             let Err(error) = &ended else {
                 self.refuses_switches.store(!has_switches, Ordering::Relaxed);

@@ -66,6 +66,7 @@ fn own_with(n_loads: &Arc<AtomicUsize>, project: &Arc<Mutex<BTreeMap<String, Str
                 fim: Err("none".to_owned()),
                 bos: None,
                 weight_bytes: 0,
+                writes_code: true,
                 load_time: Duration::ZERO,
             };
             Ok(Arc::new(Own { info, project: Arc::clone(&project) }) as Arc<dyn Model>)

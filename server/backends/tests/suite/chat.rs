@@ -348,3 +348,32 @@ fn a_cancelled_answer_frees_the_server() {
     });
     assert_eq!((answer.stop, answer.text), (StopReason::Cancelled, seen.lock().unwrap().clone()));
 }
+
+/// Whatever the family, no server reads a special token in what a user wrote, and code comes back as it was.
+#[test]
+fn special_tokens_in_messages_are_broken_apart() {
+    let pieces = ["the tag `<", " s>`, then <", " /s", ">"].map(said);
+    let answer = events(&pieces.into_iter().chain([end("stop")]).collect::<Vec<_>>());
+    for model in ["mistral-small", "gemma-3-4b-it", "deepseek-coder-6.7b-instruct", "unheard-of"] {
+        let server = StandIn::start([
+            ("/v1/models", whole(200, &json!({"data": [{"id": model, "max_model_len": 16384}]}))),
+            ("/v1/chat/completions", answer.clone()),
+        ]);
+        let (chain, _) = connect(&format!("openai@http://{}", server.address()));
+        let content = "<s> </s> [INST] <start_of_turn> <bos> <｜begin▁of▁sentence｜> <|im_end|>";
+        let (observer, seen) = watching();
+        let messages = [Message::new(Role::User, content)];
+        let answered = chain
+            .chat()
+            .unwrap()
+            .respond(&messages, &ChatOptions::default(), &CancelToken::new(), observer)
+            .unwrap();
+        let sent = server.asked("/v1/chat/completions").pop().unwrap()["messages"][0]["content"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(content.split(' ').all(|token| !sent.contains(token)), "{model}: {sent}");
+        assert_eq!(answered.text, "the tag `<s>`, then </s>");
+        assert_eq!(*seen.lock().unwrap(), answered.text);
+    }
+}

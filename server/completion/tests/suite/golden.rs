@@ -2,7 +2,7 @@
 //!
 //! A case is `=== name | file name | options`, then `--- text` (with `$0`), `--- model`, and `--- becomes` (the text once
 //! the suggestion is accepted) or `--- refused KIND`. `¶` stands for the end of a line where it would not be seen, `→`
-//! for a tab. Options: `truncated`, `logprob=X`, `crlf`, `no-tree`, `multi`, `single`, `selected=N:TEXT` (the popup item
+//! for a tab. Options: `truncated`, `logprob=X`, `sure=N` (the model is unsure from the Nth byte on), `crlf`, `no-tree`, `multi`, `single`, `selected=N:TEXT` (the popup item
 //! TEXT, which replaces the N bytes before the cursor).
 
 use std::fs;
@@ -83,7 +83,12 @@ fn outcome(case: &Case) -> String {
     let logprob = value("logprob=").map_or(-0.01, |value| value.parse().expect("a number"));
     let stop = if has("truncated") { StopReason::MaxTokens } else { StopReason::EndToken(1) };
     let input = marked.input_with(selected);
-    let finished = match complete(&input, &settings, &generation(&case.model, logprob, stop)) {
+    let mut answer = generation(&case.model, logprob, stop);
+    if let Some(n_sure) = value("sure=").map(|value| value.parse::<usize>().expect("a number")) {
+        let unsure = answer.tokens.iter_mut().filter(|token| token.text_end > n_sure);
+        unsure.for_each(|token| token.logprob = -3.0);
+    }
+    let finished = match complete(&input, &settings, &answer) {
         Ok(finished) => finished,
         Err(refusal) => return format!("refused {}", refusal.kind),
     };

@@ -2,9 +2,11 @@
 //! the repository.
 
 mod any_text;
+mod auto_closed;
 mod cache;
 mod gate;
 mod golden;
+mod indentation;
 mod prompts;
 mod stop_rule;
 mod support;

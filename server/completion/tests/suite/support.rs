@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fimble_completion::{
-    CompletionSettings, CursorInput, Finished, Plan, Refusal, SelectedItem, Trigger, finish, gate, plan,
+    CompletionSettings, CursorInput, Elsewhere, Finished, Plan, Refusal, SelectedItem, Trigger, finish, gate,
+    plan,
 };
 use fimble_document::Text;
 use fimble_model::fim::{FimTemplate, Vocabulary};
@@ -51,6 +52,7 @@ impl Marked {
             offset: self.offset,
             trigger: Trigger::Invoked,
             selected: None,
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -93,6 +95,7 @@ pub fn model(context_length: usize) -> ModelInfo {
         fim: FimTemplate::detect(&QWEN),
         bos: None,
         weight_bytes: 0,
+        writes_code: true,
         load_time: Duration::ZERO,
     }
 }

@@ -31,6 +31,8 @@ pub struct EngineOptions {
     pub project_cache: ProjectCacheUse,
     /// Most memory for that, in bytes.
     pub project_cache_bytes: usize,
+    /// Whether the model writes several lines well, where that was measured; else its size tells.
+    pub writes_code: Option<bool>,
 }
 
 impl Default for EngineOptions {
@@ -46,6 +48,7 @@ impl Default for EngineOptions {
             speculation: Speculation::default(),
             project_cache: ProjectCacheUse::default(),
             project_cache_bytes: 32 << 20,
+            writes_code: None,
         }
     }
 }

@@ -1,7 +1,10 @@
-//! Why an action is not done. Must hold: the user gets a whole sentence, and the client the protocol's code.
+//! Why an action is not done. Must hold: the user gets a whole sentence, and no number; a client that reads the protocol's code
+//! gets that.
 
 use fimble_model::ModelError;
 use tower_lsp_server::jsonrpc::{Error, ErrorCode};
+
+use crate::capabilities::ClientFacts;
 
 /// The error code of an action for which no model can be asked now. The same may be done later.
 const UNAVAILABLE: i64 = -32004;
@@ -22,6 +25,13 @@ impl ActionFailure {
     /// There is no model for it.
     pub(super) fn no_model(sentence: impl Into<String>) -> Self {
         Self { code: -32001, sentence: sentence.into() }
+    }
+
+    /// The model that would answer completes lines only.
+    pub(crate) fn too_small(name: &str) -> Self {
+        Self::no_model(format!(
+            "The model {name} completes lines and is too small to write several at once. `fimble model get` fetches a larger one."
+        ))
     }
 
     /// What the model said of itself: whether it can be asked later is told by the code.
@@ -47,6 +57,11 @@ impl ActionFailure {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.code == -32800
+    }
+
+    /// Whether the client ended the action itself: the protocol has a code for that, which clients do not show.
+    pub(crate) fn is_protocol_error(&self, client: &ClientFacts) -> bool {
+        self.is_cancelled() || client.reads_action_errors
     }
 
     /// The error of an answer.

@@ -43,9 +43,15 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
             Err(reason) => Err(ActionFailure::no_model(format!("{reason} {HOW_TO_GET_ONE}"))),
         }
     };
-    let completing = || match session.model.current() {
-        Some(model) => Ok(Computer::Completion(Arc::clone(model))),
-        None => Ok(Computer::Completion(ready(&session.model)?)),
+    let completing = || {
+        let model = match session.model.current() {
+            Some(model) => Arc::clone(model),
+            None => ready(&session.model)?,
+        };
+        match model.info().writes_code {
+            true => Ok(Computer::Completion(model)),
+            false => Err(ActionFailure::too_small(&model.info().name)),
+        }
     };
     match kind.needs() {
         Needs::Chat => chatting(),

@@ -4,7 +4,7 @@ use fimble_actions::ActionKind;
 use serde_json::{Value, json};
 use tower_lsp_server::jsonrpc::Error;
 
-use crate::actions::{self, ActionData, Destination};
+use crate::actions::{self, ActionData, Destination, Prepared};
 use crate::protocol::PlacedInstruction;
 use crate::session::Session;
 use crate::shown_documents;
@@ -39,14 +39,26 @@ pub(crate) fn run(session: &mut Session, command: &str, argument: &Value) -> Res
 
 fn explain(session: &mut Session, argument: &Value) -> Result<Value, Error> {
     let data = placed(argument, ActionKind::Explain)?;
-    let prepared = actions::prepare(session, data).map_err(actions::ActionFailure::into_error)?;
+    let Some(prepared) = prepared(session, data)? else { return Ok(Value::Null) };
     let number = shown_documents::open(session, "Explanation");
     let token = actions::start(session, prepared, Destination::Document { number });
     Ok(json!({"uri": shown_documents::uri(number), "token": token}))
 }
 
+/// What is needed to start an action; none if it cannot be done, which the user was told then.
+fn prepared(session: &mut Session, data: ActionData) -> Result<Option<Prepared>, Error> {
+    match actions::prepare(session, data) {
+        Ok(prepared) => Ok(Some(prepared)),
+        Err(failure) if failure.is_protocol_error(&session.client) => Err(failure.into_error()),
+        Err(failure) => {
+            actions::tell(session, &failure);
+            Ok(None)
+        }
+    }
+}
+
 fn act(session: &mut Session, data: ActionData) -> Result<Value, Error> {
-    let prepared = actions::prepare(session, data).map_err(actions::ActionFailure::into_error)?;
+    let Some(prepared) = prepared(session, data)? else { return Ok(Value::Null) };
     Ok(json!({"token": actions::start(session, prepared, Destination::Apply)}))
 }
 

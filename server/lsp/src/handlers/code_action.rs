@@ -1,6 +1,7 @@
-//! `textDocument/codeAction`: what can be done here. Must hold: answered at once, without the model and without a parse.
+//! `textDocument/codeAction`: what can be done here. Must hold: answered at once, without the model and without a parse; what
+//! the models in use cannot do well is not listed.
 
-use fimble_actions::{ActionKind, Needs, Source};
+use fimble_actions::{ActionKind, Needs, Source, comment_place, find_target};
 use fimble_model::Model;
 use serde_json::{Value, json};
 
@@ -27,6 +28,7 @@ fn protocol_kind(kind: ActionKind) -> &'static str {
         ActionKind::Rename => "refactor.rewrite.fimble.rename",
         ActionKind::Errors => "refactor.rewrite.fimble.errors",
         ActionKind::Document => "refactor.rewrite.fimble.document",
+        ActionKind::Redocument => "refactor.rewrite.fimble.redocument",
         ActionKind::Tests => "refactor.rewrite.fimble.tests",
         ActionKind::Fix => "quickfix.fimble",
         ActionKind::Complete => "refactor.rewrite.fimble.complete",
@@ -48,19 +50,29 @@ fn offered(session: &Session, params: &CodeActionParams) -> Vec<Value> {
     let text = document.text();
     let range = selection(text, params.range, session.client.encoding);
     let has_selection = !text.slice(range.clone()).trim().is_empty();
-    let source =
-        Source { text, tree: None, language: document.language, path: &document.path, file: &document.file };
+    let source = Source {
+        text,
+        tree: document.tree().0,
+        language: document.language,
+        path: &document.path,
+        file: &document.file,
+    };
     let line = text.line_of(range.end);
     let below_comment = (line.saturating_sub(1)..=line).any(|line| is_comment(&source, line));
     let has_comments = document
         .language
         .is_some_and(|language| language.line_comment().is_some() || language.block_comment().is_some());
+    // Without a tree nobody knows; then the action itself looks.
+    let place = has_comments.then(|| find_target(&source, range.clone(), true)).flatten();
+    let is_documented =
+        place.and_then(|target| comment_place(&source, &target)).is_some_and(|place| place.is_taken());
     let fits = |kind: ActionKind| match kind {
         ActionKind::Fix => !params.context.diagnostics.is_empty(),
         _ if params.context.is_automatic() && !has_selection => false,
         ActionKind::Instruction => session.client.asks_instruction,
         ActionKind::Extract => has_selection,
-        ActionKind::Document => has_comments,
+        ActionKind::Document => has_comments && !is_documented,
+        ActionKind::Redocument => is_documented,
         ActionKind::Complete => !has_selection,
         ActionKind::Generate => !has_selection && below_comment,
         _ => true,
@@ -74,7 +86,7 @@ fn offered(session: &Session, params: &CodeActionParams) -> Vec<Value> {
         .collect()
 }
 
-/// One action; none if it cannot be done and the client does not show why.
+/// One action; none if no model in use can do it.
 fn action(session: &Session, params: &CodeActionParams, kind: ActionKind, version: i32) -> Option<Value> {
     let client = &session.client;
     let diagnostics = &params.context.diagnostics;
@@ -90,10 +102,6 @@ fn action(session: &Session, params: &CodeActionParams, kind: ActionKind, versio
     };
     let mut action = json!({"title": title, "kind": protocol_kind(kind)});
     match computer_for(session, kind) {
-        Err(failure) if client.shows_disabled_actions => {
-            action["disabled"] = json!({"reason": failure.into_error().message});
-            return Some(action);
-        }
         Err(_) => return None,
         Ok(Computer::Chat(model)) if kind.needs() == Needs::Chat && is_remote(&*model) => {
             action["title"] = format!("{title} (on another machine)").into();

@@ -18,8 +18,6 @@ pub(crate) fn handle(session: &mut Session, id: Id, action: Value, reply: Reply)
         Ok(prepared) => {
             actions::start(session, prepared, Destination::Resolve { id, reply, action });
         }
-        Err(failure) => {
-            let _ = reply.send(Err(failure.into_error()));
-        }
+        Err(failure) => actions::refuse_resolve(session, reply, action, failure),
     }
 }

@@ -48,6 +48,20 @@ fn refusal(result: Result<Value, ClientError>) -> (i64, String) {
     }
 }
 
+/// The next warning that the client shows.
+fn warning(client: &Client) -> String {
+    let shown = client.next_message("window/showMessage").unwrap().params;
+    assert_eq!(shown["type"], 2);
+    shown["message"].as_str().unwrap().to_owned()
+}
+
+/// That an action was not done: its edit changes nothing, and the client shows why.
+#[track_caller]
+fn told(client: &Client, result: Result<Value, ClientError>) -> String {
+    assert_eq!(result.unwrap()["edit"], json!({"changes": {}}));
+    warning(client)
+}
+
 /// A text with the edits of a document applied.
 fn applied(text: &str, edits: &Value) -> String {
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
@@ -106,22 +120,57 @@ fn what_can_be_done_is_offered() {
 }
 
 #[test]
-fn without_a_chat_model_the_reason_is_shown_or_the_action_is_not() {
-    let client = chat_client(Scripted::saying("x"), &everything());
-    client.open(URI, "rust", CODE);
-    let all = actions(&client, &cursor(3, 5), &asked());
-    let reason = titled(&all, "Simplify")["disabled"]["reason"].as_str().unwrap().to_owned();
-    assert!(reason.contains("fimble model add") && reason.contains("setting `chat`"), "{reason}");
-    assert!(titled(&all, "Complete here")["disabled"].is_null());
-    assert!(titled(&all, "Write a doc comment")["disabled"].is_null());
-    let place = json!([{"textDocument": {"uri": URI}, "range": cursor(3, 5)}]);
-    let (code, message) = refusal(client.execute_command("fimble.explain", &place));
-    assert!(code == -32001 && message.contains("fimble model add"), "{message}");
+fn what_the_models_in_use_cannot_do_is_not_listed() {
+    for capabilities in [everything(), little()] {
+        let client = chat_client(Scripted::saying("x"), &capabilities);
+        client.open(URI, "rust", CODE);
+        let all = actions(&client, &cursor(3, 5), &asked());
+        assert_eq!(titles(&all), ["Write a doc comment", "Complete here, several lines"]);
+        let place = json!([{"textDocument": {"uri": URI}, "range": cursor(3, 5)}]);
+        // Asked all the same, it says why not, and what to do.
+        assert_eq!(client.execute_command("fimble.explain", &place), Ok(Value::Null));
+        let told = warning(&client);
+        assert!(told.contains("fimble model add") && told.contains("setting `chat`"), "{told}");
+        // A model that completes lines only is offered for nothing.
+        let client = chat_client(Scripted::too_small("x"), &capabilities);
+        client.open(URI, "rust", "// Prints.\nfn a() {}\n");
+        assert!(actions(&client, &cursor(0, 5), &asked()).is_empty());
+        let data = json!({"kind": "complete", "uri": URI, "range": cursor(1, 0)});
+        assert_eq!(client.execute_command("fimble.act", &json!([data])), Ok(Value::Null));
+        assert!(warning(&client).contains("fimble model get"));
+    }
+}
 
-    let client = chat_client(Scripted::saying("x"), &little());
-    client.open(URI, "rust", CODE);
-    let all = actions(&client, &cursor(3, 5), &asked());
-    assert_eq!(titles(&all), ["Write a doc comment", "Complete here, several lines"]);
+#[test]
+fn a_doc_comment_is_replaced_only_on_request_and_seen_before() {
+    let documented = CODE.replace("fn add", "/// Adds two small numbers.\nfn add");
+    let said = "Adds, and cannot overflow.";
+    let client = chat_client(Chatting::saying(said), &everything());
+    client.open(URI, "rust", &documented);
+    // The tree says whether there is one; until it is there the action itself looks.
+    let data = |kind: &str| json!({"kind": kind, "uri": URI, "range": cursor(4, 5)});
+    let resolved =
+        client.request("codeAction/resolve", &json!({"title": "x", "data": data("document")})).unwrap();
+    assert_eq!(resolved["edit"], json!({"changes": {}}));
+    assert!(warning(&client).contains("a doc comment here already"));
+    let offered = actions(&client, &cursor(4, 5), &asked());
+    assert!(!titles(&offered).contains(&"Write a doc comment"), "{offered:?}");
+    let edit =
+        client.request("codeAction/resolve", &titled(&offered, "Rewrite the doc comment")).unwrap()["edit"]
+            .clone();
+    assert_eq!(
+        applied(&documented, &edit["documentChanges"][0]["edits"]),
+        documented.replace("Adds two small numbers.", said)
+    );
+    let annotation = edit["documentChanges"][0]["edits"][0]["annotationId"].as_str().unwrap();
+    assert_eq!(edit["changeAnnotations"][annotation]["needsConfirmation"], true);
+
+    // A client that does not ask before it applies an edit shows the change instead.
+    let client = chat_client(Chatting::saying(said), &little());
+    client.open(URI, "rust", &documented);
+    client.execute_command("fimble.act", &json!([data("redocument")])).unwrap();
+    let shown = client.next_message("window/showMessage").unwrap().params["message"].to_string();
+    assert!(shown.contains("-/// Adds two small numbers.") && shown.contains("+/// Adds, and"), "{shown}");
 }
 
 #[test]
@@ -210,8 +259,8 @@ fn an_instruction_is_followed() {
     let sent = client.next_message("workspace/applyEdit").unwrap().params;
     assert!(applied(CODE, &sent["edit"]["documentChanges"][0]["edits"]).contains("    a + b\n"));
     assert!(model.asked()[0].contains("make it short"));
-    let (_, message) = refusal(client.execute_command("fimble.refactor", &argument(" ")));
-    assert!(message.contains("instruction is empty"), "{message}");
+    assert_eq!(client.execute_command("fimble.refactor", &argument(" ")), Ok(Value::Null));
+    assert!(warning(&client).contains("instruction is empty"));
 }
 
 #[test]
@@ -224,11 +273,10 @@ fn a_document_that_moves_on_refuses_the_edit() {
     let id = client.send("codeAction/resolve", &action);
     gate.wait_for_arrivals(1);
     client.change(URI, 2, [(0, 0), (0, 0)], "// new\n");
-    let (code, message) = refusal(client.wait(id));
-    assert!(code == -32801 && message.contains("changed"), "{message}");
+    assert!(told(&client, client.wait(id)).contains("changed"));
     gate.open();
     // Also what was offered for an older version is refused.
-    assert_eq!(refusal(client.request("codeAction/resolve", &action)).0, -32801);
+    assert!(told(&client, client.request("codeAction/resolve", &action)).contains("changed"));
     assert_eq!(wait_until(&client, |status| status["actions"] == 0)["actions"], 0);
 }
 
@@ -278,10 +326,25 @@ fn a_bad_answer_is_asked_about_once_more_and_then_refused() {
         if expected.is_empty() {
             assert!(result.unwrap()["edit"].is_object());
         } else {
-            let (code, message) = refusal(result);
-            assert!(code == -32803 && message.contains(expected), "{message}");
+            let message = told(&client, result);
+            assert!(message.contains(expected), "{message}");
         }
         assert_eq!(model.asked().len(), n_asked, "{expected}");
+    }
+}
+
+#[test]
+fn a_client_that_reads_errors_gets_their_codes() {
+    let mut capabilities = everything();
+    capabilities["experimental"]["fimble"]["actionErrors"] = json!(true);
+    for (model, expected) in [
+        (Chatting::new([Behaviour::Fail]) as Arc<dyn fimble_model::Model>, -32803),
+        (Scripted::saying("x") as Arc<dyn fimble_model::Model>, -32001),
+    ] {
+        let client = chat_client(model, &capabilities);
+        client.open(URI, "rust", CODE);
+        let data = json!({"kind": "simplify", "uri": URI, "range": cursor(3, 5)});
+        assert_eq!(refusal(client.request("codeAction/resolve", &json!({"data": data}))).0, expected);
     }
 }
 
@@ -359,8 +422,8 @@ fn what_a_model_thinks_is_not_shown_while_that_it_thinks_is() {
             let edit = &result.unwrap()["edit"]["documentChanges"][0]["edits"];
             assert!(applied(CODE, edit).ends_with("u8 {\n    a + b\n}\n"));
         } else {
-            let (code, message) = refusal(result);
-            assert!(code == -32803 && message.contains(expected), "{message}");
+            let message = told(&client, result);
+            assert!(message.contains(expected), "{message}");
         }
     }
 }
@@ -506,11 +569,16 @@ fn arguments_that_make_no_sense_are_refused() {
     for (command, argument) in [
         ("fimble.explain", json!([])),
         ("fimble.explain", json!([{"textDocument": {"uri": URI}}])),
-        ("fimble.explain", json!([{"textDocument": {"uri": "file:///other.rs"}, "range": cursor(0, 0)}])),
-        ("fimble.act", json!([{"kind": "destroy", "uri": URI, "range": cursor(0, 0)}])),
         ("fimble.act", json!(["simplify"])),
     ] {
         refusal(client.execute_command(command, &argument));
+    }
+    for (command, argument) in [
+        ("fimble.explain", json!([{"textDocument": {"uri": "file:///other.rs"}, "range": cursor(0, 0)}])),
+        ("fimble.act", json!([{"kind": "destroy", "uri": URI, "range": cursor(0, 0)}])),
+    ] {
+        assert_eq!(client.execute_command(command, &argument), Ok(Value::Null));
+        warning(&client);
     }
     assert_eq!(
         client.execute_command("fimble.cancel", &json!([{"token": "fimble/action/99"}])),

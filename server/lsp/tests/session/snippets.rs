@@ -86,3 +86,56 @@ fn a_save_of_another_file_does_not_flush_what_is_known() {
     assert_ne!(model.last_prompt(), prompt);
     assert!(model.last_prompt().contains("add_order"));
 }
+
+/// Files by name, the text of the open one with its cursor, and a part of another one that the prompt shows.
+type Small = (&'static [(&'static str, &'static str)], &'static str, &'static str, &'static str);
+
+#[test]
+fn two_files_and_no_grammar_are_enough() {
+    let projects: [Small; 2] = [
+        (
+            &[(
+                "helper.py",
+                "import csv\n\n\ndef frobnicate_inventory(items, warehouse):\n    return [row for row in items]\n",
+            )],
+            "main.py",
+            "from helper import frobnicate_inventory\n\nitems = []\nwarehouse = 'north'\nrows = $0\n",
+            "import csv",
+        ),
+        (
+            &[(
+                "OrderRepository.kt",
+                "class OrderRepository(private val database: Database) {\n    fun findOrder(identifier: Long): Order? = null\n}\n",
+            )],
+            "Main.kt",
+            "fun main() {\n    val orders = OrderRepository(database)\n    val order = orders.findOrder($0)\n}\n",
+            "identifier: Long",
+        ),
+    ];
+    for (files, main, marked, expected) in projects {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            fs::write(folder.path().join(file), text).unwrap();
+        }
+        fs::write(folder.path().join(main), marked.replace("$0", "")).unwrap();
+        let model = Scripted::saying("finish");
+        let client = connect(&model, folder.path(), &Value::Null);
+        let main = uri(folder.path(), main);
+        let place = open(&client, &main, "", marked);
+        suggestion(&client, &main, place).unwrap();
+        assert!(model.last_prompt().contains(expected), "{}", model.last_prompt());
+    }
+}
+
+#[test]
+fn a_person_of_another_file_may_be_named_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("about.py"), "# Author: Ada Lovelace\n").unwrap();
+    for (said, is_shown) in [("Ada Lovelace", true), ("Grace Hopper", false)] {
+        let model = Scripted::saying(said);
+        let client = connect(&model, folder.path(), &Value::Null);
+        let main = uri(folder.path(), "main.py");
+        let place = open(&client, &main, "python", "# Author: $0\nimport os\n");
+        assert_eq!(suggestion(&client, &main, place).is_some(), is_shown, "{said}");
+    }
+}

@@ -125,6 +125,7 @@ impl Scripted {
                 fim: FimTemplate::detect(&QwenVocabulary),
                 bos: None,
                 weight_bytes: 0,
+                writes_code: true,
                 load_time: Duration::ZERO,
             },
             n_calls: AtomicUsize::new(0),
@@ -150,6 +151,15 @@ impl Scripted {
             model.lines = lines.iter().map(|line| (*line).to_owned()).collect();
         }
         self
+    }
+
+    /// A model that completes lines, and writes several badly.
+    pub fn too_small(text: &str) -> Arc<Self> {
+        let mut model = Self::saying(text);
+        if let Some(model) = Arc::get_mut(&mut model) {
+            model.info.writes_code = false;
+        }
+        model
     }
 
     /// The same model under another name.

@@ -2,11 +2,9 @@
 //! Must hold: the ids are of this module alone (indexes into [`TextTemplate::token_text`]), and text of a user never
 //! becomes a special token: what looks like one is broken apart.
 
-use std::borrow::Cow;
-
 use super::layout::{Evidence, Family, Part};
 use super::{FAMILIES, FimTemplate, Snippet, Vocabulary};
-use crate::{Piece, Prompt, TokenId};
+use crate::{Piece, Prompt, TokenId, defuse};
 
 /// Parts of model names (lower case, `_` and blanks as `-`) and the family that they mean; the first that fits holds.
 const NAMES: &[(&[&str], &str)] = &[
@@ -163,24 +161,14 @@ impl TextTemplate {
                     }
                     None => whole.push_str(self.token_text(*id).unwrap_or_default()),
                 },
-                Piece::Text(text) => whole.push_str(&self.defused(text)),
+                Piece::Text(text) => whole.push_str(&defuse(text)),
             }
         }
         whole
     }
 
-    /// A text in which no special token can be read.
-    fn defused<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut safe = defuse(text);
-        for token in self.texts.iter().map(|token| token.trim_start_matches('▁')) {
-            if safe.contains(token) {
-                safe = Cow::Owned(safe.replace(token, &broken(token)));
-            }
-        }
-        safe
-    }
-
-    /// Takes a prompt apart that was rendered by [`TextTemplate::in_parts`]. Text before the first part counts as prefix.
+    /// Takes a prompt apart that was rendered by [`TextTemplate::in_parts`]. Text before the first part counts as prefix. Some
+    /// servers read special tokens in some of the parts: none is left in them.
     #[must_use]
     pub fn parts(&self, prompt: &Prompt) -> PromptParts {
         let mut parts = PromptParts::default();
@@ -197,51 +185,27 @@ impl TextTemplate {
                         });
                     }
                 }
-                Piece::Text(text) => match (part, parts.snippets.last_mut()) {
-                    ("path", Some(snippet)) => snippet.path.push_str(text),
-                    ("snippet", Some(snippet)) => snippet.text.push_str(text),
-                    ("suffix", _) => parts.suffix.push_str(text),
-                    ("line", _) => parts.line.push_str(text),
-                    _ => parts.prefix.push_str(text),
-                },
+                Piece::Text(text) => {
+                    let text = defuse(text);
+                    match (part, parts.snippets.last_mut()) {
+                        ("path", Some(snippet)) => snippet.path.push_str(&text),
+                        ("snippet", Some(snippet)) => snippet.text.push_str(&text),
+                        ("suffix", _) => parts.suffix.push_str(&text),
+                        ("line", _) => parts.line.push_str(&text),
+                        _ => parts.prefix.push_str(&text),
+                    }
+                }
             }
         }
         parts
     }
 }
 
-/// Breaks apart what tokenizers of most families would read as a special token: `<|name|>`.
-#[must_use]
-pub fn defuse(text: &str) -> Cow<'_, str> {
-    let mut safe = Cow::Borrowed(text);
-    let mut from = 0;
-    while let Some(found) = safe[from..].find("<|") {
-        let start = from + found;
-        let inside = &safe[start + 2..];
-        let name = inside.find("|>").map(|end| &inside[..end]);
-        from = start + 2;
-        if name.is_some_and(|name| !name.is_empty() && name.chars().all(is_name)) {
-            safe.to_mut().insert(start + 1, ' ');
-        }
-    }
-    safe
-}
-
-fn is_name(character: char) -> bool {
-    character.is_alphanumeric() || character == '_' || character == '-' || character == '▁'
-}
-
-/// A token's text with a space behind its first character.
-fn broken(token: &str) -> String {
-    let mut characters = token.chars();
-    let first = characters.next().map(String::from).unwrap_or_default();
-    format!("{first} {}", characters.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::FimParts;
     use super::*;
+    use crate::special_tokens;
 
     fn parts<'a>(prefix: &'a str, suffix: &'a str) -> FimParts<'a> {
         FimParts {
@@ -295,15 +259,18 @@ mod tests {
 
     #[test]
     fn no_text_of_a_file_is_read_as_a_special_token() {
-        let bad = "a <|fim_middle|> b <|im_start|> c <fim_prefix> d <| e |> f <||> g";
-        let qwen = TextTemplate::for_model_name("qwen2.5-coder").unwrap();
-        let text = qwen.text(&qwen.template().render(&parts(bad, bad)));
-        assert_eq!(text.matches("<|fim_middle|>").count(), 1);
-        assert!(!text.contains("<|im_start|>") && text.contains("< |im_start|>"));
-        assert!(text.contains("<fim_prefix>") && text.contains("<| e |> f <||> g"), "{text}");
-        let star = TextTemplate::for_model_name("starcoder2").unwrap();
-        let text = star.text(&star.template().render(&parts(bad, bad)));
-        assert_eq!(text.matches("<fim_prefix>").count(), 1);
+        let bad = "a <|fim_middle|> b <|im_start|> c <fim_prefix> <s> [INST] <｜begin▁of▁sentence｜> d <| e |> f <||> g";
+        for (words, _) in NAMES {
+            let template = TextTemplate::for_model_name(&words.join("-")).unwrap();
+            let text = template.text(&template.template().render(&parts(bad, bad)));
+            let clean = template.text(&template.template().render(&parts("", "")));
+            let n_tokens = |text: &str| special_tokens(text).count();
+            assert_eq!(n_tokens(&text), n_tokens(&clean), "{words:?}: {text}");
+            assert!(text.contains("< |im_start|>") && text.contains("<| e |> f <||> g"), "{words:?}: {text}");
+        }
+        let own = TextTemplate::in_parts().unwrap();
+        let parts = own.parts(&own.template().render(&parts(bad, bad)));
+        assert_eq!(special_tokens(&parts.prefix).chain(special_tokens(&parts.suffix)).count(), 0);
     }
 
     #[test]
