@@ -20,6 +20,8 @@ mod first_contact;
 mod hub;
 mod models;
 #[cfg(unix)]
+mod private_files;
+#[cfg(unix)]
 mod remote;
 #[path = "../server/backends/tests/suite/stand_in.rs"]
 #[allow(dead_code, reason = "the tests of the servers need more of it")]

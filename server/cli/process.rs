@@ -1,5 +1,6 @@
-//! Whether the process on the other side runs, and still holds the standard input. Invariant: what cannot be found out counts as
-//! running.
+//! The process on the other side, and the end of this one: whether that runs and still holds the standard input, and when the
+//! system asks this one to end. Invariant: what cannot be found out counts as running; a process that is asked to end does so
+//! within some seconds, whatever it is busy with.
 
 /// Whether nobody can write to the standard input any more. Bytes that were written before may still wait there.
 #[cfg(unix)]
@@ -63,6 +64,42 @@ pub fn is_running(process: u32) -> bool {
         let runs = WaitForSingleObject(handle, 0) == WAIT_TIMEOUT;
         CloseHandle(handle);
         runs
+    }
+}
+
+/// How long a session may take to end when the process is asked to.
+#[cfg(unix)]
+const LAST_SECONDS: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Waits until the process is asked to end by a signal that it can handle.
+#[cfg(unix)]
+pub fn wait_for_end() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    let asked = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])
+        .map(|mut signals| signals.forever().next().is_some());
+    if !matches!(asked, Ok(true)) {
+        tracing::warn!(
+            "signals cannot be waited for; what is written for this session is removed by the next one"
+        );
+        return never();
+    }
+    let in_any_case = || {
+        std::thread::sleep(LAST_SECONDS);
+        fimble_engine::runtime::exit_process(1);
+    };
+    let _ = std::thread::Builder::new().name("fimble-deadline".to_owned()).spawn(in_any_case);
+}
+
+/// The system ends the process without asking; what is left is removed by the next session.
+#[cfg(not(unix))]
+pub fn wait_for_end() {
+    never();
+}
+
+fn never() {
+    loop {
+        std::thread::park();
     }
 }
 
