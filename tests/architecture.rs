@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-workspace", &["fimble-secrets", "fimble-syntax"]),
     ("fimble-backends", &["fimble-model", "fimble-secrets"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
-    ("fimble-actions", &["fimble-document", "fimble-syntax", "fimble-model"]),
+    ("fimble-actions", &["fimble-document", "fimble-secrets", "fimble-syntax", "fimble-model"]),
     (
         "fimble-lsp",
         &[

@@ -23,6 +23,7 @@ mod models;
 mod private_files;
 #[cfg(unix)]
 mod remote;
+mod secrets;
 #[path = "../server/backends/tests/suite/stand_in.rs"]
 #[allow(dead_code, reason = "the tests of the servers need more of it")]
 #[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]

@@ -21,6 +21,7 @@ mod documents;
 mod event;
 mod framing;
 mod handlers;
+mod hidden_secrets;
 mod inert_markdown;
 mod intake;
 mod main_loop;
