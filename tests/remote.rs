@@ -266,13 +266,13 @@ fn a_rule_that_cannot_be_read_sends_nothing() {
             "noRemotePaths": rules,
         });
         client.initialize(&json!({"textDocument": {"inlineCompletion": {}}}), &settings).unwrap();
-        let told = loop {
+        let shown = loop {
             let message = client.next_message("window/showMessage").unwrap().params["message"].to_string();
             if message.contains("o server beyond this machine is asked") {
                 break message;
             }
         };
-        assert!(told.contains("noRemotePaths"), "{told}");
+        assert!(shown.contains("noRemotePaths"), "{shown}");
         let trace = complete_until(&client, &open, &|trace| trace["model"] != "");
         assert_eq!(trace["remote"], false, "{trace}");
         client.shut_down().unwrap();

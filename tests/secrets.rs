@@ -96,7 +96,7 @@ fn a_file_that_the_user_names_may_be_sent_to_servers() {
 }
 
 #[test]
-fn a_shell_is_told_why_a_file_was_not_sent_and_how_to_name_it() {
+fn a_shell_says_why_a_file_was_not_sent_and_how_to_name_it() {
     let folder = scratch();
     let asked = serving();
     let file = folder.path().join("secrets.py");
@@ -109,8 +109,8 @@ fn a_shell_is_told_why_a_file_was_not_sent_and_how_to_name_it() {
         command.env("FIMBLE_HOME", folder.path()).output().unwrap()
     };
     let output = explain(&hidden, &[]);
-    let told = text_of(&output.stderr);
-    assert!(!output.status.success() && told.contains("\"!settings_secret.py\""), "{told}");
+    let said = text_of(&output.stderr);
+    assert!(!output.status.success() && said.contains("\"!settings_secret.py\""), "{said}");
     assert!(!all_that_was_sent(&asked).contains("SECRETMARK"));
     let output = explain(&hidden, &["--no-remote-path", "!settings_secret.py"]);
     assert!(output.status.success(), "{output:?}");

@@ -1,5 +1,5 @@
 //! `fimble lsp --record`: writes a session of a real editor in the format that `fimble bench replay` plays. Invariant: it happens
-//! only when it was asked for, and the user is told; nobody else may read the file, and no secret stands in it that the detector
+//! only when it was asked for, and a message says so; nobody else may read the file, and no secret stands in it that the detector
 //! knows; the server never waits for the file; what was typed until a crash is in it, but for the last line.
 
 mod hiding;

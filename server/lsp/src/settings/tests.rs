@@ -211,9 +211,9 @@ fn what_cannot_be_read_where_a_rule_may_be_meant_forbids_servers_beyond_this_mac
                 (1, 1),
                 "{whole}: {problems:?}"
             );
-            let told = &problems[0];
-            assert!(told.contains("no server beyond this machine is asked"), "{told}");
-            assert!(told.contains(&format!("fimble.{key}")), "{told}");
+            let message = &problems[0];
+            assert!(message.contains("no server beyond this machine is asked"), "{message}");
+            assert!(message.contains(&format!("fimble.{key}")), "{message}");
         }
     }
     assert_eq!(faults(&json!({"fimble": "noRemotePaths"})).len(), 1);
