@@ -35,7 +35,11 @@ before(async () => {
   const port = await new Promise((settle) => server.stdout.once("data", (data) => settle(String(data).trim())));
   bench = await Workbench.start({
     files: { "explain.py": FUNCTION, "hostile.md": HOSTILE },
-    settings: { "fimble.chat": `openai:script@http://127.0.0.1:${port}` },
+    settings: {
+      "fimble.chat": `openai:script@http://127.0.0.1:${port}`,
+      // Opened as an explanation is shown.
+      "workbench.editorAssociations": { "hostile.md": "vscode.markdown.preview.editor" },
+    },
   });
   bench.context.on("request", (request) => request.url().startsWith(ELSEWHERE) && requests.push(request.url()));
   window = await bench.ready("explain.py");
@@ -78,7 +82,8 @@ test("an explanation is rendered and asks nobody for anything", async () => {
 
 // Last, because what it loads would be taken for what the explanation loads.
 test("the same text in a file is seen to ask", async () => {
-  await window.edit("hostile.md");
-  await window.command("Markdown: Open Preview to the Side");
-  await until("a request", async () => requests.length > 0 || (await loading()).length > 0);
+  await window.press("Escape");
+  await window.pick("hostile.md", "Control+p");
+  await until("a request", () => requests.length > 0);
+  await until("what loads", async () => (await loading()).length > 0);
 });
