@@ -2,6 +2,7 @@
 //! read.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -87,7 +88,11 @@ fn an_explanation_is_for_its_user_alone_and_goes_with_the_process() {
             let sent = Command::new("kill").args([&format!("-{signal}"), &process]).status().unwrap();
             assert!(sent.success());
         }
-        client.child().unwrap().wait().unwrap();
+        let ended = client.child().unwrap().wait().unwrap();
+        // Editors warn of a server that they asked to end and that ends by an exit code of its own.
+        let expected =
+            [("", None), ("HUP", Some(1)), ("INT", Some(2)), ("KILL", Some(9)), ("TERM", Some(15))];
+        assert!(expected.contains(&(signal, ended.signal())), "{signal}: {ended:?}");
         if signal == "KILL" {
             assert!(path.exists(), "what is killed cannot remove anything");
             std::fs::write(state.join("requests-7.tmp"), "{}").unwrap();

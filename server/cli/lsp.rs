@@ -57,6 +57,7 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     if let Some(recorder) = recorder {
         recorder.finish();
     }
+    process::end_as_asked();
     Ok(ended.exit_code())
 }
 
