@@ -1,5 +1,5 @@
-//! The rules of the house, as tests: who may import whom, who may know which library, that one file alone opens sockets,
-//! and that every source file says what lives there.
+//! The rules of the house, as tests: who may import whom, who may know which library, that one file alone opens sockets, that
+//! every source file says what lives there, and that each promise about privacy has a test.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -22,9 +22,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-syntax", &["fimble-document", "fimble-grammars"]),
     ("fimble-engine", &["fimble-files", "fimble-kernels", "fimble-model", "fimble-onnx"]),
     ("fimble-workspace", &["fimble-files", "fimble-secrets", "fimble-syntax"]),
-    ("fimble-backends", &["fimble-model"]),
+    ("fimble-backends", &["fimble-model", "fimble-secrets"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
-    ("fimble-actions", &["fimble-document", "fimble-syntax", "fimble-model"]),
+    ("fimble-actions", &["fimble-document", "fimble-secrets", "fimble-syntax", "fimble-model"]),
     (
         "fimble-lsp",
         &[
@@ -240,5 +240,42 @@ fn every_source_file_says_what_lives_there() {
         assert!(text.starts_with("//!"), "{} does not open with //!", file.display());
         let head: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
         assert!(head.len() > 20, "{} says too little at its top", file.display());
+    }
+}
+
+/// The tests that a row of a table names, as `file::name`.
+fn tests_named_in(row: &str) -> Vec<(&str, &str)> {
+    row.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect()
+}
+
+/// Whether a file has a test of this name.
+fn has_test(text: &str, name: &str) -> bool {
+    if text.contains(&format!("test(\"{name}\",")) {
+        return true;
+    }
+    let head = format!("fn {name}(");
+    let Some(at) = text.lines().position(|line| line.trim_start().starts_with(&head)) else { return false };
+    let above: Vec<&str> = text.lines().take(at).collect();
+    above
+        .iter()
+        .rev()
+        .take_while(|line| line.trim_start().starts_with("#["))
+        .any(|line| line.trim() == "#[test]")
+}
+
+#[test]
+fn every_promise_about_privacy_names_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("PRIVACY.md")).unwrap();
+    let (_, table) = page.split_once("\n| promise | test |\n|---|---|\n").unwrap();
+    let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 25, "the table was not found");
+    for row in rows {
+        let tests = tests_named_in(row);
+        assert!(!tests.is_empty(), "no test is named: {row}");
+        for (file, name) in tests {
+            let text = std::fs::read_to_string(root().join(file));
+            let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(has_test(&text, name), "{file} has no test {name}");
+        }
     }
 }

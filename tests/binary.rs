@@ -20,7 +20,10 @@ mod first_contact;
 mod hub;
 mod models;
 #[cfg(unix)]
+mod private_files;
+#[cfg(unix)]
 mod remote;
+mod secrets;
 #[path = "../server/backends/tests/suite/stand_in.rs"]
 #[allow(dead_code, reason = "the tests of the servers need more of it")]
 #[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]

@@ -160,7 +160,13 @@ fn with_a_server_in_the_settings_nothing_but_its_own_place_is_reached() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let calls = recorded(&json!({"model": format!("llama.cpp@127.0.0.1:{port}")}));
+    // Where a proxy would be asked, a connection to another port would be in the record.
+    let mut command = at_home("env");
+    for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.arg(format!("{name}=http://127.0.0.1:1"));
+    }
+    command.arg("no_proxy=");
+    let calls = recorded_by(command, &json!({"model": format!("llama.cpp@127.0.0.1:{port}")}), &|_| {});
     let (connects, others): (Vec<&String>, Vec<&String>) =
         calls.iter().partition(|call| call.contains(" connect(") || call.contains("connect resumed"));
     assert!(!connects.is_empty(), "the record sees what is opened");

@@ -243,3 +243,39 @@ fn an_editor_sends_no_text_of_files_that_stay_here_nor_parts_of_them_with_others
     complete_until(&client, &open, &|_| elsewhere.all_that_was_sent().contains(KEPT));
     client.shut_down().unwrap();
 }
+
+#[test]
+fn a_rule_that_cannot_be_read_sends_nothing() {
+    set_up();
+    let folder = scratch();
+    let elsewhere = Elsewhere::start(folder.path());
+    let (open, _) = repository(folder.path());
+    for rules in [
+        json!("internal/**"),
+        json!(["internal/**", 7]),
+        json!(["internal/**", null]),
+        json!({"0": "internal/**"}),
+        json!(["["]),
+        json!(["$HOME/internal"]),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fimble"));
+        command.arg("lsp").env("SSL_CERT_FILE", &elsewhere.signer);
+        let mut client = Client::spawn(&mut command).unwrap();
+        let settings = json!({
+            "model": elsewhere.name(), "chat": elsewhere.name(), "allowRemote": [elsewhere.place],
+            "noRemotePaths": rules,
+        });
+        client.initialize(&json!({"textDocument": {"inlineCompletion": {}}}), &settings).unwrap();
+        let shown = loop {
+            let message = client.next_message("window/showMessage").unwrap().params["message"].to_string();
+            if message.contains("o server beyond this machine is asked") {
+                break message;
+            }
+        };
+        assert!(shown.contains("noRemotePaths"), "{shown}");
+        let trace = complete_until(&client, &open, &|trace| trace["model"] != "");
+        assert_eq!(trace["remote"], false, "{trace}");
+        client.shut_down().unwrap();
+    }
+    assert_eq!(elsewhere.all_that_was_sent(), "");
+}

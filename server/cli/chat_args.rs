@@ -18,7 +18,7 @@ pub struct ChatArgs {
     #[arg(long, value_name = "HOST:PORT=SOURCE", requires = "names")]
     api_key: Vec<String>,
     /// Files whose text never goes beyond this machine, as a pattern of paths: "secret" is each folder of that name, "*.pem"
-    /// each such file
+    /// each such file; "!.env" lets servers see files that hold secrets by their names
     #[arg(long, value_name = "PATTERN", requires = "names")]
     no_remote_path: Vec<String>,
 }

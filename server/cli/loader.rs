@@ -25,7 +25,7 @@ pub fn model_loader() -> ModelLoader {
                 Ok(model)
             }
             Chosen::Chain(choices) => {
-                let guard = guard(&settings.network)?;
+                let guard = guard(&settings.network);
                 let purpose = match settings.role {
                     ModelRole::Completion => Purpose::Completion,
                     ModelRole::Chat => Purpose::Chat,
@@ -121,10 +121,9 @@ fn local(name: Option<String>, settings: &ModelSettings) -> Choice {
     Choice::Local(shown, load)
 }
 
-fn guard(network: &NetworkOptions) -> Result<Guard, LoadError> {
-    let NetworkOptions { allow_remote, api_keys, no_remote_paths } = network.clone();
-    Guard::new(&NetworkSettings { allow_remote, api_keys, no_remote_paths })
-        .map_err(|reason| LoadError { cause: reason, remedy: "Change that setting.".to_owned() })
+fn guard(network: &NetworkOptions) -> Guard {
+    let NetworkOptions { allow_remote, api_keys, no_remote_paths, unreadable } = network.clone();
+    Guard::new(&NetworkSettings { allow_remote, api_keys, no_remote_paths, unreadable })
 }
 
 /// Loads ONNX Runtime into the process; does nothing when it is loaded.

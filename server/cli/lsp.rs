@@ -43,6 +43,8 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     options.on_battery = Some(Arc::new(power::is_on_battery));
     options.input_ended = Some(Arc::new(process::has_input_ended));
     options.is_running = Some(Arc::new(process::is_running));
+    options.end_asked = Some(Arc::new(process::wait_for_end));
+    std::thread::Builder::new().name("fimble-sweep".to_owned()).spawn(state::sweep)?;
     let recorder = args.record.as_deref().map(Recorder::start).transpose()?;
     if let Some(recorder) = &recorder {
         let _ = writeln!(std::io::stderr(), "{}", recorder.notice());
@@ -55,6 +57,7 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     if let Some(recorder) = recorder {
         recorder.finish();
     }
+    process::end_as_asked();
     Ok(ended.exit_code())
 }
 

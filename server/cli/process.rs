@@ -1,5 +1,6 @@
-//! Whether the process on the other side runs, and still holds the standard input. Invariant: what cannot be found out counts as
-//! running.
+//! The process on the other side, and the end of this one: whether that runs and still holds the standard input, and when the
+//! system asks this one to end. Invariant: what cannot be found out counts as running; a process that is asked to end does so
+//! within some seconds, whatever it is busy with.
 
 /// Whether nobody can write to the standard input any more. Bytes that were written before may still wait there.
 #[cfg(unix)]
@@ -63,6 +64,59 @@ pub fn is_running(process: u32) -> bool {
         let runs = WaitForSingleObject(handle, 0) == WAIT_TIMEOUT;
         CloseHandle(handle);
         runs
+    }
+}
+
+/// How long a session may take to end when the process is asked to.
+#[cfg(unix)]
+const LAST_SECONDS: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The signal by which the process was asked to end; 0 if it was not.
+#[cfg(unix)]
+static ASKED: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
+
+/// Waits until the process is asked to end by a signal that it can handle.
+#[cfg(unix)]
+pub fn wait_for_end() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    let signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]);
+    let Some(signal) = signals.ok().and_then(|mut signals| signals.forever().next()) else {
+        tracing::warn!(
+            "signals cannot be waited for; what is written for this session is removed by the next one"
+        );
+        return never();
+    };
+    ASKED.store(signal, std::sync::atomic::Ordering::SeqCst);
+    let in_any_case = || {
+        std::thread::sleep(LAST_SECONDS);
+        end_as_asked();
+    };
+    let _ = std::thread::Builder::new().name("fimble-deadline".to_owned()).spawn(in_any_case);
+}
+
+/// Ends the process by the signal that asked for it, if one did: who sent it expects that, and editors warn of an exit code.
+#[cfg(unix)]
+pub fn end_as_asked() {
+    let signal = ASKED.load(std::sync::atomic::Ordering::SeqCst);
+    if signal != 0 {
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    }
+}
+
+/// The system ends the process without asking; what is left is removed by the next session.
+#[cfg(not(unix))]
+pub fn wait_for_end() {
+    never();
+}
+
+/// No signal asks for an end on this system.
+#[cfg(not(unix))]
+pub fn end_as_asked() {}
+
+fn never() {
+    loop {
+        std::thread::park();
     }
 }
 

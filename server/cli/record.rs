@@ -1,6 +1,8 @@
-//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble bench replay` plays. Must hold:
-//! it happens only when it was asked for, and the user is told; the server never waits for the file; what was typed until
-//! a crash is in it.
+//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble bench replay` plays. Invariant: it happens
+//! only when it was asked for, and a message says so; nobody else may read the file, and no secret stands in it that the detector
+//! knows; the server never waits for the file; what was typed until a crash is in it, but for the last line.
+
+mod hiding;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,11 +13,12 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use fimble_document::{Document, Position, PositionEncoding, PositionRange, TextChange};
-use fimble_lsp::MessageSink;
+use fimble_document::{Document, Position, PositionEncoding, PositionRange, Text, TextChange};
+use fimble_lsp::{MessageSink, create_private_file};
 use serde_json::Value;
 
 use super::bench::session::{Action, Event, Header, Place};
+use hiding::{Edited, Held, Step};
 
 /// A message and when it was read; none ends the recording.
 type Read = Option<(Instant, Vec<u8>)>;
@@ -34,7 +37,7 @@ impl Recorder {
     /// The file exists, or cannot be written.
     pub fn start(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let mut file = File::create_new(path)
+        let mut file = create_private_file(path)
             .with_context(|| format!("cannot record into {shown}: it must be a new file"))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let about = "Recorded by fimble lsp --record".to_owned();
@@ -44,21 +47,21 @@ impl Recorder {
         let (messages, read) = mpsc::channel::<Read>();
         let started = Instant::now();
         let mut recording = Recording::default();
+        let mut held = Held::default();
         let thread = std::thread::Builder::new().name("fimble-record".to_owned()).spawn(move || {
+            let mut write = |events: Vec<Event>| {
+                let written = events.iter().try_for_each(|event| write_event(&mut file, event));
+                written.inspect_err(|error| tracing::error!(%error, "the recording ends here")).is_ok()
+            };
             while let Ok(Some((at, message))) = read.recv() {
                 let Ok(message) = serde_json::from_slice::<Value>(&message) else { continue };
                 let at = u64::try_from(at.saturating_duration_since(started).as_millis()).ok();
-                for action in recording.actions(&message) {
-                    let line = serde_json::to_string(&Event { at, action });
-                    // Each line goes to the file at once, so that a crash loses none.
-                    let written =
-                        line.map_err(std::io::Error::from).and_then(|line| writeln!(file, "{line}"));
-                    if let Err(error) = written {
-                        tracing::error!(%error, "the recording ends here");
-                        return;
-                    }
+                let mut steps = recording.steps(&message).into_iter();
+                if !steps.all(|step| write(held.take(at, step))) {
+                    return;
                 }
             }
+            write(held.rest());
         })?;
         Ok(Self { path: path.to_owned(), messages, thread })
     }
@@ -88,6 +91,11 @@ impl Recorder {
     }
 }
 
+/// Writes a line at once, so that a crash loses none.
+fn write_event(file: &mut File, event: &Event) -> std::io::Result<()> {
+    writeln!(file, "{}", serde_json::to_string(event)?)
+}
+
 /// What is known about the files that the client has open.
 #[derive(Default)]
 struct Recording {
@@ -102,7 +110,7 @@ struct Recording {
 
 impl Recording {
     /// What a message means for the session.
-    fn actions(&mut self, message: &Value) -> Vec<Action> {
+    fn steps(&mut self, message: &Value) -> Vec<Step> {
         let params = &message["params"];
         // Only messages about a file have one.
         let uri = params["textDocument"]["uri"].as_str().unwrap_or_default();
@@ -112,21 +120,21 @@ impl Recording {
                 self.initialize(params);
                 Vec::new()
             }
-            "textDocument/didOpen" => self.open(name, &params["textDocument"]),
+            "textDocument/didOpen" => from(self.open(name, &params["textDocument"])),
             "textDocument/didChange" => self.change(&name, &params["contentChanges"]),
             "textDocument/inlineCompletion" | "textDocument/completion" => {
                 let Some(position) = self.in_utf16(&name, &params["position"]) else { return Vec::new() };
                 let asked = Action::Cursor(Place::At(position.line, position.character));
-                self.switch_to(&name).into_iter().chain([asked]).collect()
+                from(self.switch_to(&name).into_iter().chain([asked]))
             }
-            "textDocument/didSave" if self.files.contains_key(&name) => vec![Action::Save(name)],
+            "textDocument/didSave" if self.files.contains_key(&name) => from([Action::Save(name)]),
             "textDocument/didClose" if self.files.remove(&name).is_some() => {
                 self.current = self.current.take().filter(|current| *current != name);
-                vec![Action::Close(name)]
+                from([Action::Close(name)])
             }
             "workspace/executeCommand" if self.current.is_some() => match params["command"].as_str() {
-                Some("fimble.accepted") => vec![Action::Accept { text: String::new() }],
-                Some("fimble.dismissed") => vec![Action::Dismiss {}],
+                Some("fimble.accepted") => from([Action::Accept { text: String::new() }]),
+                Some("fimble.dismissed") => from([Action::Dismiss {}]),
                 _ => Vec::new(),
             },
             _ => Vec::new(),
@@ -161,17 +169,19 @@ impl Recording {
     }
 
     fn open(&mut self, name: String, document: &Value) -> Vec<Action> {
-        let text = document["text"].as_str().unwrap_or_default().to_owned();
+        let text = Text::new(document["text"].as_str().unwrap_or_default());
         let language = document["languageId"].as_str().unwrap_or_default().to_owned();
-        let is_open = self.files.insert(name.clone(), Document::new(text.as_str(), 0)).is_some();
+        let (shown, _) = hiding::shown(&text, 0..text.len(), self.is_secret(&name));
+        let is_open = self.files.insert(name.clone(), Document::new(text, 0)).is_some();
         self.current = Some(name.clone());
         let closed = is_open.then(|| Action::Close(name.clone()));
-        let opened = Action::Open { file: name, language: Some(language), text: Some(text) };
+        let opened = Action::Open { file: name, language: Some(language), text: Some(shown) };
         closed.into_iter().chain([opened]).collect()
     }
 
-    fn change(&mut self, name: &str, changes: &Value) -> Vec<Action> {
-        let mut actions = Vec::new();
+    fn change(&mut self, name: &str, changes: &Value) -> Vec<Step> {
+        let is_secret = self.is_secret(name);
+        let mut steps = Vec::new();
         for change in changes.as_array().into_iter().flatten() {
             let Some(text) = change["text"].as_str() else { continue };
             let range = match &change["range"] {
@@ -181,13 +191,23 @@ impl Recording {
             let (Some((start, end)), Some(document)) = (range, self.files.get_mut(name)) else { continue };
             let edit = TextChange::Part { range: PositionRange { start, end }, text: text.to_owned() };
             let version = document.version() + 1;
+            let at = document.text().offset(start, PositionEncoding::Utf16);
             if document.apply(version, &[edit], PositionEncoding::Utf16, |_, _| {}).is_ok() {
+                let (shown, has_secret) = hiding::shown(document.text(), at..at + text.len(), is_secret);
+                let is_one_line = start.line == end.line && !text.contains(['\n', '\r']);
+                let edited = Edited { file: name.to_owned(), line: start.line, is_one_line, has_secret };
                 let range = [start, end].map(|position| (position.line, position.character));
-                actions.extend(self.switch_to(name));
-                actions.push(Action::Change { range, text: text.to_owned() });
+                steps.extend(self.switch_to(name).map(Step::from));
+                steps.push(Step { action: Action::Change { range, text: shown }, edited: Some(edited) });
             }
         }
-        actions
+        steps
+    }
+
+    /// Whether a file holds secrets by its name.
+    fn is_secret(&self, name: &str) -> bool {
+        let mut uris = self.names.iter().filter(|(_, known)| *known == name).map(|(uri, _)| uri);
+        uris.any(|uri| fimble_secrets::is_secret_path(uri.split(['?', '#']).next().unwrap_or(uri)))
     }
 
     fn switch_to(&mut self, name: &str) -> Option<Action> {
@@ -207,6 +227,10 @@ impl Recording {
     }
 }
 
+fn from(actions: impl IntoIterator<Item = Action>) -> Vec<Step> {
+    actions.into_iter().map(Step::from).collect()
+}
+
 fn whole(document: &Document) -> (Position, Position) {
     let text = document.text();
     (Position::default(), text.position(text.len(), PositionEncoding::Utf16))
@@ -219,8 +243,8 @@ mod tests {
     use super::*;
 
     fn lines(recording: &mut Recording, method: &str, params: Value) -> Vec<String> {
-        let actions = recording.actions(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
-        actions.into_iter().map(|action| serde_json::to_string(&action).unwrap()).collect()
+        let steps = recording.steps(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+        steps.into_iter().map(|step| serde_json::to_string(&step.action).unwrap()).collect()
     }
 
     fn started(encoding: &str) -> Recording {
@@ -271,5 +295,49 @@ mod tests {
             [r#"{"close":"src/a.c"}"#]
         );
         assert!(lines(&mut recording, "textDocument/didSave", params).is_empty());
+    }
+    #[test]
+    fn a_recording_is_for_its_user_alone_and_holds_no_secret() {
+        let password = ["x9Kd02", "mmQpL7aa31Zb"].concat();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session.jsonl");
+        let recorder = Recorder::start(&path).unwrap();
+        let sink = recorder.sink();
+        let send = |method: &str, params: Value| {
+            sink(json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string().as_bytes());
+        };
+        send("initialize", json!({"rootUri": "file:///p", "capabilities": {}}));
+        let opened = [
+            ("a.py", format!("password = \"{password}\"\n")),
+            ("secrets/b.yaml", format!("note: {password}\n")),
+        ];
+        for (name, text) in opened {
+            let document =
+                json!({"uri": format!("file:///p/{name}"), "languageId": "", "version": 1, "text": text});
+            send("textDocument/didOpen", json!({"textDocument": document}));
+        }
+        for (at, key) in format!("token = \"{password}\"").chars().enumerate() {
+            let place = json!({"line": 1, "character": at});
+            let change = json!({"range": {"start": place, "end": place}, "text": key.to_string()});
+            let document = json!({"uri": "file:///p/a.py", "version": at + 2});
+            send("textDocument/didChange", json!({"textDocument": document, "contentChanges": [change]}));
+        }
+        recorder.finish();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("a.py") && !text.contains(&password), "{text}");
+        let typed: String = text
+            .lines()
+            .filter_map(|line| {
+                serde_json::from_str::<Value>(line).ok()?["change"]["text"].as_str().map(str::to_owned)
+            })
+            .collect();
+        assert_eq!(typed.chars().count(), "token = \"\"".len() + password.len());
+        assert!(!typed.contains(&password[..4]), "{typed}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 }

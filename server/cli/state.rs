@@ -1,13 +1,18 @@
-//! The file through which `fimble why` sees what a running server did. Must hold: it holds traces only, which have no code
-//! and no prompt in them; it appears whole or not at all; losing it costs nothing.
+//! The file through which `fimble why` sees what a running server did. Invariant: it holds traces only, which have no code
+//! and no prompt in them; nobody but the user may read it; it appears whole or not at all, and what a killed server left
+//! behind is removed; losing it costs nothing.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use fimble_lsp::RequestTrace;
+use fimble_lsp::{RequestTrace, create_private_folder};
 use fimble_store::Home;
 use serde::{Deserialize, Serialize};
+
+/// How the name of the file begins while it is not whole, and how it ends then.
+const STAGED: (&str, &str) = ("requests-", ".tmp");
 
 /// What a server left behind.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,11 +42,38 @@ pub fn write_traces(traces: &[RequestTrace]) {
 fn try_write(traces: &[RequestTrace]) -> anyhow::Result<()> {
     let path = path()?;
     let folder = path.parent().context("the state folder has no parent")?;
-    fs::create_dir_all(folder)?;
+    create_private_folder(folder)?;
     let file = TraceFile { process: std::process::id(), traces: traces.to_vec() };
-    let staged = folder.join(format!("requests-{}.tmp", file.process));
-    fs::write(&staged, serde_json::to_vec(&file)?)?;
-    fs::rename(&staged, &path)?;
+    // For the user alone, under a name that nobody can foresee.
+    let mut staged = tempfile::Builder::new().prefix(STAGED.0).suffix(STAGED.1).tempfile_in(folder)?;
+    staged.as_file().lock()?;
+    staged.write_all(&serde_json::to_vec(&file)?)?;
+    staged.persist(&path)?;
+    Ok(())
+}
+
+/// Removes what servers left that were killed while they wrote.
+pub fn sweep() {
+    if let Err(error) = path().and_then(|path| try_sweep(path.parent().unwrap_or(&path))) {
+        tracing::debug!("what was left of old traces could not be removed: {error:#}");
+    }
+}
+
+fn try_sweep(folder: &Path) -> anyhow::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    create_private_folder(folder)?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_staged = name.starts_with(STAGED.0) && name.ends_with(STAGED.1);
+        // One that is being written is locked.
+        if is_staged && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
     Ok(())
 }
 
@@ -59,4 +91,25 @@ pub fn read_traces() -> anyhow::Result<Option<TraceFile>> {
         format!("{} cannot be understood; remove it, the next request writes a new one", path.display())
     })?;
     Ok(Some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_servers_left_is_removed_and_what_is_being_written_stays() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["requests-7.tmp", "requests-ab3.tmp", "requests-busy.tmp", "requests.json", "other.tmp"]
+        {
+            fs::write(root.path().join(name), "{}").unwrap();
+        }
+        let busy = File::open(root.path().join("requests-busy.tmp")).unwrap();
+        busy.lock().unwrap();
+        try_sweep(root.path()).unwrap();
+        let mut names: Vec<_> =
+            fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["other.tmp", "requests-busy.tmp", "requests.json"]);
+    }
 }

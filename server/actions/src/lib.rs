@@ -10,6 +10,7 @@ mod answer;
 mod comment;
 mod edit;
 mod fit;
+mod hidden;
 mod perform;
 mod prompt;
 mod refusal;

@@ -14,6 +14,7 @@ use fimble_syntax::{ParseBudget, SyntaxTree};
 use crate::answer::{code_of, has_closed_block};
 use crate::comment::{comment_place, words_of};
 use crate::edit::{Edit, line_edits, similarity};
+use crate::hidden::Hidden;
 use crate::prompt::{Problem, Question, fenced, question};
 use crate::test_file::{TestPlace, rust_module, test_place};
 use crate::thoughts::Spoken;
@@ -84,12 +85,13 @@ pub fn perform(
             return Err(Refusal::Documented);
         }
     }
-    let mut asked = question(work.kind, source, target, work.instruction, work.problems, chat)?;
+    let mut hidden = Hidden::of(source.text);
+    let mut asked = question(work.kind, source, target, work.instruction, work.problems, &mut hidden, chat)?;
     let words = source.fence_words();
     let first = ask(work, &asked, &words, chat, cancel)?;
     // The second question holds the first answer as well.
     asked.thought_tokens = asked.thought_tokens.saturating_sub(chat.count_tokens(&first.text));
-    let refusal = match change(work.kind, source, target, &first) {
+    let refusal = match change(work.kind, source, target, &hidden, &first) {
         Ok(change) => return Ok(outcome(change, &first)),
         Err(refusal) => refusal,
     };
@@ -98,7 +100,7 @@ pub fn perform(
     asked.messages.push(Message::new(Role::Assistant, answered));
     asked.messages.push(Message::new(Role::User, format!("{complaint} Answer again, with all of it.")));
     match ask(work, &asked, &words, chat, cancel) {
-        Ok(second) => Ok(outcome(change(work.kind, source, target, &second)?, &second)),
+        Ok(second) => Ok(outcome(change(work.kind, source, target, &hidden, &second)?, &second)),
         // With the first answer in it the question may be too long for the model: what counts is what was wrong before.
         Err(Refusal::Model(ModelError::PromptTooLong { .. })) => Err(refusal),
         Err(other) => Err(other),
@@ -157,6 +159,7 @@ fn change(
     kind: ActionKind,
     source: &Source<'_>,
     target: &Target,
+    hidden: &Hidden,
     answer: &ChatAnswer,
 ) -> Result<Change, Refusal> {
     let is_cut = matches!(answer.stop, StopReason::MaxTokens | StopReason::ContextFull);
@@ -171,7 +174,7 @@ fn change(
         }
         ActionKind::Document | ActionKind::Redocument => document(source, target, answer),
         ActionKind::Tests => tests(source, &code_of(&answer.text, "", is_cut, &source.fence_words())?),
-        _ => rewrite(kind, source, target, &answer.text, is_cut),
+        _ => rewrite(kind, source, target, &hidden.restored(&answer.text), is_cut),
     }
 }
 

@@ -1,10 +1,12 @@
-//! What a chat model is asked. Must hold: the code stands between fences that it cannot close; what is asked fits what the
-//! model reads, with the answer; nothing of the file is sent but the target, the imports, and lines around it.
+//! What a chat model is asked. Invariant: the code stands between fences that it cannot close; what is asked fits what the
+//! model reads, with the answer; nothing of the file is sent but the target, the imports, and lines around it, and no secret of
+//! these.
 
 use std::ops::Range;
 
 use fimble_model::{Chat, Message, Role};
 
+use crate::hidden::Hidden;
 use crate::{ActionKind, Refusal, Source, Target};
 
 /// Tokens of an answer in words.
@@ -52,9 +54,11 @@ pub(crate) fn question(
     target: &Target,
     instruction: &str,
     problems: &[Problem],
+    hidden: &mut Hidden,
     chat: &dyn Chat,
 ) -> Result<Question, Refusal> {
-    let code = source.text.slice(target.range.clone()).into_owned();
+    let code = hidden.slice(source.text, target.range.clone());
+    let instruction = hidden.words(instruction);
     let n_tokens = chat.count_tokens(&code);
     let context = chat.context_length();
     let wanted = match kind {
@@ -66,12 +70,12 @@ pub(crate) fn question(
         ActionKind::Explain | ActionKind::Document | ActionKind::Redocument | ActionKind::Tests => 200,
         _ => n_tokens + n_tokens / 4,
     };
-    let room = context.saturating_sub(n_tokens + RESERVE_TOKENS + chat.count_tokens(instruction));
+    let room = context.saturating_sub(n_tokens + RESERVE_TOKENS + chat.count_tokens(&instruction));
     if room < least {
         return Err(Refusal::TooLong { tokens: n_tokens, context });
     }
     let max_new_tokens = wanted.min(room);
-    let around = around(source, target, (room - max_new_tokens).min(MAX_AROUND_TOKENS), chat);
+    let around = around(source, target, (room - max_new_tokens).min(MAX_AROUND_TOKENS), hidden, chat);
     let thought_tokens = (room - max_new_tokens).saturating_sub(chat.count_tokens(&around));
     let system = match kind {
         ActionKind::Explain => SYSTEM_WORDS,
@@ -94,22 +98,23 @@ pub(crate) fn question(
     if let Some(selected) = &target.selected {
         text.push_str(&format!(
             "In it, this is selected:\n{}\n",
-            fenced(&source.text.slice(selected.clone()), word)
+            fenced(&hidden.slice(source.text, selected.clone()), word)
         ));
     }
     if !problems.is_empty() {
         text.push_str("The problems:\n");
         for problem in problems {
-            let line = source.text.line(source.text.line_of(problem.range.start));
+            let line = source.text.line_of(problem.range.start);
+            let line = hidden.slice(source.text, source.text.line_start(line)..source.text.line_end(line));
             text.push_str(&format!(
                 "- `{}`: {}\n",
                 line.trim().replace('`', "'"),
-                problem.message.replace('\n', " ")
+                hidden.words(&problem.message).replace('\n', " ")
             ));
         }
         text.push('\n');
     }
-    text.push_str(&task(kind, instruction, target));
+    text.push_str(&task(kind, &instruction, target));
     let asked = Message::new(Role::User, text).from_files([source.file.to_owned()]);
     let messages = vec![Message::new(Role::System, system), asked];
     Ok(Question { messages, max_new_tokens, thought_tokens: thought_tokens.min(MAX_THOUGHT_TOKENS) })
@@ -163,7 +168,13 @@ pub fn fenced(text: &str, word: &str) -> String {
 }
 
 /// Imports and the nearest lines above and below, as many as fit.
-fn around(source: &Source<'_>, target: &Target, budget: usize, chat: &dyn Chat) -> String {
+fn around(
+    source: &Source<'_>,
+    target: &Target,
+    budget: usize,
+    hidden: &mut Hidden,
+    chat: &dyn Chat,
+) -> String {
     let text = source.text;
     let first = text.line_of(target.range.start);
     let last = text.line_of(target.range.end);
@@ -176,10 +187,10 @@ fn around(source: &Source<'_>, target: &Target, budget: usize, chat: &dyn Chat) 
             .map(|tree| tree.imports(text, above.start))
             .unwrap_or_default()
             .into_iter()
-            .map(|import| format!("{}\n", text.slice(import)))
+            .map(|import| format!("{}\n", hidden.slice(text, import)))
             .collect();
         let mut parts = Vec::new();
-        for part in [imports.as_str(), &text.slice(above), &text.slice(below)] {
+        for part in [imports, hidden.slice(text, above), hidden.slice(text, below)] {
             if !part.trim().is_empty() {
                 parts.push(part.trim_matches(['\n', '\r']).to_owned());
             }

@@ -79,8 +79,7 @@ impl Chain {
         for (index, member) in self.members.iter().enumerate() {
             self.look_again(index);
             let Some(model) = member.ready() else { continue };
-            let is_withheld =
-                !sources.is_empty() && model.is_remote() && self.guard.withholds(sources).is_some();
+            let is_withheld = !sources.is_empty() && self.withholds(&*model, sources).is_some();
             if !is_withheld {
                 usable.push((index, model));
             }
@@ -90,6 +89,11 @@ impl Chain {
 
     fn ready(&self) -> Vec<Arc<dyn Model>> {
         self.members.iter().filter_map(Member::ready).collect()
+    }
+
+    /// Why a member must not be asked about text of these files, if so.
+    fn withholds(&self, model: &dyn Model, sources: &[String]) -> Option<String> {
+        model.leaves_process().then(|| self.guard.withholds(sources, model.is_remote())).flatten()
     }
 
     /// Has a server looked at on a thread of its own, if its pause is over.
@@ -142,7 +146,7 @@ impl Chain {
             Standing::Down(reason) => reason,
             Standing::Untried => format!("{} was not looked at yet", member.name()),
             Standing::Ready(model) => {
-                let withheld = model.is_remote().then(|| self.guard.withholds(sources)).flatten();
+                let withheld = self.withholds(&*model, sources);
                 withheld.unwrap_or_else(|| format!("{} can be asked from now on", member.name()))
             }
         };
@@ -194,7 +198,7 @@ impl Model for Chain {
     fn notices(&self) -> Vec<String> {
         let first = || self.usable(&[]).first().map(|(index, _)| *index);
         let mut answering = first();
-        let mut notices = Vec::new();
+        let mut notices: Vec<String> = self.guard.notices().collect();
         if answering.is_none() {
             // Who is told of a failure is told with it who answers instead.
             if self.n_handing_on.load(Ordering::SeqCst) > 0 {
@@ -221,6 +225,11 @@ impl Model for Chain {
 
     fn is_remote(&self) -> bool {
         self.usable(&[]).first().is_some_and(|(_, model)| model.is_remote())
+    }
+
+    fn leaves_process(&self) -> bool {
+        // Whoever answers is only known once somebody is asked.
+        self.members.iter().any(|member| matches!(member.choice, Choice::Server(_)))
     }
 
     fn speeds(&self) -> Speeds {

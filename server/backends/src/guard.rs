@@ -1,9 +1,10 @@
-//! What may be connected to, and what may be told to whom. Must hold: without `allowRemote` nothing but this machine is
+//! What may be connected to, and which text may be sent where. Invariant: without `allowRemote` nothing but this machine is
 //! reachable, whatever a name resolves to; a rule that cannot be read forbids all servers beyond this machine; keys are read
 //! when they are needed, and never shown.
 
-mod kept_files;
+mod exclusions;
 mod keys;
+mod path_form;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use crate::address::Endpoint;
 use crate::error::ServerError;
 use crate::patience::Patience;
-use kept_files::KeptFiles;
+use exclusions::Exclusions;
 use keys::Keys;
 
 /// The settings about servers, as the user wrote them.
@@ -24,8 +25,12 @@ pub struct NetworkSettings {
     pub allow_remote: Vec<String>,
     /// Keys by `host:port`: `env:NAME` or `file:PATH`.
     pub api_keys: BTreeMap<String, String>,
-    /// Files, as patterns of paths, whose text never leaves this machine.
+    /// Files, as patterns of paths, whose text never leaves this machine; with `!` in front of one, files that servers may see
+    /// although their names say that they hold secrets.
     pub no_remote_paths: Vec<String>,
+    /// What was written where a rule was expected and cannot be read as one, in sentences. One forbids every server beyond
+    /// this machine.
+    pub unreadable: Vec<String>,
 }
 
 /// Turns a name into addresses.
@@ -39,7 +44,11 @@ pub type Resolver = Arc<LookUp>;
 pub struct Guard {
     allowed: Vec<(String, u16)>,
     keys: Keys,
-    kept: KeptFiles,
+    exclusions: Exclusions,
+    /// What cannot be read in the settings, in sentences.
+    faults: Vec<String>,
+    /// How many of them came with the settings; the user was shown those.
+    n_known_faults: usize,
     /// In the place of this machine's name service.
     resolver: Option<Resolver>,
     /// How long a completion may take.
@@ -64,33 +73,56 @@ pub(crate) enum Reach {
 }
 
 impl Guard {
-    /// Reads the rules.
-    ///
-    /// # Errors
-    /// One sentence with the setting and what it allows.
-    pub fn new(settings: &NetworkSettings) -> Result<Self, String> {
-        let mut allowed = Vec::new();
+    /// Reads the rules. Where one of them cannot be read, the others hold for servers of this machine, and all others are
+    /// forbidden.
+    #[must_use]
+    pub fn new(settings: &NetworkSettings) -> Self {
+        let mut guard = Self {
+            faults: settings.unreadable.clone(),
+            n_known_faults: settings.unreadable.len(),
+            ..Self::own_machine_only()
+        };
         for entry in &settings.allow_remote {
-            allowed.push(host_and_port(entry).ok_or_else(|| {
-                format!("allowRemote: {entry:?} is no host with a port. Write it as \"models.example:443\"")
-            })?);
+            match host_and_port(entry) {
+                Some(place) => guard.allowed.push(place),
+                None => guard.faults.push(format!(
+                    "allowRemote: {entry:?} is no host with a port. Write it as \"models.example:443\""
+                )),
+            }
         }
-        let keys = Keys::new(&settings.api_keys)?;
-        let kept = KeptFiles::new(&settings.no_remote_paths)?;
-        Ok(Self { allowed, keys, kept, ..Self::own_machine_only() })
+        match Keys::new(&settings.api_keys) {
+            Ok(keys) => guard.keys = keys,
+            Err(fault) => guard.faults.push(fault),
+        }
+        match Exclusions::new(&settings.no_remote_paths) {
+            Ok(exclusions) => guard.exclusions = exclusions,
+            Err(fault) => guard.faults.push(fault),
+        }
+        if !guard.faults.is_empty() {
+            guard.allowed.clear();
+        }
+        guard
     }
 
-    /// The rules of one who may speak to this machine only.
+    /// The rules where only this machine may be reached.
     #[must_use]
     pub fn own_machine_only() -> Self {
         Self {
             allowed: Vec::new(),
             keys: Keys::default(),
-            kept: KeptFiles::default(),
+            exclusions: Exclusions::default(),
+            faults: Vec::new(),
+            n_known_faults: 0,
             resolver: None,
             patience: Patience::TYPING,
             roots: None,
         }
+    }
+
+    /// What the user should know of rules that cannot be read, besides what was known before.
+    pub(crate) fn notices(&self) -> impl Iterator<Item = String> + '_ {
+        let new = self.faults.iter().skip(self.n_known_faults);
+        new.map(|fault| format!("No server beyond this machine is asked: {fault}."))
     }
 
     /// With another way from names to addresses. For tests.
@@ -142,6 +174,14 @@ impl Guard {
             return Ok((addresses, Reach::Own));
         };
         let place = authority(host, *port);
+        if let Some(fault) = self.faults.first() {
+            return Err(ServerError::forbidden(
+                format!(
+                    "{place} is not on this machine, and a rule about such servers cannot be read: {fault}"
+                ),
+                "Nothing was sent; correct that setting",
+            ));
+        }
         if !self.allowed.iter().any(|(name, at)| name == host && at == port) {
             return Err(ServerError::forbidden(
                 format!("{place} is not on this machine (it is {}), and nothing was sent", foreign.ip()),
@@ -157,10 +197,11 @@ impl Guard {
         Ok((addresses, Reach::Listed))
     }
 
-    /// Why text of these files must not go to another machine, if so.
+    /// Why text of these files must not go to a server, if so; `is_remote` says whether it is beyond this machine.
     #[must_use]
-    pub fn withholds(&self, sources: &[String]) -> Option<String> {
-        self.kept.withholds(sources)
+    pub fn withholds(&self, sources: &[String], is_remote: bool) -> Option<String> {
+        let beyond = || is_remote.then(|| self.exclusions.keep_on_machine(sources)).flatten();
+        self.exclusions.keep_in_process(sources).or_else(beyond)
     }
 
     /// The key for a server, if one is named.
@@ -172,7 +213,7 @@ impl Guard {
     }
 }
 
-/// Whether an address is this machine's. An IPv4 address in IPv6's clothes is judged as what it is.
+/// Whether an address is this machine's. An IPv4-mapped IPv6 address is judged as the IPv4 address that it stands for.
 fn is_own(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }

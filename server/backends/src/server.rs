@@ -198,7 +198,7 @@ impl ServerModel {
 }
 
 fn withheld(reason: &str) -> ServerError {
-    let remedy = "Nothing was sent; choose a model on this machine for such files";
+    let remedy = "Nothing was sent; a model in this process can be asked about such files";
     ServerError { fault: Fault::Withheld, cause: reason.to_owned(), remedy: remedy.to_owned() }
 }
 
@@ -243,8 +243,12 @@ impl Model for ServerModel {
         self.found.is_remote
     }
 
+    fn leaves_process(&self) -> bool {
+        true
+    }
+
     fn is_withheld(&self, source: &str) -> bool {
-        self.found.is_remote && self.found.target.guard.withholds(&[source.to_owned()]).is_some()
+        self.found.target.guard.withholds(&[source.to_owned()], self.found.is_remote).is_some()
     }
 
     fn chat(&self) -> Result<&dyn Chat, String> {

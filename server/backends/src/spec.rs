@@ -90,7 +90,8 @@ impl ServerSpec {
     }
 
     fn parse_rest(kind: Kind, rest: &str) -> Result<Self, String> {
-        let (model, address) = match rest.rsplit_once('@') {
+        // At the first sign: what stands behind it is an address as a whole, which refuses a second one.
+        let (model, address) = match rest.split_once('@') {
             Some((model, address)) => (model, Some(address)),
             None => (rest, None),
         };
@@ -159,6 +160,7 @@ mod tests {
             "llama.cpp",
             "llama.cpp@127.0.0.1:8012",
             "llama.cpp@unix:/run/llama.sock",
+            "llama.cpp@unix:/run/@llama.sock",
             "mlx:mlx-community/Qwen2.5-Coder-7B-4bit",
             "vllm:Qwen/Qwen2.5-Coder-7B@https://gpu.example:8443",
             "openai:gpt-oss@localhost:1234/v1",
@@ -170,7 +172,17 @@ mod tests {
 
     #[test]
     fn a_server_that_is_named_badly_is_answered_with_the_forms() {
-        for name in ["ollama:", "ollama: @localhost:1", "openai:gpt", "llama.cpp@", "vllm@ftp://x"] {
+        for name in [
+            "ollama:",
+            "ollama: @localhost:1",
+            "openai:gpt",
+            "llama.cpp@",
+            "vllm@ftp://x",
+            "llama.cpp@http://a.example@b.example",
+            "llama.cpp@a:1@b:1",
+            "ollama:model@a:1@b:1",
+            "openai:model@http://a.example@b.example",
+        ] {
             let error = ServerSpec::parse(name).unwrap().unwrap_err();
             assert!(error.contains("HOST:PORT") || error.contains("host:port"), "{name}: {error}");
         }

@@ -95,6 +95,8 @@ pub(crate) struct Cursor {
     pub(crate) line_end: usize,
     /// Where the suggestion's range starts: the cursor, or the start of the selected item.
     pub(crate) replace_start: usize,
+    /// Where what is typed of the line ends: the cursor.
+    pub(crate) typed_end: usize,
     /// Where the text right of the cursor starts: the cursor, or the end of the selected item.
     pub(crate) rest_start: usize,
     /// The line up to the cursor, the selected item included.
@@ -121,6 +123,7 @@ impl Cursor {
             line_start,
             line_end,
             replace_start: offset,
+            typed_end: offset,
             rest_start: offset,
             typed: text.slice(line_start..offset).into_owned(),
             selected: String::new(),
@@ -139,6 +142,15 @@ impl Cursor {
         cursor.rest_start = end;
         cursor.selected = selected.text.clone();
         Ok(cursor)
+    }
+}
+
+impl Cursor {
+    /// The line up to the cursor, the selected item included, as another text of the same length has it.
+    pub(crate) fn typed_in(&self, text: &Text) -> String {
+        let mut typed = text.slice(self.line_start..self.typed_end).into_owned();
+        typed.push_str(&self.typed[self.typed_end - self.line_start..]);
+        typed
     }
 }
 

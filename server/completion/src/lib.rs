@@ -36,7 +36,7 @@ pub use finish::{FilterStep, Finished, Suggestion, finish};
 pub use gate::gate;
 pub use input::{CursorInput, Elsewhere, SelectedItem, Trigger};
 pub use mode::Mode;
-pub use plan::{Plan, plan};
+pub use plan::{Plan, plan, plan_reading};
 pub use refusal::{Refusal, RefusalKind};
 pub use settings::{CompletionSettings, MultiLine};
 pub use stop::{StopCause, StopLimits, StopRule};

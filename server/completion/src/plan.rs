@@ -3,6 +3,7 @@
 
 use std::ops::{ControlFlow, Range};
 
+use fimble_document::Text;
 use fimble_model::fim::{FimParts, Snippet};
 use fimble_model::{GenerateOptions, ModelInfo, Observer, Piece, ProjectPlace, Prompt, Sampling};
 
@@ -70,13 +71,27 @@ pub fn plan(
     model: &ModelInfo,
     count_tokens: &dyn Fn(&str) -> usize,
 ) -> Result<Plan, Refusal> {
+    plan_reading(input, input.text, settings, model, count_tokens)
+}
+
+/// The same for a model that reads another text than the buffer's: one of the same length, in which some of it is overwritten.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_reading(
+    input: &CursorInput<'_>,
+    read: &Text,
+    settings: &CompletionSettings,
+    model: &ModelInfo,
+    count_tokens: &dyn Fn(&str) -> usize,
+) -> Result<Plan, Refusal> {
     let cursor = Cursor::resolve(input)?;
     let max_new_tokens = settings.max_new_tokens.unwrap_or(settings.allotment.new_tokens);
     let max_new_tokens = max_new_tokens.clamp(1, (model.context_length / 2).max(1));
     let max_prompt_tokens = prompt_budget(settings, model, max_new_tokens)?;
 
     let path_tokens = count_tokens(input.path);
-    let line = readable_line(input, &cursor, max_prompt_tokens / 2, count_tokens);
+    let line = readable_line(read, &cursor, max_prompt_tokens / 2, count_tokens);
     let least = LINE_TOKENS.min(max_prompt_tokens / 8);
     let line_reserve = line.tokens.next_power_of_two().max(least).min(max_prompt_tokens / 2);
     let template = model.fim.as_ref().ok();
@@ -89,8 +104,9 @@ pub fn plan(
     let text_right = !is_only_auto_closed(&right);
     // What the editor closed by itself comes and goes while somebody types: the model does not see it.
     let suffix_start = if text_right { cursor.rest_start } else { cursor.line_end };
+    let as_read = CursorInput { text: read, ..input.clone() };
     let (prefix, suffix) =
-        window::choose(input, &cursor, template.is_some().then_some(suffix_start), budget, count_tokens);
+        window::choose(&as_read, &cursor, template.is_some().then_some(suffix_start), budget, count_tokens);
 
     let region = input.region();
     let (mode, mode_reason) = mode::choose(input, &cursor, text_right, region, settings);
@@ -259,29 +275,25 @@ struct ReadableLine {
 }
 
 /// Takes the line up to the cursor; the front of a very long one is cut in large steps.
-fn readable_line(
-    input: &CursorInput<'_>,
-    cursor: &Cursor,
-    max_tokens: usize,
-    count: CountTokens<'_>,
-) -> ReadableLine {
+fn readable_line(read: &Text, cursor: &Cursor, max_tokens: usize, count: CountTokens<'_>) -> ReadableLine {
     const STEP: usize = 256;
+    let typed = cursor.typed_in(read);
     let mut skipped = 0;
     loop {
-        let mut at = skipped.min(cursor.typed.len());
-        while !cursor.typed.is_char_boundary(at) {
+        let mut at = skipped.min(typed.len());
+        while !typed.is_char_boundary(at) {
             at += 1;
         }
-        let text = cursor.typed[at..].to_owned();
+        let text = typed[at..].to_owned();
         let tokens = if text.is_empty() { 0 } else { count(&text) };
         if tokens <= max_tokens || text.is_empty() {
-            let end = input.text.floor_char_boundary(input.offset).clamp(cursor.line_start, cursor.line_end);
+            let end = cursor.typed_end;
             return ReadableLine { range: (cursor.line_start + at).min(end)..end, text, tokens };
         }
         // Half of the line at once, in whole steps: a keystroke moves the cut rarely.
         skipped += (text.len() / 4).div_ceil(STEP) * STEP;
         if text.len() <= STEP {
-            skipped = cursor.typed.len() - text.len() / 2;
+            skipped = typed.len() - text.len() / 2;
         }
     }
 }

@@ -40,6 +40,8 @@ pub enum RefusalKind {
     Cancelled,
     /// Nothing is left that the text does not hold already.
     TooShort,
+    /// What the model produced looks like a password, a key or a token.
+    Secret,
     /// The user dismissed the suggestion at this place.
     Dismissed,
 }
@@ -66,6 +68,7 @@ impl RefusalKind {
             Self::BreaksSyntax => "breaks-syntax",
             Self::Cancelled => "cancelled",
             Self::TooShort => "too-short",
+            Self::Secret => "secret",
             Self::Dismissed => "dismissed",
         }
     }

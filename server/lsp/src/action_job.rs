@@ -9,7 +9,9 @@ use fimble_actions::{
     ActionKind, Change, ChatWork, Outcome, Problem, Refusal, Source, Style, comment_place, find_target,
     line_edits, perform,
 };
-use fimble_completion::{CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan};
+use fimble_completion::{
+    CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan_reading,
+};
 use fimble_document::Text;
 use fimble_model::{CancelToken, GenerateRequest, Model, Priority, StopReason};
 use fimble_syntax::{ParseBudget, ParseStopped, SyntaxTree};
@@ -17,6 +19,7 @@ use fimble_syntax::{ParseBudget, ParseStopped, SyntaxTree};
 use crate::actions::ActionFailure;
 use crate::completion_job::DocumentSnapshot;
 use crate::event::{Event, EventSender};
+use crate::hidden_secrets;
 use crate::panics::contain;
 
 /// A parse may take this long: the check of an edit needs the tree.
@@ -198,7 +201,9 @@ fn complete_at(
     };
     let refused = |refusal: fimble_completion::Refusal| ActionFailure::failed(refusal.reason);
     let count_tokens = |text: &str| model.count_tokens(text);
-    let plan = plan(&input, &settings, model.info(), &count_tokens).map_err(refused)?;
+    let hidden = hidden_secrets::text_for(model, source.text);
+    let read = hidden.as_ref().unwrap_or(source.text);
+    let plan = plan_reading(&input, read, &settings, model.info(), &count_tokens).map_err(refused)?;
     let request = GenerateRequest {
         prompt: plan.prompt.clone(),
         options: plan.options.clone(),
@@ -213,6 +218,10 @@ fn complete_at(
     let is_cancelled = || job.cancel.is_cancelled();
     let budget = ParseBudget { time: None, cancelled: &is_cancelled };
     let suggestion = finish(&plan, &input, &settings, &generation, &budget).result.map_err(refused)?;
+    if hidden_secrets::writes_secret(&input, &suggestion) {
+        let sentence = "What the model wrote looks like a password, a key or a token.";
+        return Err(ActionFailure::failed(sentence));
+    }
     let mut text: String = source.text.chunks().collect();
     text.replace_range(suggestion.replace, &suggestion.text);
     Ok(text)

@@ -16,10 +16,13 @@ pub mod client;
 mod completion_job;
 mod convert;
 mod counters;
+mod document_files;
 mod documents;
 mod event;
 mod framing;
 mod handlers;
+mod hidden_secrets;
+mod inert_markdown;
 mod intake;
 mod main_loop;
 mod model_load;
@@ -32,6 +35,7 @@ mod output;
 mod panics;
 mod parent;
 mod parse_job;
+mod private_files;
 mod project;
 mod protocol;
 mod repair;
@@ -59,8 +63,9 @@ pub use model_state::{
     LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel,
 };
 pub use panics::install_panic_hook;
+pub use private_files::{create_private_file, create_private_folder};
 pub use server::{
-    Ended, InputProbe, LogLevelSink, MessageSink, PowerProbe, ProcessProbe, ServerOptions, serve,
+    EndWaiter, Ended, InputProbe, LogLevelSink, MessageSink, PowerProbe, ProcessProbe, ServerOptions, serve,
 };
 pub use settings::{AutoAlwaysNever, LogLevel, Settings, SettingsProblem, settings_schema};
 pub use trace::{

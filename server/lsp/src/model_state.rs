@@ -26,6 +26,8 @@ pub struct NetworkOptions {
     pub api_keys: BTreeMap<String, String>,
     /// Patterns of the paths whose text never leaves this machine.
     pub no_remote_paths: Vec<String>,
+    /// What stands in the settings where a rule about servers may be meant and cannot be read, in sentences.
+    pub unreadable: Vec<String>,
 }
 
 /// Which model is wanted, and how it is to run.

@@ -57,9 +57,10 @@ impl Outgoing {
         let _ = self.0.send(message);
     }
 
-    /// Shows a text to the user.
+    /// Shows a text to the user. What a server said of itself may be in it: editors that make links of `[words](address)` in
+    /// messages find none.
     pub(crate) fn show(&self, kind: MessageType, text: impl Into<String>) {
-        self.send(Message::Show { kind, text: text.into() });
+        self.send(Message::Show { kind, text: text.into().replace("](", "] (") });
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::event::{Event, EventSender};
-use crate::server::{InputProbe, ProcessProbe};
+use crate::server::{EndWaiter, InputProbe, ProcessProbe};
 
 /// How often the process is looked for.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -48,5 +48,17 @@ pub(crate) fn watch_input(input_ended: InputProbe, is_stuck: Arc<AtomicBool>, ev
     };
     if let Err(error) = thread::Builder::new().name("fimble-input".to_owned()).spawn(watching) {
         tracing::error!(%error, "cannot watch the input");
+    }
+}
+
+/// Ends the session when the process is asked to end, so that it takes with it what it wrote.
+pub(crate) fn end_when_asked(wait: EndWaiter, events: EventSender) {
+    let waiting = move || {
+        wait();
+        tracing::info!("the process was asked to end");
+        events.send(Event::Exit);
+    };
+    if let Err(error) = thread::Builder::new().name("fimble-end".to_owned()).spawn(waiting) {
+        tracing::error!(%error, "cannot wait for the end of the process");
     }
 }

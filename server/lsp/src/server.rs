@@ -44,6 +44,9 @@ pub type ProcessProbe = Arc<dyn Fn(u32) -> bool + Send + Sync>;
 /// Tells whether nobody can write to the input any more, whatever is still to be read there. Called on a thread of its own.
 pub type InputProbe = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// Returns when the process is asked to end. Called once, on a thread of its own.
+pub type EndWaiter = Arc<dyn Fn() + Send + Sync>;
+
 /// How long answers that are ready may take to reach the client once the session has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -62,8 +65,8 @@ pub struct ServerOptions {
     pub message_sink: Option<MessageSink>,
     /// Shown to the user once, when the client has started.
     pub notice: Option<String>,
-    /// Where documents go that are shown to clients which cannot hold them: files that are removed at the end. None sends
-    /// their text as a message.
+    /// Where documents go that are shown to clients which cannot hold them: files that are removed at the end, as those that
+    /// killed servers left there are at the start. None sends their text as a message.
     pub document_folder: Option<PathBuf>,
     /// Version to report.
     pub version: String,
@@ -78,6 +81,8 @@ pub struct ServerOptions {
     pub is_running: Option<ProcessProbe>,
     /// Asked every second whether the input has ended; none leaves that to reading it.
     pub input_ended: Option<InputProbe>,
+    /// Waits until the process is asked to end, as by a signal: the session ends then. None leaves that to the system.
+    pub end_asked: Option<EndWaiter>,
     /// How long the disk is not looked at again while somebody works, where the client does not tell what changes there.
     pub look_again: Duration,
 }
@@ -99,6 +104,7 @@ impl ServerOptions {
             on_battery: None,
             is_running: None,
             input_ended: None,
+            end_asked: None,
             look_again: Duration::from_secs(10),
         }
     }
@@ -138,6 +144,9 @@ where
     let output = GuardedOutput::new(output, events.clone());
     if let Some(input_ended) = options.input_ended.clone() {
         parent::watch_input(input_ended, output.is_stuck(), events.clone());
+    }
+    if let Some(end_asked) = options.end_asked.clone() {
+        parent::end_when_asked(end_asked, events.clone());
     }
     let message_sink = options.message_sink.clone();
     let session_events = events.clone();

@@ -125,7 +125,7 @@ impl Session {
             project: ProjectTeller::new(),
             ahead: Ahead::new(),
             actions: Actions::new(),
-            shown: ShownDocuments::default(),
+            shown: ShownDocuments::new(options.document_folder.as_deref()),
             traces: TraceRing::new(options.trace_sink.clone()),
             counters: Counters::default(),
             change_turns: TurnTimes::default(),

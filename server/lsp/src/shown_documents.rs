@@ -1,15 +1,15 @@
-//! Documents that the server shows: explanations, and what goes into no file. Must hold: a client that holds virtual
-//! documents gets the text as it grows; others get a read-only file once it is complete, and no such file outlives the
-//! session.
+//! Documents that the server shows: explanations, and what goes into no file. Invariant: a client that holds virtual documents
+//! gets the text as it grows; others get a file once it is complete; no document loads or runs anything when it is rendered.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
 use serde_json::json;
 use tower_lsp_server::gen_lsp_types::MessageType;
 
 use crate::convert::to_proto;
+use crate::document_files::DocumentFiles;
+use crate::inert_markdown::{Extent, inert_markdown};
 use crate::outgoing::{Message, Outgoing};
 use crate::session::Session;
 
@@ -19,8 +19,8 @@ pub(crate) struct ShownDocuments {
     n_opened: u64,
     /// Those that are not complete.
     growing: HashMap<u64, Growing>,
-    /// Files that were written, or will be.
-    files: Arc<Mutex<Vec<PathBuf>>>,
+    /// Those in files; none where there is no place for them.
+    files: Option<DocumentFiles>,
 }
 
 /// A document that is not complete.
@@ -31,11 +31,15 @@ struct Growing {
 }
 
 impl ShownDocuments {
+    /// Documents with files in a folder, if one is named.
+    pub(crate) fn new(folder: Option<&Path>) -> Self {
+        Self { files: folder.map(|folder| DocumentFiles::new(folder.to_owned())), ..Self::default() }
+    }
+
     /// Removes the files.
     pub(crate) fn remove_files(&self) {
-        for file in self.files.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            // One that was never written, or that the user removed, needs nothing.
-            let _ = std::fs::remove_file(file);
+        if let Some(files) = &self.files {
+            files.remove_all();
         }
     }
 }
@@ -95,6 +99,7 @@ pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: P
     if is_done {
         session.shown.growing.remove(&number);
     }
+    let text = inert_markdown(&text, if is_done { Extent::Whole } else { Extent::Growing });
     if session.client.holds_virtual_documents {
         let params = json!({
             "uri": uri(number), "title": title, "languageId": "markdown", "text": text, "done": is_done,
@@ -110,16 +115,14 @@ pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: P
 fn write(session: &mut Session, number: u64, text: String) {
     let outgoing = session.outgoing.clone();
     let shows = session.client.shows_documents;
-    let Some(folder) = session.options.document_folder.clone() else {
+    let Some(files) = session.shown.files.clone() else {
         return outgoing.show(MessageType::Info, text);
     };
-    let path = folder.join(format!("explanation-{}-{number}.md", std::process::id()));
-    session.shown.files.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
-    session.parses.spawn(move || match write_file(&path, &text) {
-        Ok(()) if shows => {
+    session.parses.spawn(move || match files.write(number, &text) {
+        Ok(path) if shows => {
             outgoing.send(Message::ShowDocument { uri: to_proto::file_uri(&path.to_string_lossy()) });
         }
-        Ok(()) => tell_where(&outgoing, &path),
+        Ok(path) => tell_where(&outgoing, &path),
         Err(error) => {
             tracing::warn!(%error, "a document could not be written");
             outgoing.show(MessageType::Info, text);
@@ -129,15 +132,4 @@ fn write(session: &mut Session, number: u64, text: String) {
 
 fn tell_where(outgoing: &Outgoing, path: &Path) {
     outgoing.show(MessageType::Info, format!("Fimble: the text is in {}", path.display()));
-}
-
-fn write_file(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let _ = std::fs::remove_file(path);
-    std::fs::write(path, text)?;
-    let mut permissions = std::fs::metadata(path)?.permissions();
-    permissions.set_readonly(true);
-    std::fs::set_permissions(path, permissions)
 }

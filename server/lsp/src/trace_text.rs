@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crate::inert_markdown::{Extent, inert_markdown};
 use crate::trace::{AnswerPath, Decision, RequestTrace, StepTimes, TraceMethod, TraceTrigger};
 
 /// A trace as plain text: one line of what happened, then one row per fact.
@@ -16,14 +17,14 @@ pub fn render_plain(trace: &RequestTrace) -> String {
     text
 }
 
-/// A trace as Markdown, with the same rows.
+/// A trace as Markdown, with the same rows. What a server said of itself is in it, and loads nothing.
 #[must_use]
 pub fn render_markdown(trace: &RequestTrace) -> String {
     let mut text = format!("**{}**\n\n", headline(trace));
     for (name, value) in rows(trace) {
         let _ = writeln!(text, "- {name}: {value}");
     }
-    text
+    inert_markdown(&text, Extent::Whole)
 }
 
 fn headline(trace: &RequestTrace) -> String {

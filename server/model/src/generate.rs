@@ -303,6 +303,12 @@ pub trait Model: Send + Sync {
         false
     }
 
+    /// Whether what it is asked leaves this process, for a server of this machine or of another. Secrets are taken out of a
+    /// prompt for it.
+    fn leaves_process(&self) -> bool {
+        false
+    }
+
     /// Whether text of this file must not be given to it. Who writes a prompt for it leaves such text out; a prompt that holds
     /// some all the same is answered with [`ModelError::Withheld`].
     fn is_withheld(&self, _source: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The one detector of secrets: passwords, keys and tokens in a text ([`find`], [`has_secret`], [`redacted`]), and files that
+//! The one detector of secrets: passwords, keys and tokens in a text ([`find`], [`has_secret`], [`masked`], [`redacted`]), and files that
 //! hold them by their names ([`is_secret_path`]). The rules are tables: [`token_rules`] for what services issue, [`names`] for
 //! what variables and keys are called.
 //!
@@ -107,6 +107,29 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     }
     result.push_str(&text[at..]);
     Cow::Owned(result)
+}
+
+/// The text with every secret overwritten by as many bytes of [`PLACEHOLDER`] and asterisks, so that every place outside of a
+/// secret stays where it is. Line breaks and indentation stay. None if there is no secret.
+#[must_use]
+pub fn masked(text: &str) -> Option<String> {
+    let found = find(text);
+    if found.is_empty() {
+        return None;
+    }
+    let mut result = String::with_capacity(text.len());
+    for Finding { range, .. } in found {
+        result.push_str(&text[result.len()..range.start]);
+        for line in text[range].split_inclusive(['\n', '\r']) {
+            let content = line.trim();
+            let start = line.len() - line.trim_start().len();
+            result.push_str(&line[..start]);
+            result.extend(PLACEHOLDER.chars().chain(std::iter::repeat('*')).take(content.len()));
+            result.push_str(&line[start + content.len()..]);
+        }
+    }
+    result.push_str(&text[result.len()..]);
+    Some(result)
 }
 
 /// The largest character boundary of the text up to here.

@@ -71,6 +71,8 @@ fn redacted_texts_hold_no_secret_and_as_many_lines() {
         assert!(!has_secret(&redacted), "{text}\n{redacted}\n{:?}", find(&redacted));
         assert_eq!(redacted.lines().count(), text.lines().count(), "{text}\n{redacted}");
         assert!(redacted.starts_with("first line\n") && redacted.ends_with("\nlast line\n"));
+        let masked = fimble_secrets::masked(&text).unwrap_or_else(|| text.clone());
+        assert!(masked.len() == text.len() && !has_secret(&masked), "{text}\n{masked}\n{:?}", find(&masked));
         if find(&text).iter().any(|finding| text[finding.range.clone()].contains(&case.secret)) {
             assert!(case.secret.is_empty() || !redacted.contains(&case.secret), "{redacted}");
         }

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fimble_secrets::{find, has_secret, redacted};
+use fimble_secrets::{find, has_secret, masked, redacted};
 use proptest::prelude::*;
 
 proptest! {
@@ -21,6 +21,10 @@ proptest! {
         }
         prop_assert_eq!(find(&text).is_empty(), !has_secret(&text));
         prop_assert_eq!(redacted(&text).lines().count(), text.lines().count());
+        let masked = masked(&text).unwrap_or_else(|| text.clone());
+        prop_assert_eq!(masked.len(), text.len());
+        let breaks = |text: &str| text.match_indices('\n').map(|(at, _)| at).collect::<Vec<_>>();
+        prop_assert_eq!(breaks(&masked), breaks(&text));
     }
 }
 

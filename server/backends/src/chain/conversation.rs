@@ -77,7 +77,7 @@ impl Chat for Chain {
                     continue;
                 }
             };
-            let withheld = model.is_remote().then(|| self.guard.withholds(&sources)).flatten();
+            let withheld = self.withholds(&*model, &sources);
             if let Some(reason) = withheld {
                 is_withheld = true;
                 reasons.push(reason);

@@ -37,6 +37,10 @@ impl Model for Handed {
         self.model.is_remote()
     }
 
+    fn leaves_process(&self) -> bool {
+        self.model.leaves_process()
+    }
+
     fn is_withheld(&self, source: &str) -> bool {
         self.model.is_withheld(source)
     }

@@ -16,7 +16,6 @@ fn judged(guard: &Guard, text: &str) -> Result<(Vec<SocketAddr>, Reach), ServerE
 
 fn allowing(entry: &str) -> Guard {
     Guard::new(&NetworkSettings { allow_remote: vec![entry.to_owned()], ..NetworkSettings::default() })
-        .unwrap()
 }
 
 /// A name service that knows one answer.
@@ -89,16 +88,52 @@ fn another_machine_needs_its_very_name_and_port_and_encryption() {
 }
 
 #[test]
-fn a_rule_that_cannot_be_read_is_no_rule() {
-    for entry in ["models.example", "*:443", "https://models.example:443", ":443", "models.example:0"] {
-        let settings = NetworkSettings { allow_remote: vec![entry.to_owned()], ..NetworkSettings::default() };
-        assert!(Guard::new(&settings).unwrap_err().contains("allowRemote"), "{entry}");
+fn a_rule_that_cannot_be_read_forbids_every_server_beyond_this_machine() {
+    let good = || NetworkSettings {
+        allow_remote: vec!["models.example:443".to_owned()],
+        ..NetworkSettings::default()
+    };
+    let allows = |entry: &str| NetworkSettings {
+        allow_remote: vec!["models.example:443".to_owned(), entry.to_owned()],
+        ..NetworkSettings::default()
+    };
+    let keeps = |pattern: &str| NetworkSettings { no_remote_paths: vec![pattern.to_owned()], ..good() };
+    let keys = |place: &str, source: &str| NetworkSettings {
+        api_keys: BTreeMap::from([(place.to_owned(), source.to_owned())]),
+        ..good()
+    };
+    let unreadable =
+        NetworkSettings { unreadable: vec!["noRemotePaths: 7 is not allowed".to_owned()], ..good() };
+    let place = "https://models.example:443";
+    let reach = |settings: &NetworkSettings, place: &str| {
+        let guard = resolving(Guard::new(settings), &["203.0.113.7"]);
+        judged(&guard, place).map(|(_, reach)| reach)
+    };
+    assert_eq!(reach(&good(), place).unwrap(), Reach::Listed);
+    for (settings, named) in [
+        (allows("models.example"), "allowRemote"),
+        (allows(""), "allowRemote"),
+        (allows("*:443"), "allowRemote"),
+        (allows("https://models.example:443"), "allowRemote"),
+        (allows(":443"), "allowRemote"),
+        (allows("models.example:0"), "allowRemote"),
+        (keeps("["), "noRemotePaths"),
+        (keeps(""), "noRemotePaths"),
+        (keeps("$HOME/app"), "noRemotePaths"),
+        (keys("models.example:443", "sk-secret"), "apiKeys"),
+        (keys("models.example", "env:KEY"), "apiKeys"),
+        (unreadable, "noRemotePaths"),
+    ] {
+        let error = reach(&settings, place).unwrap_err();
+        assert_eq!(error.fault, Fault::Forbidden, "{settings:?}");
+        assert!(error.cause.contains(named) && !error.to_string().contains("sk-secret"), "{error}");
+        let notices: Vec<String> = Guard::new(&settings).notices().collect();
+        let is_shown = notices.len() == 1 && notices[0].contains(named);
+        assert!(is_shown || !settings.unreadable.is_empty(), "{notices:?}");
+        // Servers of this machine are asked all the same.
+        assert_eq!(reach(&settings, "localhost:80").unwrap(), Reach::Own);
     }
-    let settings = NetworkSettings { no_remote_paths: vec!["[".to_owned()], ..NetworkSettings::default() };
-    assert!(Guard::new(&settings).unwrap_err().contains("noRemotePaths"));
-    let keys = BTreeMap::from([("models.example:443".to_owned(), "sk-secret".to_owned())]);
-    let error = Guard::new(&NetworkSettings { api_keys: keys, ..NetworkSettings::default() }).unwrap_err();
-    assert!(error.contains("apiKeys") && !error.contains("sk-secret"), "{error}");
+    assert_eq!(Guard::new(&good()).notices().count(), 0);
 }
 
 #[test]
@@ -107,7 +142,7 @@ fn keys_come_from_files_and_are_never_shown() {
     let file = folder.path().join("key");
     let named = format!("file:{}", file.display());
     let keys = BTreeMap::from([("models.example:443".to_owned(), named)]);
-    let guard = Guard::new(&NetworkSettings { api_keys: keys, ..NetworkSettings::default() }).unwrap();
+    let guard = Guard::new(&NetworkSettings { api_keys: keys, ..NetworkSettings::default() });
     let server = endpoint("https://models.example");
     assert_eq!(guard.key(&endpoint("localhost:1")).unwrap(), None);
     assert!(guard.key(&server).unwrap_err().to_string().contains("apiKeys"));

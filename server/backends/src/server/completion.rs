@@ -20,9 +20,7 @@ impl ServerModel {
         observer: Observer,
     ) -> Result<Generation, ServerError> {
         let found = &self.found;
-        if found.is_remote
-            && let Some(reason) = found.target.guard.withholds(&request.prompt.sources)
-        {
+        if let Some(reason) = found.target.guard.withholds(&request.prompt.sources, found.is_remote) {
             return Err(withheld(&reason));
         }
         // Reading ahead is free on this machine only; and only llama.cpp can read without producing.

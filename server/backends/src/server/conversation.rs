@@ -43,11 +43,8 @@ impl Chat for ServerModel {
         observer: Observer,
     ) -> Result<ChatAnswer, ModelError> {
         let found = &self.found;
-        if found.is_remote {
-            let withholds = found.target.guard.withholds(&Message::sources_of(messages));
-            if let Some(reason) = withholds {
-                return Err(to_model_error(&withheld(&reason), false));
-            }
+        if let Some(reason) = found.target.guard.withholds(&Message::sources_of(messages), found.is_remote) {
+            return Err(to_model_error(&withheld(&reason), false));
         }
         let _talk = talks::begin(&found.target.endpoint);
         let habit = *self.habit.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,7 +11,7 @@ use crate::guard::{Guard, NetworkSettings};
 fn model(is_remote: bool) -> ServerModel {
     let settings =
         NetworkSettings { no_remote_paths: vec!["secret/**".to_owned()], ..NetworkSettings::default() };
-    let guard = Guard::new(&settings).unwrap().with_patience(Duration::from_millis(200));
+    let guard = Guard::new(&settings).with_patience(Duration::from_millis(200));
     let endpoint = Endpoint::parse("https://127.0.0.1:1", 1).unwrap();
     let found = Found {
         kind: Kind::LlamaCpp,
@@ -44,6 +44,20 @@ fn text_of_kept_files_is_withheld_from_another_machine_and_from_no_server_of_thi
     }
     let open = ask(&model(true), &["src/main.rs"], Priority::Interactive).unwrap_err();
     assert!(matches!(open, ModelError::Unavailable(_)), "{open}");
+}
+
+#[test]
+fn text_of_files_that_hold_secrets_by_their_names_is_withheld_from_every_server() {
+    for is_remote in [true, false] {
+        let model = model(is_remote);
+        assert!(model.is_withheld("/p/.env") && !model.is_withheld("/p/env.rs"));
+        let withheld = ask(&model, &["/p/.env"], Priority::Interactive).unwrap_err();
+        assert!(matches!(&withheld, ModelError::Withheld(_)), "{withheld}");
+        let asked = Message::new(Role::User, "Why?").from_files(["/p/id_rsa".to_owned()]);
+        let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+        let outcome = model.respond(&[asked], &ChatOptions::default(), &CancelToken::new(), observer);
+        assert!(matches!(outcome, Err(ModelError::Withheld(_))), "{outcome:?}");
+    }
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn a_key_goes_to_its_server_only_and_is_shown_to_nobody() {
     let file = folder.path().join("key");
     std::fs::write(&file, "the-secret-key\n").unwrap();
     let api_keys = BTreeMap::from([(server.address(), format!("file:{}", file.display()))]);
-    let guard = Guard::new(&NetworkSettings { api_keys, ..NetworkSettings::default() }).unwrap();
+    let guard = Guard::new(&NetworkSettings { api_keys, ..NetworkSettings::default() });
     let (_chain, model) = connect_under(&format!("vllm@{}", server.address()), guard.clone());
     let error = complete(&*model).unwrap_err().to_string();
     assert!(error.contains("refuses the key") && !error.contains("the-secret-key"), "{error}");
@@ -104,8 +104,7 @@ fn a_key_goes_to_its_server_only_and_is_shown_to_nobody() {
 fn files_that_stay_here_are_no_matter_for_servers_of_this_machine() {
     let settings = NetworkSettings { no_remote_paths: vec!["**".to_owned()], ..NetworkSettings::default() };
     let server = llama_cpp(Some(llama_said()), Reply::Silence);
-    let (chain, model) =
-        connect_under(&format!("llama.cpp@{}", server.address()), Guard::new(&settings).unwrap());
+    let (chain, model) = connect_under(&format!("llama.cpp@{}", server.address()), Guard::new(&settings));
     assert!(chain.member_for(&["secret.py".to_owned()]).is_some());
     assert_eq!(complete(&*model).unwrap().text, "self.entries)");
 }
@@ -123,7 +122,7 @@ fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
     let name = format!("vllm@https://{ELSEWHERE}:{port}");
     let unlisted = refused(std::slice::from_ref(&name), impatient().with_roots(roots.clone()));
     assert!(unlisted.contains("allowRemote"), "{unlisted}");
-    let guard = Guard::new(&settings).unwrap().with_roots(roots);
+    let guard = Guard::new(&settings).with_roots(roots);
     let chain = open(&[name], guard).unwrap();
     let open_file = ["src/main.py".to_owned()];
     // That it is on another machine is told, whichever files stay here.

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fimble_completion::{CursorInput, Mode, Refusal, RefusalKind, Suggestion, Trigger, finish, gate, plan};
+use fimble_completion::{
+    CursorInput, Mode, Refusal, RefusalKind, Suggestion, Trigger, finish, gate, plan_reading,
+};
 use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, Generation, Model, ModelError, Observer, Priority,
     StopReason,
@@ -14,6 +16,7 @@ use fimble_syntax::ParseBudget;
 
 use super::{NoSuggestion, Purpose};
 use crate::allotment::pace;
+use crate::hidden_secrets;
 use crate::settings::Settings;
 use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCounts, TraceMethod, micros};
 
@@ -93,7 +96,12 @@ fn compute(
         trace.notes.push(format!("{n_withheld} snippets of files that stay on this machine were left out"));
     }
     let input = &CursorInput { snippets: &snippets, ..input.clone() };
-    let planned = plan(input, &completion, info, &count_tokens);
+    let hidden = hidden_secrets::text_for(model, input.text);
+    if hidden.is_some() {
+        trace.notes.push("what looks like a secret was taken out of the prompt".to_owned());
+    }
+    let read = hidden.as_ref().unwrap_or(input.text);
+    let planned = plan_reading(input, read, &completion, info, &count_tokens);
     trace.times.plan = micros(start.elapsed());
     let plan = planned.map_err(NoSuggestion::Refused)?;
 
@@ -159,6 +167,10 @@ fn compute(
         .map(|step| FilterTrace { name: step.name.to_owned(), effect: step.effect })
         .collect();
     let suggestion = finished.result.map_err(NoSuggestion::Refused)?;
+    if hidden_secrets::writes_secret(input, &suggestion) {
+        let reason = "what the model wrote looks like a password, a key or a token";
+        return Err(NoSuggestion::Refused(Refusal::new(RefusalKind::Secret, reason)));
+    }
     trace.confidence = Some(suggestion.confidence);
     let mut suggestions = vec![Suggestion { is_remote: trace.remote, ..suggestion }];
     if let Some(request) = again {
@@ -167,7 +179,8 @@ fn compute(
             lines.iter().filter_map(|line| finish(&plan, input, &completion, line, &budget).result.ok());
         for other in passing {
             let is_known = |known: &Suggestion| known.text.lines().next() == other.text.lines().next();
-            if suggestions.len() < MOST_LINES && !suggestions.iter().any(is_known) {
+            let is_unfit = suggestions.iter().any(is_known) || hidden_secrets::writes_secret(input, &other);
+            if suggestions.len() < MOST_LINES && !is_unfit {
                 suggestions.push(Suggestion { is_remote: trace.remote, ..other });
             }
         }

@@ -19,7 +19,7 @@ pub(crate) fn handle(session: &mut Session, params: &DidChangeConfiguration) {
 /// The client was asked and answered.
 pub(crate) fn pulled(session: &mut Session, value: &Value) {
     // Null: the client has no such section. What came with `initialize` stays.
-    if value.is_object() {
+    if !value.is_null() {
         session.layers.set_configuration(value);
         session.apply_settings();
     }

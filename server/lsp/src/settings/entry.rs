@@ -1,5 +1,6 @@
 //! What one setting is: its key, what it allows, its default, its meaning, and where it is put. Must hold: what an entry
-//! allows is said in one place, [`Kind`], for checking, for messages and for the schema.
+//! allows is said in one place, [`Kind`], for checking, for messages and for the schema; what cannot be read where a rule about
+//! privacy may have been meant forbids every server beyond this machine.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,8 @@ pub(super) struct Setting {
     pub(super) default: Default,
     /// Who may set it.
     pub(super) scope: Scope,
+    /// What holds when its value is not allowed.
+    pub(super) malformed: Malformed,
     /// What it does, in Markdown.
     pub(super) description: &'static str,
 }
@@ -78,6 +81,20 @@ pub(super) enum Scope {
     Machine,
 }
 
+/// What holds when a value is not allowed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Malformed {
+    /// The default.
+    Default,
+    /// The default, and no server beyond this machine is asked: it may have been meant to keep text here.
+    Closes,
+}
+
+/// Notes that what stands under a key cannot be read, and may be a rule.
+pub(super) fn close(key: &str, into: &mut Settings) {
+    into.model.network.unreadable.push(format!("the setting {key} cannot be read"));
+}
+
 impl Kind {
     /// What is allowed, for messages.
     pub(super) fn allowed(&self) -> String {
@@ -119,10 +136,20 @@ impl Setting {
                 Value::Object(values) => apply_all(settings, path, values, into, problems),
                 // Lua has one word for an empty list and an empty object.
                 Value::Array(items) if items.is_empty() => {}
-                _ => problems.push(SettingsProblem::not_allowed(path, value, &self.kind)),
+                _ => self.report(path, value, into, problems),
             }
         } else if self.set(value, into).is_none() {
-            problems.push(SettingsProblem::not_allowed(path, value, &self.kind));
+            self.report(path, value, into, problems);
+        }
+    }
+
+    /// A value that is not allowed.
+    fn report(&self, path: &str, value: &Value, into: &mut Settings, problems: &mut Vec<SettingsProblem>) {
+        problems.push(SettingsProblem::not_allowed(path, value, self));
+        if self.malformed == Malformed::Closes {
+            close(path, into);
+            // Whoever set it may have wanted no other file to be read.
+            into.snippets &= self.key != "snippets";
         }
     }
 
@@ -193,7 +220,11 @@ pub(super) fn apply_all<'a>(
         match settings.iter().find(|setting| setting.key == key) {
             _ if value.is_null() => {}
             Some(setting) => setting.apply(&whole, value, into, problems),
-            None => problems.push(SettingsProblem::unknown(&whole, value, &keys(settings))),
+            // It may be a rule of another version, or one whose name is misspelt.
+            None => {
+                problems.push(SettingsProblem::unknown(&whole, value, &keys(settings)));
+                close(&whole, into);
+            }
         }
     }
 }

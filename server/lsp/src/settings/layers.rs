@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::entry::apply_all;
+use super::entry::{apply_all, close};
 use super::table::SETTINGS;
 use super::{SECTION, Settings, SettingsProblem};
 
@@ -32,10 +32,11 @@ impl SettingsLayers {
         all.extend(self.configuration.clone());
         all.retain(|_, value| !value.is_null());
         let mut problems = Vec::new();
+        let mut settings = Settings::default();
         if let Some(value) = all.remove("") {
             problems.push(SettingsProblem::no_object(&value));
+            close(SECTION, &mut settings);
         }
-        let mut settings = Settings::default();
         apply_all(SETTINGS, "", &all, &mut settings, &mut problems);
         (settings, problems)
     }

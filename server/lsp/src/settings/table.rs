@@ -4,7 +4,7 @@
 use fimble_completion::MultiLine;
 use fimble_model::{ProjectCacheUse, Provider};
 
-use super::entry::{Choice, Default, Kind, Scope, Setting};
+use super::entry::{Choice, Default, Kind, Malformed, Scope, Setting};
 use super::{AutoAlwaysNever, BUDGET_MS, LogLevel, MAX_FILE_BYTES};
 
 /// What names a model.
@@ -18,6 +18,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag(|settings, value| settings.enabled = value),
         default: Default::Flag(true),
         scope: Scope::Project,
+        malformed: Malformed::Closes,
         description: "Suggestions at all.",
     },
     Setting {
@@ -29,10 +30,12 @@ pub(super) const SETTINGS: &[Setting] = &[
             }),
             default: Default::EmptyList,
             scope: Scope::Project,
+            malformed: Malformed::Closes,
             description: "Language identifiers, such as `markdown`, that get no suggestions.",
         }]),
         default: Default::Nested,
         scope: Scope::Project,
+        malformed: Malformed::Closes,
         description: "Suggestions by language.",
     },
     Setting {
@@ -56,6 +59,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ]),
         default: Default::Word("auto"),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "When a suggestion may have several lines.",
     },
     Setting {
@@ -63,6 +67,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole(1, 100, |settings, value| settings.completion.max_lines = value),
         default: Default::Whole(8),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "The most lines that a suggestion may have.",
     },
     Setting {
@@ -70,6 +75,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole(1, 1024, |settings, value| settings.completion.max_new_tokens = Some(value)),
         default: Default::Found("64, fewer where they take longer than `budgetMs`"),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "The most tokens that a suggestion may have.",
     },
     Setting {
@@ -81,6 +87,7 @@ pub(super) const SETTINGS: &[Setting] = &[
             "512 for models of up to 2,048 positions, else 1,024; fewer with a slow model, see `budgetMs`",
         ),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "The most tokens that the model reads.",
     },
     Setting {
@@ -88,6 +95,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole(20, 60_000, |settings, value| settings.budget_ms = value),
         default: Default::Whole(BUDGET_MS),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "How long a suggestion may take, in milliseconds. Where `maxNewTokens`, `contextTokens` and `multiLine` are \
                       not set, a model that was measured to be slow on this machine reads less, and suggests less, down \
                       to a part of one line.",
@@ -97,6 +105,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Number(0.0, 1.0, |settings, value| settings.completion.min_confidence = value),
         default: Default::Number(0.5),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "How likely each line of a suggestion has to be right, as the model sees it, from 0 (everything is shown) to \
                       1. Of a line that is not, the beginning that is likely enough is shown. Who asks by hand sees the \
                       likeliest line whatever it is.",
@@ -106,6 +115,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag(|settings, value| settings.completion.in_comments = value),
         default: Default::Flag(true),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "Suggestions in comments.",
     },
     Setting {
@@ -113,6 +123,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag(|settings, value| settings.completion.in_strings = value),
         default: Default::Flag(true),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "Suggestions in strings.",
     },
     Setting {
@@ -120,6 +131,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag(|settings, value| settings.completion.syntax_check = value),
         default: Default::Flag(true),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "Cut or drop what would add syntax errors.",
     },
     Setting {
@@ -127,6 +139,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag(|settings, value| settings.completion.heal = value),
         default: Default::Flag(true),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "Mend prompts that end inside a word.",
     },
     Setting {
@@ -134,6 +147,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::OneOrMore(MODEL_NAMES, |settings, value| settings.model.names = value),
         default: Default::Found("the one that `fimble model use` chose, else the bundled one"),
         scope: Scope::Machine,
+        malformed: Malformed::Closes,
         description: "The model that completes: `bundled`, the name of an added model, the path of a model folder, or a \
                       model server, such as `ollama:qwen2.5-coder:1.5b-base`, `llama.cpp`, `mlx`, `vllm`, \
                       `openai:NAME@http://HOST:PORT` or `auto` (see Local servers). Of several, each stands in for those \
@@ -144,6 +158,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::OneOrMore(MODEL_NAMES, |settings, value| settings.chat = value),
         default: Default::Found("the model that completes"),
         scope: Scope::Machine,
+        malformed: Malformed::Closes,
         description: "The model that explains and changes code, named as by `model`. Of several, each stands in for those \
                       before it.",
     },
@@ -154,6 +169,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         }),
         default: Default::EmptyList,
         scope: Scope::Machine,
+        malformed: Malformed::Closes,
         description: "Servers beyond this machine, as `host:port`, that `model` and `chat` may name. Without an entry here \
                       no code can leave this machine; with one the connection is encrypted, and answers are marked as \
                       remote.",
@@ -168,6 +184,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ),
         default: Default::EmptyObject,
         scope: Scope::Machine,
+        malformed: Malformed::Closes,
         description: "Where the keys of servers are: `env:NAME` for a variable, `file:/path` for a file, by `host:port`.",
     },
     Setting {
@@ -177,14 +194,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         }),
         default: Default::EmptyList,
         scope: Scope::Machine,
+        malformed: Malformed::Closes,
         description: "Files whose text never goes to a server beyond this machine, whatever `allowRemote` says, as patterns \
-                      of paths: `secret/**` or `secret` keeps each folder of that name, `*.pem` each such file.",
+                      of paths: `secret/**` or `secret` keeps each folder of that name, `*.pem` each such file, `~/work` a \
+                      folder at home. Files that hold secrets by their names, such as `.env`, go to no server at all, \
+                      unless an entry with `!` in front names them: `!.env`.",
     },
     Setting {
         key: "threads",
         kind: Kind::Whole(1, 256, |settings, value| settings.model.threads = Some(value)),
         default: Default::Found("physical cores, at most 8"),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "Threads that compute.",
     },
     Setting {
@@ -228,6 +249,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ]),
         default: Default::Word("auto"),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "What computes.",
     },
     Setting {
@@ -235,6 +257,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole(1, 1 << 20, |settings, value| settings.model.kv_megabytes = Some(value)),
         default: Default::Found("half of the weights, at least 24"),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "Memory for the cache of keys and values, in MB.",
     },
     Setting {
@@ -258,6 +281,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ]),
         default: Default::Word("auto"),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "Whether suggestions also are items of the completion menu (`textDocument/completion`).",
     },
     Setting {
@@ -281,6 +305,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ]),
         default: Default::Word("auto"),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "Whether the model begins before it is asked: when a key is typed, with what was opened or pasted, and \
                       behind a shown suggestion as if it were accepted.",
     },
@@ -289,6 +314,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Flag(|settings, value| settings.snippets = value),
         default: Default::Flag(true),
         scope: Scope::Project,
+        malformed: Malformed::Closes,
         description: "Show the model parts of other files of the workspace that are like the place.",
     },
     Setting {
@@ -307,6 +333,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ]),
         default: Default::Word("auto"),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "Whether tokens that were read before are guessed, and several of them verified at once. It changes what \
                       a suggestion costs, not what it says.",
     },
@@ -331,6 +358,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ]),
         default: Default::Word("auto"),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "Whether what stands in this file, the open files and the workspace makes its repetition more likely.",
     },
     Setting {
@@ -338,6 +366,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole(1, 4096, |settings, value| settings.model.project_cache_megabytes = Some(value)),
         default: Default::Found("32"),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "Memory for that, in MB; files of the workspace go first when it is full.",
     },
     Setting {
@@ -345,6 +374,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole(1, 1 << 30, |settings, value| settings.completion.max_file_bytes = value),
         default: Default::Whole(MAX_FILE_BYTES),
         scope: Scope::Project,
+        malformed: Malformed::Default,
         description: "Files with more bytes than this get nothing.",
     },
     Setting {
@@ -378,6 +408,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ]),
         default: Default::Found("`warn`, or what the environment variable `FIMBLE_LOG` says"),
         scope: Scope::Machine,
+        malformed: Malformed::Default,
         description: "How much is logged, to standard error. The log never holds code.",
     },
 ];

@@ -35,6 +35,7 @@ fn what_is_set_holds() {
         allow_remote: vec!["models.example:443".to_owned()],
         api_keys: [("models.example:443".to_owned(), "env:KEY".to_owned())].into(),
         no_remote_paths: vec!["secret/**".to_owned()],
+        unreadable: Vec::new(),
     };
     assert_eq!(
         settings.model,
@@ -105,7 +106,13 @@ fn a_bad_value_in_an_object_costs_only_itself_and_is_named_with_its_path() {
         resolve(&json!({"languages": {"off": [], "disabled": ["markdown"]}, "maxLines": 3}));
     assert_eq!(settings.disabled_languages, ["markdown"]);
     assert_eq!(settings.completion.max_lines, 3);
-    assert_eq!(problems, ["fimble.languages.off is no setting and is ignored. Settings are disabled."]);
+    assert_eq!(
+        problems,
+        [
+            "fimble.languages.off is no setting and is ignored. Settings are disabled. Until then no server beyond this \
+             machine is asked."
+        ]
+    );
     let (_, problems) = resolve(&json!({"languages": {"disabled": [3]}}));
     assert!(problems[0].starts_with("fimble.languages.disabled: [3] is not allowed"), "{problems:?}");
 }
@@ -156,6 +163,99 @@ fn allowed(kind: &Kind) -> Value {
     }
 }
 
+/// The same without what is noted of values that cannot be read, and without what follows from that.
+fn without_faults(mut settings: Settings) -> Settings {
+    settings.model.network.unreadable.clear();
+    Settings { snippets: true, ..settings }
+}
+
+/// What forbids every server beyond this machine.
+fn faults(value: &Value) -> Vec<String> {
+    resolve(value).0.model.network.unreadable
+}
+
+#[test]
+fn what_cannot_be_read_where_a_rule_may_be_meant_forbids_servers_beyond_this_machine() {
+    let others = json!({"chat": "vllm@https://models.example:443", "allowRemote": ["models.example:443"]});
+    assert_eq!(faults(&others), Vec::<String>::new());
+    for (key, value) in [
+        ("noRemotePaths", json!("secret/**")),
+        ("noRemotePaths", json!({"0": "secret/**"})),
+        ("noRemotePaths", json!(["secret/**", 7])),
+        ("noRemotePaths", json!(["secret/**", null])),
+        ("noRemotePaths", json!([["secret/**"]])),
+        ("noRemotePaths", json!(true)),
+        ("allowRemote", json!("models.example:443")),
+        ("allowRemote", json!([443])),
+        ("apiKeys", json!("env:KEY")),
+        ("apiKeys", json!({"models.example:443": 7})),
+        ("apiKeys", json!({"models.example:443": ""})),
+        ("model", json!(["bundled", 3])),
+        ("chat", json!({"name": "x"})),
+        ("chat", json!("")),
+        ("snippets", json!("false")),
+        ("enabled", json!("false")),
+        ("languages", json!(["dotenv"])),
+        ("languages", json!({"disabled": "dotenv"})),
+        ("languages", json!({"disable": ["dotenv"]})),
+        ("noRemotePath", json!(["secret/**"])),
+        ("noremotepaths", json!(["secret/**"])),
+        ("no_remote_paths", json!(["secret/**"])),
+    ] {
+        let mut all = others.clone();
+        all[key] = value;
+        for whole in [all.clone(), json!({"fimble": all})] {
+            let (settings, problems) = resolve(&whole);
+            assert_eq!(
+                (settings.model.network.unreadable.len(), problems.len()),
+                (1, 1),
+                "{whole}: {problems:?}"
+            );
+            let message = &problems[0];
+            assert!(message.contains("no server beyond this machine is asked"), "{message}");
+            assert!(message.contains(&format!("fimble.{key}")), "{message}");
+        }
+    }
+    assert_eq!(faults(&json!({"fimble": "noRemotePaths"})).len(), 1);
+    assert!(!resolve(&json!({"snippets": "false"})).0.snippets);
+    // A setting that keeps nothing here costs only itself; what is not set keeps nothing.
+    for harmless in
+        [json!({"maxLines": "many"}), json!({"noRemotePaths": null}), json!({"noRemotePaths": []})]
+    {
+        assert_eq!(faults(&harmless), Vec::<String>::new(), "{harmless}");
+    }
+}
+
+#[test]
+fn what_may_be_a_key_is_not_repeated() {
+    for value in [json!("sk-secret"), json!(["sk-secret"]), json!({"models.example:443": ["sk-secret"]})] {
+        let (_, problems) = resolve(&json!({"apiKeys": value}));
+        assert!(problems[0].contains("env:MODELS_KEY") && !problems[0].contains("sk-secret"), "{problems:?}");
+    }
+}
+
+/// The keys of settings, objects taken apart.
+fn keys_by_scope(entries: &[Setting], scope: super::entry::Scope) -> Vec<&'static str> {
+    let mut keys = Vec::new();
+    for entry in entries {
+        match entry.kind {
+            Kind::Object(entries) => keys.extend(keys_by_scope(entries, scope)),
+            _ if entry.scope == scope => keys.push(entry.key),
+            _ => {}
+        }
+    }
+    keys
+}
+
+#[test]
+fn a_project_sets_no_server_and_no_rule_about_servers() {
+    let of_projects = keys_by_scope(SETTINGS, super::entry::Scope::Project);
+    for key in ["model", "chat", "allowRemote", "apiKeys", "noRemotePaths"] {
+        assert!(!of_projects.contains(&key), "{key}");
+    }
+    assert!(of_projects.contains(&"maxLines"));
+}
+
 #[test]
 fn every_setting_takes_what_its_kind_allows_and_nothing_else() {
     for entry in SETTINGS {
@@ -163,7 +263,7 @@ fn every_setting_takes_what_its_kind_allows_and_nothing_else() {
         assert_eq!(problems, Vec::<String>::new(), "{}", entry.key);
         // Text may be anything but this.
         let (settings, problems) = resolve(&json!({"fimble": {entry.key: [{}]}}));
-        assert_eq!((settings, problems.len()), (Settings::default(), 1), "{}: {problems:?}", entry.key);
+        assert_eq!((without_faults(settings), problems.len()), (Settings::default(), 1), "{problems:?}");
     }
 }
 
@@ -187,7 +287,7 @@ fn the_schema_knows_every_setting_with_default_and_description() {
 #[test]
 fn an_unknown_key_is_named_with_the_known_ones() {
     let (settings, problems) = resolve(&json!({"maxLine": 3}));
-    assert_eq!(settings, Settings::default());
+    assert_eq!(without_faults(settings), Settings::default());
     assert!(problems[0].starts_with("fimble.maxLine is no setting"), "{problems:?}");
     assert!(problems[0].contains("maxLines"));
 }
@@ -214,7 +314,7 @@ fn settings_that_are_no_object_are_reported_unless_they_are_empty() {
     for value in [json!("x"), json!(3), json!(["maxLines"])] {
         for whole in [value.clone(), json!({"fimble": value})] {
             let (settings, problems) = resolve(&whole);
-            assert_eq!((settings, problems.len()), (Settings::default(), 1), "{whole}");
+            assert_eq!((without_faults(settings), problems.len()), (Settings::default(), 1), "{whole}");
             assert!(problems[0].starts_with(&format!("fimble: {value} is no object")), "{problems:?}");
             assert!(problems[0].contains("maxLines, maxNewTokens"), "{problems:?}");
         }

@@ -470,7 +470,13 @@ fn other_clients_get_an_explanation_as_a_file_that_does_not_stay() {
     assert!(path.starts_with(&folder));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("# Explanation\n\nIt adds."), "{text}");
-    assert!(std::fs::metadata(&path).unwrap().permissions().readonly());
+    #[cfg(unix)]
+    for (path, mode) in [(&path, 0o600), (&folder, 0o700)] {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let permissions = std::fs::metadata(path).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
+    }
     client.shut_down().unwrap();
     assert!(!path.exists());
     let _ = std::fs::remove_dir(folder);

@@ -23,6 +23,7 @@ mod model_loading;
 mod ordering;
 mod project;
 mod reloading;
+mod secrets;
 mod settings;
 mod snippets;
 mod soak;

@@ -31,6 +31,14 @@ fn a_bad_value_is_shown_once_and_the_rest_applies() {
 }
 
 #[test]
+fn a_message_holds_no_link_that_a_click_would_run() {
+    let settings = json!({"maxLines": "[x](command:y)"});
+    let client = connect_with(&Scripted::saying("x();"), &inline_capabilities(), &settings);
+    let message = client.next_message("window/showMessage").unwrap();
+    assert!(message.params["message"].as_str().unwrap().contains("[x] (command:y)"), "{message:?}");
+}
+
+#[test]
 fn the_log_level_is_passed_on_when_it_is_set() {
     let (sender, levels) = std::sync::mpsc::channel();
     let mut options = crate::support::options(&Scripted::saying("x();"));
