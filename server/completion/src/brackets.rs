@@ -197,6 +197,30 @@ pub(crate) fn unclosed(text: &str, language: Option<&'static Language>) -> Strin
     quote.into_iter().chain(open.into_iter().rev()).collect()
 }
 
+/// How many brackets a text opens and leaves open, and how many it closes that it did not open, where `typed` stands before it
+/// on its line. A string that is open there already does not count.
+pub(crate) fn balance_behind(typed: &str, text: &str, language: Option<&'static Language>) -> (usize, usize) {
+    let mut scanner = Scanner::new(language);
+    for ch in typed.chars() {
+        scanner.step(ch);
+    }
+    let mut in_typed_string = scanner.in_string();
+    let (mut open, mut n_closed) = (Vec::new(), 0);
+    for ch in text.chars() {
+        match scanner.step(ch) {
+            Mark::Open(ch) => open.push(closer_of(ch)),
+            Mark::Close(ch) if open.last() == Some(&ch) => {
+                open.pop();
+            }
+            Mark::Close(_) => n_closed += 1,
+            Mark::CloseQuote(_) => in_typed_string = false,
+            _ => {}
+        }
+    }
+    let in_own_string = scanner.in_string() && !in_typed_string;
+    (open.len() + usize::from(in_own_string), n_closed)
+}
+
 /// How many brackets a text opens and leaves open; brackets that it only closes do not count.
 pub(crate) fn n_open(text: &str, language: Option<&'static Language>) -> usize {
     unclosed(text, language).len()

@@ -1,7 +1,7 @@
 //! What stands around the cursor already is not suggested again. Must hold: lines that look alike for other reasons (only
 //! brackets, a word or two) are no repetition.
 
-use crate::brackets::n_open;
+use crate::brackets::balance_behind;
 use crate::lines::is_telling;
 use crate::post_process::{Draft, Effect};
 use crate::surroundings::Surroundings;
@@ -16,8 +16,15 @@ pub(super) fn right(draft: &mut Draft, surroundings: &Surroundings) -> Effect {
     if right.trim().is_empty() {
         return Ok("unchanged".to_owned());
     }
-    // Only places where no bracket of the suggestion is open: `f(x)` before `)` does not repeat that bracket.
-    let is_free = |at: usize| n_open(&draft.text[..at], surroundings.language) == 0;
+    let (n_typed, _) = balance_behind("", &surroundings.typed, surroundings.language);
+    // Only places where the suggestion has no bracket open, or the text to the right closes it with those of the line: `f(x)`
+    // before `)` does not repeat that bracket.
+    let is_free = |at: usize| {
+        let before = &draft.text[..at];
+        let (n_open, _) = balance_behind(&surroundings.typed, before, surroundings.language);
+        let whole = format!("{}{before}", surroundings.typed);
+        n_open == 0 || n_open + n_typed <= balance_behind(&whole, right, surroundings.language).1
+    };
     let whole = right.trim_start();
     let inside = (whole.len() >= TELLING_BYTES)
         .then(|| draft.text.match_indices(whole).map(|(at, _)| at).find(|at| is_free(*at)))
