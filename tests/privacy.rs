@@ -13,7 +13,7 @@ mod fetching;
 mod hub;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use fimble_lsp::client::{Client, InlineTrigger};
 use serde_json::{Value, json};
