@@ -94,11 +94,10 @@ mod tests {
         let pipe = std::ffi::CString::new(at("pipe").to_str().unwrap()).unwrap();
         // SAFETY: the path is a string that ends in NUL.
         assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
-        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         symlink("/dev/zero", at("device")).unwrap();
         symlink("pipe", at("link")).unwrap();
         symlink("loop", at("loop")).unwrap();
-        for name in ["pipe", "socket", "device", "link"] {
+        for name in ["pipe", "device", "link"] {
             assert_eq!(read(&at(name), 10).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name}");
         }
         assert!(read(&at("loop"), 10).is_err());
