@@ -81,10 +81,10 @@ fn the_server_ends_when_the_editors_process_does() {
 #[test]
 fn the_server_ends_when_nobody_reads_and_the_input_ends() {
     let mut editor = Editor::start(std::process::id());
-    // The answers are more than a pipe holds.
-    let method = format!("no/such/{}", "y".repeat(200));
-    for id in 2..2000 {
-        editor.send(&json!({"jsonrpc": "2.0", "id": id, "method": method}));
+    // The answers, which repeat the identifiers, are more than a pipe holds; the questions that are then not read fit into one.
+    for number in 0..400 {
+        let id = format!("{number}{}", "y".repeat(200));
+        editor.send(&json!({"jsonrpc": "2.0", "id": id, "method": "no/such"}));
     }
     drop(editor.server.stdin.take());
     assert_eq!(editor.end().code(), Some(1));
