@@ -51,6 +51,7 @@ fn started(home: &Path, settings: &Value) -> Client {
     let client = Client::spawn(&mut command).unwrap();
     let capabilities = json!({
         "textDocument": {"inlineCompletion": {}}, "window": {"showDocument": {"support": true}},
+        "experimental": {"fimble": {"actionErrors": true}},
     });
     client.initialize(&capabilities, settings).unwrap();
     client
