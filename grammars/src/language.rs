@@ -41,6 +41,8 @@ pub(crate) struct Description {
     line_comment: Option<String>,
     block_comment: Option<(String, String)>,
     quotes: String,
+    #[serde(default)]
+    line_quotes: String,
     block_style: BlockStyle,
     #[serde(default)]
     block_openers: Vec<String>,
@@ -115,6 +117,12 @@ impl Language {
     #[must_use]
     pub fn quotes(&self) -> &str {
         &self.description.quotes
+    }
+
+    /// Those of [`Self::quotes`] whose strings end with their line at the latest. Three of them in a row mean something else.
+    #[must_use]
+    pub fn line_quotes(&self) -> &str {
+        &self.description.line_quotes
     }
 
     /// What a body looks like.

@@ -66,9 +66,10 @@ pub(crate) type Effect = Result<String, Refusal>;
 type Filter = fn(&mut Draft, &Surroundings) -> Effect;
 
 /// The filters after the stop rule, in order: first what is not the model's to say, then overlaps, then white space.
-const FILTERS: [(&str, Filter); 8] = [
+const FILTERS: [(&str, Filter); 9] = [
     ("leading space", space::leading),
     ("text right of the cursor", overlap::right),
+    ("strings", brackets::open_string),
     ("brackets", brackets::balance),
     ("lines below", overlap::lines_below),
     ("lines above", overlap::lines_above),

@@ -41,6 +41,37 @@ pub(super) fn balance(draft: &mut Draft, surroundings: &Surroundings) -> Effect 
     Ok(if effects.is_empty() { "unchanged".to_owned() } else { effects.join("; ") })
 }
 
+/// Cuts off a string that a whole line opens and does not close, where no string of the language goes on over a line break.
+pub(super) fn open_string(draft: &mut Draft, surroundings: &Surroundings) -> Effect {
+    let unchanged = || Ok("unchanged".to_owned());
+    let Some(language) = surroundings.language.filter(|_| !draft.truncated && !surroundings.in_comment) else {
+        return unchanged();
+    };
+    let mut walk = Walk::new(surroundings);
+    walk.over(&draft.text);
+    let (Some(at), None, true) = (walk.string_start, &walk.typed_string, walk.scanner.in_string()) else {
+        return unchanged();
+    };
+    let (before, string) = draft.text.split_at(at);
+    let Some(quote) = string.chars().next().filter(|quote| language.line_quotes().contains(*quote)) else {
+        return unchanged();
+    };
+    let line = before.rsplit_once('\n').map_or_else(
+        || format!("{}{before}", surroundings.typed),
+        |(_, line)| line.to_owned(),
+    );
+    let is_comment = language.line_comment().is_some_and(|comment| line.contains(comment));
+    // An empty string and a quote is the beginning of a text of several lines, and a sign before it may be one.
+    let may_go_on = line.ends_with([quote, '@', '$']);
+    let is_closed = surroundings.right.contains(quote) || walk.closed.rest().contains(quote);
+    if is_comment || may_go_on || is_closed || string.ends_with('\\') {
+        return unchanged();
+    }
+    let effect = format!("cut {} bytes from a string that is left open", string.len());
+    draft.cut_end(at);
+    Ok(effect)
+}
+
 /// What the editor closed by itself, used up from its start.
 struct AutoClosed<'a> {
     text: &'a str,
