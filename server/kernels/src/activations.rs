@@ -1,7 +1,7 @@
 //! Activations in eight bits. Invariant: a row of numbers that are all 0, or too small to matter, becomes zeros; NaN and infinite
 //! numbers come out as NaN, so that a fault upstream stays visible.
 
-use crate::form::{Form, SUPER_UNITS, UNIT};
+use crate::form::{Form, UNIT};
 use crate::multiply::Kernel;
 
 /// Rows of activations, each 32 numbers with a scale of their own.
@@ -19,16 +19,14 @@ pub struct Activations {
     pub(crate) sums: Vec<f32>,
 }
 
-/// Which activations share a scale, and how exact that is. It follows llama.cpp, so that both compute the same: what a model writes there
-/// it writes here.
+/// How exact the scale of 32 activations and their sum are. For forms without super blocks it follows llama.cpp, so that both compute
+/// the same. With super blocks llama.cpp has one scale for 256 activations, which loses about twice as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
-    /// 32, with a half float as their scale.
+    /// A half float as the scale.
     Blocks,
     /// The same, with a half float as their sum, too.
     BlocksWithSums,
-    /// 256, with a float.
-    SuperBlocks,
 }
 
 impl Form {
@@ -36,16 +34,14 @@ impl Form {
     #[must_use]
     pub fn rounding(self) -> Rounding {
         match self {
-            Self::Q4_0 | Self::Q5_0 | Self::Q8_0 => Rounding::Blocks,
             Self::Q4_1 | Self::Q5_1 => Rounding::BlocksWithSums,
-            Self::Q4K | Self::Q5K | Self::Q6K => Rounding::SuperBlocks,
+            Self::Q4_0 | Self::Q5_0 | Self::Q8_0 | Self::Q4K | Self::Q5K | Self::Q6K => Rounding::Blocks,
         }
     }
 }
 
 impl Activations {
-    /// Quantises `numbers`, [rows, columns], in the place of what was here. `columns` is a multiple of 32, or of 256 where as many
-    /// share a scale.
+    /// Quantises `numbers`, [rows, columns], in the place of what was here. `columns` is a multiple of 32.
     pub fn quantise(&mut self, rounding: Rounding, numbers: &[f32], columns: usize) {
         self.resize(numbers.len(), columns);
         self.put(rounding, numbers, 0);
@@ -101,28 +97,20 @@ impl Activations {
 
     #[inline(always)]
     fn fill(&mut self, rounding: Rounding, numbers: &[f32], at: usize) {
-        let units = if rounding == Rounding::SuperBlocks { SUPER_UNITS } else { 1 };
         let unit = at / UNIT;
-        let q = self.q[at..].chunks_exact_mut(units * UNIT);
-        let scales = self.scales[unit..].chunks_exact_mut(units);
-        let halves = self.sums_of_16[2 * unit..].chunks_exact_mut(2 * units);
-        let sums = self.sums[unit..].chunks_exact_mut(units).zip(halves);
-        for ((numbers, q), (scales, (sums, halves))) in
-            numbers.chunks_exact(units * UNIT).zip(q).zip(scales.zip(sums))
-        {
-            let exact = quantise_block(rounding, numbers, q);
-            let scale = if units == 1 { to_eleven_bits(exact) } else { exact };
-            scales.fill(scale);
-            let parts = q.as_chunks::<UNIT>().0.iter().zip(sums).zip(halves.as_chunks_mut::<2>().0);
-            for ((q, sum), halves) in parts {
-                let of = |q: &[i8]| q.iter().map(|q| i32::from(*q)).sum::<i32>();
-                let (first, second) = (of(&q[..16]), of(&q[16..]));
-                *halves = [first as f32 * scale, second as f32 * scale];
-                *sum = match rounding {
-                    Rounding::BlocksWithSums => to_eleven_bits((first + second) as f32 * exact),
-                    _ => (first + second) as f32 * scale,
-                };
-            }
+        let q = self.q[at..].as_chunks_mut::<UNIT>().0.iter_mut();
+        let sums = self.sums[unit..].iter_mut().zip(self.sums_of_16[2 * unit..].as_chunks_mut::<2>().0);
+        let units = numbers.as_chunks::<UNIT>().0.iter().zip(q).zip(&mut self.scales[unit..]).zip(sums);
+        for (((numbers, q), scale), (sum, halves)) in units {
+            let exact = quantise_block(numbers, q);
+            *scale = to_eleven_bits(exact);
+            let of = |q: &[i8]| q.iter().map(|q| i32::from(*q)).sum::<i32>();
+            let (first, second) = (of(&q[..16]), of(&q[16..]));
+            *halves = [first as f32 * *scale, second as f32 * *scale];
+            *sum = match rounding {
+                Rounding::BlocksWithSums => to_eleven_bits((first + second) as f32 * exact),
+                Rounding::Blocks => (first + second) as f32 * *scale,
+            };
         }
     }
 
@@ -153,7 +141,7 @@ fn to_eleven_bits(number: f32) -> f32 {
 
 /// Quantises numbers that share a scale, and returns it.
 #[inline(always)]
-fn quantise_block(rounding: Rounding, numbers: &[f32], q: &mut [i8]) -> f32 {
+fn quantise_block(numbers: &[f32; UNIT], q: &mut [i8; UNIT]) -> f32 {
     let (mut most, mut least, mut sum) = (0.0_f32, 0.0_f32, 0.0_f32);
     for number in numbers {
         most = most.max(*number);
@@ -161,9 +149,7 @@ fn quantise_block(rounding: Rounding, numbers: &[f32], q: &mut [i8]) -> f32 {
         sum += number;
     }
     let largest = most.max(-least);
-    // With the largest at -127, whichever its sign is.
-    let signed = rounding == Rounding::SuperBlocks && most >= -least;
-    let inverse = if signed { -127.0 / largest } else { 127.0 / largest };
+    let inverse = 127.0 / largest;
     if !sum.is_finite() || largest == 0.0 || !inverse.is_finite() {
         q.fill(0);
         return if sum.is_finite() { 0.0 } else { f32::NAN };
@@ -174,7 +160,7 @@ fn quantise_block(rounding: Rounding, numbers: &[f32], q: &mut [i8]) -> f32 {
         let whole = ((number * inverse + MAGIC).to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
         *q = whole.min(127) as i8;
     }
-    if rounding == Rounding::SuperBlocks { 1.0 / inverse } else { largest / 127.0 }
+    largest / 127.0
 }
 
 #[cfg(test)]
@@ -203,9 +189,7 @@ mod tests {
 
     #[test]
     fn a_second_row_holds_what_the_first_one_left() {
-        for (rounding, columns) in
-            [(Rounding::Blocks, 32), (Rounding::BlocksWithSums, 64), (Rounding::SuperBlocks, 256)]
-        {
+        for (rounding, columns) in [(Rounding::Blocks, 32), (Rounding::BlocksWithSums, 64)] {
             let numbers: Vec<f32> =
                 (0..2 * columns).map(|index| ((index * 37 % 101) as f32 - 50.5) * 0.37).collect();
             let mut pairs = Activations::default();
@@ -232,21 +216,6 @@ mod tests {
             let mut activations = Activations::default();
             activations.quantise(Rounding::Blocks, &numbers, 32);
             assert_eq!(activations.scales[0].is_nan(), is_nan, "{number}");
-        }
-    }
-
-    #[test]
-    fn a_super_block_has_one_scale_with_the_largest_at_its_end() {
-        for sign in [1.0, -1.0] {
-            let numbers: Vec<f32> = (0..256).map(|index| sign * (index as f32 - 100.0) * 0.31).collect();
-            let mut activations = Activations::default();
-            activations.quantise(Rounding::SuperBlocks, &numbers, 256);
-            assert_eq!(activations.q[255], -127);
-            assert!(activations.scales.iter().all(|scale| *scale == activations.scales[0]));
-            for (number, q) in numbers.iter().zip(&activations.q) {
-                let scale = activations.scales[0];
-                assert!((f32::from(*q) * scale - number).abs() <= scale.abs() * 0.501);
-            }
         }
     }
 }

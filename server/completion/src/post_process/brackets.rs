@@ -44,7 +44,8 @@ pub(super) fn balance(draft: &mut Draft, surroundings: &Surroundings) -> Effect 
 /// Cuts off a string that a whole line opens and does not close, where no string of the language goes on over a line break.
 pub(super) fn open_string(draft: &mut Draft, surroundings: &Surroundings) -> Effect {
     let unchanged = || Ok("unchanged".to_owned());
-    let Some(language) = surroundings.language.filter(|_| !draft.truncated && !surroundings.in_comment) else {
+    let Some(language) = surroundings.language.filter(|_| !draft.truncated && !surroundings.in_comment)
+    else {
         return unchanged();
     };
     let mut walk = Walk::new(surroundings);
@@ -56,10 +57,9 @@ pub(super) fn open_string(draft: &mut Draft, surroundings: &Surroundings) -> Eff
     let Some(quote) = string.chars().next().filter(|quote| language.line_quotes().contains(*quote)) else {
         return unchanged();
     };
-    let line = before.rsplit_once('\n').map_or_else(
-        || format!("{}{before}", surroundings.typed),
-        |(_, line)| line.to_owned(),
-    );
+    let line = before
+        .rsplit_once('\n')
+        .map_or_else(|| format!("{}{before}", surroundings.typed), |(_, line)| line.to_owned());
     let is_comment = language.line_comment().is_some_and(|comment| line.contains(comment));
     // An empty string and a quote is the beginning of a text of several lines, and a sign before it may be one.
     let may_go_on = line.ends_with([quote, '@', '$']);
