@@ -97,9 +97,27 @@ fn say(what: &str, difference: &Difference) {
     );
 }
 
+/// What must hold for the exact import of a file.
+#[derive(Clone, Copy)]
+enum Demand {
+    /// It differs from the server by no more than the order of additions changes, where both round activations alike.
+    Same,
+    /// The weights have super blocks: the server then has one scale for 256 activations and loses more than this process. So as many
+    /// likeliest tokens are equal as of the server with its usual cache, in half floats, and with one in floats; and what really comes
+    /// is not less likely.
+    NotWorse,
+}
+
+/// The share of equal likeliest tokens of two servers.
+fn equal_share(found: &[Vec<Next>], expected: &[Vec<Next>]) -> f64 {
+    let pairs = || found.iter().flatten().zip(expected.iter().flatten());
+    let n_equal = pairs().filter(|(found, expected)| found.likeliest[0].0 == expected.likeliest[0].0).count();
+    n_equal as f64 / pairs().count() as f64
+}
+
 /// Imports a file exactly and in the given other ways, and compares it at some positions of each text. Must hold for the exact one:
 /// where llama.cpp does not find two tokens about as likely as each other, the likeliest is the same.
-fn is_exact(servers: &Servers, file: &Path, positions: usize, others: &[Precision]) {
+fn is_exact(servers: &Servers, file: &Path, positions: usize, others: &[Precision], demand: Demand) {
     let name = file.file_stem().unwrap().display();
     let load = |folder: &tempfile::TempDir, precision| {
         engine(file, folder.path(), precision, Layout::Packed, THREADS)
@@ -116,10 +134,21 @@ fn is_exact(servers: &Servers, file: &Path, positions: usize, others: &[Precisio
     }
     let [here, there] = difference.perplexities();
     assert_eq!(difference.positions, positions * TEXTS.len());
-    let unlike = difference.wrong as f64 / difference.positions as f64;
-    assert!(unlike < 0.01 && difference.equal_share() > 0.98, "{name}");
-    assert!(difference.mean_of_likeliest() < 0.02, "{name}");
-    assert!((here / there - 1.0).abs() < 0.005, "{name}");
+    match demand {
+        Demand::Same => {
+            let unlike = difference.wrong as f64 / difference.positions as f64;
+            assert!(unlike < 0.01 && difference.equal_share() > 0.98, "{name}");
+            assert!(difference.mean_of_likeliest() < 0.02, "{name}");
+            assert!((here / there - 1.0).abs() < 0.005, "{name}");
+        }
+        Demand::NotWorse => {
+            let usual = asked(&Reference::start_as_usual(servers, file, 1024), &texts);
+            let of_server = equal_share(&usual, &expected);
+            eprintln!("the server and itself: {:.2} % likeliest tokens equal", 100.0 * of_server);
+            assert!(difference.equal_share() > of_server - 0.01, "{name}");
+            assert!(here / there < 1.005, "{name}");
+        }
+    }
 }
 
 /// The llama architecture, whose rows of queries and keys are permuted. The rounding of activations to 8 bits changes much in this
@@ -161,14 +190,15 @@ fn smollm2_answers_as_in_llama_cpp() {
 #[ignore = "needs real servers and weights: tests/servers/run"]
 fn qwen_of_half_a_billion_answers_as_in_llama_cpp() {
     let (servers, file) = (Servers::find(), published(MIDDLE));
-    is_exact(&servers, &file, positions(400), &[Precision::Int8, Precision::Int4]);
+    let others = [Precision::Int8, Precision::Int4];
+    is_exact(&servers, &file, positions(400), &others, Demand::Same);
 }
 
 #[test]
 #[ignore = "needs real servers and 1.1 GB of weights: tests/servers/run"]
 fn qwen_of_one_and_a_half_billion_answers_as_in_llama_cpp() {
     let (servers, file) = (Servers::find(), published(LARGE));
-    is_exact(&servers, &file, positions(100), &[]);
+    is_exact(&servers, &file, positions(100), &[], Demand::NotWorse);
 }
 
 /// A prompt in parts, cut back, and gone on from, against the same prompt at once.

@@ -23,11 +23,26 @@ pub struct Next {
 
 impl Reference {
     pub fn start(servers: &Servers, file: &Path, threads: usize, context: usize) -> Self {
-        let (threads, context) = (threads.to_string(), context.to_string());
         let precision = ["--flash-attn", "off", "--cache-type-k", "f32", "--cache-type-v", "f32"];
+        Self::start_with(servers, file, &precision, threads, context)
+    }
+
+    /// The same in the precision that the server has by itself.
+    pub fn start_as_usual(servers: &Servers, file: &Path, context: usize) -> Self {
+        Self::start_with(servers, file, &[], 2, context)
+    }
+
+    fn start_with(
+        servers: &Servers,
+        file: &Path,
+        precision: &[&str],
+        threads: usize,
+        context: usize,
+    ) -> Self {
+        let (threads, context) = (threads.to_string(), context.to_string());
         let size = ["--ctx-size", &context, "--threads", &threads, "--gpu-layers", "0", "--parallel", "1"];
-        let arguments: Vec<&str> =
-            precision.into_iter().chain(size).chain(["--cache-ram", "0", "--no-warmup"]).collect();
+        let memory = ["--cache-ram", "0", "--no-warmup"];
+        let arguments: Vec<&str> = precision.iter().copied().chain(size).chain(memory).collect();
         Self { running: Running::start_llama(servers, file, &arguments) }
     }
 
