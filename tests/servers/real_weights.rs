@@ -1,9 +1,9 @@
 //! Published GGUF files, imported, against llama.cpp's server with the same files, on source code in several languages. Must hold:
-//! what the issue of an exact import demands of every position is computed from the same tokens on both sides; weights that are not
+//! both sides compute from the same tokens at every position; weights that are not
 //! there are left out, and that is said.
 //!
-//! `FIMBLE_WEIGHTS` is a folder with the files under the names that they are published by; `FIMBLE_LARGE=1` takes the one of 1.5
-//! billion weights, too. `FIMBLE_POSITIONS` is how many positions of each text are compared, for a shorter run.
+//! `FIMBLE_WEIGHTS` is a folder with the files under the names that they are published by; `FIMBLE_POSITIONS` is how many positions of
+//! each text are compared, for a shorter run.
 
 use std::path::{Path, PathBuf};
 
