@@ -35,6 +35,9 @@ const SNIPPET_FRAME: usize = 4;
 /// often; measured on fixtures/eval, 16 lines give as many exact matches as 32 and all, and more than 8 and none.
 const NEAR_LINES: usize = 16;
 
+/// Text below of fewer tokens is quickly read again, and with nothing below a model takes lines that stand there for the whole answer.
+const LEAST_BELOW: usize = 16;
+
 /// Fewer prompt tokens than this are no prompt.
 const MIN_PROMPT_TOKENS: usize = 48;
 
@@ -114,7 +117,9 @@ pub fn plan_reading(
     let surroundings = Surroundings::take(input, &cursor, &prefix.lines, &suffix.text, below_is_whole);
 
     let near_start = match template {
-        Some(template) if template.ends_at_cursor() => near_start(&prefix.lines, cursor.line),
+        Some(template) if template.ends_at_cursor() && suffix.tokens >= LEAST_BELOW => {
+            near_start(&prefix.lines, cursor.line)
+        }
         _ => prefix.lines.len(),
     };
     let (far, near) = prefix.lines.split_at(near_start);

@@ -27,13 +27,18 @@ fn the_line_stands_behind_the_middle_token_and_auto_closed_brackets_nowhere() {
 
 #[test]
 fn a_new_line_lengthens_the_prompt_at_its_end() {
+    const BELOW: &str =
+        "\ndone(all_that_was_called_above, and_more_of_it, and_this_too)\nreturn_what_was_done()\n";
     let prompt = |n_above: usize| {
         let above: String = (0..n_above).map(|line| format!("call_{line}()\n")).collect();
-        let marked = Marked::new("a.py", &format!("{above}last($0)\ndone()\n"));
+        let marked = Marked::new("a.py", &format!("{above}last($0){BELOW}"));
         shown(&planned(&marked.input(), &CompletionSettings::default()).expect("a plan").prompt.pieces)
     };
-    assert!(prompt(1).ends_with("[2]call_0()\n[3]\ndone()\n[4]last("), "a first line stays above");
-    assert!(prompt(3).ends_with("call_1()\n[3]\ndone()\n[4]call_2()\nlast("), "{}", prompt(3));
+    assert!(prompt(1).ends_with(&format!("[2]call_0()\n[3]{BELOW}[4]last(")), "a first line stays above");
+    assert!(prompt(3).ends_with(&format!("call_1()\n[3]{BELOW}[4]call_2()\nlast(")), "{}", prompt(3));
+    let marked = Marked::new("a.py", "first()\nsecond()\nthird()\nlast($0)\ndone()\n");
+    let short = planned(&marked.input(), &CompletionSettings::default()).expect("a plan");
+    assert!(shown(&short.prompt.pieces).ends_with("third()\n[3]\ndone()\n[4]last("), "little stands below");
     for n_above in [2_usize, 4, 5, 8, 15, 16, 17, 31, 32, 100] {
         let begins_anew = n_above % 16 == 0 || (n_above < 16 && n_above.is_power_of_two());
         let (before, after) = (prompt(n_above - 1), prompt(n_above));
