@@ -186,8 +186,6 @@ fn text_that_is_no_unicode_is_replaced_and_later_positions_are_right() {
         client.change(uri, 4, [(2, 7), (2, 7)], "9");
         suggestion(&client, uri, (3, 8));
         let prompt = model.last_prompt();
-        // The text below the cursor stands between the first lines and the last ones.
-        let parts = [format!("one = '{expected}y\n# new'\n"), "two = 29\nthree = ".to_owned()];
-        assert!(parts.iter().all(|part| prompt.contains(part)), "{encoding}: {prompt}");
+        assert!(prompt.contains(&format!("one = '{expected}y\n# new'\ntwo = 29\n")), "{encoding}: {prompt}");
     }
 }
