@@ -32,7 +32,7 @@ pub struct Chain {
     info: ModelInfo,
     /// How many failures are under way for which it is not known yet who answers instead.
     n_handing_on: AtomicUsize,
-    /// What it was told of the project.
+    /// The texts of the project that it was given.
     project: Project,
     this: Weak<Self>,
 }

@@ -1,4 +1,4 @@
-//! What a chain was told of the project, for members that are opened later. Must hold: a member that becomes ready knows all
+//! The texts of the project that a chain was given, for members that are opened later. Must hold: a member that becomes ready knows all
 //! that the ready ones know, the newest text of each source; nothing is kept that no member can need any more.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ type Texts = BTreeMap<Arc<str>, (Layer, Arc<str>)>;
 /// The texts of the project, by source.
 #[derive(Default)]
 pub(super) struct Project {
-    /// Locked while members are told, so that none is told an older text behind a newer one.
+    /// Locked while texts are handed over, so that no member gets an older text behind a newer one.
     texts: Mutex<Texts>,
 }
 

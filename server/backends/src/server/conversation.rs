@@ -1,5 +1,5 @@
 //! A model behind a server that answers messages. Must hold: it is asked not to think where that is understood, and a server
-//! that refuses the question for that is asked without; what it thinks all the same is told from what it says; special tokens
+//! that refuses the question for that is asked without; what it thinks all the same is kept apart from its answer; special tokens
 //! in the messages are broken apart, and put together again in the answer.
 
 use std::cell::RefCell;

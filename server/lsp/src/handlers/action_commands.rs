@@ -45,7 +45,7 @@ fn explain(session: &mut Session, argument: &Value) -> Result<Value, Error> {
     Ok(json!({"uri": shown_documents::uri(number), "token": token}))
 }
 
-/// What is needed to start an action; none if it cannot be done, which the user was told then.
+/// What is needed to start an action; none if it cannot be done; a message has then said so.
 fn prepared(session: &mut Session, data: ActionData) -> Result<Option<Prepared>, Error> {
     match actions::prepare(session, data) {
         Ok(prepared) => Ok(Some(prepared)),

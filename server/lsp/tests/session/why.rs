@@ -55,7 +55,7 @@ fn nothing_is_explained_with_its_reason() {
     assert!(render_plain(&trace).contains(sentence.as_str()));
 }
 
-/// A text that the parser cannot bear is completed as plain text, and the reason is told; where another try would cost as much
+/// A text that the parser cannot bear is completed as plain text, and the trace has the reason; where another try would cost as much
 /// again there is none until the file is saved.
 #[test]
 fn a_parse_that_was_given_up_is_explained() {
