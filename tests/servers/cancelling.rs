@@ -59,7 +59,7 @@ fn cancel(member: &dyn Model, running: &Running, text: &str) -> (Duration, Durat
     let cancel = CancelToken::new();
     let speaks = Arc::new(AtomicBool::new(false));
     let spoke = Arc::clone(&speaks);
-    let observer = Box::new(move |_: &str| {
+    let observer = Box::new(move |_: &str, _: &[_]| {
         spoke.store(true, Ordering::SeqCst);
         ControlFlow::Continue(())
     });

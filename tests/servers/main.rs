@@ -88,8 +88,9 @@ fn line(model: &dyn Model, path: &str, text: &str, at: usize) -> Result<Generati
         priority: Priority::Interactive,
     };
     // What comes behind the line break depends on how many pieces arrive together.
-    let first_line =
-        |piece: &str| if piece.contains('\n') { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let first_line = |piece: &str, _: &[_]| {
+        if piece.contains('\n') { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
     model.generate(request, &CancelToken::new(), Box::new(first_line)).map(|mut generation| {
         generation.text.truncate(generation.text.find('\n').unwrap_or(generation.text.len()));
         generation

@@ -18,14 +18,14 @@ fn servers_that_run_already_complete_answer_and_are_cancelled() {
         let member = chain.member_for(&[]).unwrap();
         eprintln!("{name}: {} on {}", member.info().name, member.info().provider);
         let request = plainly("def add(a, b):\n    return a +", 8);
-        let observer = || Box::new(|_: &str| ControlFlow::Continue(()));
-        let generation = member.generate(request.clone(), &CancelToken::new(), observer()).unwrap();
+        let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
+        let generation = member.generate(request.clone(), &CancelToken::new(), observer).unwrap();
         assert!(!generation.text.trim().is_empty(), "{name}: {:?}", generation.stop);
 
         let long = GenerateOptions { max_new_tokens: 2000, ..GenerateOptions::default() };
         let cancel = CancelToken::new();
         let theirs = cancel.clone();
-        let at_once = Box::new(move |_: &str| {
+        let at_once = Box::new(move |_: &str, _: &[_]| {
             theirs.cancel();
             ControlFlow::Continue(())
         });
@@ -35,7 +35,8 @@ fn servers_that_run_already_complete_answer_and_are_cancelled() {
 
         let messages = [Message::new(Role::User, "Say hello.")];
         let options = ChatOptions { max_new_tokens: 16, ..ChatOptions::default() };
-        match chain.chat().map(|chat| chat.respond(&messages, &options, &CancelToken::new(), observer())) {
+        let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+        match chain.chat().map(|chat| chat.respond(&messages, &options, &CancelToken::new(), observer)) {
             Ok(answer) => eprintln!("{name}: chat answered {} bytes", answer.unwrap().text.len()),
             Err(reason) => eprintln!("{name}: {reason}"),
         }

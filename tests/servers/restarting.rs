@@ -55,7 +55,7 @@ fn check(servers: &Servers, kind: Kind) {
         let served = servers.model.file_name().unwrap().to_string_lossy().into_owned();
         assert!(notices.contains("mistral") && notices.contains(&served), "{notices}");
         let request = plainly("def add(a, b):\n    return a +", 4);
-        let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+        let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
         wrong.member_for(&[]).unwrap().generate(request, &CancelToken::new(), observer).unwrap();
     }
     drop(running);

@@ -13,7 +13,7 @@ import { showMenu } from "./menu";
 import { Places } from "./places";
 import { Server } from "./server";
 import { statusBar } from "./statusBar";
-import { dismiss, middleware, Working } from "./suggestions";
+import { dismiss, Growing, middleware, Working } from "./suggestions";
 import { runInTerminal } from "./terminal";
 import { editorFault, statisticsPage } from "./words";
 
@@ -28,9 +28,10 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Fimble", { log: true });
   const places = new Places(context.workspaceState);
   const working = new Working();
+  const growing = new Growing();
   const documents = new Documents();
   const running = new Server(context, log, {
-    ...middleware(places, working),
+    ...middleware(places, working, growing),
     ...tellFailures,
     window: {
       // The document came before, and is shown rendered already.
@@ -56,6 +57,7 @@ export function activate(context: vscode.ExtensionContext): void {
     running,
     models,
     running.onDidChange(() => void models.offerOnce().catch((error) => log.warn(`no model is offered: ${String(error)}`))),
+    running.onDidGrow((document) => void growing.ask(document)),
     statusBar(running, places, working),
     followCursor(running, places),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),

@@ -32,10 +32,15 @@ export interface ServerDocument {
   thinking?: boolean;
 }
 
+/** What the server sends when the rest of a suggestion is written whose beginning was shown. */
+export interface Refresh {
+  textDocument: { uri: string; version: number };
+}
+
 /** Our part of the client's capabilities. */
 const capabilities: StaticFeature = {
   fillClientCapabilities: (client) => {
-    client.experimental = { ...client.experimental, fimble: { status: true, virtualDocuments: true, asksInstruction: true } };
+    client.experimental = { ...client.experimental, fimble: { status: true, virtualDocuments: true, asksInstruction: true, inlineCompletionRefresh: true } };
   },
   initialize: () => {},
   getState: () => ({ kind: "static" }),
@@ -67,6 +72,9 @@ export class Server implements vscode.Disposable {
   readonly onDidChange = this.changed.event;
   private readonly written = new vscode.EventEmitter<ServerDocument>();
   readonly onDidWrite = this.written.event;
+  private readonly grown = new vscode.EventEmitter<Refresh["textDocument"]>();
+  /** More of a suggestion is known than was shown for this version of a document. */
+  readonly onDidGrow = this.grown.event;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -118,6 +126,7 @@ export class Server implements vscode.Disposable {
   dispose(): void {
     this.changed.dispose();
     this.written.dispose();
+    this.grown.dispose();
   }
 
   /** Runs a command of the server. */
@@ -176,6 +185,9 @@ export class Server implements vscode.Disposable {
       this.changed.fire();
     });
     client.onNotification(ShowMessageNotification.type, (message) => void tell(message));
+    client.onNotification("fimble/inlineCompletionRefresh", ({ textDocument }: Refresh) =>
+      this.grown.fire(textDocument),
+    );
     client.onNotification("fimble/document", (document: ServerDocument) => this.written.fire(document));
     this.client = client;
     this.isStarting = true;

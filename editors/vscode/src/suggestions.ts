@@ -4,7 +4,7 @@
 import * as vscode from "vscode";
 import type { Middleware } from "vscode-languageclient/node";
 import type { Places } from "./places";
-import type { Server } from "./server";
+import type { Refresh, Server } from "./server";
 
 /** After this long somebody may wonder whether anything happens; before, a moving icon would only flicker. */
 const WORKING_AFTER_MS = 150;
@@ -38,11 +38,34 @@ export class Working {
   }
 }
 
-export function middleware(places: Places, working: Working): Middleware {
+/** Asks again where the rest of what is shown is known by now. */
+export class Growing {
+  private isAsking = false;
+
+  /** The editor's command asks as a user does by hand; this question is none of a user's. */
+  contextOf(context: vscode.InlineCompletionContext): vscode.InlineCompletionContext {
+    if (!this.isAsking) return context;
+    this.isAsking = false;
+    return { ...context, triggerKind: vscode.InlineCompletionTriggerKind.Automatic };
+  }
+
+  async ask({ uri, version }: Refresh["textDocument"]): Promise<void> {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document?.uri.toString() !== uri || document.version !== version) return;
+    this.isAsking = true;
+    try {
+      await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+    } finally {
+      this.isAsking = false;
+    }
+  }
+}
+
+export function middleware(places: Places, working: Working, growing: Growing): Middleware {
   return {
     async provideInlineCompletionItems(document, position, context, token, next) {
       if (places.isFileOff(document.uri)) return [];
-      return working.during(Promise.resolve(next(document, position, context, token)));
+      return working.during(Promise.resolve(next(document, position, growing.contextOf(context), token)));
     },
   };
 }

@@ -12,8 +12,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, Chat, GenerateRequest, Generation, Layer, LoadError, Model, ModelError, ModelInfo, Observer,
-    Speeds,
+    CancelToken, Chat, GenerateRequest, Generation, Layer, LoadError, Model, ModelError, ModelInfo, Speeds,
+    TokenObserver,
 };
 
 use crate::guard::Guard;
@@ -283,7 +283,7 @@ impl Model for Chain {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let sources = &request.prompt.sources;
         if let Some(member) = self.member_for(sources) {

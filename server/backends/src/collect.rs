@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use fimble_model::{GenerateOptions, GeneratedToken, Generation, Observer, StopReason, Usage};
+use fimble_model::{GenerateOptions, GeneratedToken, Generation, StopReason, TokenObserver, Usage};
 
 use crate::dialect::{Delta, End};
 
@@ -13,7 +13,7 @@ const MAX_TOKEN_BYTES: usize = 64;
 
 /// A generation that grows.
 pub(crate) struct Collector {
-    observer: Observer,
+    observer: TokenObserver,
     stop_strings: Vec<String>,
     max_bytes: usize,
     text: String,
@@ -31,7 +31,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    pub(crate) fn new(options: &GenerateOptions, observer: Observer) -> Self {
+    pub(crate) fn new(options: &GenerateOptions, observer: TokenObserver) -> Self {
         Self {
             observer,
             stop_strings: options.stop_strings.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
@@ -61,7 +61,7 @@ impl Collector {
     /// Takes the next piece. Says why the generation ends, if it does.
     pub(crate) fn take(&mut self, delta: Delta) -> Option<StopReason> {
         self.prompt_tokens = delta.prompt_tokens.or(self.prompt_tokens);
-        if delta.is_thought && delta.text.is_empty() && (self.observer)("") == ControlFlow::Break(()) {
+        if delta.is_thought && delta.text.is_empty() && (self.observer)("", &[]) == ControlFlow::Break(()) {
             return Some(StopReason::Observer);
         }
         if !delta.text.is_empty() || delta.end.is_some() {
@@ -137,8 +137,9 @@ impl Collector {
             return None;
         }
         let piece = &self.text[self.n_shown..end];
+        let tokens = if self.has_gaps { &[][..] } else { &self.tokens };
         self.n_shown = end;
-        ((self.observer)(piece) == ControlFlow::Break(())).then_some(StopReason::Observer)
+        ((self.observer)(piece, tokens) == ControlFlow::Break(())).then_some(StopReason::Observer)
     }
 
     /// The generation, ended for this reason.

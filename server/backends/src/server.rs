@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, Chat, GenerateRequest, Generation, Model, ModelError, ModelInfo, Observer, StopReason,
+    CancelToken, Chat, GenerateRequest, Generation, Model, ModelError, ModelInfo, StopReason, TokenObserver,
 };
 
 use crate::collect::Collector;
@@ -266,7 +266,7 @@ impl Model for ServerModel {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         // A completion that broke off is worth nothing: another model may begin anew.
         self.complete(&request, cancel, observer).map_err(|error| to_model_error(&error, false))

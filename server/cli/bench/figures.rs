@@ -85,7 +85,8 @@ pub fn typing(settings: &Value) -> anyhow::Result<Vec<Figure>> {
                     | AnswerPath::Same
                     | AnswerPath::DeletedBack
                     | AnswerPath::LookAhead
-                    | AnswerPath::Kept => {}
+                    | AnswerPath::Kept
+                    | AnswerPath::Partial => {}
                 }
             }
             through.extend(type_suggestion(&server, &uri, version, line + 1)?);

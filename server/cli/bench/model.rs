@@ -224,7 +224,7 @@ fn decode(engine: &Engine) -> anyhow::Result<f64> {
         ));
         let options = GenerateOptions { max_new_tokens: 64, ..GenerateOptions::default() };
         let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
-        let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
+        let observer = Box::new(|_: &str, _: &[_]| std::ops::ControlFlow::Continue(()));
         let generation = engine
             .generate(request, &CancelToken::new(), observer)
             .map_err(|error| anyhow::anyhow!("{error}"))?;

@@ -126,6 +126,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 /// What the server is told.
 fn settings(args: &ReplayArgs) -> anyhow::Result<Value> {
     let mut settings = settings_for(args.model.as_deref());
+    if args.fast {
+        // Each answer is waited for, so that the same suggestions come on every machine.
+        settings["budgetMs"] = json!(60_000);
+    }
     if let Some(text) = &args.settings {
         let Value::Object(more) = serde_json::from_str(text).context("--settings holds no JSON")? else {
             bail!("--settings is no object");

@@ -126,6 +126,7 @@ impl Screen {
             AnswerPath::None => "nothing to suggest",
             AnswerPath::ModelCold => "model",
             AnswerPath::ModelCachedPrefix | AnswerPath::Kept => "model, cached prefix",
+            AnswerPath::Partial => "model, first part",
             AnswerPath::Same | AnswerPath::DeletedBack => "suggestion cache",
             AnswerPath::LookAhead => "look-ahead",
             AnswerPath::TypedThrough => "typed-through",
@@ -133,7 +134,10 @@ impl Screen {
         self.n_keystrokes += 1;
         self.n_shown += usize::from(!key.ghost.is_empty());
         self.n_accepted += usize::from(key.accepted);
-        if matches!(key.path, AnswerPath::ModelCold | AnswerPath::ModelCachedPrefix | AnswerPath::Kept) {
+        if matches!(
+            key.path,
+            AnswerPath::ModelCold | AnswerPath::ModelCachedPrefix | AnswerPath::Kept | AnswerPath::Partial
+        ) {
             self.model_times.push(key.elapsed);
         }
         match self.times.iter_mut().find(|(name, _)| *name == path) {

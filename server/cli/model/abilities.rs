@@ -77,7 +77,7 @@ pub fn speed(model: &dyn Model) -> Option<f64> {
     prompt.push_text(TRIAL);
     let options = GenerateOptions { max_new_tokens: N_TOKENS, ..GenerateOptions::default() };
     let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
-    let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
+    let observer = Box::new(|_: &str, _: &[_]| std::ops::ControlFlow::Continue(()));
     let generation = model.generate(request, &CancelToken::new(), observer).ok()?;
     // The first token comes with the prompt.
     let n_tokens = u32::try_from(generation.usage.decoded_tokens.checked_sub(1)?).ok().filter(|n| *n > 0)?;

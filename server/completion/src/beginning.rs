@@ -17,10 +17,27 @@ pub(crate) fn keep_likely(draft: &mut Draft, generation: &Generation, least: f32
     let shown = draft.text.get(draft.n_lead..)?;
     let beginning = shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text))?;
     let len = beginning.trim_end().len();
-    (is_enough(&beginning[..len]) && len < shown.len()).then(|| {
+    (is_enough(&beginning[..len]) && len <= shown.len()).then(|| {
         draft.keep_beginning(len);
         probability
     })
+}
+
+/// Takes what may be the first half of a word, and operators and opening brackets with nothing behind them, from the end of a line
+/// that the model had no time to end. Returns whether anything was taken.
+pub(crate) fn end_whole(draft: &mut Draft) -> bool {
+    if draft.text.contains('\n') {
+        return false;
+    }
+    let word_start = draft.text.trim_end_matches(is_of_word).len();
+    let leads_on = |c: char| c.is_whitespace() || "([{.,:=+-*/%<>|&^!?".contains(c);
+    let kept = draft.text[..word_start].trim_end_matches(leads_on);
+    let len = kept.len();
+    let is_cut = len < draft.text.len();
+    if is_cut {
+        draft.cut_end(len);
+    }
+    is_cut
 }
 
 /// Whether a beginning is worth showing.
@@ -50,10 +67,13 @@ fn likely_end(generation: &Generation, start: usize, least: f32) -> Option<(usiz
 
 /// Whether a place is not inside of a word. At the end of what there is nobody knows whether the word goes on.
 fn ends_word(text: &str, at: usize) -> bool {
-    let is_of_word = |c: char| c.is_alphanumeric() || c == '_';
     text.split_at_checked(at).is_some_and(|(before, after)| {
         !before.ends_with(is_of_word) || after.chars().next().is_some_and(|c| !is_of_word(c))
     })
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]
@@ -84,6 +104,24 @@ mod tests {
             n_lead: 0,
             n_replaced: 0,
             truncated: false,
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_ends_in_a_whole_word() {
+        for (text, expected) in [
+            ("self.entries.app", "self.entries"),
+            ("call(func:", "call(func"),
+            ("let total = com", "let total"),
+            ("call(func", "call"),
+            ("call(", "call"),
+            ("a, b, ", "a, b"),
+            ("größe", ""),
+            ("x = [1, 2]", "x = [1, 2]"),
+        ] {
+            let mut draft = draft(&generation(&[(text, 0.9)]));
+            assert_eq!(end_whole(&mut draft), text != expected, "{text}");
+            assert_eq!((draft.text.as_str(), draft.raw.end), (expected, expected.len()));
         }
     }
 

@@ -1,18 +1,20 @@
-//! What fits into the time that somebody waits: tokens to read, tokens to produce, one line or several. Must hold: it moves in
-//! steps of two and keeps still between them, because a prompt of another length is read from its start again; what the
-//! user set stands above it.
+//! What a request may cost: tokens to read, tokens to produce, one line or several. Invariant: it moves in steps of two and keeps
+//! still between them, because a prompt of another length is read from its start again; what the user set stands above it.
+//! What is shown in time does not depend on the tokens to produce: the beginning is shown while the model writes on.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fimble_model::Speeds;
 
-/// The part of the budget that is left for producing tokens; the rest goes to the typed tokens, the plan and the checks.
-const DECODE_SHARE: f64 = 0.8;
+/// A model writes on for so many seconds at most after it began: later the user has moved on.
+const WRITING_SECONDS: f64 = 3.0;
 /// Fewer tokens are half a line.
-const NEW_TOKENS: RangeInclusive<usize> = 8..=MOST_NEW_TOKENS;
-/// More than this nobody waits for, however quick the model is.
-pub(crate) const MOST_NEW_TOKENS: usize = 64;
+const NEW_TOKENS: RangeInclusive<usize> = 16..=MOST_NEW_TOKENS;
+/// Eight lines of code, however quick the model is.
+pub(crate) const MOST_NEW_TOKENS: usize = 128;
+/// The most for the rest of one line.
+pub(crate) const MOST_LINE_TOKENS: usize = 64;
 /// With fewer tokens several lines end in the middle of the second.
 const LEAST_FOR_SEVERAL_LINES: usize = 32;
 
@@ -67,7 +69,7 @@ impl Allotment {
             }
         }
         let new_tokens = speeds.decode.map_or(self.new_tokens, |decode| {
-            step(self.new_tokens, decode * seconds * DECODE_SHARE, NEW_TOKENS, NEW_STEP)
+            step(self.new_tokens, decode * WRITING_SECONDS, NEW_TOKENS, NEW_STEP)
         });
         Self { prompt_tokens, new_tokens, several_lines: new_tokens >= LEAST_FOR_SEVERAL_LINES }
     }
@@ -106,24 +108,24 @@ mod tests {
     }
 
     #[test]
-    fn slow_models_get_one_line_and_keep_a_context_worth_having() {
+    fn slow_models_write_one_line_and_keep_a_context_worth_having() {
         for (prefill, decode, expected) in [
             // The bundled model, on a fast machine and on one ten times slower.
-            (12_000.0, 3_000.0, (1024, 64, true)),
-            (1_200.0, 300.0, (1024, 64, true)),
+            (12_000.0, 3_000.0, (1024, 128, true)),
+            (1_200.0, 300.0, (1024, 128, true)),
             // 0.5 billion parameters on two cores, and on four.
-            (410.0, 92.0, (1024, 16, false)),
-            (900.0, 180.0, (1024, 32, true)),
+            (410.0, 92.0, (1024, 128, true)),
+            (900.0, 180.0, (1024, 128, true)),
             // 1.5 and 7 billion.
-            (140.0, 32.0, (512, 8, false)),
-            (30.0, 6.0, (256, 8, false)),
+            (140.0, 28.0, (512, 64, true)),
+            (30.0, 6.0, (256, 16, false)),
         ] {
             assert_eq!(allotted(prefill, decode), expected, "{prefill}, {decode}");
         }
         let unknown = Allotment::default().next(BUDGET, Speeds::default(), true);
         assert_eq!(unknown, Allotment::default());
         let patient = Allotment::default().next(Duration::from_secs(1), speeds(140.0, 32.0), true);
-        assert_eq!((patient.prompt_tokens, patient.new_tokens), (1024, 16));
+        assert_eq!((patient.prompt_tokens, patient.new_tokens), (1024, 64));
     }
 
     #[test]

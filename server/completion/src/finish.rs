@@ -11,6 +11,7 @@ use crate::brackets::unclosed;
 use crate::lines::line_break;
 use crate::personal;
 use crate::post_process::{self, Draft};
+use crate::surroundings::Surroundings;
 use crate::{CompletionSettings, CursorInput, Plan, Refusal, RefusalKind};
 
 /// What is shown.
@@ -90,6 +91,9 @@ fn suggest(
     post_process::run(&mut draft, &plan.limits, &plan.surroundings, &mut |name, effect| {
         filters.push(FilterStep { name, effect });
     })?;
+    if matches!(generation.stop, StopReason::MaxTokens | StopReason::ContextFull) {
+        end_whole(&mut draft, &plan.surroundings, filters)?;
+    }
     check_persons(plan, input, &mut draft, filters)?;
     let of_beginning = check_confidence(plan, generation, &mut draft, settings, filters)?;
     check_syntax(plan, input, settings, &mut draft, budget, filters)?;
@@ -145,6 +149,24 @@ fn n_tokens(generation: &Generation, shown: &Range<usize>) -> usize {
         start = token.text_end;
     }
     n_tokens
+}
+
+/// A line that the model had no time to end is cut to its whole words.
+fn end_whole(
+    draft: &mut Draft,
+    surroundings: &Surroundings,
+    filters: &mut Vec<FilterStep>,
+) -> Result<(), Refusal> {
+    let is_cut = beginning::end_whole(draft);
+    if is_cut {
+        post_process::rebalance(draft, surroundings);
+    }
+    let effect = if is_cut { "cut a word that may not be whole" } else { "unchanged" };
+    filters.push(FilterStep { name: "whole words", effect: effect.to_owned() });
+    if draft.text.trim().is_empty() {
+        return Err(Refusal::new(RefusalKind::TooShort, "the model had no time to write a whole word"));
+    }
+    Ok(())
 }
 
 /// Nobody is named whom the project does not name.

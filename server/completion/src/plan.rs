@@ -5,10 +5,10 @@ use std::ops::{ControlFlow, Range};
 
 use fimble_document::Text;
 use fimble_model::fim::{FimParts, Snippet};
-use fimble_model::{GenerateOptions, ModelInfo, Observer, Piece, ProjectPlace, Prompt, Sampling};
+use fimble_model::{GenerateOptions, ModelInfo, Piece, ProjectPlace, Prompt, Sampling, TokenObserver};
 
 use crate::brackets::is_only_auto_closed;
-use crate::budget::MOST_PROMPT_TOKENS;
+use crate::budget::{MOST_LINE_TOKENS, MOST_PROMPT_TOKENS};
 use crate::input::Cursor;
 use crate::lines::is_blank;
 use crate::surroundings::Surroundings;
@@ -58,9 +58,9 @@ pub struct Plan {
 impl Plan {
     /// The stop rule, as the model's engine asks for it.
     #[must_use]
-    pub fn observer(&self) -> Observer {
+    pub fn observer(&self) -> TokenObserver {
         let mut rule = StopRule::new(self.limits.clone());
-        Box::new(move |piece: &str| -> ControlFlow<()> { rule.push(piece) })
+        Box::new(move |piece: &str, _: &[_]| -> ControlFlow<()> { rule.push(piece) })
     }
 }
 
@@ -186,7 +186,10 @@ pub fn plan_reading(
         ],
     };
     let options = GenerateOptions {
-        max_new_tokens,
+        max_new_tokens: match (mode, settings.max_new_tokens) {
+            (Mode::SingleLine, None) => max_new_tokens.min(MOST_LINE_TOKENS),
+            _ => max_new_tokens,
+        },
         sampling: Sampling::Greedy,
         stop_tokens: template.map_or_else(Vec::new, |template| template.stop_tokens().to_vec()),
         stop_strings: template.map_or_else(Vec::new, |template| {

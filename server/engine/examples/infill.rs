@@ -34,7 +34,7 @@ fn answer(engine: &Engine, line: &str) -> Result<Value, Failure> {
         },
         priority: Priority::Interactive,
     };
-    let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+    let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
     let generation = engine.generate(request.clone(), &CancelToken::new(), observer)?;
     let expected = asked["expected"].as_str().ok_or("a prompt has what is expected")?;
     let bits = -engine.log_probability(request, expected)? / std::f64::consts::LN_2;

@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 },
                 priority: Priority::Interactive,
             };
-            let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+            let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
             let usage = engine.generate(request, &CancelToken::new(), observer)?.usage;
             if usage.decoded_tokens > 8 {
                 #[expect(clippy::cast_precision_loss, reason = "a number of tokens")]

@@ -96,7 +96,7 @@ fn generate(engine: &Engine, prompt: &[TokenId], max_new_tokens: usize) -> Resul
         options: GenerateOptions { max_new_tokens, ..GenerateOptions::default() },
         priority: Priority::Interactive,
     };
-    let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+    let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
     Ok(engine.generate(request, &CancelToken::new(), observer)?)
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Message, Model, ModelError, Observer,
-    Priority,
+    Priority, TokenObserver,
 };
 
 use crate::engine::Engine;
@@ -42,7 +42,7 @@ impl Chat for Engine {
         // Who reads the answer has to see where the thought begins that the template began.
         let opened = template.opened_thought().unwrap_or_default();
         let mut lead = opened;
-        let observer: Observer = Box::new(move |piece: &str| match std::mem::take(&mut lead) {
+        let observer: TokenObserver = Box::new(move |piece: &str, _| match std::mem::take(&mut lead) {
             "" => observer(piece),
             lead => observer(&format!("{lead}{piece}")),
         });

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, Generation, LoadError, ModelError, ModelInfo, Observer,
-    Priority, Provider, TokenId,
+    CancelToken, GenerateOptions, GenerateRequest, Generation, LoadError, ModelError, ModelInfo, Priority,
+    Provider, TokenId, TokenObserver,
 };
 
 use crate::blueprint::Blueprint;
@@ -215,7 +215,7 @@ impl Engine {
                 options: &options,
                 end_tokens: &end_tokens,
                 project: project.as_deref().map(Project::cache),
-                observer: Box::new(|_| ControlFlow::Continue(())),
+                observer: Box::new(|_, _| ControlFlow::Continue(())),
                 stopped: &|| cancel.is_cancelled() || turn.is_due(),
                 let_pass: &|_| false,
                 chunk,
@@ -241,7 +241,7 @@ impl Engine {
         priority: Priority,
         arrived: Instant,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let tokenize = arrived.elapsed();
         let queued = Instant::now();

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use fimble_model::{
-    GenerateOptions, GeneratedToken, Generation, ModelError, Observer, StopReason, TokenId, Usage,
+    GenerateOptions, GeneratedToken, Generation, ModelError, StopReason, TokenId, TokenObserver, Usage,
 };
 
 use crate::evaluator::{Evaluator, Wanted};
@@ -29,7 +29,7 @@ pub(crate) struct Task<'a> {
     pub(crate) end_tokens: &'a [TokenId],
     /// What the model remembers of the project.
     pub(crate) project: Option<&'a Mutex<ProjectCache>>,
-    pub(crate) observer: Observer,
+    pub(crate) observer: TokenObserver,
     /// Asked between chunks and tokens.
     pub(crate) stopped: &'a dyn Fn() -> bool,
     /// Most tokens of the prompt that are evaluated at once, so that it is asked often enough.
@@ -247,7 +247,7 @@ impl Decoding<'_> {
     fn show(&mut self) -> ControlFlow<()> {
         match self.stream.take_shown() {
             "" => ControlFlow::Continue(()),
-            text => (self.task.observer)(text),
+            text => (self.task.observer)(text, &self.tokens),
         }
     }
 
@@ -259,7 +259,7 @@ impl Decoding<'_> {
         }
         match self.stream.take_rest() {
             "" => stop,
-            text => match (self.task.observer)(text) {
+            text => match (self.task.observer)(text, &self.tokens) {
                 ControlFlow::Continue(()) => stop,
                 ControlFlow::Break(()) => StopReason::Observer,
             },

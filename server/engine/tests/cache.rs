@@ -95,7 +95,7 @@ fn cancels_at_every_chunk_leave_a_cache_that_tells_the_truth() {
             let cancel = CancelToken::new();
             let seen = Arc::new(AtomicUsize::new(0));
             let (their_cancel, their_seen) = (cancel.clone(), Arc::clone(&seen));
-            let observer = Box::new(move |_: &str| {
+            let observer = Box::new(move |_: &str, _: &[_]| {
                 if their_seen.fetch_add(1, Ordering::Relaxed) + 1 == n_tokens {
                     their_cancel.cancel();
                 }

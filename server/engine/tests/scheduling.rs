@@ -17,7 +17,7 @@ fn idle_work_gives_way_and_keeps_what_it_computed() {
     let (go_on, may_go_on) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         let idle = scope.spawn(|| {
-            let observer = Box::new(move |_: &str| {
+            let observer = Box::new(move |_: &str, _: &[_]| {
                 let _ = started.send(());
                 // The first call waits until the other request is queued: then the channel closes.
                 let _ = may_go_on.recv();
@@ -96,7 +96,7 @@ fn generate_between(engine: &Arc<Engine>, priority: Priority, max_new_tokens: us
     let n_begun = Arc::new(AtomicUsize::new(0));
     let observer = {
         let (engine, others, n_begun) = (Arc::clone(engine), Arc::clone(&others), Arc::clone(&n_begun));
-        Box::new(move |_: &str| {
+        Box::new(move |_: &str, _: &[_]| {
             let mut others = others.lock().expect("nobody panics");
             assert_eq!(n_begun.load(Ordering::SeqCst), others.len(), "nobody was made to wait for the end");
             let (engine, n_begun) = (Arc::clone(&engine), Arc::clone(&n_begun));
@@ -104,7 +104,7 @@ fn generate_between(engine: &Arc<Engine>, priority: Priority, max_new_tokens: us
             let (queues, is_queued) = mpsc::channel();
             let asking = Arc::clone(&engine);
             others.push(std::thread::spawn(move || {
-                let passes = Box::new(move |_: &str| {
+                let passes = Box::new(move |_: &str, _: &[_]| {
                     n_begun.fetch_add(1, Ordering::SeqCst);
                     ControlFlow::Break(())
                 });
@@ -163,7 +163,7 @@ fn idle_work_ends_at_once_while_background_work_is_under_way() {
     std::thread::scope(|scope| {
         let engine = &engine;
         let background = scope.spawn(move || {
-            let observer = Box::new(move |_: &str| {
+            let observer = Box::new(move |_: &str, _: &[_]| {
                 let _ = started.send(());
                 // Until the idle request was answered: it does not wait for the end of this one.
                 let _ = may_go_on.recv_timeout(Duration::from_millis(20));
@@ -187,7 +187,7 @@ fn background_work_can_be_cancelled() {
     let cancel = CancelToken::new();
     let observer = {
         let cancel = cancel.clone();
-        Box::new(move |_: &str| {
+        Box::new(move |_: &str, _: &[_]| {
             cancel.cancel();
             ControlFlow::Continue(())
         })

@@ -60,7 +60,7 @@ fn generate(
     let cancel = CancelToken::new();
     let shown = Arc::new(Mutex::new((0, String::new())));
     let (their_cancel, theirs) = (cancel.clone(), Arc::clone(&shown));
-    let observer = Box::new(move |piece: &str| {
+    let observer = Box::new(move |piece: &str, _: &[_]| {
         let mut shown = theirs.lock().expect("no panic");
         shown.0 += 1;
         shown.1.push_str(piece);

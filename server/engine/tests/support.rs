@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, Generation, Model, Observer, Piece, Priority, Prompt,
+    CancelToken, GenerateOptions, GenerateRequest, Generation, Model, Piece, Priority, Prompt, TokenObserver,
 };
 
 /// Models with known answers.
@@ -50,8 +50,8 @@ pub fn one_thread() -> EngineOptions {
 }
 
 /// An observer that lets everything pass.
-pub fn silent() -> Observer {
-    Box::new(|_| ControlFlow::Continue(()))
+pub fn silent() -> TokenObserver {
+    Box::new(|_, _| ControlFlow::Continue(()))
 }
 
 /// A prompt of these tokens.

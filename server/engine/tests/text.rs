@@ -14,7 +14,7 @@ use crate::support::{complete, engine, ids, request, silent, text};
 fn observed(engine: &fimble_engine::Engine, options: GenerateOptions) -> (Generation, Vec<String>) {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let theirs = Arc::clone(&shown);
-    let observer = Box::new(move |piece: &str| {
+    let observer = Box::new(move |piece: &str, _: &[_]| {
         theirs.lock().expect("no panic").push(piece.to_owned());
         ControlFlow::Continue(())
     });
@@ -135,7 +135,7 @@ fn stop_tokens_end_the_text_and_are_not_in_it() {
 fn the_observer_ends_the_generation() {
     let engine = engine("llama-genai");
     let mut n_calls = 0;
-    let observer = Box::new(move |_: &str| {
+    let observer = Box::new(move |_: &str, _: &[_]| {
         n_calls += 1;
         if n_calls == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

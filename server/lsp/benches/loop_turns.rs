@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use fimble_lsp::ServerOptions;
 use fimble_lsp::client::{Client, InlineTrigger};
 use fimble_model::{
-    CancelToken, GenerateRequest, GeneratedToken, Generation, Model, ModelError, ModelInfo, Observer,
-    StopReason, Usage,
+    CancelToken, GenerateRequest, GeneratedToken, Generation, Model, ModelError, ModelInfo, StopReason,
+    TokenObserver, Usage,
 };
 use serde_json::{Value, json};
 
@@ -36,11 +36,11 @@ impl Model for Parrot {
         &self,
         _: GenerateRequest,
         _: &CancelToken,
-        mut observer: Observer,
+        mut observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let text = "compute_the_total_of_all_lines(1);".to_owned();
         let tokens = vec![GeneratedToken { id: 1, logprob: -0.01, text_end: text.len() }];
-        let stop = match observer(&text) {
+        let stop = match observer(&text, &tokens) {
             ControlFlow::Break(()) => StopReason::Observer,
             ControlFlow::Continue(()) => StopReason::EndToken(0),
         };

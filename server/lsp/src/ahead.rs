@@ -13,6 +13,7 @@ use fimble_model::CancelToken;
 
 use crate::begun::Begun;
 use crate::completion_job::{self, CompletionJob, DocumentSnapshot, Purpose};
+use crate::partial::JobProgress;
 use crate::requests::Running;
 use crate::session::Session;
 use crate::settings::AutoAlwaysNever;
@@ -67,6 +68,17 @@ struct RunningAhead {
     looked_at: Option<LookedAt>,
     /// None for a warm-up, which answers nothing.
     running: Option<Running>,
+    /// Whether it writes the rest of a suggestion whose beginning was shown.
+    is_shown: bool,
+}
+
+/// Running work that is handed over to a request.
+pub(crate) struct Taken {
+    pub(crate) serial: u64,
+    pub(crate) running: Running,
+    pub(crate) cancel: CancelToken,
+    /// Whether the beginning of what it writes was shown.
+    pub(crate) is_shown: bool,
 }
 
 impl Ahead {
@@ -121,11 +133,33 @@ impl Ahead {
         self.expect(document, text.line_start(text.line_of(at)));
     }
 
+    /// Nothing is to be begun. The rest of what was shown is written on.
+    fn forget_plans(&mut self) {
+        if self.running.as_ref().is_some_and(|running| !running.is_shown) {
+            self.stop();
+        }
+        self.shown = None;
+        self.expected = None;
+    }
+
     /// A request is about to ask the model, and reads its prompt itself.
     pub(crate) fn give_way(&mut self) {
         self.stop();
         self.shown = None;
         self.expected = None;
+    }
+
+    /// The rest of a suggestion whose beginning was shown is written as work that nobody waits for.
+    pub(crate) fn keep(&mut self, serial: u64, document: u64, cancel: CancelToken, running: Running) {
+        self.give_way();
+        self.running = Some(RunningAhead {
+            serial,
+            document,
+            cancel,
+            looked_at: None,
+            running: Some(running),
+            is_shown: true,
+        });
     }
 
     /// Stops what runs.
@@ -164,11 +198,12 @@ impl Ahead {
         &mut self,
         document: u64,
         is_wanted: impl Fn(&Running) -> bool,
-    ) -> Option<(u64, Running, CancelToken)> {
+    ) -> Option<Taken> {
         let running = self.running.take_if(|running| {
             running.document == document && running.running.as_ref().is_some_and(&is_wanted)
         })?;
-        Some((running.serial, running.running?, running.cancel))
+        let is_shown = running.is_shown;
+        Some(Taken { serial: running.serial, running: running.running?, cancel: running.cancel, is_shown })
     }
 }
 
@@ -177,7 +212,7 @@ impl Session {
     pub(crate) fn start_ahead(&mut self) {
         let is_allowed = self.settings.enabled && self.settings.look_ahead != AutoAlwaysNever::Never;
         if !is_allowed {
-            self.ahead.give_way();
+            self.ahead.forget_plans();
             return;
         }
         if self.requests.len() > 0 || self.model.current().is_none() {
@@ -252,7 +287,7 @@ impl Session {
         let model = Arc::clone(model);
         let serial = self.requests.next_serial();
         let cancel = CancelToken::new();
-        let so_far: Arc<std::sync::Mutex<String>> = Arc::default();
+        let progress: Arc<JobProgress> = Arc::default();
         let ask = Ask {
             method: TraceMethod::InlineCompletion,
             uri: snapshot.path.clone(),
@@ -265,7 +300,7 @@ impl Session {
             offset,
             settings_key: self.settings_key,
             has_selected: false,
-            so_far: Arc::clone(&so_far),
+            progress: Arc::clone(&progress),
             is_kept: false,
         });
         let job = CompletionJob {
@@ -280,15 +315,16 @@ impl Session {
             workspace: self.snippet_source(),
             model,
             cancel: cancel.clone(),
-            so_far,
+            progress,
+            events: self.events.clone(),
             trace: new_trace(self, &ask),
             queued: Instant::now(),
             snapshot,
         };
         let document = job.snapshot.document;
-        self.ahead.running = Some(RunningAhead { serial, document, cancel, looked_at, running });
+        self.ahead.running =
+            Some(RunningAhead { serial, document, cancel, looked_at, running, is_shown: false });
         self.counters.n_jobs_started += 1;
-        let events = self.events.clone();
         let on_battery =
             self.options.on_battery.clone().filter(|_| self.settings.look_ahead == AutoAlwaysNever::Auto);
         self.ahead.workers.spawn(move || {
@@ -296,7 +332,7 @@ impl Session {
             if on_battery.is_some_and(|on_battery| on_battery()) {
                 job.cancel.cancel();
             }
-            completion_job::run(job, &events);
+            completion_job::run(job);
         });
     }
 }

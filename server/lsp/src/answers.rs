@@ -66,14 +66,38 @@ pub(crate) fn shown(
     shown_among(session, arrived, place, text, suggestion, &[]);
 }
 
-/// A suggestion, and others that may be chosen instead. What was dismissed is shown to who asks by hand, and then wanted.
+/// What is known of a suggestion that is still being written.
+pub(crate) fn shown_partly(
+    session: &mut Session,
+    arrived: Arrived,
+    place: &Place,
+    text: &Text,
+    suggestion: &Suggestion,
+) {
+    show(session, arrived, place, text, suggestion, &[], true);
+}
+
+/// A suggestion, and others that may be chosen instead.
 pub(crate) fn shown_among(
+    session: &mut Session,
+    arrived: Arrived,
+    place: &Place,
+    text: &Text,
+    suggestion: &Suggestion,
+    others: &[Suggestion],
+) {
+    show(session, arrived, place, text, suggestion, others, false);
+}
+
+/// What was dismissed is shown to who asks by hand, and then wanted.
+fn show(
     session: &mut Session,
     mut arrived: Arrived,
     place: &Place,
     text: &Text,
     suggestion: &Suggestion,
     others: &[Suggestion],
+    is_partial: bool,
 ) {
     match place.trigger {
         Trigger::Automatic
@@ -113,8 +137,11 @@ pub(crate) fn shown_among(
         TraceMethod::InlineCompletion => handlers::inline_completion::answer(&view),
         TraceMethod::Completion => handlers::completion::answer(&view),
     };
-    session.last_shown = Some(ShownSuggestion::new(&view, place));
-    session.ahead.was_shown(place.document, place.revision, suggestion);
+    session.last_shown = Some(ShownSuggestion::new(&view, place, is_partial));
+    // What comes behind it is still being written.
+    if !is_partial {
+        session.ahead.was_shown(place.document, place.revision, suggestion);
+    }
     finish(session, arrived, Ok(answer), |trace| trace.conclude_shown(&suggestion.text));
 }
 

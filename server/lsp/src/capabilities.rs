@@ -25,6 +25,8 @@ pub(crate) struct ClientFacts {
     pub(crate) inserts_as_is: bool,
     /// Whether the client shows work-done progress.
     pub(crate) shows_progress: bool,
+    /// Whether the client asks again at `fimble/inlineCompletionRefresh`.
+    pub(crate) asks_again: bool,
     /// Whether the client wants `fimble/status`.
     pub(crate) wants_status: bool,
     /// Whether the client answers `workspace/configuration`.
@@ -80,6 +82,7 @@ impl ClientFacts {
                 .and_then(Value::as_array)
                 .is_some_and(|modes| modes.iter().any(|mode| mode.as_u64() == Some(AS_IS))),
             shows_progress: says("/capabilities/window/workDoneProgress"),
+            asks_again: says("/capabilities/experimental/fimble/inlineCompletionRefresh"),
             wants_status: says("/capabilities/experimental/fimble/status"),
             has_configuration: says("/capabilities/workspace/configuration"),
             registers_configuration: says(

@@ -3,7 +3,7 @@
 
 mod compute;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use fimble_completion::{CursorInput, Elsewhere, Refusal, SelectedItem, Suggestion, Trigger};
@@ -16,11 +16,12 @@ use fimble_workspace::{Related, Workspace};
 use crate::event::{Event, EventSender};
 use crate::panics::contain;
 use crate::parse_job::{ParseInput, parse_for_request, parse_unseen};
+use crate::partial::JobProgress;
 use crate::project::Telling;
 use crate::settings::Settings;
 use crate::trace::{RequestTrace, micros};
 
-use compute::compute_with_members;
+use compute::{Reporting, compute_with_members};
 
 /// A document as it was when it was asked about. Cloning it copies no text.
 #[derive(Clone)]
@@ -69,8 +70,9 @@ pub(crate) struct CompletionJob {
     /// Where snippets of other files come from; none if none are wanted.
     pub(crate) workspace: Option<Arc<Workspace>>,
     pub(crate) cancel: CancelToken,
-    /// Where the loop sees what the model has said until now.
-    pub(crate) so_far: Arc<Mutex<String>>,
+    /// What the model has written until now, and when it is to be answered.
+    pub(crate) progress: Arc<JobProgress>,
+    pub(crate) events: EventSender,
     pub(crate) trace: RequestTrace,
     pub(crate) queued: Instant,
 }
@@ -99,15 +101,16 @@ pub(crate) struct JobOutcome {
 }
 
 /// Runs a job and reports to the loop.
-pub(crate) fn run(job: CompletionJob, events: &EventSender) {
+pub(crate) fn run(job: CompletionJob) {
     let CompletionJob { serial, purpose, offset, settings_key, mut trace, queued, .. } = job;
+    let events = job.events;
     let mut snapshot = job.snapshot;
     trace.times.queue += micros(queued.elapsed());
     if let Some(stopped) = snapshot.unparsable {
         trace.notes.push(format!("{stopped}; plain text is used until the file is saved"));
     } else if snapshot.needs_parse {
         let start = Instant::now();
-        update_tree(&mut snapshot, purpose, &job.cancel, events, &mut trace);
+        update_tree(&mut snapshot, purpose, &job.cancel, &events, &mut trace);
         trace.times.parse = micros(start.elapsed());
     }
     let snippets = snippets(&job.workspace, &*job.model, &snapshot, offset);
@@ -136,8 +139,14 @@ pub(crate) fn run(job: CompletionJob, events: &EventSender) {
             purpose,
             &job.settings,
             &*job.model,
-            &job.cancel,
-            &job.so_far,
+            &Reporting {
+                serial,
+                snapshot: &snapshot,
+                workspace: job.workspace.as_ref(),
+                cancel: &job.cancel,
+                progress: &job.progress,
+                events: &events,
+            },
             &mut trace,
         )
     });

@@ -42,6 +42,11 @@ impl Documents {
         &self.folders
     }
 
+    /// The URI of an open document.
+    pub(crate) fn uri_of(&self, id: u64) -> Option<&str> {
+        self.by_uri.iter().find(|(_, document)| document.id == id).map(|(uri, _)| uri.as_str())
+    }
+
     /// Opens a document; one that is open under this URI is replaced, and its id returned.
     pub(crate) fn open(&mut self, uri: String, language_id: String, version: i32, text: Text) -> Option<u64> {
         self.n_opened += 1;

@@ -13,6 +13,7 @@ use crate::action_job::ActionNews;
 use crate::completion_job::JobOutcome;
 use crate::model_load::LoadReport;
 use crate::model_state::ModelRole;
+use crate::partial::{PartialOutcome, Written};
 use crate::protocol::{
     CancelProgress, CodeActionParams, CompletionParams, Cursor, DidChange, DidChangeConfiguration,
     DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidOpen, DocumentOnly, ExecuteCommandParams,
@@ -49,6 +50,10 @@ pub(crate) enum Event {
     Indexed(Indexed),
     /// A completion was computed.
     Computed(Box<JobOutcome>),
+    /// A model has written something for a request that is to be answered now.
+    Written(Box<Written>),
+    /// What it has written has passed the filters, or not.
+    PartlyComputed(Box<PartialOutcome>),
     /// `shutdown`: nothing more will be asked.
     Shutdown,
     /// `exit`, or the end of the input.
@@ -117,6 +122,8 @@ impl Event {
             Self::Parsed { .. } => "parsed",
             Self::Indexed(_) => "indexed",
             Self::Computed(_) => "computed",
+            Self::Written(_) => "written",
+            Self::PartlyComputed(_) => "partly computed",
             Self::Shutdown => "shutdown",
             Self::Exit => "exit",
         }

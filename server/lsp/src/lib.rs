@@ -35,6 +35,7 @@ mod output;
 mod panics;
 mod parent;
 mod parse_job;
+mod partial;
 mod private_files;
 mod project;
 mod protocol;

@@ -131,7 +131,7 @@ fn warm(model: &dyn Model) {
         prompt.push_text(text);
         let options = GenerateOptions { max_new_tokens, ..GenerateOptions::default() };
         let request = GenerateRequest { prompt, options, priority: Priority::Idle };
-        let observer = Box::new(|_: &str| std::ops::ControlFlow::Continue(()));
+        let observer = Box::new(|_: &str, _: &[_]| std::ops::ControlFlow::Continue(()));
         let outcome = contain(|| model.generate(request, &CancelToken::new(), observer));
         // Nothing to warn of: a client that leaves at once ends the engine under it, and whatever is wrong with the model is
         // told by the first request.

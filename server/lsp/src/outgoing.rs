@@ -39,6 +39,8 @@ pub(crate) enum Message {
     ShowDocument { uri: String },
     /// `fimble/document`.
     Document { params: Value },
+    /// `fimble/inlineCompletionRefresh`: more is known than was answered.
+    Refresh { uri: String, version: i32 },
 }
 
 /// The loop's end of the queue.
@@ -95,6 +97,18 @@ enum DocumentNotification {}
 impl lsp::Notification for DocumentNotification {
     type Params = Value;
     const METHOD: lsp::LspNotificationMethod<'static> = lsp::LspNotificationMethod::new("fimble/document");
+    const MESSAGE_DIRECTION: lsp::MessageDirection =
+        <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
+}
+
+/// `fimble/inlineCompletionRefresh`: the suggestion that was answered for this version of a document goes on; who asks again has
+/// the rest.
+enum RefreshNotification {}
+
+impl lsp::Notification for RefreshNotification {
+    type Params = Value;
+    const METHOD: lsp::LspNotificationMethod<'static> =
+        lsp::LspNotificationMethod::new("fimble/inlineCompletionRefresh");
     const MESSAGE_DIRECTION: lsp::MessageDirection =
         <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
 }
@@ -165,6 +179,10 @@ pub(crate) async fn deliver(
                 });
             }
             Message::Document { params } => client.send_notification::<DocumentNotification>(params).await,
+            Message::Refresh { uri, version } => {
+                let params = json!({"textDocument": {"uri": uri, "version": version}});
+                client.send_notification::<RefreshNotification>(params).await;
+            }
             Message::ApplyEdit { params } => {
                 waiting.spawn(apply_edit(client.clone(), params));
             }

@@ -231,7 +231,7 @@ mod tests {
     use std::fs;
     use std::time::{Duration, SystemTime};
 
-    use fimble_model::{GenerateRequest, Generation, ModelError, ModelInfo, Observer};
+    use fimble_model::{GenerateRequest, Generation, ModelError, ModelInfo, TokenObserver};
 
     use super::*;
 
@@ -267,7 +267,7 @@ mod tests {
             &self,
             _: GenerateRequest,
             _: &CancelToken,
-            _: Observer,
+            _: TokenObserver,
         ) -> Result<Generation, ModelError> {
             unreachable!("it only remembers")
         }

@@ -3,7 +3,7 @@
 //! takes the work over.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use fimble_completion::agrees;
@@ -12,6 +12,7 @@ use fimble_model::CancelToken;
 use tower_lsp_server::jsonrpc::Id;
 
 use crate::event::Reply;
+use crate::partial::JobProgress;
 use crate::suggest::Place;
 use crate::trace::{RequestTrace, TraceMethod};
 
@@ -41,8 +42,8 @@ pub(crate) struct Running {
     pub(crate) settings_key: u64,
     /// Whether a selected item is a part of what it sees.
     pub(crate) has_selected: bool,
-    /// What the model has said until now.
-    pub(crate) so_far: Arc<Mutex<String>>,
+    /// What the model has written until now.
+    pub(crate) progress: Arc<JobProgress>,
     /// Whether it was begun for an earlier request, with which this one agrees.
     pub(crate) is_kept: bool,
 }
@@ -51,10 +52,9 @@ impl Running {
     /// Whether what it will answer is expected to answer this place as well: the same, or reached by typing what the
     /// model said.
     pub(crate) fn agrees_with(&self, text: &Text, offset: usize, settings_key: u64) -> bool {
-        let so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
         settings_key == self.settings_key
             && !self.has_selected
-            && agrees(&self.text, self.offset, &so_far, text, offset)
+            && self.progress.with_text(|so_far| agrees(&self.text, self.offset, so_far, text, offset))
     }
 }
 
@@ -102,6 +102,11 @@ impl Requests {
     /// Whether a request with this id waits.
     pub(crate) fn contains(&self, id: &Id) -> bool {
         self.by_serial.values().any(|pending| pending.id == *id)
+    }
+
+    /// The request that this work is for, if it was not answered meanwhile.
+    pub(crate) fn peek(&self, serial: u64) -> Option<&Pending> {
+        self.by_serial.get(&serial)
     }
 
     /// Takes the request that this work is for; none if it was answered meanwhile.

@@ -23,6 +23,7 @@ use crate::model_state::{ModelRole, ModelState};
 use crate::notices::Notices;
 use crate::outgoing::Outgoing;
 use crate::parse_job;
+use crate::partial;
 use crate::project::ProjectTeller;
 use crate::requests::Requests;
 use crate::server::{Ended, ServerOptions};
@@ -79,6 +80,8 @@ pub(crate) struct Session {
     visible_load: Option<u64>,
     pub(crate) status: ToldStatus,
     pub(crate) completions: Workers,
+    /// Filters of suggestions that are still being written.
+    pub(crate) partials: Workers,
     pub(crate) ahead: Ahead,
     pub(crate) actions: Actions,
     pub(crate) shown: ShownDocuments,
@@ -120,6 +123,7 @@ impl Session {
             visible_load: None,
             status: ToldStatus::default(),
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
+            partials: Workers::new("fimble-partial", 1),
             parses: Workers::new("fimble-parse", 1),
             index: WorkspaceIndex::new(options.look_again),
             project: ProjectTeller::new(),
@@ -190,6 +194,8 @@ impl Session {
                 self.tell_notices();
                 self.tell_status();
             }
+            Event::Written(written) => partial::written(self, *written),
+            Event::PartlyComputed(outcome) => partial::computed(self, *outcome),
             Event::Shutdown => {
                 self.is_shut_down = true;
                 self.answer_all_cancelled();

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use fimble_completion::Suggestion;
 use fimble_document::{Text, TextChange};
 
 use crate::answers::Shown;
@@ -24,12 +25,16 @@ pub(crate) struct ShownSuggestion {
     n_bytes: usize,
     replaced: Range<usize>,
     text: String,
+    /// Whether the model was still writing.
+    pub(crate) is_partial: bool,
+    /// The method that asked.
+    pub(crate) method: TraceMethod,
     /// Whether the first line alone was offered, too.
     has_first_line: bool,
 }
 
 impl ShownSuggestion {
-    pub(crate) fn new(shown: &Shown<'_>, place: &Place) -> Self {
+    pub(crate) fn new(shown: &Shown<'_>, place: &Place, is_partial: bool) -> Self {
         Self {
             id: shown.trace.id,
             document: place.document,
@@ -38,8 +43,15 @@ impl ShownSuggestion {
             n_bytes: shown.text.len(),
             replaced: shown.replaced(),
             text: shown.suggestion.text.clone(),
+            is_partial,
+            method: shown.trace.method,
             has_first_line: shown.trace.method == TraceMethod::Completion,
         }
+    }
+
+    /// Whether another suggestion for the same place is this one with more behind it.
+    pub(crate) fn continues_in(&self, other: &Suggestion) -> bool {
+        other.text.len() > self.text.len() && other.text.starts_with(&self.text)
     }
 
     /// Whether these changes brought the suggestion into the text, which now is `text`. What was typed between showing and

@@ -5,20 +5,22 @@
 mod new_trace;
 mod next_step;
 
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use fimble_completion::{CacheHit, HitKind, SelectedItem, Suggestion, Trigger};
 use fimble_document::{Position, PositionRange, Text};
 use fimble_model::CancelToken;
 use tower_lsp_server::jsonrpc::{Error, Id};
 
+use crate::ahead::Taken;
 use crate::answers::{self, Arrived};
 use crate::begun::Begun;
 use crate::completion_job::{self, CompletionJob, JobOutcome, NoSuggestion, Purpose};
 use crate::convert::from_proto;
 use crate::event::Reply;
 use crate::model_state::ModelState;
+use crate::partial::{self, Due, JobProgress};
 use crate::requests::{Pending, Running};
 use crate::session::Session;
 use crate::trace::{AnswerPath, TraceMethod, micros};
@@ -118,7 +120,7 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
         Next::Choose => start(session, arrived, place),
         Next::Compute => match (kept, begun) {
             (Some((serial, running, cancel)), _) => {
-                take_over(session, arrived, place, serial, running, cancel);
+                take_over(session, arrived, place, serial, running, cancel, false);
             }
             (None, Some(Begun { trace, refusal: Some(refusal), .. }))
                 if place.trigger == Trigger::Automatic =>
@@ -131,8 +133,8 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
                     place.selected.is_none() && running.agrees_with(&text, place.offset, key)
                 };
                 match session.ahead.take_agreeing(place.document, agrees) {
-                    Some((serial, running, cancel)) => {
-                        take_over(session, arrived, place, serial, Some(running), cancel);
+                    Some(Taken { serial, running, cancel, is_shown }) => {
+                        take_over(session, arrived, place, serial, Some(running), cancel, is_shown);
                     }
                     None => start(session, arrived, place),
                 }
@@ -164,8 +166,13 @@ fn take_over(
     serial: u64,
     running: Option<Running>,
     cancel: CancelToken,
+    is_shown: bool,
 ) {
     let Arrived { id, reply, trace, received } = arrived;
+    if let Some(running) = &running {
+        let budget = Duration::from_millis(session.settings.budget_ms as u64);
+        running.progress.set_due(Some(Due::of(&place, budget, session.client.asks_again, is_shown)));
+    }
     let running = running.map(|running| Running { is_kept: true, ..running });
     session.requests.register_under(serial, Pending { id, reply, place, received, cancel, trace, running });
 }
@@ -211,13 +218,15 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
     session.ahead.give_way();
     session.allot(place.document, line);
     let cancel = CancelToken::new();
-    let so_far: Arc<Mutex<String>> = Arc::default();
+    let progress: Arc<JobProgress> = Arc::default();
+    let budget = Duration::from_millis(session.settings.budget_ms as u64);
+    progress.set_due(Some(Due::of(&place, budget, session.client.asks_again, false)));
     let running = Running {
         text: snapshot.text.clone(),
         offset: place.offset,
         settings_key: session.settings_key,
         has_selected: place.selected.is_some(),
-        so_far: Arc::clone(&so_far),
+        progress: Arc::clone(&progress),
         is_kept: false,
     };
     let pending = Pending {
@@ -242,13 +251,13 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
         workspace: session.snippet_source(),
         model,
         cancel,
-        so_far,
+        progress,
+        events: session.events.clone(),
         trace,
         queued: Instant::now(),
     };
     session.counters.n_jobs_started += 1;
-    let events = session.events.clone();
-    session.completions.spawn(move || completion_job::run(job, &events));
+    session.completions.spawn(move || completion_job::run(job));
 }
 
 /// A job reports.
@@ -272,6 +281,9 @@ pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
     }
     session.ahead.reported(serial);
     let Some(pending) = session.requests.take(serial) else {
+        if let (Ok(suggestion), Purpose::Answer | Purpose::Begin) = (&result, purpose) {
+            partial::completed(session, &snapshot, offset, suggestion);
+        }
         // The gate let nothing be read: who asks later finds that done.
         if begun.as_ref().is_some_and(|begun| begun.trace.tokens.prompt == 0 && begun.refusal.is_some()) {
             session.ahead.expect(snapshot.document, offset);

@@ -79,6 +79,8 @@ pub enum AnswerPath {
     /// The model, whose work had begun before: when the key was typed, or for an earlier request that agreed with what was typed
     /// meanwhile.
     Kept,
+    /// The model, which was still writing: what it had written until then.
+    Partial,
 }
 
 /// One piece of the context.

@@ -135,6 +135,10 @@ pub struct GenerateRequest {
 /// thread: it must be quick and must not block.
 pub type Observer = Box<dyn FnMut(&str) -> ControlFlow<()> + Send>;
 
+/// An [`Observer`] of a completion, which also sees the tokens that were produced so far, those of text that is not shown yet
+/// included; empty if the model does not say.
+pub type TokenObserver = Box<dyn FnMut(&str, &[GeneratedToken]) -> ControlFlow<()> + Send>;
+
 /// Why a generation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopReason {
@@ -363,7 +367,7 @@ pub trait Model: Send + Sync {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError>;
 }
 

@@ -17,7 +17,7 @@ pub use cancel::CancelToken;
 pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS};
 pub use generate::{
     GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
-    Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId, Usage,
+    Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId, TokenObserver, Usage,
 };
 pub use project::{Layer, ProjectCacheUse, ProjectPlace};
 pub use provider::Provider;

@@ -67,7 +67,12 @@ local function capabilities()
   all.textDocument.inlineCompletion = { dynamicRegistration = false }
   -- Most servers count in UTF-16, and before 0.12 Neovim warns when those of a buffer count differently.
   all.general.positionEncodings = { "utf-16" }
-  all.experimental = { fimble = { status = true, virtualDocuments = true, asksInstruction = true } }
+  all.experimental = { fimble = {
+    status = true,
+    virtualDocuments = true,
+    asksInstruction = true,
+    inlineCompletionRefresh = true,
+  } }
   return all
 end
 
@@ -134,7 +139,11 @@ local function start_config(bufnr)
       vim.schedule(require("fimble.ghost").refresh)
     end,
     on_exit = on_exit,
-    handlers = vim.tbl_extend("error", require("fimble.documents").handlers, require("fimble.status").handlers),
+    handlers = vim.tbl_extend(
+      "error",
+      require("fimble.documents").handlers,
+      require("fimble.status").handlers
+    ),
     commands = require("fimble.documents").commands,
   }
 end

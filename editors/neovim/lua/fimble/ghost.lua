@@ -283,6 +283,17 @@ function M.refresh()
   end
 end
 
+--- The rest of what is shown for this version of a document is known by now.
+function M.extend(document)
+  local bufnr = vim.api.nvim_get_current_buf()
+  local is_here = document.uri == vim.uri_from_bufnr(bufnr) and document.version == vim.lsp.util.buf_versions[bufnr]
+  if is_here and state and not is_covered() then
+    -- What was asked by hand is asked on by us.
+    by_hand = nil
+    ask(AUTOMATIC)
+  end
+end
+
 --- Suggestions were switched off or on: what is shown goes, and is asked for anew.
 function M.renew()
   clear()

@@ -15,6 +15,9 @@ M.handlers = {
       require("fimble.ghost").refresh()
     end
   end,
+  ["fimble/inlineCompletionRefresh"] = function(_, params)
+    require("fimble.ghost").extend(params.textDocument)
+  end,
 }
 
 --- The server is gone.

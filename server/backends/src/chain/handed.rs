@@ -3,7 +3,8 @@
 use std::sync::{Arc, Weak};
 
 use fimble_model::{
-    CancelToken, Chat, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo, Observer, Speeds,
+    CancelToken, Chat, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo, Speeds,
+    TokenObserver,
 };
 
 use super::Chain;
@@ -82,7 +83,7 @@ impl Model for Handed {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         self.noted(self.model.generate(request, cancel, observer))
     }

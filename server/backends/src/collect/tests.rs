@@ -16,7 +16,7 @@ fn options(max_new_tokens: usize, stops: &[&str]) -> GenerateOptions {
 fn collector(options: &GenerateOptions, end_at: &'static str) -> (Collector, Arc<Mutex<String>>) {
     let seen: Arc<Mutex<String>> = Arc::default();
     let shown = Arc::clone(&seen);
-    let observer: Observer = Box::new(move |piece: &str| {
+    let observer: TokenObserver = Box::new(move |piece: &str, _| {
         let mut shown = shown.lock().unwrap();
         shown.push_str(piece);
         if !end_at.is_empty() && shown.contains(end_at) {

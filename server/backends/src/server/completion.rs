@@ -2,7 +2,7 @@
 //! refused before anything is written.
 
 use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, Generation, Observer, Priority, StopReason,
+    CancelToken, GenerateOptions, GenerateRequest, Generation, Priority, StopReason, TokenObserver,
 };
 
 use super::{ServerModel, talks, withheld};
@@ -17,7 +17,7 @@ impl ServerModel {
         &self,
         request: &GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ServerError> {
         let found = &self.found;
         if let Some(reason) = found.target.guard.withholds(&request.prompt.sources, found.is_remote) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Generation, Message, Model, ModelError,
-    Observer, Restorer, StopReason,
+    Observer, Restorer, StopReason, TokenObserver,
 };
 
 use super::thoughts::HeldBack;
@@ -50,8 +50,8 @@ impl Chat for ServerModel {
         let habit = *self.habit.lock().unwrap_or_else(PoisonError::into_inner);
         let held_back = Arc::new(Mutex::new(HeldBack::new(habit, observer)));
         let theirs = Arc::clone(&held_back);
-        let forward: Observer =
-            Box::new(move |piece: &str| theirs.lock().unwrap_or_else(PoisonError::into_inner).take(piece));
+        let forward: TokenObserver =
+            Box::new(move |piece: &str, _| theirs.lock().unwrap_or_else(PoisonError::into_inner).take(piece));
         let limits = GenerateOptions { max_new_tokens: options.max_new_tokens, ..GenerateOptions::default() };
         let mut collector = Collector::new(&limits, forward);
         let stop = || cancel.is_cancelled();

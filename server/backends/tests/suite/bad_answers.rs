@@ -14,7 +14,7 @@ fn stream(pieces: &[&[u8]]) -> Reply {
 fn failure(infill: Reply) -> String {
     let server = llama_cpp(Some(infill), Reply::Silence);
     let (_chain, model) = connect_under(&format!("llama.cpp@{}", server.address()), impatient());
-    let (observer, _) = watching();
+    let (observer, _) = watching_tokens();
     match model.generate(request(&*model, 16), &CancelToken::new(), observer) {
         Err(ModelError::Unavailable(reason)) => {
             assert!(reason.contains(&server.address()), "{reason}");
@@ -105,7 +105,7 @@ fn a_server_that_is_stuck_is_noticed_although_every_request_is_cancelled() {
     let error = loop {
         let cancel = CancelToken::new();
         let outcome = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| model.generate(request(&*model, 16), &cancel, Box::new(all)));
+            let asking = scope.spawn(|| model.generate(request(&*model, 16), &cancel, Box::new(every)));
             let n_asked = server.asked("/infill").len();
             // The next key comes as soon as the server has read the question.
             while server.asked("/infill").len() == n_asked && !asking.is_finished() {

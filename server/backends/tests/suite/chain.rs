@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
     CancelToken, ChatOptions, GenerateRequest, Generation, Layer, LoadError, Message, Model, ModelError,
-    ModelInfo, Observer, Role, StopReason, Usage,
+    ModelInfo, Observer, Role, StopReason, TokenObserver, Usage,
 };
 
 use crate::stand_in::{PATIENCE, Reply, StandIn};
@@ -38,7 +38,12 @@ impl Model for Own {
         self.project.lock().unwrap().remove(source);
     }
 
-    fn generate(&self, _: GenerateRequest, _: &CancelToken, _: Observer) -> Result<Generation, ModelError> {
+    fn generate(
+        &self,
+        _: GenerateRequest,
+        _: &CancelToken,
+        _: TokenObserver,
+    ) -> Result<Generation, ModelError> {
         Ok(Generation {
             text: "own".to_owned(),
             tokens: Vec::new(),

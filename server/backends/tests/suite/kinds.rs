@@ -85,7 +85,7 @@ fn llama_cpp_reads_ahead_without_producing() {
         priority: Priority::Idle,
         ..request(&*model, 0)
     };
-    model.generate(ahead, &CancelToken::new(), Box::new(all)).unwrap();
+    model.generate(ahead, &CancelToken::new(), Box::new(every)).unwrap();
     assert_eq!(server.asked("/infill").pop().unwrap()["n_predict"], 0);
 }
 
@@ -139,7 +139,7 @@ fn mlx_is_understood_as_it_answers_on_linux() {
     if let Some(Piece::Text(line)) = request.prompt.pieces.last_mut() {
         line.truncate(line.len() - " len(".len());
     }
-    let generation = model.generate(request, &CancelToken::new(), Box::new(all)).unwrap();
+    let generation = model.generate(request, &CancelToken::new(), Box::new(every)).unwrap();
     assert_eq!((generation.text.as_str(), generation.stop), (" self.entries)", StopReason::MaxTokens));
     assert!(generation.tokens.is_empty());
     let both = server.asked("/v1/completions");
@@ -273,7 +273,7 @@ fn a_cancelled_request_closes_the_connection_while_the_server_thinks_and_while_i
         let server = llama_cpp(Some(reply), Reply::Silence);
         let (_chain, model) = connect(&format!("llama.cpp@{}", server.address()));
         let cancel = CancelToken::new();
-        let (observer, seen) = watching();
+        let (observer, seen) = watching_tokens();
         let generation = std::thread::scope(|scope| {
             let asking = scope.spawn(|| model.generate(request(&*model, 100_000), &cancel, observer));
             server.wait_for("/infill", 2);

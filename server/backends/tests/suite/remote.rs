@@ -137,7 +137,7 @@ fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
     for sources in [vec!["secret/key.py"], vec!["src/main.py", "secret/key.py"], vec![]] {
         let mut request = request(&*model, 16);
         request.prompt.sources = sources.iter().map(|path| (*path).to_owned()).collect();
-        let outcome = model.generate(request, &CancelToken::new(), Box::new(all));
+        let outcome = model.generate(request, &CancelToken::new(), Box::new(every));
         assert!(matches!(outcome, Err(ModelError::Withheld(_))), "{sources:?}: {outcome:?}");
         let messages = [Message::new(Role::User, "What is this?")
             .from_files(sources.iter().map(|path| (*path).to_owned()))];
@@ -148,7 +148,7 @@ fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
     assert!(server.asked("/v1/completions").is_empty() && server.asked("/v1/chat/completions").is_empty());
     // Nor is anything sent ahead of being asked.
     let ahead = GenerateRequest { priority: Priority::Idle, ..request(&*model, 16) };
-    model.generate(ahead, &CancelToken::new(), Box::new(all)).unwrap();
+    model.generate(ahead, &CancelToken::new(), Box::new(every)).unwrap();
     assert!(server.asked("/v1/completions").is_empty());
 
     assert_eq!(complete(&*model).unwrap().text, "self.entries)");
@@ -201,7 +201,7 @@ fn a_cancelled_request_is_not_even_sent() {
     let n_before = server.heads().len();
     let cancel = CancelToken::new();
     cancel.cancel();
-    let outcome = model.generate(request(&*model, 8), &cancel, Box::new(all));
+    let outcome = model.generate(request(&*model, 8), &cancel, Box::new(every));
     assert!(!matches!(outcome, Err(ModelError::Unavailable(_))));
     assert_eq!(server.heads().len(), n_before);
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::fim::FimParts;
 use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, Generation, LoadError, Model, ModelError, Observer,
-    Priority, Prompt,
+    CancelToken, GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError,
+    Observer, Priority, Prompt,
 };
 use serde_json::{Value, json};
 
@@ -85,8 +85,13 @@ pub fn all(_: &str) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+/// The same for a completion.
+pub fn every(_: &str, _: &[GeneratedToken]) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 pub fn complete(model: &dyn Model) -> Result<Generation, ModelError> {
-    model.generate(request(model, 16), &CancelToken::new(), Box::new(all))
+    model.generate(request(model, 16), &CancelToken::new(), Box::new(every))
 }
 
 /// An observer that tells what it has seen.
@@ -98,6 +103,12 @@ pub fn watching() -> (Observer, Arc<Mutex<String>>) {
         ControlFlow::Continue(())
     });
     (observer, seen)
+}
+
+/// The same for a completion.
+pub fn watching_tokens() -> (TokenObserver, Arc<Mutex<String>>) {
+    let (mut observer, seen) = watching();
+    (Box::new(move |piece: &str, _| observer(piece)), seen)
 }
 
 /// Ollama with one model; `can` are its abilities.

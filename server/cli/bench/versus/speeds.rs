@@ -141,7 +141,7 @@ fn generate(engine: &Engine, tokens: &[TokenId], n_tokens: usize) -> anyhow::Res
     tokens.iter().for_each(|token| prompt.push_token(*token));
     let options = GenerateOptions { max_new_tokens: n_tokens, ..GenerateOptions::default() };
     let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
-    let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+    let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
     Ok(engine.generate(request, &CancelToken::new(), observer)?)
 }
 

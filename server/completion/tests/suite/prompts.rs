@@ -122,7 +122,7 @@ fn a_context_without_room_is_refused_and_a_small_one_is_used() {
     let settings = CompletionSettings::default();
     let small = plan(&marked.input(), &settings, &model(64), &count_tokens).expect_err("no room");
     assert_eq!(small.kind, RefusalKind::ContextTooSmall);
-    for (context, expected) in [(256, 176), (2048, 512), (4096, 1024)] {
+    for (context, expected) in [(256, 112), (2048, 512), (4096, 1024)] {
         let plan = plan(&marked.input(), &settings, &model(context), &count_tokens).expect("a plan");
         assert_eq!(plan.context.max_prompt_tokens, expected, "context of {context}");
     }

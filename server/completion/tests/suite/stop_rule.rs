@@ -124,7 +124,7 @@ fn the_observer_of_a_plan_breaks_where_the_rule_does() {
     let marked = Marked::new("a.rs", "fn f() {\n    let a = $0\n}\n");
     let plan = planned(&marked.input(), &CompletionSettings::default()).expect("a plan");
     let mut observer = plan.observer();
-    assert_eq!(observer("compute(b"), ControlFlow::Continue(()));
-    assert_eq!(observer(");\n  "), ControlFlow::Break(()));
-    assert_eq!(observer("more"), ControlFlow::Break(()), "a stopped rule stays stopped");
+    assert_eq!(observer("compute(b", &[]), ControlFlow::Continue(()));
+    assert_eq!(observer(");\n  ", &[]), ControlFlow::Break(()));
+    assert_eq!(observer("more", &[]), ControlFlow::Break(()), "a stopped rule stays stopped");
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use fimble_model::{
-    CancelToken, Chat, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo, Observer, Speeds,
+    CancelToken, Chat, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo, Speeds,
+    TokenObserver,
 };
 
 use crate::branches;
@@ -60,7 +61,7 @@ impl Model for Engine {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let arrived = Instant::now();
         let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;

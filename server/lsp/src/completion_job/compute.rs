@@ -2,21 +2,24 @@
 //! each step's time and each reason is in the trace.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fimble_completion::{
-    CursorInput, Mode, Refusal, RefusalKind, Suggestion, Trigger, finish, gate, plan_reading,
+    CompletionSettings, CursorInput, Mode, Plan, Refusal, RefusalKind, Suggestion, Trigger, finish, gate,
+    plan_reading,
 };
 use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, Generation, Model, ModelError, Observer, Priority,
-    StopReason,
+    CancelToken, GenerateOptions, GenerateRequest, Generation, Model, ModelError, Priority, StopReason,
 };
 use fimble_syntax::ParseBudget;
+use fimble_workspace::Workspace;
 
-use super::{NoSuggestion, Purpose};
+use super::{DocumentSnapshot, NoSuggestion, Purpose};
 use crate::allotment::pace;
+use crate::event::EventSender;
 use crate::hidden_secrets;
+use crate::partial::{self, JobProgress, PartialSource};
 use crate::settings::Settings;
 use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCounts, TraceMethod, micros};
 
@@ -29,6 +32,40 @@ const MAX_MEMBERS: usize = 4;
 /// Ways to write a line that somebody who asks by hand may choose from.
 const MOST_LINES: usize = 3;
 
+/// What a job reports while it runs, and what stops it.
+pub(super) struct Reporting<'a> {
+    pub(super) serial: u64,
+    pub(super) snapshot: &'a DocumentSnapshot,
+    pub(super) workspace: Option<&'a Arc<Workspace>>,
+    pub(super) cancel: &'a CancelToken,
+    pub(super) progress: &'a Arc<JobProgress>,
+    pub(super) events: &'a EventSender,
+}
+
+impl Reporting<'_> {
+    /// What the filters need to judge what the model has written before it is done.
+    fn source(
+        &self,
+        plan: &Plan,
+        input: &CursorInput<'_>,
+        completion: &CompletionSettings,
+        is_remote: bool,
+    ) -> PartialSource {
+        PartialSource {
+            serial: self.serial,
+            plan: plan.clone(),
+            snapshot: self.snapshot.clone(),
+            snippets: input.snippets.to_vec(),
+            offset: input.offset,
+            trigger: input.trigger,
+            selected: input.selected.clone(),
+            completion: completion.clone(),
+            workspace: self.workspace.cloned(),
+            is_remote,
+        }
+    }
+}
+
 /// Asks the model. The first suggestion is shown, the others may be chosen instead. Where it is a choice among several, a
 /// member that cannot be asked is followed by the next, with a prompt of its own.
 pub(super) fn compute_with_members(
@@ -36,8 +73,7 @@ pub(super) fn compute_with_members(
     purpose: Purpose,
     settings: &Settings,
     model: &dyn Model,
-    cancel: &CancelToken,
-    so_far: &Arc<Mutex<String>>,
+    reporting: &Reporting<'_>,
     trace: &mut RequestTrace,
 ) -> Result<Vec<Suggestion>, NoSuggestion> {
     let mut sources = vec![input.file.to_owned()];
@@ -45,33 +81,32 @@ pub(super) fn compute_with_members(
     for _ in 0..MAX_MEMBERS {
         let member = model.member_for(&sources);
         let asked = member.as_deref().unwrap_or(model);
-        let result = compute(input, purpose, settings, asked, cancel, so_far, &mut sources, trace);
+        let result = compute(input, purpose, settings, asked, reporting, &mut sources, trace);
         match result {
             Err(NoSuggestion::Model(error @ (ModelError::Unavailable(_) | ModelError::Withheld(_)))) => {
-                so_far.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                reporting.progress.clear();
                 trace.notes.push(error.to_string());
                 outcome = Some(Err(NoSuggestion::Model(error)));
             }
             result => return result,
         }
-        if cancel.is_cancelled() {
+        if reporting.cancel.is_cancelled() {
             return Err(cancelled());
         }
     }
     outcome.unwrap_or_else(|| Err(cancelled()))
 }
 
-#[expect(clippy::too_many_arguments, reason = "what one request needs, and what it leaves behind")]
 fn compute(
     input: &CursorInput<'_>,
     purpose: Purpose,
     settings: &Settings,
     model: &dyn Model,
-    cancel: &CancelToken,
-    so_far: &Arc<Mutex<String>>,
+    reporting: &Reporting<'_>,
     sources: &mut Vec<String>,
     trace: &mut RequestTrace,
 ) -> Result<Vec<Suggestion>, NoSuggestion> {
+    let cancel = reporting.cancel;
     if cancel.is_cancelled() {
         return Err(cancelled());
     }
@@ -149,8 +184,9 @@ fn compute(
         },
     };
     let again = (asked_by_hand && model.varies()).then(|| request.clone());
-    let generation =
-        model.generate(request, cancel, watched(plan.observer(), so_far)).map_err(NoSuggestion::Model)?;
+    let source = reporting.source(&plan, input, &completion, trace.remote);
+    let observer = partial::watched(plan.observer(), reporting.progress, source, reporting.events);
+    let generation = model.generate(request, cancel, observer).map_err(NoSuggestion::Model)?;
     note_generation(&generation, trace);
     if generation.stop == StopReason::Cancelled {
         return Err(cancelled());
@@ -173,7 +209,8 @@ fn compute(
     }
     trace.confidence = Some(suggestion.confidence);
     let mut suggestions = vec![Suggestion { is_remote: trace.remote, ..suggestion }];
-    if let Some(request) = again {
+    // Whoever was answered early sees the rest of that line, not others.
+    if let Some(request) = again.filter(|_| reporting.progress.is_waited_for()) {
         let lines = model.write_lines(request, MOST_LINES, cancel).map_err(NoSuggestion::Model)?;
         let passing =
             lines.iter().filter_map(|line| finish(&plan, input, &completion, line, &budget).result.ok());
@@ -186,15 +223,6 @@ fn compute(
         }
     }
     Ok(suggestions)
-}
-
-/// The observer, with what it sees written down for the loop. The loop holds the lock for a comparison of a few kilobytes.
-fn watched(mut observer: Observer, so_far: &Arc<Mutex<String>>) -> Observer {
-    let so_far = Arc::clone(so_far);
-    Box::new(move |piece: &str| {
-        so_far.lock().unwrap_or_else(PoisonError::into_inner).push_str(piece);
-        observer(piece)
-    })
 }
 
 fn cancelled() -> NoSuggestion {

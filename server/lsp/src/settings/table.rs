@@ -43,7 +43,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&[
             Choice {
                 name: "auto",
-                meaning: "Where a block is to be written, if the model is quick enough for `budgetMs`.",
+                meaning: "Where a block is to be written, if the model writes at least 11 tokens a second on this machine.",
                 set: |settings| settings.completion.multi_line = MultiLine::Auto,
             },
             Choice {
@@ -73,7 +73,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "maxNewTokens",
         kind: Kind::Whole(1, 1024, |settings, value| settings.completion.max_new_tokens = Some(value)),
-        default: Default::Found("64, fewer where they take longer than `budgetMs`"),
+        default: Default::Found(
+            "64 for one line, 128 for several; fewer where they take longer than three seconds",
+        ),
         scope: Scope::Project,
         malformed: Malformed::Default,
         description: "The most tokens that a suggestion may have.",
@@ -96,9 +98,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         default: Default::Whole(BUDGET_MS),
         scope: Scope::Machine,
         malformed: Malformed::Default,
-        description: "How long a suggestion may take, in milliseconds. Where `maxNewTokens`, `contextTokens` and `multiLine` are \
-                      not set, a model that was measured to be slow on this machine reads less, and suggests less, down \
-                      to a part of one line.",
+        description: "How long a suggestion may take, in milliseconds. What the model has written by then is shown: whole lines, or \
+                      the whole words of the first. It writes on, and the rest follows. Where `contextTokens` is not set, a \
+                      model that was measured to be slow on this machine reads less.",
     },
     Setting {
         key: "minConfidence",

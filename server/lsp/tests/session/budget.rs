@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use fimble_lsp::ServerOptions;
 use fimble_lsp::client::Client;
 use fimble_model::{
-    CancelToken, GenerateRequest, Generation, Model, ModelError, ModelInfo, Observer, Speeds,
+    CancelToken, GenerateRequest, Generation, Model, ModelError, ModelInfo, Speeds, TokenObserver,
 };
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ impl Model for Paced {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         self.model.generate(request, cancel, observer)
     }
@@ -78,20 +78,20 @@ fn mode(client: &Client) -> String {
 }
 
 #[test]
-fn a_slow_model_is_asked_for_a_part_of_one_line() {
-    let (client, _) = connect(400.0, 90.0, &Value::Null);
+fn a_slow_model_is_asked_for_one_line() {
+    let (client, _) = connect(400.0, 6.0, &Value::Null);
     let place = open(&client, URI, "rust", BLOCK);
     assert!(suggestion(&client, URI, place).is_some());
     assert_eq!(
         limits(&client),
-        "1024 tokens to read and 16 to produce; 250 ms allowed at 400 tokens/s read and 90 tokens/s produced"
+        "1024 tokens to read and 16 to produce; 250 ms allowed at 400 tokens/s read and 6 tokens/s produced"
     );
     assert!(mode(&client).starts_with("a single line: several lines take longer"), "{}", mode(&client));
     let budget = status(&client)["budget"].clone();
     assert_eq!(
         budget,
         json!({"ms": 250, "contextTokens": 1024, "newTokens": 16, "severalLines": false,
-            "readTokensPerSecond": 400.0, "producedTokensPerSecond": 90.0})
+            "readTokensPerSecond": 400.0, "producedTokensPerSecond": 6.0})
     );
 }
 
@@ -107,7 +107,7 @@ fn what_the_user_set_stands_above_the_budget() {
     let (client, _) = connect(400.0, 90.0, &json!({"budgetMs": 2000}));
     let place = open(&client, URI, "rust", BLOCK);
     assert!(suggestion(&client, URI, place).is_some());
-    assert!(limits(&client).starts_with("1024 tokens to read and 64 to produce"), "{}", limits(&client));
+    assert!(limits(&client).starts_with("1024 tokens to read and 128 to produce"), "{}", limits(&client));
     assert!(mode(&client).starts_with("several lines"), "{}", mode(&client));
 }
 
@@ -126,12 +126,12 @@ fn nothing_changes_while_a_line_is_being_typed_and_no_window_shrinks_before_anot
     };
     let fast = "1024 tokens to read and 64 to produce";
     assert_eq!(key((line, character)), fast);
-    *speeds.lock().unwrap() = Speeds { prefill: Some(30.0), decode: Some(20.0) };
+    *speeds.lock().unwrap() = Speeds { prefill: Some(30.0), decode: Some(5.0) };
     assert_eq!(key((line, character + 1)), fast, "the same line");
-    assert_eq!(key((0, 11)), "1024 tokens to read and 8 to produce", "another line");
+    assert_eq!(key((0, 11)), "1024 tokens to read and 16 to produce", "another line");
     let place = open(&client, "file:///w/b.rs", "rust", BLOCK);
     suggestion(&client, "file:///w/b.rs", place);
-    assert!(limits(&client).starts_with("256 tokens to read and 8"), "{}", limits(&client));
+    assert!(limits(&client).starts_with("256 tokens to read and 16"), "{}", limits(&client));
 }
 
 #[test]

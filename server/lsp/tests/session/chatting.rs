@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use fimble_lsp::client::Client;
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateRequest, Generation, Message, Model, ModelError,
-    ModelInfo, Observer, StopReason, Usage,
+    ModelInfo, Observer, StopReason, TokenObserver, Usage,
 };
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl Model for Chatting {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         self.completing.generate(request, cancel, observer)
     }
@@ -89,7 +89,9 @@ impl Chat for Chatting {
         let (text, pause) = match behaviour.expect("a script") {
             Behaviour::Say(text) => (text, None),
             Behaviour::Wait(gate, text) => (text, Some((0, gate))),
-            Behaviour::Pause(first, gate, second) => (format!("{first}{second}"), Some((first.len(), gate))),
+            Behaviour::Pause(first, gate, second) | Behaviour::Late(first, gate, second) => {
+                (format!("{first}{second}"), Some((first.len(), gate)))
+            }
             Behaviour::Fail => return Err(ModelError::Engine("as the script says".to_owned())),
             Behaviour::Panic => panic!("as the script says"),
         };

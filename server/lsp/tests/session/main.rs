@@ -21,6 +21,7 @@ mod members;
 mod menu;
 mod model_loading;
 mod ordering;
+mod partial;
 mod project;
 mod reloading;
 mod secrets;

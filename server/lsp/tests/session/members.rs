@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use fimble_lsp::client::{Client, InlineTrigger};
 use fimble_lsp::{ModelRole, ModelSettings};
 use fimble_model::{
-    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer,
+    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, TokenObserver,
 };
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ impl Model for Server {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let fails = |left: usize| left.checked_sub(1);
         if self.n_failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
@@ -86,7 +86,12 @@ impl Model for Choice {
         self.server.count_tokens(text)
     }
 
-    fn generate(&self, _: GenerateRequest, _: &CancelToken, _: Observer) -> Result<Generation, ModelError> {
+    fn generate(
+        &self,
+        _: GenerateRequest,
+        _: &CancelToken,
+        _: TokenObserver,
+    ) -> Result<Generation, ModelError> {
         panic!("who plans for the whole asks the whole");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use fimble_lsp::client::{Client, InlineTrigger};
 use fimble_lsp::{LoadProgress, ModelSettings, ServerOptions};
 use fimble_model::{
-    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, Observer,
+    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, TokenObserver,
 };
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ impl Model for Failing {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         self.0.generate(request, cancel, observer)
     }

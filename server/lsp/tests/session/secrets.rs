@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fimble_lsp::client::{Client, InlineTrigger};
-use fimble_model::{CancelToken, GenerateRequest, Generation, Model, ModelError, ModelInfo, Observer};
+use fimble_model::{CancelToken, GenerateRequest, Generation, Model, ModelError, ModelInfo, TokenObserver};
 use serde_json::{Value, json};
 
 use crate::chatting::{Chatting, chat_client, everything};
@@ -32,7 +32,7 @@ impl Model for Server {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         self.0.generate(request, cancel, observer)
     }

@@ -10,10 +10,13 @@ use fimble_lsp::ServerOptions;
 use fimble_lsp::client::{Client, InlineItem, InlineTrigger};
 use fimble_model::fim::{FimTemplate, Vocabulary};
 use fimble_model::{
-    CancelToken, GenerateRequest, GeneratedToken, Generation, Layer, Model, ModelError, ModelInfo, Observer,
-    Piece, StopReason, TokenId, Usage,
+    CancelToken, GenerateRequest, GeneratedToken, Generation, Layer, Model, ModelError, ModelInfo, Piece,
+    StopReason, TokenId, TokenObserver, Usage,
 };
 use serde_json::{Value, json};
+
+/// The least that `budgetMs` may be.
+const SHORTEST_BUDGET: Duration = Duration::from_millis(20);
 
 /// What stands between the texts of a prompt as the scripted model remembers it.
 pub const SEPARATOR: &str = "\n--\n";
@@ -27,6 +30,8 @@ pub enum Behaviour {
     Wait(Arc<Gate>, String),
     /// Produces the first text, then does as above, and produces the second one.
     Pause(String, Arc<Gate>, String),
+    /// Takes longer than the shortest time budget allows, produces the first text at once, and does as above.
+    Late(String, Arc<Gate>, String),
     /// Fails.
     Fail,
     /// Panics.
@@ -259,7 +264,7 @@ impl Model for Scripted {
         &self,
         request: GenerateRequest,
         cancel: &CancelToken,
-        mut observer: Observer,
+        mut observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let texts = request.prompt.pieces.iter().filter_map(|piece| match piece {
             Piece::Text(text) => Some(text.as_str()),
@@ -288,7 +293,14 @@ impl Model for Scripted {
         let behaviour = if script.len() > 1 { script.pop_front() } else { script.front().cloned() };
         drop(script);
         let mut pause: Option<(usize, Arc<Gate>)> = None;
+        let mut at_once = 0;
         let text = match behaviour.expect("a script") {
+            Behaviour::Late(first, gate, second) => {
+                std::thread::sleep(SHORTEST_BUDGET);
+                at_once = first.len();
+                pause = Some((first.len(), gate));
+                first + &second
+            }
             Behaviour::Pause(first, gate, second) => {
                 pause = Some((first.len(), gate));
                 first + &second
@@ -309,7 +321,9 @@ impl Model for Scripted {
             stop: StopReason::EndToken(0),
             usage: Usage { prompt_tokens, prefilled_tokens: prompt_tokens, ..Usage::default() },
         };
-        for character in text.chars() {
+        let (lead, rest) = text.split_at(at_once);
+        let lead = Some(lead.to_owned()).filter(|lead| !lead.is_empty());
+        for piece in lead.into_iter().chain(rest.chars().map(String::from)) {
             if let Some((_, gate)) = pause.take_if(|(at, _)| *at == generation.text.len())
                 && gate.pass(cancel)
             {
@@ -319,11 +333,10 @@ impl Model for Scripted {
                 generation.stop = StopReason::Cancelled;
                 break;
             }
-            generation.text.push(character);
+            generation.text.push_str(&piece);
             let text_end = generation.text.len();
             generation.tokens.push(GeneratedToken { id: 7, logprob: -0.01, text_end });
-            let mut buffer = [0; 4];
-            if observer(character.encode_utf8(&mut buffer)) == ControlFlow::Break(()) {
+            if observer(&piece, &generation.tokens) == ControlFlow::Break(()) {
                 generation.stop = StopReason::Observer;
                 break;
             }
