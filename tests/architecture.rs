@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-secrets", &[]),
     ("fimble-syntax", &["fimble-document", "fimble-grammars"]),
     ("fimble-engine", &["fimble-files", "fimble-kernels", "fimble-model", "fimble-onnx"]),
-    ("fimble-workspace", &["fimble-files", "fimble-secrets", "fimble-syntax"]),
+    ("fimble-workspace", &["fimble-document", "fimble-files", "fimble-secrets", "fimble-syntax"]),
     ("fimble-backends", &["fimble-model", "fimble-secrets"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
     ("fimble-actions", &["fimble-document", "fimble-secrets", "fimble-syntax", "fimble-model"]),

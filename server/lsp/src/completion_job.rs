@@ -11,7 +11,7 @@ use fimble_document::Text;
 use fimble_model::fim::Snippet;
 use fimble_model::{CancelToken, Model, ModelError};
 use fimble_syntax::{Language, ParseStopped, SyntaxTree};
-use fimble_workspace::{Related, Workspace};
+use fimble_workspace::{Around, Related, Workspace};
 
 use crate::event::{Event, EventSender};
 use crate::panics::contain;
@@ -169,9 +169,8 @@ fn snippets(
 ) -> Vec<Snippet> {
     let Some(workspace) = workspace.as_ref().filter(|_| model.info().fim.is_ok()) else { return Vec::new() };
     let text = &snapshot.text;
-    let choice = workspace.choose_at(snapshot.document, text.line_of(offset), &snapshot.file, |lines| {
-        text.slice(text.line_start(lines.start)..text.line_start(lines.end)).into_owned()
-    });
+    let around = Around { text, tree: snapshot.tree.as_ref(), line: text.line_of(offset) };
+    let choice = workspace.choose_at(snapshot.document, &snapshot.file, &around);
     let snippet = |related: &Related| Snippet {
         path: related.path.clone(),
         file: related.file.clone(),

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod brackets;
+mod definitions;
 mod items;
 mod parse;
 mod region;
@@ -14,6 +15,7 @@ mod scopes;
 mod splice;
 mod walk;
 
+pub use definitions::{Definition, outline};
 pub use fimble_grammars::{BlockStyle, Language, all, by_language_id, by_path, detect, give_back_memory};
 pub use parse::{ParseBudget, ParseStopped, SyntaxTree};
 pub use region::Region;

@@ -196,7 +196,7 @@ fn header_end(text: &Text, body: &Range<usize>, node: Option<Node<'_>>) -> usize
 }
 
 /// The range of a body without the brackets it begins and ends with.
-fn inside_brackets(text: &Text, body: Node<'_>) -> Range<usize> {
+pub(crate) fn inside_brackets(text: &Text, body: Node<'_>) -> Range<usize> {
     let mut range = body.byte_range();
     let Some(opener) = text.chars_from(range.start).next().filter(|c| matches!(c, '{' | '[')) else {
         return range;

@@ -46,8 +46,17 @@ pub fn lines_around(block: usize) -> Range<usize> {
     first.saturating_sub(BLOCK_LINES / 2)..first + BLOCK_LINES + BLOCK_LINES / 2
 }
 
-/// A choice, with the whole paths of the files that it was made from.
-type Made = (Arc<Choice>, Vec<String>);
+/// What a choice is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) document: u64,
+    pub(crate) block: usize,
+    /// Tells what the document imports apart.
+    pub(crate) imports: u64,
+}
+
+/// A choice, with what the document imported and the whole paths of the files that it was made from.
+type Made = (Arc<Choice>, u64, Vec<String>);
 
 /// Choices by document and block; those that were used longest ago are forgotten first.
 #[derive(Debug)]
@@ -61,11 +70,17 @@ impl Default for Choices {
 
 impl Choices {
     pub(crate) fn get(&mut self, document: u64, block: usize) -> Option<Arc<Choice>> {
-        self.0.get(&(document, block)).map(|(choice, _)| Arc::clone(choice))
+        self.0.get(&(document, block)).map(|(choice, ..)| Arc::clone(choice))
     }
 
-    pub(crate) fn put(&mut self, document: u64, block: usize, choice: Arc<Choice>, files: Vec<String>) {
-        self.0.put((document, block), (choice, files));
+    /// The same, if the document imports what it imported then.
+    pub(crate) fn get_for(&mut self, place: Chosen) -> Option<Arc<Choice>> {
+        let made = self.0.get(&(place.document, place.block));
+        made.filter(|(_, imports, _)| *imports == place.imports).map(|(choice, ..)| Arc::clone(choice))
+    }
+
+    pub(crate) fn put(&mut self, place: Chosen, choice: Arc<Choice>, files: Vec<String>) {
+        self.0.put((place.document, place.block), (choice, place.imports, files));
     }
 
     /// Forgets the choices for a document.
@@ -75,7 +90,7 @@ impl Choices {
 
     /// Forgets the choices that show one of these files, and those that found nothing: there may be something now.
     pub(crate) fn forget_files(&mut self, changed: &BTreeSet<String>) {
-        self.forget_where(|_, (choice, files)| {
+        self.forget_where(|_, (choice, _, files)| {
             choice.key == 0 || files.iter().any(|file| changed.contains(file))
         });
     }

@@ -9,7 +9,9 @@
 mod choices;
 mod chunks;
 mod content;
+mod definitions;
 mod ignored;
+mod imports;
 mod index;
 mod kinds;
 mod rank;
@@ -20,6 +22,7 @@ mod workspace;
 
 pub use choices::{Choice, Related, block_of};
 pub use chunks::words;
+pub use definitions::Around;
 pub use index::{FileFacts, Found, Index, IndexLimits, Query};
 pub use kinds::Kind;
 pub use read::{Unfit, judge, read};

@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
-use crate::choices::{Choice, Choices, Related, block_of, lines_around};
+use crate::choices::{Choice, Choices, Chosen, Related, block_of, lines_around};
 use crate::chunks::{fingerprint, words};
+use crate::definitions::{self, Around, Defined};
 use crate::index::{FileFacts, Index, IndexLimits, Query};
 use crate::kinds::Kind;
 use crate::rank::{self, Standing, folder_of};
@@ -288,17 +288,23 @@ impl Workspace {
     }
 
     /// The snippets for a block of a document: those that were chosen before, or the parts of other files that are most
-    /// like `around` now. Reads a few files the first time.
-    pub fn choose(&self, document: u64, block: usize, file: &str, around: &str) -> Arc<Choice> {
-        if let Some(choice) = self.chosen(document, block) {
-            return choice;
-        }
-        let found = self.index().search(&Query { text: around, path: file, max_results: MAX_SNIPPETS });
+    /// like `lines` now, and the definitions of what is named near the cursor. Reads a few files the first time.
+    fn choose(&self, place: Chosen, file: &str, lines: &str, around: Option<&Around<'_>>) -> Arc<Choice> {
+        let defined =
+            around.map(|around| definitions::find(&self.index(), &|file| self.text(file), file, around));
+        let defined = defined.unwrap_or_default();
+        let found = self.index().search(&Query { text: lines, path: file, max_results: MAX_SNIPPETS });
         let (mut snippets, mut files) = (Vec::new(), Vec::new());
         for part in found {
             // The disk may hold another text by now; then the bytes mean nothing.
             let text = self.text(&part.path).filter(|text| fingerprint(text) == part.fingerprint);
-            if let Some(lines) = text.as_deref().and_then(|text| text.get(part.bytes)) {
+            let lines = text.as_deref().and_then(|text| text.get(part.bytes));
+            let shows = |defined: &&Defined| defined.file == part.path;
+            let is_known = |lines: &str| {
+                let first = defined.iter().find(shows).and_then(|defined| defined.text.lines().next());
+                first.is_some_and(|first| lines.contains(first))
+            };
+            if let Some(lines) = lines.filter(|lines| !is_known(lines)) {
                 let path = self.relative(&part.path).to_owned();
                 files.push(part.path.clone());
                 let text = lines.trim_matches('\n').to_owned() + "\n";
@@ -306,26 +312,34 @@ impl Workspace {
             }
         }
         snippets.reverse();
+        for Defined { file, text } in defined {
+            files.push(file.clone());
+            snippets.push(Related { path: self.relative(&file).to_owned(), file, text });
+        }
         let all: String =
             snippets.iter().map(|snippet| format!("{}\0{}\0", snippet.path, snippet.text)).collect();
         let key = if snippets.is_empty() { 0 } else { fingerprint(&all) };
         let choice = Arc::new(Choice { snippets, key });
-        self.choices().put(document, block, Arc::clone(&choice), files);
+        self.choices().put(place, Arc::clone(&choice), files);
         choice
     }
 
-    /// The snippets for a line of a document: see [`Workspace::choose`]. `lines` gives the text of a range of lines, and is
-    /// asked only if nothing was chosen before.
-    pub fn choose_at(
-        &self,
-        document: u64,
-        line: usize,
-        file: &str,
-        lines: impl FnOnce(Range<usize>) -> String,
-    ) -> Arc<Choice> {
-        let block = block_of(line);
-        self.chosen(document, block)
-            .unwrap_or_else(|| self.choose(document, block, file, &lines(lines_around(block))))
+    /// The snippets for a cursor: those that were chosen before for the lines around it, as long as the file imports the same, or
+    /// the parts of other files that are most like these lines, and the definitions of what is named there.
+    pub fn choose_at(&self, document: u64, file: &str, around: &Around<'_>) -> Arc<Choice> {
+        let text = around.text;
+        let block = block_of(around.line);
+        let imports = around.tree.map_or(0, |tree| {
+            let imports = tree.imports(text, text.len()).into_iter();
+            fingerprint(&imports.map(|import| text.slice(import).into_owned() + "\n").collect::<String>())
+        });
+        let place = Chosen { document, block, imports };
+        if let Some(choice) = self.choices().get_for(place) {
+            return choice;
+        }
+        let lines = lines_around(block);
+        let lines = text.slice(text.line_start(lines.start)..text.line_start(lines.end));
+        self.choose(place, file, &lines, Some(around))
     }
 
     /// Path of a file in the innermost folder that holds it.

@@ -40,14 +40,14 @@ fn project() -> (tempfile::TempDir, Workspace) {
 fn a_choice_is_made_once_and_holds_no_secret() {
     let (folder, workspace) = project();
     let main = path(&folder, "src/main.rs");
-    let choice = workspace.choose(1, 0, &main, "OrderStore::insert_order");
+    let choice = choose(&workspace, 1, 0, &main, "OrderStore::insert_order");
     assert_eq!(choice.snippets.len(), 1);
     assert_eq!(choice.snippets[0].path, "src/store.rs");
     assert_ne!(choice.key, 0);
     // Typing on changes what is around the place, and files are saved: the choice stays.
     fs::write(folder.path().join("src/store.rs"), "fn other() {}\n").unwrap();
     assert!(workspace.refresh(&path(&folder, "src/store.rs")));
-    assert!(Arc::ptr_eq(&choice, &workspace.choose(1, 0, &main, "Colour")));
+    assert!(Arc::ptr_eq(&choice, &choose(&workspace, 1, 0, &main, "Colour")));
     assert!(workspace.chosen(1, 1).is_none());
     workspace.forget(1);
     assert!(workspace.chosen(1, 0).is_none());
@@ -57,15 +57,15 @@ fn a_choice_is_made_once_and_holds_no_secret() {
 fn what_was_empty_is_chosen_again_after_a_scan_and_what_changed_as_well() {
     let (folder, workspace) = project();
     let main = path(&folder, "src/main.rs");
-    assert_eq!(workspace.choose(1, 0, &main, "TrafficLight").key, 0);
-    let store = workspace.choose(1, 1, &main, "OrderStore::insert_order");
-    let colour = workspace.choose(1, 2, &main, "enum Colour, blend");
+    assert_eq!(choose(&workspace, 1, 0, &main, "TrafficLight").key, 0);
+    let store = choose(&workspace, 1, 1, &main, "OrderStore::insert_order");
+    let colour = choose(&workspace, 1, 2, &main, "enum Colour, blend");
     fs::write(folder.path().join("src/light.rs"), "struct TrafficLight;\n").unwrap();
     fs::write(folder.path().join("src/colour.rs"), "enum Colour { Blue }\nfn blend() {}\n").unwrap();
     assert_eq!(workspace.scan(&|| false).n_changed, 2);
-    assert_ne!(workspace.choose(1, 0, &main, "TrafficLight").key, 0);
-    assert!(Arc::ptr_eq(&store, &workspace.choose(1, 1, &main, "")));
-    let anew = workspace.choose(1, 2, &main, "enum Colour, blend");
+    assert_ne!(choose(&workspace, 1, 0, &main, "TrafficLight").key, 0);
+    assert!(Arc::ptr_eq(&store, &choose(&workspace, 1, 1, &main, "")));
+    let anew = choose(&workspace, 1, 2, &main, "enum Colour, blend");
     assert!(anew.snippets[0].text.contains("Blue") && !colour.snippets[0].text.contains("Blue"));
 }
 
@@ -74,9 +74,9 @@ fn what_changed_on_the_disk_is_not_shown_as_it_was() {
     let (folder, workspace) = project();
     let (main, store) = (path(&folder, "src/main.rs"), path(&folder, "src/store.rs"));
     fs::write(&store, format!("// A new first line.\n{STORE}")).unwrap();
-    assert_eq!(workspace.choose(1, 0, &main, "OrderStore::insert_order").snippets, []);
+    assert_eq!(choose(&workspace, 1, 0, &main, "OrderStore::insert_order").snippets, []);
     workspace.refresh(&store);
-    let choice = workspace.choose(2, 0, &main, "OrderStore::insert_order");
+    let choice = choose(&workspace, 2, 0, &main, "OrderStore::insert_order");
     assert!(choice.snippets[0].text.contains("A new first line"));
     fs::remove_file(&store).unwrap();
     workspace.refresh(&store);
@@ -97,7 +97,7 @@ fn files_of_the_same_name_in_two_folders_are_two_files() {
     workspace.scan(&|| false);
     let main = path(&first, "main.rs");
     for (block, about) in ["latitude(Point)", "OrderStore::insert_order"].into_iter().enumerate() {
-        let choice = workspace.choose(1, block, &main, about);
+        let choice = choose(&workspace, 1, block, &main, about);
         assert_eq!((choice.snippets.len(), choice.snippets[0].path.as_str()), (1, "lib.rs"), "{about}");
     }
     workspace.set_folders(folders[1..].to_vec());
@@ -209,7 +209,7 @@ fn no_grammar_is_needed_to_find_what_another_file_defines() {
     workspace.scan(&|| false);
     assert_eq!(names(&workspace), ["OrderRepository.kt", "orders.zz9"]);
     let main = path(&root, "Main.kt");
-    let choice = workspace.choose(1, 0, &main, "val order = OrderRepository(database).findOrder(7)");
+    let choice = choose(&workspace, 1, 0, &main, "val order = OrderRepository(database).findOrder(7)");
     assert_eq!(choice.snippets[0].path, "OrderRepository.kt");
 }
 
@@ -344,4 +344,11 @@ proptest! {
             }
         }
     }
+}
+
+/// The snippets for a block whose lines are like these.
+fn choose(workspace: &Workspace, document: u64, block: usize, file: &str, lines: &str) -> Arc<Choice> {
+    workspace
+        .chosen(document, block)
+        .unwrap_or_else(|| workspace.choose(Chosen { document, block, imports: 0 }, file, lines, None))
 }

@@ -1,0 +1,227 @@
+//! Definitions in other files of what is imported or named near a cursor. Invariant: names are looked up in files of the index only;
+//! the work is bounded in files, bytes and time, whatever the workspace holds; equal files and an equal cursor give equal results
+//! unless the time is used up.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use fimble_document::Text;
+use fimble_syntax::{Definition, Language, ParseBudget, SyntaxTree, by_path, outline};
+
+use crate::chunks::words;
+use crate::imports::{Imports, shares_package};
+use crate::index::Index;
+use crate::rank::folder_of;
+
+/// A cursor, and the document that it is in.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The document's text.
+    pub text: &'a Text,
+    /// Its tree; without one nothing is known of its names.
+    pub tree: Option<&'a SyntaxTree>,
+    /// The cursor's line.
+    pub line: usize,
+}
+
+/// Lines above and below the cursor whose names count.
+const NEAR: (usize, usize) = (16, 4);
+/// What a name weighs: in the header of what encloses the cursor or right above it, near to it, in an import.
+const WEIGHTS: [f32; 3] = [3.0, 2.0, 0.5];
+/// Names that are looked up in files that are not imported.
+const MAX_SEARCHED_NAMES: usize = 6;
+/// Files that such a name may lead to.
+const MAX_FILES_OF_NAME: usize = 3;
+/// Files that are parsed for one cursor.
+const MAX_FILES: usize = 12;
+/// Larger ones are not parsed, in bytes.
+const MAX_FILE_BYTES: usize = 256 * 1024;
+/// Time for one file, and for all.
+const FILE_TIME: Duration = Duration::from_millis(40);
+const WHOLE_TIME: Duration = Duration::from_millis(200);
+/// Files that definitions are shown of.
+const MAX_SHOWN: usize = 3;
+/// Lines of one definition, and bytes of all of one file.
+const MAX_LINES: usize = 24;
+const MAX_BYTES: usize = 1400;
+/// Definitions of a module of which only the module's name is known.
+const MAX_OF_MODULE: usize = 12;
+
+/// The definitions of one file.
+pub(crate) struct Defined {
+    pub(crate) file: String,
+    pub(crate) text: String,
+}
+
+/// The files that define what the cursor's surroundings name, with these definitions; the most telling last.
+pub(crate) fn find(
+    index: &Index,
+    read: &dyn Fn(&str) -> Option<String>,
+    file: &str,
+    around: &Around<'_>,
+) -> Vec<Defined> {
+    let (Some(tree), Some(language)) = (around.tree, by_path(file)) else { return Vec::new() };
+    let wanted = wanted_names(around, tree);
+    let imports = Imports::of(tree, around.text);
+    let candidates = candidates(index, file, language, &wanted, &imports);
+    let deadline = Instant::now() + WHOLE_TIME;
+    let mut found: Vec<(f32, Defined)> = Vec::new();
+    for (candidate, rank) in candidates {
+        if Instant::now() >= deadline {
+            break;
+        }
+        let Some(content) = read(&candidate).filter(|content| content.len() <= MAX_FILE_BYTES) else {
+            continue;
+        };
+        if let Some((score, text)) = definitions_in(&candidate, &content, &wanted) {
+            found.push((score * rank, Defined { file: candidate, text }));
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.file.cmp(&b.1.file)));
+    found.truncate(MAX_SHOWN);
+    found.reverse();
+    found.into_iter().map(|(_, defined)| defined).collect()
+}
+
+/// The names near the cursor that the file does not define itself, with their weights.
+fn wanted_names(around: &Around<'_>, tree: &SyntaxTree) -> HashMap<String, f32> {
+    let text = around.text;
+    let of_lines =
+        |first: usize, end: usize| text.line_start(first)..text.line_start(end.min(text.n_lines()));
+    let mut ranges: Vec<(Range<usize>, f32)> = Vec::new();
+    for scope in tree.enclosing_scopes(text, text.line_start(around.line)) {
+        ranges.push((scope.header, WEIGHTS[0]));
+    }
+    ranges.push((of_lines(around.line.saturating_sub(3), around.line + 1), WEIGHTS[0]));
+    ranges.push((of_lines(around.line.saturating_sub(NEAR.0), around.line + NEAR.1), WEIGHTS[1]));
+    for import in tree.imports(text, text.len()) {
+        ranges.push((import, WEIGHTS[2]));
+    }
+    let own: HashSet<String> = tree
+        .definitions(text)
+        .into_iter()
+        .filter(|definition| definition.body.is_some())
+        .map(|definition| text.slice(definition.name).into_owned())
+        .collect();
+    let mut wanted: HashMap<String, f32> = HashMap::new();
+    for (range, weight) in ranges {
+        for name in tree.identifiers(text, range) {
+            let name = text.slice(name);
+            if name.len() >= 2 && !own.contains(name.as_ref()) {
+                let known = wanted.entry(name.into_owned()).or_default();
+                *known = known.max(weight);
+            }
+        }
+    }
+    wanted
+}
+
+/// Files that may define the names, each with what speaks for it; those first for which most does.
+fn candidates(
+    index: &Index,
+    file: &str,
+    language: &'static Language,
+    wanted: &HashMap<String, f32>,
+    imports: &Imports,
+) -> Vec<(String, f32)> {
+    let mut ranks: BTreeMap<String, f32> = BTreeMap::new();
+    let mut add = |candidate: &str, rank: f32| {
+        let known = ranks.entry(candidate.to_owned()).or_default();
+        *known = known.max(rank);
+    };
+    let here = folder_of(file);
+    for (candidate, _) in index.files().filter(|(candidate, _)| *candidate != file) {
+        if let Some(n_parts) = imports.names(candidate, here) {
+            #[expect(clippy::cast_precision_loss, reason = "a few parts of a path")]
+            add(candidate, 2.0 + n_parts as f32);
+        } else if shares_package(language)
+            && folder_of(candidate) == here
+            && by_path(candidate) == Some(language)
+        {
+            add(candidate, 1.5);
+        }
+    }
+    let mut names: Vec<(&String, &f32)> =
+        wanted.iter().filter(|(_, weight)| **weight >= WEIGHTS[1]).collect();
+    names.sort_by(|a, b| {
+        b.1.total_cmp(a.1).then_with(|| b.0.len().cmp(&a.0.len())).then_with(|| a.0.cmp(b.0))
+    });
+    for (name, _) in names.into_iter().take(MAX_SEARCHED_NAMES) {
+        for candidate in index.files_with(&words(name), MAX_FILES_OF_NAME) {
+            if candidate != file {
+                add(&candidate, 1.0);
+            }
+        }
+    }
+    let mut ranked: Vec<(String, f32)> = ranks.into_iter().collect();
+    // The sort is stable and the files came by path.
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    ranked.truncate(MAX_FILES);
+    ranked
+}
+
+/// The wanted definitions of a file as lines of it, and how much they are wanted.
+fn definitions_in(file: &str, content: &str, wanted: &HashMap<String, f32>) -> Option<(f32, String)> {
+    let language = by_path(file)?;
+    let text = Text::new(content);
+    let budget = ParseBudget { time: Some(FILE_TIME), cancelled: &|| false };
+    let tree = SyntaxTree::parse(language, &text, None, &budget).ok()?;
+    let all = tree.definitions(&text);
+    let weight = |definition: &Definition| wanted.get(text.slice(definition.name.clone()).as_ref()).copied();
+    let mut chosen: Vec<(&Definition, f32)> = all
+        .iter()
+        .filter(|definition| !stands_in_function(definition, &all))
+        .filter_map(|definition| Some((definition, weight(definition)?)))
+        .collect();
+    let stem = file.rsplit('/').next()?.split('.').next()?;
+    if chosen.is_empty()
+        && let Some(weight) = wanted.get(stem).filter(|weight| **weight >= WEIGHTS[1])
+    {
+        // The module is named: what it holds may be named next.
+        let outer = all.iter().filter(|definition| definition.depth == 0);
+        chosen.extend(outer.take(MAX_OF_MODULE).map(|definition| (definition, weight / 2.0)));
+    }
+    let mut score = 0.0;
+    // The weightiest first, as long as there is room; then in the order of the file.
+    chosen.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.range.start.cmp(&b.0.range.start)));
+    let mut shown: Vec<(Range<usize>, String)> = Vec::new();
+    let mut n_bytes = 0;
+    for (definition, weight) in chosen {
+        let range = &definition.range;
+        if shown.iter().any(|(other, _)| other.start <= range.start && range.end <= other.end) {
+            continue;
+        }
+        let lines = outline(&text, definition, &all, MAX_LINES);
+        if n_bytes + lines.len() > MAX_BYTES {
+            continue;
+        }
+        n_bytes += lines.len();
+        score += weight;
+        shown.push((range.clone(), lines));
+    }
+    shown.sort_by_key(|(range, _)| range.start);
+    let text: String = shown.into_iter().map(|(_, lines)| lines).collect();
+    (!text.is_empty()).then_some((score, text))
+}
+
+/// Whether a name is local to a function.
+fn stands_in_function(definition: &Definition, all: &[Definition]) -> bool {
+    let holds = |outer: &&Definition| {
+        outer.is_function
+            && outer
+                .body
+                .as_ref()
+                .is_some_and(|body| body.start <= definition.name.start && definition.name.end <= body.end)
+    };
+    // Those that hold it begin before it, and there are as many as it is deep, or more where names are no scopes.
+    all.iter().take_while(|outer| outer.range.start <= definition.name.start).any(|outer| holds(&outer))
+        || all.iter().any(|outer| {
+            // A parameter.
+            outer.is_function
+                && outer.name != definition.name
+                && definition.body.is_none()
+                && outer.range.start <= definition.name.start
+                && definition.name.end <= outer.range.end
+        })
+}
