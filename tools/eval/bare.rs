@@ -89,7 +89,7 @@ pub fn as_shown(answer: &str, kind: Kind, text: &str, offset: usize) -> String {
     if !kind.has_several_lines() {
         return answer.split('\n').next().unwrap_or_default().trim_end().to_owned();
     }
-    let below = after.split('\n').skip(1).map(str::trim).find(|line| !line.is_empty());
+    let below = after.split('\n').skip(1).map(str::trim_end).find(|line| !line.is_empty());
     let mut lines: Vec<&str> = Vec::new();
     let mut n_text = 0;
     for (number, line) in answer.split('\n').enumerate() {
@@ -98,8 +98,10 @@ pub fn as_shown(answer: &str, kind: Kind, text: &str, offset: usize) -> String {
             lines.push("");
             continue;
         }
+        let whole = if number == 0 { format!("{left}{line}") } else { line.to_owned() };
+        let repeats = below == Some(whole.trim_end());
         let is_outside = number > 0 && line.len() - line.trim_start().len() < indentation.len();
-        if is_outside || below == Some(content) || n_text == MOST_LINES {
+        if is_outside || repeats || n_text == MOST_LINES {
             break;
         }
         n_text += 1;
@@ -131,7 +133,7 @@ mod tests {
             shown(Kind::Body, text, "    a = 1\n\n    return a\n\ndef h():\n    pass"),
             "a = 1\n\n    return a"
         );
-        assert_eq!(shown(Kind::Body, text, "a = 1\n    def g():\n    b"), "a = 1");
+        assert_eq!(shown(Kind::Body, text, "a = 1\n  b = 2"), "a = 1");
         let braces = "fn f() {\n    |\n}\n";
         assert_eq!(
             shown(Kind::Body, braces, "    if x {\n        y\n    }\n}\n\nfn"),
@@ -139,6 +141,9 @@ mod tests {
         );
         let nested = "fn f() {\n    if x {\n        |\n    }\n}\n";
         assert_eq!(shown(Kind::Lines, nested, "a();\n    }\n    b();"), "a();");
+        let middle = "def f():\n    |\n    return a\n";
+        assert_eq!(shown(Kind::Lines, middle, "    a = 1\n    return a\n    x"), "a = 1");
+        assert_eq!(shown(Kind::Lines, middle, "    return a\n"), "");
         let long = "a\n    ".repeat(20);
         assert_eq!(shown(Kind::Body, text, &long).lines().count(), 8);
     }

@@ -150,7 +150,10 @@ fn defined_on(content: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::cases::{self, Kind, Wanted};
 
     fn rests(files: &[(&str, &str)]) -> Vec<String> {
         let sources: Vec<Source<'_>> = files
@@ -190,5 +193,32 @@ mod tests {
         ] {
             assert_eq!(defined_on(line), name, "{line}");
         }
+    }
+
+    #[test]
+    fn the_committed_cases_need_another_file() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/eval-crossfile");
+        let mut n_cases = 0;
+        for entry in
+            std::fs::read_dir(root).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir())
+        {
+            let wanted = Wanted { kinds: Vec::new(), n_cases: 0, seed: 1 };
+            let project = cases::read(&entry.path(), &wanted).unwrap();
+            assert!(project.cases.len() >= 10, "{}", project.name);
+            n_cases += project.cases.len();
+            for case in &project.cases {
+                assert_eq!(case.kind, Kind::Crossfile);
+                let source = Source::parse(0, &case.path, &case.text).unwrap();
+                let imports = source.tree.imports(&source.document, case.text.len());
+                let here: HashSet<&str> =
+                    words(&case.text).filter(|(at, _)| !is_in(&imports, *at)).map(|(_, word)| word).collect();
+                let others = project.files.iter().filter(|(path, _)| *path != case.path);
+                let elsewhere: HashSet<&str> =
+                    others.flat_map(|(_, text)| words(text)).map(|(_, word)| word).collect();
+                let is_foreign = |word: &str| !here.contains(word) && elsewhere.contains(word);
+                assert!(words(&case.expected).any(|(_, word)| is_foreign(word)), "{}", case.expected);
+            }
+        }
+        assert!(n_cases >= 40, "{n_cases}");
     }
 }
