@@ -1,16 +1,15 @@
 //! The binary: reads the command line, runs one subcommand, prints its error if it has one. Must hold: however early a
 //! command ends, the process ends by its exit code and not by a signal; what it loads is told to send nothing.
 
-mod cli;
-
 use std::process::ExitCode;
 
 use clap::Parser;
+use fimble::Cli;
 
 #[expect(clippy::print_stderr, reason = "the one place where an error of a command is printed")]
 fn main() {
     fimble_engine::runtime::forbid_telemetry();
-    let code = cli::Cli::parse().run().unwrap_or_else(|error| {
+    let code = Cli::parse().run().unwrap_or_else(|error| {
         eprintln!("fimble: {error:#}");
         ExitCode::FAILURE
     });

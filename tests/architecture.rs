@@ -38,7 +38,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "fimble-workspace",
         ],
     ),
+    (
+        "fimble-tools",
+        &[
+            "fimble",
+            "fimble-completion",
+            "fimble-document",
+            "fimble-engine",
+            "fimble-model",
+            "fimble-syntax",
+            "fimble-workspace",
+        ],
+    ),
 ];
+
+/// Packages of the workspace that users do not install.
+const NOT_INSTALLED: &[&str] = &["fimble-tools"];
 
 /// Which of our crates may know which library.
 const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
@@ -117,6 +132,10 @@ fn crates_import_only_what_lies_below_them() {
         for import in ours {
             assert!(allowed.contains(&import.as_str()), "{name} must not import {import}");
         }
+    }
+    for (name, its_imports) in &imports {
+        let of_tools = its_imports.iter().find(|import| NOT_INSTALLED.contains(&import.as_str()));
+        assert!(of_tools.is_none(), "{name} must not import {of_tools:?}: it is not installed");
     }
     let unknown: Vec<_> = imports
         .keys()
@@ -213,6 +232,7 @@ fn one_file_of_ours_opens_sockets() {
     let mut files = Vec::new();
     rust_files(&root().join("server"), &mut files);
     rust_files(&root().join("grammars"), &mut files);
+    rust_files(&root().join("tools"), &mut files);
     let mut found = BTreeSet::new();
     for file in files {
         let name = file.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
@@ -231,7 +251,7 @@ fn one_file_of_ours_opens_sockets() {
 #[test]
 fn every_source_file_says_what_lives_there() {
     let mut files = Vec::new();
-    for folder in ["server", "grammars", "tests"] {
+    for folder in ["server", "grammars", "tests", "tools"] {
         rust_files(&root().join(folder), &mut files);
     }
     assert!(files.len() > 30, "the folders were not found");

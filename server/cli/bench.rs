@@ -2,7 +2,6 @@
 //! through the real server with the model in use; a bar that is missed is printed like one that is met.
 
 mod bandwidth;
-mod eval;
 mod figures;
 mod idle;
 mod memory;
@@ -10,7 +9,7 @@ mod model;
 mod process;
 mod replay;
 pub mod session;
-mod versus;
+pub mod versus;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -40,8 +39,6 @@ enum BenchCommand {
     Replay(replay::ReplayArgs),
     /// Speed and memory of a model, without the server around it
     Model(model::ModelBenchArgs),
-    /// How often the model writes what really stands there, at random places of your own code
-    Eval(eval::EvalArgs),
     /// The same weights here and in llama.cpp's server, in turns
     Versus(versus::VersusArgs),
 }
@@ -98,7 +95,6 @@ pub fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
         Some(BenchCommand::Figures(args)) => run_figures(&args),
         Some(BenchCommand::Replay(args)) => replay::run(&args),
         Some(BenchCommand::Model(args)) => model::run(&args),
-        Some(BenchCommand::Eval(args)) => eval::run(&args),
         Some(BenchCommand::Versus(args)) => versus::run(&args),
     }
 }

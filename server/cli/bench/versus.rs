@@ -3,8 +3,8 @@
 //! met.
 
 mod import;
-mod llama_server;
-mod llama_vim;
+pub mod llama_server;
+pub mod llama_vim;
 mod speeds;
 mod table;
 mod typing;

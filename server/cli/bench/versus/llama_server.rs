@@ -1,5 +1,5 @@
-//! A llama-server of our own, beside which this program is measured. Invariant: it listens on loopback only and ends with its
-//! handle; no other process is ended.
+//! A llama-server beside which this program is measured. Invariant: one that is started here listens on loopback only and ends
+//! with its handle; no other process is ended.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -35,7 +35,8 @@ pub struct Start<'a> {
 
 /// A server that runs.
 pub struct LlamaServer {
-    child: Child,
+    /// None where somebody else started it.
+    child: Option<Child>,
     server: DirectServer,
     program: PathBuf,
 }
@@ -69,7 +70,7 @@ impl LlamaServer {
             .spawn()
             .with_context(|| format!("cannot start {program}; name llama.cpp's server with --server"))?;
         let server = DirectServer::on_this_machine(port);
-        let mut running = Self { child, server, program: start.program.to_owned() };
+        let mut running = Self { child: Some(child), server, program: start.program.to_owned() };
         let started = Instant::now();
         loop {
             running.check()?;
@@ -83,9 +84,25 @@ impl LlamaServer {
         }
     }
 
+    /// A server that somebody else started at a port of this machine, and ends.
+    ///
+    /// # Errors
+    /// Nobody answers there, or the model is still being loaded.
+    pub fn at(port: u16) -> anyhow::Result<Self> {
+        let server = DirectServer::on_this_machine(port);
+        server.ask("/health", None).with_context(|| {
+            format!(
+                "no llama-server is ready at port {port} of 127.0.0.1. Start it, or name a GGUF file instead"
+            )
+        })?;
+        Ok(Self { child: None, server, program: PathBuf::from("llama-server") })
+    }
+
     /// That it still runs: another process could answer at its port otherwise.
     fn check(&mut self) -> anyhow::Result<()> {
-        if let Some(status) = self.child.try_wait()? {
+        if let Some(child) = &mut self.child
+            && let Some(status) = child.try_wait()?
+        {
             let program = self.program.display();
             bail!("{program} ended by itself ({status}). Start it by hand with the same file to see why");
         }
@@ -106,8 +123,22 @@ impl LlamaServer {
     /// # Errors
     /// It failed or did not answer.
     pub fn ask(&mut self, path: &str, body: &Value) -> anyhow::Result<Timings> {
+        self.answer(path, body).map(|(_, timings)| timings)
+    }
+
+    /// One request with the whole answer.
+    ///
+    /// # Errors
+    /// It failed or did not answer.
+    pub fn answer(&mut self, path: &str, body: &Value) -> anyhow::Result<(Value, Timings)> {
         self.check()?;
         let answer = self.server.ask(path, Some(body))?;
+        let timings = self.timings(&answer)?;
+        Ok((answer, timings))
+    }
+
+    /// What the server says that an answer took.
+    fn timings(&self, answer: &Value) -> anyhow::Result<Timings> {
         let timings = &answer["timings"];
         let number = |name: &str| {
             timings[name].as_f64().with_context(|| format!("{} states no {name}", self.program.display()))
@@ -123,15 +154,17 @@ impl LlamaServer {
 
     /// Its resident memory in MB; none where the system does not tell.
     pub fn resident_mb(&self) -> Option<f64> {
-        status_mb(self.child.id(), "VmRSS")
+        status_mb(self.child.as_ref()?.id(), "VmRSS")
     }
 }
 
 impl Drop for LlamaServer {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            child.kill().ok();
+            child.wait().ok();
+        }
     }
 }
 

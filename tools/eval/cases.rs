@@ -1,0 +1,302 @@
+//! Places to complete, with what stands there: cut in the files of a folder, or read from a file. Invariant: the same files and
+//! the same seed give the same places on every machine.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::cut;
+
+/// What is asked for at a place.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The rest of a line, from anywhere behind its indentation, inside of words too
+    #[default]
+    Rest,
+    /// A whole line but its indentation
+    // The recipe of the model says `next`.
+    #[serde(alias = "next")]
+    Line,
+    /// The remaining lines of a block, or the lines below a comment: 2 to 8 with text
+    Lines,
+    /// The body of a function: up to 8 lines with text
+    Body,
+    /// The rest of a line whose first name stands in another file only
+    Crossfile,
+    /// Nothing: places where the author wrote nothing
+    Quiet,
+}
+
+impl Kind {
+    /// In the order of the report.
+    pub const ALL: [Self; 6] =
+        [Self::Rest, Self::Line, Self::Lines, Self::Body, Self::Crossfile, Self::Quiet];
+
+    /// Whether the answer may have several lines.
+    pub fn has_several_lines(self) -> bool {
+        matches!(self, Self::Lines | Self::Body)
+    }
+
+    /// As on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Line => "line",
+            Self::Lines => "lines",
+            Self::Body => "body",
+            Self::Crossfile => "crossfile",
+            Self::Quiet => "quiet",
+        }
+    }
+}
+
+/// One place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Path in its project, with forward slashes.
+    pub path: String,
+    /// What the place is counted under.
+    pub language: String,
+    pub kind: Kind,
+    /// What sort of place of its kind it is; may be empty.
+    pub sort: String,
+    /// The text without what was cut out.
+    pub text: String,
+    /// Where it was cut out, in bytes.
+    pub offset: usize,
+    /// What was cut out; empty where nothing should come.
+    pub expected: String,
+}
+
+/// Files that belong together, with places in them.
+pub struct Project {
+    pub name: String,
+    /// Where the files are; none if only the places are known.
+    pub folder: Option<PathBuf>,
+    /// Path and text of every file.
+    pub files: Vec<(String, String)>,
+    /// The places, those of one file together.
+    pub cases: Vec<Case>,
+    /// Where the tests of the files are, if there are any.
+    pub tests: Option<PathBuf>,
+}
+
+/// Which places are wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Of these kinds; all that a file of cases has, and rests and lines of a folder, if none is named.
+    pub kinds: Vec<Kind>,
+    /// So many of each kind in each folder; rests and lines together count as one kind.
+    pub n_cases: usize,
+    pub seed: u64,
+}
+
+impl Wanted {
+    fn includes(&self, kind: Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+}
+
+/// A line of a file of cases. Other keys are ignored.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    /// The whole text stands in the line.
+    Whole {
+        language: String,
+        path: String,
+        prefix: String,
+        suffix: String,
+        #[serde(alias = "middle", alias = "rest")]
+        expected: String,
+        #[serde(default)]
+        kind: Kind,
+    },
+    /// The text is that of a file beside the file of cases.
+    InFile {
+        path: String,
+        /// What stands right before the place.
+        before: String,
+        expected: String,
+        #[serde(default)]
+        kind: Kind,
+    },
+}
+
+/// Files larger than this are not code that somebody writes, in bytes.
+const LARGEST_FILE: u64 = 500_000;
+/// The file of cases of a folder.
+const CASES: &str = "cases.jsonl";
+
+/// Reads a folder, or a file of cases. A folder with a file `cases.jsonl` has the places that stand there. One with folders
+/// `code` and `tests` has the bodies of functions in `code`, which are judged by the tests.
+///
+/// # Errors
+/// The path cannot be read, holds no file in a known language, or a line is no case.
+pub fn read(path: &Path, wanted: &Wanted) -> anyhow::Result<Project> {
+    let named = |path: &Path| {
+        path.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
+    };
+    if !path.is_dir() {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        return read_cases(path, folder, named(path), wanted);
+    }
+    let path = &path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?;
+    let list = path.join(CASES);
+    if list.is_file() {
+        return read_cases(&list, path, named(path), wanted);
+    }
+    let (code, tests) = (path.join("code"), path.join("tests"));
+    let tests = (code.is_dir() && tests.is_dir()).then_some(tests);
+    let folder = if tests.is_some() { code } else { path.clone() };
+    let files = files_of(&folder)?;
+    let cases = match tests {
+        Some(_) => cut::cut(&files, &Wanted { kinds: vec![Kind::Body], ..wanted.clone() }),
+        None => cut::cut(&files, wanted),
+    };
+    Ok(Project { name: named(path), folder: Some(folder), files, cases, tests })
+}
+
+fn read_cases(path: &Path, folder: &Path, name: String, wanted: &Wanted) -> anyhow::Result<Project> {
+    let content = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut files = Vec::new();
+    let mut cases = Vec::new();
+    for (number, line) in content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let place = || format!("line {} of {}", number + 1, path.display());
+        let written: Written =
+            serde_json::from_str(line).with_context(|| format!("{} is no case", place()))?;
+        if files.is_empty() && matches!(written, Written::InFile { .. }) {
+            files = files_of(folder)?;
+        }
+        cases.push(case(written, &files).with_context(|| format!("{} is no case", place()))?);
+    }
+    cases.retain(|case| wanted.includes(case.kind));
+    let order = |case: &Case| files.iter().position(|(path, _)| *path == case.path);
+    cases.sort_by_key(|case| (order(case), if files.is_empty() { 0 } else { case.offset }));
+    let folder = (!files.is_empty()).then(|| folder.to_owned());
+    Ok(Project { name, folder, files, cases, tests: None })
+}
+
+/// Finds the place of a line.
+fn case(written: Written, files: &[(String, String)]) -> anyhow::Result<Case> {
+    match written {
+        Written::Whole { language, path, prefix, suffix, expected, kind } => Ok(Case {
+            path,
+            language,
+            kind,
+            sort: String::new(),
+            offset: prefix.len(),
+            text: prefix + &suffix,
+            expected,
+        }),
+        Written::InFile { path, before, expected, kind } => {
+            let Some((_, text)) = files.iter().find(|(other, _)| *other == path) else {
+                bail!("there is no file {path:?} in a known language");
+            };
+            let whole = format!("{before}{expected}");
+            let mut found = text.match_indices(&whole);
+            let (Some((start, _)), None) = (found.next(), found.next()) else {
+                bail!("{path} must hold `before` and `expected`, one behind the other, exactly once");
+            };
+            let range = start + before.len()..start + whole.len();
+            Ok(cut_out(&path, text, kind, "", range))
+        }
+    }
+}
+
+/// The place that is left when a range is taken out of a file.
+pub fn cut_out(path: &str, text: &str, kind: Kind, sort: &str, range: std::ops::Range<usize>) -> Case {
+    Case {
+        path: path.to_owned(),
+        language: fimble_syntax::detect("", path, "").map_or("", |language| language.name()).to_owned(),
+        kind,
+        sort: sort.to_owned(),
+        text: format!("{}{}", &text[..range.start], &text[range.end..]),
+        offset: range.start,
+        expected: text[range].to_owned(),
+    }
+}
+
+/// Every file of a known language, by path.
+fn files_of(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    collect(folder, folder, &mut files)?;
+    if files.is_empty() {
+        bail!("{} holds no file in a language that is known", folder.display());
+    }
+    Ok(files)
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> anyhow::Result<()> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if is_hidden || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            collect(root, &path, files)?;
+            continue;
+        }
+        let inside = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        let is_small = path.metadata().is_ok_and(|metadata| metadata.len() <= LARGEST_FILE);
+        if is_small
+            && fimble_syntax::detect("", &inside, "").is_some()
+            && let Ok(text) = std::fs::read_to_string(&path)
+        {
+            files.push((inside, text.replace('\r', "")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Wanted = Wanted { kinds: Vec::new(), n_cases: 9, seed: 1 };
+
+    #[test]
+    fn a_file_of_cases_is_read_and_a_bad_line_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cases.jsonl");
+        std::fs::write(
+            &path,
+            r#"{"language":"go","path":"a.go","prefix":"x := ","suffix":"\n","expected":"1","more":3}"#,
+        )
+        .unwrap();
+        let project = read(&path, &ALL).unwrap();
+        assert_eq!(project.cases[0].offset, 5);
+        std::fs::write(&path, "\n{}\n").unwrap();
+        assert!(format!("{:#}", read(&path, &ALL).err().unwrap()).contains("line 2"));
+    }
+
+    #[test]
+    fn a_place_in_a_file_is_found_by_what_stands_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.py"), "x = f(1)\ny = f(2)\n").unwrap();
+        let list = folder.path().join("cases.jsonl");
+        let with = |before: &str| {
+            let line =
+                serde_json::json!({"path": "a.py", "before": before, "expected": "f(", "kind": "rest"});
+            std::fs::write(&list, line.to_string()).unwrap();
+            read(folder.path(), &ALL)
+        };
+        let project = with("y = ").unwrap();
+        assert_eq!((project.cases[0].offset, project.cases[0].text.as_str()), (13, "x = f(1)\ny = 2)\n"));
+        assert_eq!(project.files.len(), 1);
+        // Twice, and not at all.
+        for before in ["= ", "z = "] {
+            assert!(format!("{:#}", with(before).err().unwrap()).contains("exactly once"));
+        }
+        let others = Wanted { kinds: vec![Kind::Body], ..ALL };
+        with("y = ").unwrap();
+        assert!(read(folder.path(), &others).unwrap().cases.is_empty());
+    }
+}
