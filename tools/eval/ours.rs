@@ -13,7 +13,7 @@ use fimble_engine::Engine;
 use fimble_model::fim::Snippet;
 use fimble_model::{CancelToken, GenerateRequest, Layer, Model, Priority};
 use fimble_syntax::{ParseBudget, SyntaxTree};
-use fimble_workspace::{Related, Workspace};
+use fimble_workspace::{Around, Related, Workspace};
 
 use crate::cases::{Case, Project};
 use crate::outcome::Outcome;
@@ -26,8 +26,10 @@ const ASKED_TOKENS: usize = 256;
 pub enum Part {
     /// The memory of the project
     Project,
-    /// The parts of other files that are like the place
+    /// The parts of other files that are like the place, and definitions in them
     Snippets,
+    /// Definitions in other files of what is named near the place
+    Definitions,
     /// The text below the cursor
     Suffix,
     /// Token healing
@@ -54,7 +56,7 @@ impl Variant {
     }
 
     fn has(&self, part: Part) -> bool {
-        let is_help = matches!(part, Part::Project | Part::Snippets | Part::Heal);
+        let is_help = matches!(part, Part::Project | Part::Snippets | Part::Definitions | Part::Heal);
         self.without != Some(part) && !(is_help && self.without == Some(Part::Help))
     }
 }
@@ -116,13 +118,12 @@ impl Neighbours {
     }
 
     /// The snippets that the server would choose for a place, if nothing had been chosen there before.
-    fn snippets(&mut self, case: &Case, text: &Text) -> Vec<Snippet> {
+    fn snippets(&mut self, case: &Case, text: &Text, tree: Option<&SyntaxTree>) -> Vec<Snippet> {
         let Some((folder, workspace)) = &self.workspace else { return Vec::new() };
         self.n_documents += 1;
         let file = format!("{folder}/{}", case.path);
-        let choice = workspace.choose_at(self.n_documents, text.line_of(case.offset), &file, |lines| {
-            text.slice(text.line_start(lines.start)..text.line_start(lines.end)).into_owned()
-        });
+        let around = Around { text, tree, line: text.line_of(case.offset) };
+        let choice = workspace.choose_at(self.n_documents, &file, &around);
         workspace.forget(self.n_documents);
         let snippet = |related: &Related| Snippet {
             path: related.path.clone(),
@@ -163,8 +164,10 @@ fn complete(
     let language = fimble_syntax::detect("", &case.path, "");
     let tree = language
         .and_then(|language| SyntaxTree::parse(language, &text, None, &ParseBudget::unlimited()).ok());
+    // Without a tree no definitions are known.
+    let known_tree = tree.as_ref().filter(|_| variant.has(Part::Definitions));
     let wants_snippets = variant.has(Part::Snippets) && engine.info().fim.is_ok();
-    let snippets = if wants_snippets { neighbours.snippets(case, &text) } else { Vec::new() };
+    let snippets = if wants_snippets { neighbours.snippets(case, &text, known_tree) } else { Vec::new() };
     let input = CursorInput {
         text: &text,
         tree: tree.as_ref(),

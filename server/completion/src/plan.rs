@@ -10,7 +10,6 @@ use fimble_model::{GenerateOptions, ModelInfo, Piece, ProjectPlace, Prompt, Samp
 use crate::brackets::is_only_auto_closed;
 use crate::budget::{MOST_LINE_TOKENS, MOST_PROMPT_TOKENS};
 use crate::input::Cursor;
-use crate::lines::is_blank;
 use crate::surroundings::Surroundings;
 use crate::window::{self, CountTokens};
 use crate::{
@@ -146,12 +145,12 @@ pub fn plan_reading(
     {
         prompt.pieces.insert(0, Piece::Token(bos));
     }
-    // A line of white space is left as it is: taking a token back could take the line break, and indentation is the
-    // user's choice. Text that ends in a space is mended too, because most tokens begin with their space.
+    // Text that ends in a space is healed too, because most tokens begin with their space; so is indentation, whose last space
+    // tokenizers give to the first word: behind all of it a model writes one space too many, or another line.
     let ends_at_cursor = template.is_none_or(|template| template.ends_at_cursor());
     let others = snippets.iter().map(|snippet| snippet.file.clone());
     prompt.sources = std::iter::once(input.file.to_owned()).chain(others).collect();
-    prompt.heal = settings.heal && ends_at_cursor && !is_blank(&line.text);
+    prompt.heal = settings.heal && ends_at_cursor && !line.text.is_empty();
 
     let n_special = prompt.pieces.iter().filter(|piece| matches!(piece, Piece::Token(_))).count();
     let path_tokens = if template.is_some() { path_tokens } else { 0 };
