@@ -20,11 +20,50 @@ const LINES_TOKENS: usize = 256;
 /// What an address begins with.
 const ADDRESS: &str = "http://127.0.0.1:";
 
-/// Starts llama-server with a file, or takes the one at an address of this machine.
-///
-/// # Errors
-/// It cannot be started, or nobody answers.
-pub fn open(against: &str, program: &Path, threads: usize) -> anyhow::Result<LlamaServer> {
+/// Places without an answer, one behind the other, after which nothing more is asked.
+const MOST_UNANSWERED: usize = 3;
+
+/// The bare model behind its server.
+pub struct Bare {
+    server: LlamaServer,
+    n_unanswered: usize,
+    n_in_a_row: usize,
+}
+
+impl Bare {
+    /// Starts llama-server with a file, or takes the one at an address of this machine.
+    ///
+    /// # Errors
+    /// It cannot be started, or nobody answers.
+    pub fn open(against: &str, program: &Path, threads: usize) -> anyhow::Result<Self> {
+        Ok(Self { server: open(against, program, threads)?, n_unanswered: 0, n_in_a_row: 0 })
+    }
+
+    /// Asks for one place; none if no answer came, which is counted.
+    ///
+    /// # Errors
+    /// No answer came for several places in a row.
+    pub fn ask(&mut self, case: &Case) -> anyhow::Result<Option<Outcome>> {
+        match complete(&mut self.server, case) {
+            Ok(outcome) => {
+                self.n_in_a_row = 0;
+                Ok(Some(outcome))
+            }
+            Err(error) => {
+                self.n_unanswered += 1;
+                self.n_in_a_row += 1;
+                if self.n_in_a_row >= MOST_UNANSWERED { Err(error) } else { Ok(None) }
+            }
+        }
+    }
+
+    /// Places without an answer.
+    pub fn n_unanswered(&self) -> usize {
+        self.n_unanswered
+    }
+}
+
+fn open(against: &str, program: &Path, threads: usize) -> anyhow::Result<LlamaServer> {
     if let Some(port) = against.strip_prefix(ADDRESS) {
         let port = port.trim_end_matches('/').parse();
         return LlamaServer::at(port.with_context(|| format!("{against} is not {ADDRESS}PORT"))?);
@@ -39,7 +78,7 @@ pub fn open(against: &str, program: &Path, threads: usize) -> anyhow::Result<Lla
 ///
 /// # Errors
 /// The server failed or did not answer.
-pub fn complete(server: &mut LlamaServer, case: &Case) -> anyhow::Result<Outcome> {
+fn complete(server: &mut LlamaServer, case: &Case) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::empty(case);
     let Some(mut request) = llama_vim::request(&case.text, case.offset) else {
         outcome.refusal = Some("text stands right of the cursor".to_owned());
@@ -153,7 +192,7 @@ mod tests {
         for (address, reason) in
             [("http://example.com:80", "on this machine only"), ("http://127.0.0.1:x", "is not")]
         {
-            let error = open(address, Path::new("llama-server"), 1).err().unwrap();
+            let error = super::open(address, Path::new("llama-server"), 1).err().unwrap();
             assert!(format!("{error:#}").contains(reason), "{error:#}");
         }
     }

@@ -116,7 +116,7 @@ enum Written {
         #[serde(default)]
         kind: Kind,
     },
-    /// The text is that of a file beside the file of cases.
+    /// The text is that of a file in the folder `code` beside the file of cases.
     InFile {
         path: String,
         /// What stands right before the place.
@@ -131,9 +131,11 @@ enum Written {
 const LARGEST_FILE: u64 = 500_000;
 /// The file of cases of a folder.
 const CASES: &str = "cases.jsonl";
+/// Where the files of a project are that has cases or tests. These stand beside it: the model must not be shown what is expected.
+const CODE: &str = "code";
 
-/// Reads a folder, or a file of cases. A folder with a file `cases.jsonl` has the places that stand there. One with folders
-/// `code` and `tests` has the bodies of functions in `code`, which are judged by the tests.
+/// Reads a folder, or a file of cases. A folder with a file `cases.jsonl` has the places that stand there, in files of its folder
+/// `code`. One with folders `code` and `tests` has the bodies of functions in `code`, which are judged by the tests.
 ///
 /// # Errors
 /// The path cannot be read, holds no file in a known language, or a line is no case.
@@ -142,15 +144,15 @@ pub fn read(path: &Path, wanted: &Wanted) -> anyhow::Result<Project> {
         path.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
     };
     if !path.is_dir() {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        return read_cases(path, folder, named(path), wanted);
+        let folder = path.parent().unwrap_or(Path::new("")).join(CODE);
+        return read_cases(path, &folder, named(path), wanted);
     }
     let path = &path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?;
     let list = path.join(CASES);
     if list.is_file() {
-        return read_cases(&list, path, named(path), wanted);
+        return read_cases(&list, &path.join(CODE), named(path), wanted);
     }
-    let (code, tests) = (path.join("code"), path.join("tests"));
+    let (code, tests) = (path.join(CODE), path.join("tests"));
     let tests = (code.is_dir() && tests.is_dir()).then_some(tests);
     let folder = if tests.is_some() { code } else { path.clone() };
     let files = files_of(&folder)?;
@@ -177,7 +179,10 @@ fn read_cases(path: &Path, folder: &Path, name: String, wanted: &Wanted) -> anyh
     cases.retain(|case| wanted.includes(case.kind));
     let order = |case: &Case| files.iter().position(|(path, _)| *path == case.path);
     cases.sort_by_key(|case| (order(case), if files.is_empty() { 0 } else { case.offset }));
-    let folder = (!files.is_empty()).then(|| folder.to_owned());
+    let folder = match files.is_empty() {
+        true => None,
+        false => Some(folder.canonicalize().with_context(|| format!("cannot read {}", folder.display()))?),
+    };
     Ok(Project { name, folder, files, cases, tests: None })
 }
 
@@ -280,7 +285,9 @@ mod tests {
     #[test]
     fn a_place_in_a_file_is_found_by_what_stands_before_it() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a.py"), "x = f(1)\ny = f(2)\n").unwrap();
+        let code = folder.path().join(CODE);
+        std::fs::create_dir(&code).unwrap();
+        std::fs::write(code.join("a.py"), "x = f(1)\ny = f(2)\n").unwrap();
         let list = folder.path().join("cases.jsonl");
         let with = |before: &str| {
             let line =
@@ -291,6 +298,8 @@ mod tests {
         let project = with("y = ").unwrap();
         assert_eq!((project.cases[0].offset, project.cases[0].text.as_str()), (13, "x = f(1)\ny = 2)\n"));
         assert_eq!(project.files.len(), 1);
+        // The list itself, which says what is expected, is not a file of the project.
+        assert_eq!(project.folder, Some(code.canonicalize().unwrap()));
         // Twice, and not at all.
         for before in ["= ", "z = "] {
             assert!(format!("{:#}", with(before).err().unwrap()).contains("exactly once"));

@@ -23,6 +23,7 @@ use fimble_completion::CompletionSettings;
 use fimble_engine::{Engine, EngineOptions, Speculation};
 
 use self::args::Args;
+use self::bare::Bare;
 use self::body_tests::TestRunner;
 use self::cases::{Case, Kind, Project};
 use self::outcome::Outcome;
@@ -57,9 +58,9 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut settings = CompletionSettings::default();
     settings.min_confidence = args.min_confidence.unwrap_or(settings.min_confidence);
     settings.max_new_tokens = args.new_tokens;
-    let mut server =
-        args.against.as_deref().map(|against| bare::open(against, &args.server, args.threads)).transpose()?;
-    if server.is_some() {
+    let mut bare =
+        args.against.as_deref().map(|against| Bare::open(against, &args.server, args.threads)).transpose()?;
+    if bare.is_some() {
         names.push(report::BARE.to_owned());
     }
 
@@ -71,8 +72,12 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let n_cases = project.cases.len() as u64;
         let mut n_done = 0;
         ours::evaluate(&engine, project, &variants, &settings, &mut |case, mut of_case| {
-            if let Some(server) = &mut server {
-                of_case.push(bare::complete(server, case)?);
+            n_done += 1;
+            progress.count(n_done, n_cases);
+            if let Some(bare) = &mut bare {
+                // Pairs count: without the one side the place is left out of the other, too.
+                let Some(outcome) = bare.ask(case)? else { return Ok(()) };
+                of_case.push(outcome);
             }
             judge(&mut tests, project, case, &mut of_case)?;
             if let Some(places) = &mut places {
@@ -81,8 +86,6 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             for (outcome, all) in of_case.into_iter().zip(&mut outcomes) {
                 all.push(outcome);
             }
-            n_done += 1;
-            progress.count(n_done, n_cases);
             Ok(())
         })?;
     }
@@ -93,6 +96,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         names: &names,
         outcomes: &outcomes,
         tests: &tests,
+        n_unanswered: bare.as_ref().map_or(0, Bare::n_unanswered),
     };
     report::write(&run).context("the report cannot be written")?;
     Ok(ExitCode::SUCCESS)

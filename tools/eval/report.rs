@@ -29,6 +29,8 @@ pub struct Run<'a> {
     /// Of each variant, at the same places.
     pub outcomes: &'a [Vec<Outcome>],
     pub tests: &'a TestRunner,
+    /// Places that were left out because the bare model did not answer.
+    pub n_unanswered: usize,
 }
 
 /// Prints the report and writes the files that were asked for.
@@ -60,7 +62,7 @@ pub fn write(run: &Run<'_>) -> anyhow::Result<()> {
         let all = json!({
             "model": run.model, "threads": run.args.threads, "seed": run.args.seed, "scores": scores,
             "against": differences, "parts": parts, "reliability": reliability,
-            "testsWithoutNetwork": run.tests.is_without_network(), "leftOut": run.tests.left_out(),
+            "testsWithoutNetwork": run.tests.is_without_network(), "leftOut": run.tests.left_out(), "unanswered": run.n_unanswered,
         });
         text = format!("{all:#}\n");
     } else {
@@ -72,6 +74,9 @@ pub fn write(run: &Run<'_>) -> anyhow::Result<()> {
         }
         if run.args.calibration {
             calibration(&mut text, &reliability)?;
+        }
+        if run.n_unanswered > 0 {
+            writeln!(text, "\nleft out: {} places at which llama-server did not answer", run.n_unanswered)?;
         }
         for (reason, n) in run.tests.left_out() {
             writeln!(text, "\nleft out of the tests: {n} bodies, because {reason}")?;
