@@ -33,6 +33,9 @@ pub struct Args {
     /// Also measure the likeliest of so many whole lines instead of the first one
     #[arg(long, value_name = "LINES")]
     pub beam: Vec<usize>,
+    /// Leave out bits per byte, which take as long as the rest
+    #[arg(long)]
+    pub without_bits: bool,
     /// Model to measure instead of the one in use: a name or a folder
     #[arg(long, value_parser = model_name)]
     pub model: Option<String>,
@@ -84,7 +87,7 @@ impl Args {
 
     /// The ways of asking, the shipped one first.
     pub fn variants(&self) -> Vec<Variant> {
-        let shipped = || Variant::automatic("as shipped".to_owned());
+        let shipped = || Variant::automatic("as shipped".to_owned(), !self.without_bits);
         let mut variants = vec![shipped()];
         if self.asked {
             variants.push(Variant { name: "asked by hand".to_owned(), asked: true, ..shipped() });

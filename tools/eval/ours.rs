@@ -47,12 +47,14 @@ pub struct Variant {
     pub beam: Option<usize>,
     /// As somebody asks by hand: whatever comes is shown, and it may be longer.
     pub asked: bool,
+    /// Whether it is measured how likely what was expected is.
+    pub weighs: bool,
 }
 
 impl Variant {
     /// As a suggestion comes while somebody types.
-    pub fn automatic(name: String) -> Self {
-        Self { name, without: None, beam: None, asked: false }
+    pub fn automatic(name: String, weighs: bool) -> Self {
+        Self { name, without: None, beam: None, asked: false, weighs }
     }
 
     fn has(&self, part: Part) -> bool {
@@ -206,7 +208,7 @@ fn complete(
     outcome.write_ms = usage.decode.as_secs_f64() * 1e3;
     // What does not fit the context cannot be weighed.
     let weighed =
-        (!case.expected.is_empty()).then(|| engine.log_probability(request.clone(), &case.expected));
+        (variant.weighs && !case.expected.is_empty()).then(|| engine.log_probability(request.clone(), &case.expected));
     outcome.bits = weighed.and_then(Result::ok).map(|probability| -probability / std::f64::consts::LN_2);
     if let Some(n_lines) = variant.beam
         && plan.context.mode == Mode::SingleLine
