@@ -50,6 +50,8 @@ pub(crate) struct Description {
     block_keywords: Vec<String>,
     #[serde(default)]
     block_closers: Vec<String>,
+    #[serde(default)]
+    embedded_nodes: Vec<String>,
     deepest_generics: Option<usize>,
 }
 
@@ -58,7 +60,7 @@ pub struct Language {
     pub(crate) description: Description,
     grammar: Grammar,
     tree_sitter: OnceLock<tree_sitter::Language>,
-    queries: [OnceLock<Query>; 4],
+    queries: [OnceLock<Query>; QueryKind::ALL.len()],
 }
 
 impl Language {
@@ -153,6 +155,12 @@ impl Language {
     #[must_use]
     pub fn block_closers(&self) -> &[String] {
         &self.description.block_closers
+    }
+
+    /// Kinds of the nodes that may stand in another language; [`QueryKind::Embedded`] says which, from the node in front.
+    #[must_use]
+    pub fn embedded_nodes(&self) -> &[String] {
+        &self.description.embedded_nodes
     }
 
     /// How many generic types may be open at once; none where the grammar does not mind. A deeper text must not be parsed: at

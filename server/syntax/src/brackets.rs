@@ -28,7 +28,7 @@ impl OpenBrackets {
     pub(crate) fn check<'a>(
         language: &Language,
         known: Option<Self>,
-        read: impl Fn(usize) -> &'a [u8],
+        read: &dyn Fn(usize) -> &'a [u8],
     ) -> Result<Self, ParseStopped> {
         let max_angles = language.deepest_generics().unwrap_or(usize::MAX);
         let fits = |open: &Self| open.brackets <= MAX_OPEN && open.angles <= max_angles;
@@ -50,7 +50,7 @@ impl OpenBrackets {
     }
 }
 
-fn count<'a>(read: impl Fn(usize) -> &'a [u8]) -> OpenBrackets {
+fn count<'a>(read: &dyn Fn(usize) -> &'a [u8]) -> OpenBrackets {
     let (mut offset, mut open, mut angles) = (0, 0_usize, 0_usize);
     let mut most = OpenBrackets { brackets: 0, angles: 0 };
     loop {
@@ -94,7 +94,7 @@ mod tests {
 
     fn check(language: &str, known: Option<OpenBrackets>, text: &str) -> Result<OpenBrackets, ParseStopped> {
         let language = by_language_id(language).expect("it is compiled in");
-        OpenBrackets::check(language, known, |offset| text.as_bytes().get(offset..).unwrap_or_default())
+        OpenBrackets::check(language, known, &|offset| text.as_bytes().get(offset..).unwrap_or_default())
     }
 
     fn open(brackets: usize, angles: usize) -> OpenBrackets {
