@@ -64,7 +64,7 @@ mod tests {
     fn layer(range: Range<usize>) -> Layer {
         let language = by_language_id("json").expect("it is compiled in");
         let tree = SyntaxTree::parse(language, &Text::new("[1]"), None, &ParseBudget::unlimited());
-        Layer { range, ..tree.expect("it can be parsed").whole().clone() }
+        Layer { range, ..tree.expect("it can be parsed").at(0).clone() }
     }
 
     #[test]

@@ -164,11 +164,6 @@ impl SyntaxTree {
         self.embedded.get(index).filter(|layer| layer.holds(offset)).unwrap_or(&self.whole)
     }
 
-    /// The layer of the whole text.
-    pub(crate) fn whole(&self) -> &Layer {
-        &self.whole
-    }
-
     fn layers(&self) -> impl Iterator<Item = &Layer> {
         std::iter::once(&self.whole).chain(&self.embedded)
     }
