@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use crate::scanner_guard::{Guarded, Scanner, guard, is_readable};
+use crate::scanner_guard::{Guarded, Scanner, frees_by_writing, guard, is_readable};
 
 /// The queries that each language has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +62,9 @@ macro_rules! grammars {
                             }
                             fn is_readable(state: &[u8]) -> bool {
                                 is_readable($name, state)
+                            }
+                            fn frees_by_writing() -> bool {
+                                frees_by_writing($name)
                             }
                         }
                         Some(Grammar {

@@ -53,6 +53,7 @@ pub(crate) struct Description {
     #[serde(default)]
     embedded_nodes: Vec<String>,
     deepest_generics: Option<usize>,
+    most_substitutions: Option<usize>,
 }
 
 /// A language with its grammar. Compared by name; only ever seen as `&'static Language`.
@@ -168,6 +169,13 @@ impl Language {
     #[must_use]
     pub fn deepest_generics(&self) -> Option<usize> {
         self.description.deepest_generics
+    }
+
+    /// How many signs `${` a text may hold; none where the grammar does not mind. The scanner follows templates inside of
+    /// templates on the stack of the thread: a text with more must not be parsed.
+    #[must_use]
+    pub fn most_substitutions(&self) -> Option<usize> {
+        self.description.most_substitutions
     }
 
     /// The grammar.

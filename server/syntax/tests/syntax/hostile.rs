@@ -195,6 +195,20 @@ fn brackets_without_end_are_refused_at_once() {
     assert_eq!(outcome("javascript", &pairs), Ok(()));
 }
 
+/// The scanner follows each template that stands in a substitution on the stack.
+#[test]
+fn templates_inside_of_templates_end_no_process() {
+    for name in ["svelte", "vue"] {
+        for level in ["`${", "`${'}'", "`${{"] {
+            for text in [format!("<p>{{{}", level.repeat(1999)), format!("<p a={{{}", level.repeat(1999))] {
+                assert_eq!(outcome(name, &text), Ok(()), "{name}: {level:?}");
+                assert_eq!(outcome(name, &text.replace("<p", &level.repeat(1000))), Err(ParseStopped::TooDeep));
+            }
+            assert_eq!(outcome(name, &format!("{{{}", level.repeat(300_000))), Err(ParseStopped::TooDeep));
+        }
+    }
+}
+
 #[test]
 fn a_parse_that_takes_too_much_memory_is_stopped() {
     let text = "[1, 2, 3, 4, 5, 6, 7, 8],\n".repeat(300_000);
