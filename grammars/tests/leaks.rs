@@ -18,9 +18,8 @@ fn what_a_scanner_holds_is_freed_when_it_reads_a_state() {
     parser.set_language(language.tree_sitter()).expect("it fits");
     let tag = format!("${}$", "a".repeat(900));
     let body = "SELECT a + 1 FROM b WHERE c = d;\n".repeat(200);
-    let text = format!(
-        "CREATE FUNCTION f() RETURNS INTEGER LANGUAGE sql AS {tag}\nBEGIN\n{body}END;\n{tag};\n"
-    );
+    let text =
+        format!("CREATE FUNCTION f() RETURNS INTEGER LANGUAGE sql AS {tag}\nBEGIN\n{body}END;\n{tag};\n");
     let mut parse = |times: usize| (0..times).for_each(|_| drop(parser.parse(&text, None)));
     parse(3);
     let before = resident();

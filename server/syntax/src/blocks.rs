@@ -5,9 +5,9 @@
 use fimble_document::Text;
 use fimble_grammars::{BlockStyle, Language};
 
-use crate::walk::{indentation, line_after, line_before, next_non_blank, path_to, previous_non_blank};
 use crate::Region;
 use crate::layer::Layer;
+use crate::walk::{indentation, line_after, line_before, next_non_blank, path_to, previous_non_blank};
 
 /// How many comments between a header and the cursor are looked over.
 const MAX_COMMENTS: usize = 16;
@@ -93,7 +93,10 @@ impl Layer {
     fn ends_start_tag(&self, opener_end: usize) -> bool {
         let path = path_to(self.tree(), opener_end.saturating_sub(1)..opener_end);
         // Svelte's blocks start with `if_start` and the like.
-        path.iter().rev().nth(1).is_some_and(|node| node.kind() == "start_tag" || node.kind().ends_with("_start"))
+        path.iter()
+            .rev()
+            .nth(1)
+            .is_some_and(|node| node.kind() == "start_tag" || node.kind().ends_with("_start"))
     }
 
     /// Start of the line on which the construct begins that `opener_end` is in.

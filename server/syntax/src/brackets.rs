@@ -35,9 +35,7 @@ impl OpenBrackets {
         let max_angles = language.deepest_generics().unwrap_or(usize::MAX);
         let max_substitutions = language.most_substitutions().unwrap_or(usize::MAX);
         let fits = |open: &Self| {
-            open.brackets <= MAX_OPEN
-                && open.angles <= max_angles
-                && open.substitutions <= max_substitutions
+            open.brackets <= MAX_OPEN && open.angles <= max_angles && open.substitutions <= max_substitutions
         };
         known.filter(fits).or_else(|| Some(count(read)).filter(fits)).ok_or(ParseStopped::TooDeep)
     }

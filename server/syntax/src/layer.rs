@@ -94,7 +94,11 @@ mod tests {
             };
             let mut layer = layer(10..20);
             layer.edit(&edit);
-            assert_eq!((layer.range, layer.is_touched), (expected, is_touched), "{start} {old_end} {new_end}");
+            assert_eq!(
+                (layer.range, layer.is_touched),
+                (expected, is_touched),
+                "{start} {old_end} {new_end}"
+            );
         }
     }
 }

@@ -8,8 +8,8 @@ use fimble_document::Text;
 use fimble_grammars::{BlockStyle, QueryKind};
 use tree_sitter::Node;
 
-use crate::layer::Layer;
 use crate::blocks::opens_block;
+use crate::layer::Layer;
 use crate::region::last_leaf;
 use crate::walk::{indentation, line_after, next_non_blank, path_to, previous_non_blank};
 

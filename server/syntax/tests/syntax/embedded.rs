@@ -34,7 +34,12 @@ fn the_cursor_is_in_the_language_of_its_part() {
         for (marked, expected) in cases {
             let (_, tree, offset) = at_cursor(host, marked);
             let expected = if expected == "host" { host } else { expected };
-            assert_eq!(tree.language_at(offset).name(), expected, "{host} {marked:?} {}", tree.to_s_expression());
+            assert_eq!(
+                tree.language_at(offset).name(),
+                expected,
+                "{host} {marked:?} {}",
+                tree.to_s_expression()
+            );
             assert_eq!(tree.language().name(), *host);
         }
     }
@@ -103,12 +108,17 @@ fn imports_items_and_names_are_those_of_all_parts_in_order() {
         let imports: Vec<_> = tree.imports(&text, text.len()).into_iter().map(line).collect();
         assert_eq!(imports, ["import a from \"a\";"], "{host}");
         let names: Vec<_> = tree.identifiers(&text, 0..text.len()).into_iter().map(line).collect();
-        let at = |name: &str| names.iter().position(|found| found == name).unwrap_or_else(|| panic!("{name}: {names:?}"));
+        let at = |name: &str| {
+            names.iter().position(|found| found == name).unwrap_or_else(|| panic!("{name}: {names:?}"))
+        };
         assert!(at("first") < at("second") && at("second") < at("third"), "{host} {names:?}");
         let content = text.to_string();
         let function = content.find("function").expect("it is there");
         let from = content.find("from").expect("it is there");
-        assert_eq!(tree.item_start_at_or_after(from, text.len()), Some(text.line_start(text.line_of(function))));
+        assert_eq!(
+            tree.item_start_at_or_after(from, text.len()),
+            Some(text.line_start(text.line_of(function)))
+        );
     }
 }
 
@@ -126,7 +136,8 @@ fn a_splice_is_judged_by_the_language_of_the_part() {
         for (marked, good, bad) in cases {
             let (text, tree, offset) = at_cursor(host, marked);
             let check = |insertion: &str| {
-                tree.splice_check(&text, offset..offset, insertion, &ParseBudget::unlimited()).expect("no limit")
+                tree.splice_check(&text, offset..offset, insertion, &ParseBudget::unlimited())
+                    .expect("no limit")
             };
             assert!(!check(good).adds_errors(), "{host} {marked:?} {good:?}: {:?}", check(good));
             assert!(check(bad).adds_errors(), "{host} {marked:?} {bad:?}: {:?}", check(bad));

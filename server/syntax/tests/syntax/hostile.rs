@@ -202,7 +202,10 @@ fn templates_inside_of_templates_end_no_process() {
         for level in ["`${", "`${'}'", "`${{"] {
             for text in [format!("<p>{{{}", level.repeat(1999)), format!("<p a={{{}", level.repeat(1999))] {
                 assert_eq!(outcome(name, &text), Ok(()), "{name}: {level:?}");
-                assert_eq!(outcome(name, &text.replace("<p", &level.repeat(1000))), Err(ParseStopped::TooDeep));
+                assert_eq!(
+                    outcome(name, &text.replace("<p", &level.repeat(1000))),
+                    Err(ParseStopped::TooDeep)
+                );
             }
             assert_eq!(outcome(name, &format!("{{{}", level.repeat(300_000))), Err(ParseStopped::TooDeep));
         }

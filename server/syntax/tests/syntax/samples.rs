@@ -277,10 +277,7 @@ const SAMPLES: &[Sample] = &[
     Sample {
         file: "sample.scala",
         inside: "stock(name) = inStock",
-        headers: &[
-            "class Orchard(fruits: Seq[Fruit]) {",
-            "def sell(name: String, grams: Int): Try[Int] = {",
-        ],
+        headers: &["class Orchard(fruits: Seq[Fruit]) {", "def sell(name: String, grams: Int): Try[Int] = {"],
         imports: &["import scala.collection.mutable", "import scala.util.{Failure, Success, Try}"],
         identifiers: &["Orchard", "harvest", "inStock", "Fruit"],
         comment: "What is not in stock",
@@ -341,10 +338,7 @@ const SAMPLES: &[Sample] = &[
         file: "sample.proto",
         inside: "STATE_LENT",
         headers: &["message Book {", "enum State {"],
-        imports: &[
-            "import \"google/protobuf/timestamp.proto\";",
-            "import public \"example/person.proto\";",
-        ],
+        imports: &["import \"google/protobuf/timestamp.proto\";", "import public \"example/person.proto\";"],
         identifiers: &["Book", "LendRequest", "Lend", "STATE_LENT"],
         comment: "Lends what the",
         string: "google/protobuf",
@@ -364,10 +358,7 @@ const SAMPLES: &[Sample] = &[
         file: "sample.svelte",
         inside: "Nothing was found",
         headers: &["<main class=\"stations\">", "{#if found.length > 0}", "<p>"],
-        imports: &[
-            "  import { onMount } from \"svelte\";",
-            "  import type { Station } from \"./stations\";",
-        ],
+        imports: &["  import { onMount } from \"svelte\";", "  import type { Station } from \"./stations\";"],
         identifiers: &["stations", "clear", "main", "display"],
         comment: "The list is empty",
         string: "Name of a station",

@@ -194,7 +194,8 @@ fn what_stands_in_a_file_is_told_word_for_word() {
 
 #[test]
 fn no_grammar_is_needed_to_find_what_another_file_defines() {
-    const GROOVY: &str = "class OrderRepository {\n    Database database\n    Order findOrder(Long identifier) { null }\n}\n";
+    const GROOVY: &str =
+        "class OrderRepository {\n    Database database\n    Order findOrder(Long identifier) { null }\n}\n";
     let root = tempfile::tempdir().unwrap();
     write(&root.path().join("OrderRepository.groovy"), GROOVY);
     write(&root.path().join("orders.zz9"), "rule takeOrders: everyThing\n");
