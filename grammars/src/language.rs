@@ -50,7 +50,10 @@ pub(crate) struct Description {
     block_keywords: Vec<String>,
     #[serde(default)]
     block_closers: Vec<String>,
+    #[serde(default)]
+    embedded_nodes: Vec<String>,
     deepest_generics: Option<usize>,
+    most_substitutions: Option<usize>,
 }
 
 /// A language with its grammar. Compared by name; only ever seen as `&'static Language`.
@@ -58,7 +61,7 @@ pub struct Language {
     pub(crate) description: Description,
     grammar: Grammar,
     tree_sitter: OnceLock<tree_sitter::Language>,
-    queries: [OnceLock<Query>; 4],
+    queries: [OnceLock<Query>; QueryKind::ALL.len()],
 }
 
 impl Language {
@@ -155,11 +158,24 @@ impl Language {
         &self.description.block_closers
     }
 
+    /// Kinds of the nodes that may stand in another language; [`QueryKind::Embedded`] says which, from the node in front.
+    #[must_use]
+    pub fn embedded_nodes(&self) -> &[String] {
+        &self.description.embedded_nodes
+    }
+
     /// How many generic types may be open at once; none where the grammar does not mind. A deeper text must not be parsed: at
     /// its end the parser would take memory by the square of the depth, in one step.
     #[must_use]
     pub fn deepest_generics(&self) -> Option<usize> {
         self.description.deepest_generics
+    }
+
+    /// How many signs `${` a text may hold; none where the grammar does not mind. The scanner follows templates inside of
+    /// templates on the stack of the thread: a text with more must not be parsed.
+    #[must_use]
+    pub fn most_substitutions(&self) -> Option<usize> {
+        self.description.most_substitutions
     }
 
     /// The grammar.

@@ -1,9 +1,10 @@
 //! The external scanners of the grammars, with their state checked. After each of its tokens a scanner writes its state
 //! into a buffer of the parser, and reads it back before the next. Some scanners write past the end of that buffer, or
-//! write what they then fail to read and end the process for it (`assert`).
+//! write what they then fail to read and end the process for it (`assert`). That of SQL loses what it holds whenever it reads.
 //!
 //! Must hold: the parser's buffer never gets a state that is longer than the buffer, nor one that its scanner cannot read;
-//! what is refused is replaced by the empty state, which every scanner reads, and reported by [`take_refusal`].
+//! what is refused is replaced by the empty state, which every scanner reads, and reported by [`take_refusal`]; a scanner
+//! holds nothing that is lost when it reads a state.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_uint, c_void};
@@ -27,6 +28,9 @@ pub(crate) trait Guarded: 'static {
 
     /// Whether the scanner can read a state that it wrote.
     fn is_readable(state: &[u8]) -> bool;
+
+    /// Whether the scanner has to write its state before it reads another one.
+    fn frees_by_writing() -> bool;
 }
 
 /// `TSLanguage.external_scanner` of tree-sitter's parser.h.
@@ -118,6 +122,9 @@ pub(crate) fn guard<G: Guarded>(language: LanguageFn) -> tree_sitter::Language {
 fn check<G: Guarded>(scanner: &mut Scanner) {
     if scanner.serialize.is_some() && G::scanner().set(*scanner).is_ok() {
         scanner.serialize = Some(serialize::<G>);
+        if scanner.deserialize.is_some() && G::frees_by_writing() {
+            scanner.deserialize = Some(deserialize::<G>);
+        }
     }
 }
 
@@ -140,6 +147,26 @@ unsafe extern "C" fn serialize<G: Guarded>(payload: *mut c_void, buffer: *mut c_
     // SAFETY: the parser's buffer has MAX_STATE_BYTES, and is not the room.
     unsafe { std::ptr::copy_nonoverlapping(state.as_ptr(), buffer.cast::<u8>(), length) };
     length as c_uint
+}
+
+/// Stands in for the scanner's own function of this name, where that forgets the memory it holds: writing frees it.
+unsafe extern "C" fn deserialize<G: Guarded>(payload: *mut c_void, buffer: *const c_char, length: c_uint) {
+    let Some(scanner) = G::scanner().get() else { return };
+    if let Some(write) = scanner.serialize {
+        let mut room = MaybeUninit::<[u8; ROOM]>::uninit();
+        // SAFETY: the payload is the scanner's own, and the room holds what it writes.
+        unsafe { write(payload, room.as_mut_ptr().cast()) };
+    }
+    if let Some(read) = scanner.deserialize {
+        // SAFETY: the parser's own call, handed on.
+        unsafe { read(payload, buffer, length) };
+    }
+}
+
+/// Whether the scanner of a language keeps memory in its state, and forgets it when it reads another one. That of SQL keeps
+/// the tag of a dollar-quoted string, and frees it when it writes.
+pub(crate) fn frees_by_writing(language: &str) -> bool {
+    language == "sql"
 }
 
 /// Whether the scanner of a language can read this state. Each writes its counts itself; that of Ruby writes the length of

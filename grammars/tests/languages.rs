@@ -12,11 +12,33 @@ fn every_query_of_every_language_compiles_with_the_captures_its_kind_has() {
                 // Captures besides the first are there for predicates.
                 QueryKind::Imports => &["import", "function", "method", "name"],
                 QueryKind::Identifiers => &["identifier", "definition", "name"],
-                QueryKind::Regions => &["comment", "string", "code"],
+                QueryKind::Regions => &["comment", "string", "code", "name"],
+                QueryKind::Embedded => &["name", "value"],
             };
             for name in language.query(kind).capture_names() {
                 assert!(known.contains(name), "{language:?} {kind:?}: @{name}");
             }
+        }
+    }
+}
+
+#[test]
+fn parts_in_other_languages_are_in_nodes_that_exist_and_in_languages_that_may_stand_there() {
+    for language in all() {
+        let query = language.query(QueryKind::Embedded);
+        assert_eq!(query.pattern_count() == 0, language.embedded_nodes().is_empty(), "{language:?}");
+        for kind in language.embedded_nodes() {
+            assert_ne!(language.tree_sitter().id_for_node_kind(kind, true), 0, "{language:?} {kind}");
+        }
+        for pattern in 0..query.pattern_count() {
+            let property = &query.property_settings(pattern)[0];
+            let inner = property.value.as_deref().expect("it has a value");
+            assert_eq!(&*property.key, "language", "{language:?}");
+            // Those that are switched off are as good as none.
+            let known = ["none", "javascript", "typescript", "tsx", "json", "css"];
+            assert!(known.contains(&inner), "{language:?} {inner}");
+            let deepest = by_language_id(inner).and_then(fimble_grammars::Language::deepest_generics);
+            assert_eq!(deepest, None, "the depth of {inner} is not counted inside of {language:?}");
         }
     }
 }
@@ -86,20 +108,31 @@ fn each_feature_is_one_language() {
         ("cpp", cfg!(feature = "cpp")),
         ("csharp", cfg!(feature = "csharp")),
         ("css", cfg!(feature = "css")),
+        ("dart", cfg!(feature = "dart")),
+        ("dockerfile", cfg!(feature = "dockerfile")),
         ("go", cfg!(feature = "go")),
+        ("hcl", cfg!(feature = "hcl")),
         ("html", cfg!(feature = "html")),
         ("java", cfg!(feature = "java")),
         ("javascript", cfg!(feature = "javascript")),
         ("json", cfg!(feature = "json")),
+        ("kotlin", cfg!(feature = "kotlin")),
         ("lua", cfg!(feature = "lua")),
+        ("make", cfg!(feature = "make")),
         ("markdown", cfg!(feature = "markdown")),
         ("php", cfg!(feature = "php")),
+        ("proto", cfg!(feature = "proto")),
         ("python", cfg!(feature = "python")),
         ("ruby", cfg!(feature = "ruby")),
         ("rust", cfg!(feature = "rust")),
+        ("scala", cfg!(feature = "scala")),
+        ("sql", cfg!(feature = "sql")),
+        ("svelte", cfg!(feature = "svelte")),
+        ("swift", cfg!(feature = "swift")),
         ("toml", cfg!(feature = "toml")),
         ("tsx", cfg!(feature = "tsx")),
         ("typescript", cfg!(feature = "typescript")),
+        ("vue", cfg!(feature = "vue")),
         ("yaml", cfg!(feature = "yaml")),
     ];
     for (name, on) in features {

@@ -76,6 +76,18 @@ const HELIX_LANGUAGES: &[(&str, &[&str])] = &[
     ("html", &["vscode-html-language-server", "superhtml"]),
     ("css", &["vscode-css-language-server"]),
     ("markdown", &["marksman", "markdown-oxide", "rumdl"]),
+    ("kotlin", &["kotlin-language-server"]),
+    ("swift", &["sourcekit-lsp"]),
+    ("scala", &["metals"]),
+    ("dart", &["dart"]),
+    ("sql", &[]),
+    ("dockerfile", &["docker-langserver", "docker-language-server"]),
+    ("make", &[]),
+    ("hcl", &["terraform-ls"]),
+    ("tfvars", &["terraform-ls"]),
+    ("protobuf", &["buf", "pbkit", "protols"]),
+    ("vue", &["vuels"]),
+    ("svelte", &["svelteserver"]),
 ];
 
 fn helix(command: &str) -> String {

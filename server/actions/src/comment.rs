@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use fimble_document::Text;
+use fimble_syntax::Language;
 
 use crate::answer::first_block_or_all;
 use crate::style::leading;
@@ -110,7 +111,7 @@ impl CommentPlace {
 /// Where the doc comment of a target goes; none for languages without comments, and for Python's items on one line.
 #[must_use]
 pub fn comment_place(source: &Source<'_>, target: &Target) -> Option<CommentPlace> {
-    let form = form(source)?;
+    let form = form(source.language_at(target.range.start)?)?;
     let text = source.text;
     let first_line = text.line_of(target.range.start);
     if form == Form::Docstring {
@@ -176,14 +177,15 @@ fn docstring_end(text: &Text, line: usize) -> Option<usize> {
     text.line(last).trim_end().ends_with(quotes).then(|| text.line_start(last + 1))
 }
 
-fn form(source: &Source<'_>) -> Option<Form> {
-    Some(match source.language?.name() {
-        "rust" | "csharp" => Form::Lines("///"),
-        "go" => Form::Lines("//"),
+fn form(language: &Language) -> Option<Form> {
+    Some(match language.name() {
+        "rust" | "csharp" | "swift" | "dart" => Form::Lines("///"),
+        "go" | "proto" => Form::Lines("//"),
         "lua" => Form::Lines("---"),
+        "sql" => Form::Lines("--"),
         "python" => Form::Docstring,
-        "ruby" | "bash" | "yaml" | "toml" => Form::Lines("#"),
-        "javascript" | "typescript" | "tsx" | "java" | "php" | "c" | "cpp" => {
+        "ruby" | "bash" | "yaml" | "toml" | "make" | "hcl" | "dockerfile" => Form::Lines("#"),
+        "javascript" | "typescript" | "tsx" | "java" | "php" | "c" | "cpp" | "kotlin" | "scala" => {
             Form::Block("/**", " * ", " */")
         }
         "css" => Form::Block("/*", " * ", " */"),

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use fimble_model::{Chat, Message, Role};
+use fimble_syntax::Language;
 
 use crate::hidden::Hidden;
 use crate::{ActionKind, Refusal, Source, Target};
@@ -82,7 +83,7 @@ pub(crate) fn question(
         ActionKind::Document | ActionKind::Redocument => SYSTEM_COMMENT,
         _ => SYSTEM_CODE,
     };
-    let word = source.fence_word();
+    let word = source.language_at(target.range.start).map_or("", Language::name);
     let mut text = format!("File: {}", source.path);
     if !source.language_name().is_empty() {
         text.push_str(&format!(" ({})", source.language_name()));

@@ -22,17 +22,27 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// The language that is written at an offset: that of the script in a page, else that of the file.
+    #[must_use]
+    pub fn language_at(&self, offset: usize) -> Option<&'static Language> {
+        self.tree.map(|tree| tree.language_at(offset)).or(self.language)
+    }
+
     /// Name of the language for people.
     pub(crate) fn language_name(&self) -> &str {
         self.language.map_or("", |language| language.display_name())
     }
 
-    /// The words that can stand behind the fence of a code block in this language; none if the language is unknown.
+    /// The words that can stand behind the fence of a code block in this language, or in one that a part of the file is
+    /// written in; none if the language is unknown.
     pub(crate) fn fence_words(&self) -> Vec<String> {
-        let Some(language) = self.language else { return Vec::new() };
-        let names = language.language_ids().iter().chain(language.extensions()).cloned();
-        let mut words: Vec<String> = names.chain([language.name().to_owned()]).collect();
-        words.push(language.display_name().to_lowercase());
+        let embedded = self.tree.map(SyntaxTree::embedded_languages).unwrap_or_default();
+        let mut words = Vec::new();
+        for language in self.language.into_iter().chain(embedded) {
+            words.extend(language.language_ids().iter().chain(language.extensions()).cloned());
+            words.push(language.name().to_owned());
+            words.push(language.display_name().to_lowercase());
+        }
         words
     }
 

@@ -80,8 +80,9 @@ pub(crate) fn is_recipe(line: &str) -> bool {
 fn usual_unit(language: Option<&'static Language>) -> &'static str {
     match language.map_or("", Language::name) {
         "go" => "\t",
+        "make" => "\t",
         "yaml" | "json" | "html" | "css" | "javascript" | "typescript" | "tsx" | "ruby" | "lua"
-        | "markdown" => "  ",
+        | "markdown" | "scala" | "dart" | "hcl" | "proto" | "vue" | "svelte" => "  ",
         _ => "    ",
     }
 }

@@ -17,7 +17,7 @@ pub struct CursorInput<'a> {
     pub text: &'a Text,
     /// Its tree, if it was parsed.
     pub tree: Option<&'a SyntaxTree>,
-    /// Its language, if known.
+    /// The language of the file, if known. What the cursor is in may be another one, which the tree knows.
     pub language: Option<&'static Language>,
     /// Path relative to the workspace, with forward slashes.
     pub path: &'a str,
@@ -63,6 +63,11 @@ impl CursorInput<'_> {
     pub(crate) fn region(&self) -> Region {
         self.tree
             .map_or(Region::Code, |tree| tree.region(self.text, self.text.floor_char_boundary(self.offset)))
+    }
+
+    /// The language that is written at the cursor: that of the script in a page, else that of the file.
+    pub(crate) fn language_here(&self) -> Option<&'static Language> {
+        self.tree.map(|tree| tree.language_at(self.offset)).or(self.language)
     }
 }
 

@@ -58,7 +58,7 @@ fn by_code(input: &CursorInput<'_>, cursor: &Cursor) -> (Mode, &'static str) {
         return blank_line(input, cursor);
     }
     if input.tree.is_none()
-        && opens_block(&cursor.typed, input.language)
+        && opens_block(&cursor.typed, input.language_here())
         && !cursor.typed.trim_end().ends_with(['(', '['])
     {
         return (Mode::MultiLine, "the line opens a block");
@@ -71,10 +71,10 @@ fn blank_line(input: &CursorInput<'_>, cursor: &Cursor) -> (Mode, &'static str) 
         return (Mode::SingleLine, "at the start of the file");
     };
     let above_line = line_head(input.text, above);
-    if above + 1 == cursor.line && is_comment(&above_line, input.language) {
+    if above + 1 == cursor.line && is_comment(&above_line, input.language_here()) {
         return (Mode::MultiLine, "below a comment");
     }
-    if opens_block(&above_line, input.language) {
+    if opens_block(&above_line, input.language_here()) {
         return (Mode::MultiLine, "below a line that opens a block");
     }
     let inside = match input.tree {

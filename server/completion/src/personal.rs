@@ -126,7 +126,7 @@ const NOBODY: &[&str] = &[
 const PARTICLES: &[&str] =
     &["al", "bin", "da", "de", "del", "der", "di", "du", "el", "la", "le", "van", "von", "zu"];
 /// Languages whose values stand without quotes, or that are prose.
-const DATA: &[&str] = &["yaml", "toml", "json", "markdown", "html"];
+const DATA: &[&str] = &["yaml", "toml", "json", "markdown", "html", "vue", "svelte"];
 
 /// Cuts a draft where it would give away a person who is not `known` in the project.
 pub(crate) fn check(draft: &mut Draft, surroundings: &Surroundings, known: &dyn Fn(&str) -> bool) -> Effect {

@@ -203,7 +203,7 @@ pub fn plan_reading(
         max_lines: settings.max_lines.max(1),
         typed: surroundings.typed.clone(),
         next_line: surroundings.lines_below.first().cloned(),
-        language: input.language,
+        language: input.language_here(),
     };
     Ok(Plan { prompt, options, context, cursor, surroundings, limits })
 }

@@ -60,7 +60,7 @@ impl Surroundings {
         below: &str,
         below_is_whole: bool,
     ) -> Self {
-        let language = input.language;
+        let language = input.language_here();
         let all_right = input.text.slice(cursor.rest_start..cursor.line_end);
         let (replaced, right) = if is_only_auto_closed(&all_right) {
             (all_right.trim_end().to_owned(), String::new())

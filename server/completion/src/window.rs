@@ -224,7 +224,7 @@ fn add_outline(
         }
         fits
     };
-    let mut headers = headers_above(text, cursor.line, start, input.language);
+    let mut headers = headers_above(text, cursor.line, start, input.language_here());
     headers.reverse();
     headers.retain(&mut take);
     headers.reverse();

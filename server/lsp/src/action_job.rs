@@ -299,7 +299,7 @@ fn comment_line(source: &Source<'_>, cursor: usize) -> Option<usize> {
 pub(crate) fn is_comment(source: &Source<'_>, line: usize) -> bool {
     let content = source.text.line(line);
     let content = content.trim();
-    let Some(language) = source.language else { return false };
+    let Some(language) = source.language_at(source.text.line_start(line)) else { return false };
     let in_block = |(start, end): (&str, &str)| content.starts_with(start) || content.ends_with(end);
     !content.is_empty()
         && (language.line_comment().is_some_and(|mark| content.starts_with(mark))

@@ -5,17 +5,17 @@
 use fimble_document::Text;
 use fimble_grammars::{BlockStyle, Language};
 
+use crate::Region;
+use crate::layer::Layer;
 use crate::walk::{indentation, line_after, line_before, next_non_blank, path_to, previous_non_blank};
-use crate::{Region, SyntaxTree};
 
 /// How many comments between a header and the cursor are looked over.
 const MAX_COMMENTS: usize = 16;
 
-impl SyntaxTree {
+impl Layer {
     /// Whether the cursor stands where a body is to be written: behind an opening bracket or a header, on a blank line of
     /// an empty body. Several lines make sense there. Comments and a docstring do not fill a body.
-    #[must_use]
-    pub fn block_is_open_and_empty(&self, text: &Text, offset: usize) -> bool {
+    pub(crate) fn block_is_open_and_empty(&self, text: &Text, offset: usize) -> bool {
         let offset = text.floor_char_boundary(offset);
         if self.region(text, offset) != Region::Code || !self.only_closers_follow(&line_after(text, offset)) {
             return false;
@@ -92,7 +92,11 @@ impl SyntaxTree {
 
     fn ends_start_tag(&self, opener_end: usize) -> bool {
         let path = path_to(self.tree(), opener_end.saturating_sub(1)..opener_end);
-        path.iter().rev().nth(1).is_some_and(|node| node.kind() == "start_tag")
+        // Svelte's blocks start with `if_start` and the like.
+        path.iter()
+            .rev()
+            .nth(1)
+            .is_some_and(|node| node.kind() == "start_tag" || node.kind().ends_with("_start"))
     }
 
     /// Start of the line on which the construct begins that `opener_end` is in.

@@ -18,6 +18,8 @@ pub(crate) struct OpenBrackets {
     brackets: usize,
     /// Signs `<` without a `>`, between two of the signs that no generic type holds.
     angles: usize,
+    /// Signs `${`, open or not: they can stand in strings that hide what closes them.
+    substitutions: usize,
 }
 
 impl OpenBrackets {
@@ -28,10 +30,13 @@ impl OpenBrackets {
     pub(crate) fn check<'a>(
         language: &Language,
         known: Option<Self>,
-        read: impl Fn(usize) -> &'a [u8],
+        read: &dyn Fn(usize) -> &'a [u8],
     ) -> Result<Self, ParseStopped> {
         let max_angles = language.deepest_generics().unwrap_or(usize::MAX);
-        let fits = |open: &Self| open.brackets <= MAX_OPEN && open.angles <= max_angles;
+        let max_substitutions = language.most_substitutions().unwrap_or(usize::MAX);
+        let fits = |open: &Self| {
+            open.brackets <= MAX_OPEN && open.angles <= max_angles && open.substitutions <= max_substitutions
+        };
         known.filter(fits).or_else(|| Some(count(read)).filter(fits)).ok_or(ParseStopped::TooDeep)
     }
 
@@ -46,19 +51,23 @@ impl OpenBrackets {
                 .angles
                 .saturating_mul(if edit.old_end > edit.start { 2 } else { 1 })
                 .saturating_add(changed),
+            substitutions: self.substitutions.saturating_add(changed),
         }
     }
 }
 
-fn count<'a>(read: impl Fn(usize) -> &'a [u8]) -> OpenBrackets {
+fn count<'a>(read: &dyn Fn(usize) -> &'a [u8]) -> OpenBrackets {
     let (mut offset, mut open, mut angles) = (0, 0_usize, 0_usize);
-    let mut most = OpenBrackets { brackets: 0, angles: 0 };
+    let mut before = 0;
+    let mut most = OpenBrackets { brackets: 0, angles: 0, substitutions: 0 };
     loop {
         let chunk = read(offset);
         if chunk.is_empty() {
             return most;
         }
         for byte in chunk {
+            most.substitutions += usize::from(before == b'$' && *byte == b'{');
+            before = *byte;
             match byte {
                 b'(' | b'[' | b'{' => {
                     open += 1;
@@ -94,11 +103,11 @@ mod tests {
 
     fn check(language: &str, known: Option<OpenBrackets>, text: &str) -> Result<OpenBrackets, ParseStopped> {
         let language = by_language_id(language).expect("it is compiled in");
-        OpenBrackets::check(language, known, |offset| text.as_bytes().get(offset..).unwrap_or_default())
+        OpenBrackets::check(language, known, &|offset| text.as_bytes().get(offset..).unwrap_or_default())
     }
 
     fn open(brackets: usize, angles: usize) -> OpenBrackets {
-        OpenBrackets { brackets, angles }
+        OpenBrackets { brackets, angles, substitutions: 0 }
     }
 
     #[test]
@@ -109,11 +118,23 @@ mod tests {
         assert_eq!(check("c", None, &"{".repeat(MAX_OPEN + 1)), Err(ParseStopped::TooDeep));
         // Small edits are only added up.
         let known = open(2, 0).after(&edit(3, 5, 7));
-        assert_eq!((known, check("c", Some(known), "")), (open(8, 6), Ok(known)));
+        let expected = OpenBrackets { substitutions: 6, ..open(8, 6) };
+        assert_eq!((known, check("c", Some(known), "")), (expected, Ok(known)));
         // A large one has them counted.
         let known = known.after(&edit(0, 0, MAX_OPEN));
         assert_eq!(check("c", Some(known), "((("), Ok(open(3, 0)));
         assert_eq!(check("c", Some(known), &"(".repeat(MAX_OPEN + 1)), Err(ParseStopped::TooDeep));
+    }
+
+    #[test]
+    fn substitutions_are_counted_where_a_scanner_recurses_for_each() {
+        let closed_in_strings = "`${'}'".repeat(2001);
+        for language in ["svelte", "vue"] {
+            assert_eq!(check(language, None, &closed_in_strings), Err(ParseStopped::TooDeep));
+            assert!(check(language, None, &closed_in_strings[6..]).is_ok());
+            assert!(check(language, None, &"${".repeat(2000).replace('{', "{}")).is_ok());
+        }
+        assert!(check("javascript", None, &closed_in_strings).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use fimble_document::Text;
 use fimble_grammars::QueryKind;
 use tree_sitter::Node;
 
-use crate::SyntaxTree;
+use crate::layer::Layer;
 use crate::walk::QueryScope;
 
 /// A name that a file defines.
@@ -28,10 +28,9 @@ pub struct Definition {
 /// Definitions of one file, at most.
 const MAX_DEFINITIONS: usize = 4096;
 
-impl SyntaxTree {
-    /// The definitions of the file in the order of their places, outer ones before what stands in them.
-    #[must_use]
-    pub fn definitions(&self, text: &Text) -> Vec<Definition> {
+impl Layer {
+    /// The definitions in the order of their places, outer ones before what stands in them.
+    pub(crate) fn definitions(&self, text: &Text) -> Vec<Definition> {
         let mut found: Vec<Definition> = Vec::new();
         let scope = || QueryScope { node: self.tree().root_node(), range: 0..text.len(), max_depth: None };
         self.for_each_match(QueryKind::Scopes, text, scope(), |captures| {
@@ -66,7 +65,7 @@ impl SyntaxTree {
 }
 
 /// The lines of a definition without the bodies of the functions in it, `max_lines` at most. `all` is what
-/// [`SyntaxTree::definitions`] found.
+/// [`crate::SyntaxTree::definitions`] found.
 #[must_use]
 pub fn outline(text: &Text, definition: &Definition, all: &[Definition], max_lines: usize) -> String {
     let left_out: Vec<Range<usize>> = all

@@ -6,7 +6,7 @@ use fimble_document::Text;
 use fimble_grammars::QueryKind;
 use tree_sitter::Node;
 
-use crate::SyntaxTree;
+use crate::layer::Layer;
 use crate::walk::{QueryScope, previous_non_blank};
 
 /// Imports further down than this are not looked for, in bytes.
@@ -21,11 +21,10 @@ const MAX_IMPORTS: usize = 256;
 /// How many comments in front of an item are counted as its own.
 const MAX_ATTACHED: usize = 64;
 
-impl SyntaxTree {
+impl Layer {
     /// The whole lines of imports that end before `before`, in order, without their last line break. What stands in
     /// functions or beyond the first 128 KiB is left out.
-    #[must_use]
-    pub fn imports(&self, text: &Text, before: usize) -> Vec<Range<usize>> {
+    pub(crate) fn imports(&self, text: &Text, before: usize) -> Vec<Range<usize>> {
         let mut imports: Vec<Range<usize>> = Vec::new();
         let range = 0..before.min(IMPORTS_END).min(text.len());
         let scope = QueryScope { node: self.tree().root_node(), range, max_depth: Some(IMPORTS_DEPTH) };
@@ -53,8 +52,7 @@ impl SyntaxTree {
 
     /// Start of the first line in `offset..limit` where an item begins (a function, a class, a section, a statement of
     /// the outer levels), with the comments right above it.
-    #[must_use]
-    pub fn item_start_at_or_after(&self, offset: usize, limit: usize) -> Option<usize> {
+    pub(crate) fn item_start_at_or_after(&self, offset: usize, limit: usize) -> Option<usize> {
         if offset >= limit {
             return None;
         }
@@ -76,8 +74,7 @@ impl SyntaxTree {
     }
 
     /// The names in a range, in order.
-    #[must_use]
-    pub fn identifiers(&self, text: &Text, range: Range<usize>) -> Vec<Range<usize>> {
+    pub(crate) fn identifiers(&self, text: &Text, range: Range<usize>) -> Vec<Range<usize>> {
         let mut identifiers: Vec<Range<usize>> = Vec::new();
         let scope = QueryScope { node: self.tree().root_node(), range: range.clone(), max_depth: None };
         self.for_each_match(QueryKind::Identifiers, text, scope, |captures| {

@@ -8,16 +8,20 @@
 mod blocks;
 mod brackets;
 mod definitions;
+mod embedded;
 mod items;
+mod layer;
 mod parse;
 mod region;
 mod scopes;
 mod splice;
+mod tree;
 mod walk;
 
 pub use definitions::{Definition, outline};
 pub use fimble_grammars::{BlockStyle, Language, all, by_language_id, by_path, detect, give_back_memory};
-pub use parse::{ParseBudget, ParseStopped, SyntaxTree};
+pub use parse::{ParseBudget, ParseStopped};
 pub use region::Region;
 pub use scopes::Scope;
 pub use splice::SpliceCheck;
+pub use tree::SyntaxTree;

@@ -1,16 +1,13 @@
-//! The syntax tree of one text. Must hold: a tree is only asked about the text it was parsed from; after a
-//! [`TextEdit`] it is stale until it is parsed again; a parse that was stopped leaves nothing behind.
+//! Running the parser within a budget. Must hold: a parse that was stopped leaves nothing behind; a parse stops within
+//! microseconds of its limits, those of all languages of a text together.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use fimble_document::{Point, Text, TextEdit};
+use fimble_document::{Point, TextEdit};
 use fimble_grammars::{Language, MemoryMeter, is_refused, take_refusal};
 use tree_sitter::{InputEdit, ParseOptions, ParseState, Parser, Tree};
-
-use crate::brackets::OpenBrackets;
-use crate::walk::count_errors;
 
 /// How long a parse may take.
 pub struct ParseBudget<'a> {
@@ -64,78 +61,6 @@ impl std::fmt::Display for ParseStopped {
 
 impl std::error::Error for ParseStopped {}
 
-/// What a text looks like to its language's grammar. Clones share their memory.
-#[derive(Clone)]
-pub struct SyntaxTree {
-    language: &'static Language,
-    tree: Tree,
-    brackets: OpenBrackets,
-}
-
-impl SyntaxTree {
-    /// Parses a text. `old` is a tree of the same buffer whose [`SyntaxTree::edit`] saw every change since; what the
-    /// changes left alone is taken over from it.
-    ///
-    /// # Errors
-    /// The budget is used up, or the grammar cannot be used on this text.
-    pub fn parse(
-        language: &'static Language,
-        text: &Text,
-        old: Option<&SyntaxTree>,
-        budget: &ParseBudget<'_>,
-    ) -> Result<SyntaxTree, ParseStopped> {
-        let old = old.filter(|old| old.language == language);
-        let read = |offset| text.chunk_from(offset);
-        let brackets = OpenBrackets::check(language, old.map(|old| old.brackets), read)?;
-        let tree = parse_chunks(language, old.map(|old| &old.tree), budget, read)?;
-        Ok(SyntaxTree { language, tree, brackets })
-    }
-
-    /// Moves the nodes behind a change, and marks what has to be parsed again. To be called for every change, in order.
-    pub fn edit(&mut self, edit: &TextEdit) {
-        self.tree.edit(&input_edit(edit));
-        self.brackets = self.brackets.after(edit);
-    }
-
-    /// The language it was parsed with.
-    #[must_use]
-    pub fn language(&self) -> &'static Language {
-        self.language
-    }
-
-    /// Number of places where the text did not fit the grammar.
-    #[must_use]
-    pub fn n_errors(&self) -> usize {
-        count_errors(&self.tree)
-    }
-
-    /// Whether there is any such place; cheaper than counting them.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.tree.root_node().has_error()
-    }
-
-    /// The tree as nested lists of node names, for tests and bug reports. Holds none of the text.
-    #[must_use]
-    pub fn to_s_expression(&self) -> String {
-        self.tree.root_node().to_sexp()
-    }
-
-    pub(crate) fn tree(&self) -> &Tree {
-        &self.tree
-    }
-
-    pub(crate) fn brackets(&self) -> OpenBrackets {
-        self.brackets
-    }
-}
-
-impl std::fmt::Debug for SyntaxTree {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SyntaxTree({}, {} bytes)", self.language.name(), self.tree.root_node().end_byte())
-    }
-}
-
 /// An edit in tree-sitter's terms.
 pub(crate) fn input_edit(edit: &TextEdit) -> InputEdit {
     InputEdit {
@@ -157,39 +82,55 @@ thread_local! {
     static PARSER: Cell<Option<Parser>> = const { Cell::new(None) };
 }
 
-/// Parses what `read` returns from a byte offset on, an empty chunk meaning the end.
+/// What all the parses of one text may take together.
+pub(crate) struct Limits<'a> {
+    cancelled: &'a dyn Fn() -> bool,
+    deadline: Option<Instant>,
+    meter: MemoryMeter,
+}
+
+impl<'a> Limits<'a> {
+    /// Counts from now on.
+    pub(crate) fn start(budget: &ParseBudget<'a>) -> Self {
+        let deadline = budget.time.map(|time| Instant::now() + time);
+        Self { cancelled: budget.cancelled, deadline, meter: MemoryMeter::start() }
+    }
+}
+
+/// Parses what `read` returns from a byte offset on, an empty chunk meaning the end; all of it, or a part.
 pub(crate) fn parse_chunks<'a>(
     language: &'static Language,
     old: Option<&Tree>,
-    budget: &ParseBudget<'_>,
-    read: impl Fn(usize) -> &'a [u8],
+    part: Option<tree_sitter::Range>,
+    limits: &Limits<'_>,
+    read: &dyn Fn(usize) -> &'a [u8],
 ) -> Result<Tree, ParseStopped> {
-    let deadline = budget.time.map(|time| Instant::now() + time);
-    let meter = MemoryMeter::start();
     let most_bytes = Cell::new(0);
     let mut stopped = None;
     let mut check = |_: &ParseState| {
-        most_bytes.set(meter.bytes().max(most_bytes.get()));
+        most_bytes.set(limits.meter.bytes().max(most_bytes.get()));
         // First, because `cancelled` might parse, too, and would take the report.
         if is_refused() {
             stopped = Some(ParseStopped::TooDeep);
-        } else if (budget.cancelled)() {
+        } else if (limits.cancelled)() {
             stopped = Some(ParseStopped::Cancelled);
         } else if most_bytes.get() > MAX_PARSE_BYTES {
             stopped = Some(ParseStopped::OutOfMemory);
-        } else if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        } else if limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             stopped = Some(ParseStopped::OutOfTime);
         }
         if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     // Short texts are done before the parser asks for the first time.
-    if (budget.cancelled)() {
+    if (limits.cancelled)() {
         return Err(ParseStopped::Cancelled);
     }
     let grammar = language.tree_sitter();
     // The parser is taken out, not borrowed: `cancelled` is foreign code and might parse, too, or panic.
     let mut parser = PARSER.take().unwrap_or_default();
     parser.set_language(grammar).map_err(|_| ParseStopped::Failed)?;
+    // No part is the whole text, whatever the parser was used for before.
+    parser.set_included_ranges(part.as_slice()).map_err(|_| ParseStopped::Failed)?;
     // A report that is left from a parse whose caller panicked.
     let _ = take_refusal();
     let options = ParseOptions::new().progress_callback(&mut check);

@@ -7,7 +7,7 @@ use fimble_document::Text;
 use fimble_grammars::{Language, QueryKind};
 use tree_sitter::Node;
 
-use crate::SyntaxTree;
+use crate::layer::Layer;
 use crate::walk::{line_before, path_to};
 
 /// What the cursor is in.
@@ -21,10 +21,9 @@ pub enum Region {
     String,
 }
 
-impl SyntaxTree {
+impl Layer {
     /// What the cursor is in. Code inside a string (`${here}`) is code. An offset past the end means the end.
-    #[must_use]
-    pub fn region(&self, text: &Text, offset: usize) -> Region {
+    pub(crate) fn region(&self, text: &Text, offset: usize) -> Region {
         let offset = text.floor_char_boundary(offset);
         if let Some((_, region)) = self.innermost_region(text, offset) {
             return region;
@@ -74,7 +73,9 @@ impl SyntaxTree {
                 let region = match *name {
                     "comment" => Region::Comment,
                     "string" => Region::String,
-                    _ => Region::Code,
+                    "code" => Region::Code,
+                    // For a predicate.
+                    _ => continue,
                 };
                 let range = content_range(text, *node);
                 let smaller = innermost.as_ref().is_none_or(|(other, _)| range.len() <= other.len());

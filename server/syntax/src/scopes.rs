@@ -8,8 +8,8 @@ use fimble_document::Text;
 use fimble_grammars::{BlockStyle, QueryKind};
 use tree_sitter::Node;
 
-use crate::SyntaxTree;
 use crate::blocks::opens_block;
+use crate::layer::Layer;
 use crate::region::last_leaf;
 use crate::walk::{indentation, line_after, next_non_blank, path_to, previous_non_blank};
 
@@ -40,10 +40,9 @@ struct Found<'tree> {
     header: Option<Node<'tree>>,
 }
 
-impl SyntaxTree {
+impl Layer {
     /// The scopes around a cursor, the outermost first.
-    #[must_use]
-    pub fn enclosing_scopes(&self, text: &Text, offset: usize) -> Vec<Scope> {
+    pub(crate) fn enclosing_scopes(&self, text: &Text, offset: usize) -> Vec<Scope> {
         let offset = text.floor_char_boundary(offset);
         let anchor = previous_non_blank(text, offset).unwrap_or(offset);
         let mut found = self.scopes_around(text, anchor);
@@ -137,6 +136,10 @@ impl SyntaxTree {
                 return;
             }
             let start = text.line_start(line);
+            // What stands above the layer is another language.
+            if start < self.range.start {
+                return;
+            }
             let content = line_after(text, start);
             let header_end = start + content.trim_end().len();
             let line_width = indentation(text, line, usize::MAX);
@@ -198,10 +201,14 @@ fn header_end(text: &Text, body: &Range<usize>, node: Option<Node<'_>>) -> usize
 /// The range of a body without the brackets it begins and ends with.
 pub(crate) fn inside_brackets(text: &Text, body: Node<'_>) -> Range<usize> {
     let mut range = body.byte_range();
-    let Some(opener) = text.chars_from(range.start).next().filter(|c| matches!(c, '{' | '[')) else {
+    let Some(opener) = text.chars_from(range.start).next().filter(|c| matches!(c, '{' | '[' | '(')) else {
         return range;
     };
-    let closer = if opener == '{' { '}' } else { ']' };
+    let closer = match opener {
+        '{' => '}',
+        '[' => ']',
+        _ => ')',
+    };
     range.start += 1;
     if !range.is_empty() && text.chars_before(range.end).next() == Some(closer) {
         range.end -= 1;

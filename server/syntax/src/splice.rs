@@ -5,9 +5,6 @@ use std::ops::Range;
 
 use fimble_document::{Point, Text, TextEdit};
 
-use crate::brackets::OpenBrackets;
-use crate::parse::{input_edit, parse_chunks};
-use crate::walk::count_errors;
 use crate::{ParseBudget, ParseStopped, SyntaxTree};
 
 /// What an insertion does to a text's syntax.
@@ -42,13 +39,11 @@ impl SyntaxTree {
         budget: &ParseBudget<'_>,
     ) -> Result<SpliceCheck, ParseStopped> {
         let splice = Splice::new(text, replace, insertion);
-        let edit = splice.edit(self);
+        let mut edited = self.clone();
+        edited.edit(&splice.edit(self));
         let read = |offset| splice.chunk_from(offset);
-        OpenBrackets::check(self.language(), Some(self.brackets().after(&edit)), read)?;
-        let mut edited = self.tree().clone();
-        edited.edit(&input_edit(&edit));
-        let tree = parse_chunks(self.language(), Some(&edited), budget, read)?;
-        Ok(SpliceCheck { errors_before: self.n_errors(), errors_after: count_errors(&tree) })
+        let spliced = Self::parse_read(self.language(), Some(&edited), budget, &read)?;
+        Ok(SpliceCheck { errors_before: self.n_errors(), errors_after: spliced.n_errors() })
     }
 }
 
@@ -93,7 +88,7 @@ impl<'a> Splice<'a> {
 
 /// The point of an offset, counted from the nearest node instead of from the start of the text.
 fn point_near(tree: &SyntaxTree, text: &Text, offset: usize) -> Point {
-    let node = tree.tree().root_node().descendant_for_byte_range(offset.saturating_sub(1), offset);
+    let node = tree.at(offset).tree().root_node().descendant_for_byte_range(offset.saturating_sub(1), offset);
     let (known_offset, known) = node
         .map(|node| (node.start_byte(), node.start_position()))
         .filter(|(start, _)| *start <= offset)

@@ -10,7 +10,7 @@ use tree_sitter::{
     Node, QueryCursor, QueryCursorOptions, QueryCursorState, StreamingIterator, TextProvider, Tree,
 };
 
-use crate::SyntaxTree;
+use crate::layer::Layer;
 
 /// Spaces and empty lines that are looked over at most, in characters: a guard against files of nothing else.
 const MAX_BLANKS: usize = 8 * 1024;
@@ -62,7 +62,7 @@ const MAX_ANCESTORS: usize = 512;
 
 /// Longest time for one query. Some milliseconds are usual in large files; an error node with a hundred thousand brackets
 /// in a row would take minutes. What was found until then counts.
-const QUERY_TIME: Duration = Duration::from_millis(100);
+pub(crate) const QUERY_TIME: Duration = Duration::from_millis(100);
 
 /// What a query runs over.
 pub(crate) struct QueryScope<'tree> {
@@ -74,7 +74,7 @@ pub(crate) struct QueryScope<'tree> {
     pub(crate) max_depth: Option<u32>,
 }
 
-impl SyntaxTree {
+impl Layer {
     /// Runs a query and hands over the captures of each match as (name, node). `visit` returns false to end it.
     pub(crate) fn for_each_match<'tree>(
         &self,
@@ -92,7 +92,8 @@ impl SyntaxTree {
         let mut cursor = QueryCursor::new();
         cursor.set_byte_range(scope.range).set_max_start_depth(scope.max_depth);
         let options = QueryCursorOptions::new().progress_callback(&mut progress);
-        let mut matches = cursor.matches_with_options(query, scope.node, NodeText(text), options);
+        let read = |offset| text.chunk_from(offset);
+        let mut matches = cursor.matches_with_options(query, scope.node, NodeText(&read), options);
         let mut captures = Vec::new();
         while let Some(found) = matches.next() {
             captures.clear();
@@ -128,14 +129,24 @@ impl SyntaxTree {
     }
 }
 
-/// The text of nodes, for the predicates of queries.
-pub(crate) struct NodeText<'a>(pub(crate) &'a Text);
+/// The text of nodes, for the predicates of queries; read from a byte offset on, an empty chunk meaning the end.
+pub(crate) struct NodeText<'r, 'a>(pub(crate) &'r dyn Fn(usize) -> &'a [u8]);
 
-impl TextProvider<Vec<u8>> for NodeText<'_> {
+impl TextProvider<Vec<u8>> for NodeText<'_, '_> {
     type I = std::iter::Once<Vec<u8>>;
 
     fn text(&mut self, node: Node<'_>) -> Self::I {
-        std::iter::once(self.0.slice(node.byte_range()).into_owned().into_bytes())
+        let mut bytes = Vec::new();
+        let mut offset = node.start_byte();
+        while offset < node.end_byte() {
+            let chunk = (self.0)(offset);
+            if chunk.is_empty() {
+                break;
+            }
+            bytes.extend_from_slice(&chunk[..chunk.len().min(node.end_byte() - offset)]);
+            offset += chunk.len();
+        }
+        std::iter::once(bytes)
     }
 }
 

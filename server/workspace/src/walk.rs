@@ -241,7 +241,7 @@ mod tests {
             (".fimbleignore", "private.rs\n"),
             ("src/main.rs", "fn main() {}"),
             ("src/lib/a.py", "x = 1"),
-            ("src/Store.kt", "class Store"),
+            ("src/Store.groovy", "class Store"),
             ("src/rules.zz9", "rule one"),
             ("src/private.rs", "x"),
             ("src/b.gen.rs", "x"),
@@ -255,7 +255,7 @@ mod tests {
             ("empty.rs", ""),
         ]);
         let found = walked(folder.path(), WalkLimits::default(), &[]);
-        assert_eq!(names(&found), ["src/Store.kt", "src/lib/a.py", "src/main.rs", "src/rules.zz9"]);
+        assert_eq!(names(&found), ["src/Store.groovy", "src/lib/a.py", "src/main.rs", "src/rules.zz9"]);
         assert!(!found.is_cut);
         let options =
             WalkOptions { limits: WalkLimits::default(), without_grammar: false, open_folders: &[] };

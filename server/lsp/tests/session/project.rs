@@ -74,7 +74,7 @@ fn no_grammar_is_needed() {
     let client = connect(&model);
     wait_for_state(&client, "ready");
     for (file, language) in
-        [("Main.kt", "kotlin"), ("orders.sql", "sql"), ("order.proto", "proto"), ("a.zz9", "zz9")]
+        [("Main.groovy", "groovy"), ("orders.ex", "elixir"), ("order.thrift", "thrift"), ("a.zz9", "zz9")]
     {
         client.open(&format!("file:///project/{file}"), language, "order repository\n");
         model.wait_for_memory(&format!("/project/{file}"), |told| told.is_some());

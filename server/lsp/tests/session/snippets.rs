@@ -104,12 +104,12 @@ fn two_files_and_no_grammar_are_enough() {
         ),
         (
             &[(
-                "OrderRepository.kt",
-                "class OrderRepository(private val database: Database) {\n    fun findOrder(identifier: Long): Order? = null\n}\n",
+                "OrderRepository.groovy",
+                "class OrderRepository {\n    Database database\n    Order findOrder(Long identifier) { null }\n}\n",
             )],
-            "Main.kt",
-            "fun main() {\n    val orders = OrderRepository(database)\n    val order = orders.findOrder($0)\n}\n",
-            "identifier: Long",
+            "Main.groovy",
+            "def main() {\n    def orders = new OrderRepository(database)\n    def order = orders.findOrder($0)\n}\n",
+            "Long identifier",
         ),
     ];
     for (files, main, marked, expected) in projects {

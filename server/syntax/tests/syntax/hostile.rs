@@ -133,6 +133,38 @@ fn repeated_openers_end_no_process() {
         "[[ ",
         "@(",
         "#{",
+        "#\"\"\"",
+        "##\"",
+        "\"\\(",
+        "\"${",
+        "\"\"\"${",
+        "s\"${",
+        "r'''",
+        "'''${",
+        "$$",
+        "$a$",
+        "/*/*",
+        "<<EOF\n",
+        "<<-EOT\n",
+        "EOT\n",
+        "%{ if a }",
+        "define a\n",
+        "endef\n",
+        "ifeq (a,",
+        "{#if a}",
+        "{#each a as b}",
+        "{/if}",
+        "{:else}",
+        "{@html ",
+        "{{",
+        "</script>",
+        "</style>",
+        "<script lang=\"ts\">",
+        "<a b={",
+        "given a: b",
+        "case a =>\n",
+        "a: List[",
+        "Map<a, ",
         "\u{ffff}",
         "ä",
     ];
@@ -161,6 +193,23 @@ fn brackets_without_end_are_refused_at_once() {
     }
     let pairs = "f(a[0], { b(c) });\n".repeat(20_000);
     assert_eq!(outcome("javascript", &pairs), Ok(()));
+}
+
+/// The scanner follows each template that stands in a substitution on the stack.
+#[test]
+fn templates_inside_of_templates_end_no_process() {
+    for name in ["svelte", "vue"] {
+        for level in ["`${", "`${'}'", "`${{"] {
+            for text in [format!("<p>{{{}", level.repeat(1999)), format!("<p a={{{}", level.repeat(1999))] {
+                assert_eq!(outcome(name, &text), Ok(()), "{name}: {level:?}");
+                assert_eq!(
+                    outcome(name, &text.replace("<p", &level.repeat(1000))),
+                    Err(ParseStopped::TooDeep)
+                );
+            }
+            assert_eq!(outcome(name, &format!("{{{}", level.repeat(300_000))), Err(ParseStopped::TooDeep));
+        }
+    }
 }
 
 #[test]

@@ -194,9 +194,10 @@ fn what_stands_in_a_file_is_told_word_for_word() {
 
 #[test]
 fn no_grammar_is_needed_to_find_what_another_file_defines() {
-    const KOTLIN: &str = "class OrderRepository(private val database: Database) {\n    fun findOrder(identifier: Long): Order? = null\n}\n";
+    const GROOVY: &str =
+        "class OrderRepository {\n    Database database\n    Order findOrder(Long identifier) { null }\n}\n";
     let root = tempfile::tempdir().unwrap();
-    write(&root.path().join("OrderRepository.kt"), KOTLIN);
+    write(&root.path().join("OrderRepository.groovy"), GROOVY);
     write(&root.path().join("orders.zz9"), "rule takeOrders: everyThing\n");
     write(
         &root.path().join("points.zz8"),
@@ -207,10 +208,10 @@ fn no_grammar_is_needed_to_find_what_another_file_defines() {
     let workspace = Workspace::default();
     workspace.set_folders(vec![root.path().display().to_string()]);
     workspace.scan(&|| false);
-    assert_eq!(names(&workspace), ["OrderRepository.kt", "orders.zz9"]);
-    let main = path(&root, "Main.kt");
-    let choice = choose(&workspace, 1, 0, &main, "val order = OrderRepository(database).findOrder(7)");
-    assert_eq!(choice.snippets[0].path, "OrderRepository.kt");
+    assert_eq!(names(&workspace), ["OrderRepository.groovy", "orders.zz9"]);
+    let main = path(&root, "Main.groovy");
+    let choice = choose(&workspace, 1, 0, &main, "def order = new OrderRepository(database).findOrder(7)");
+    assert_eq!(choice.snippets[0].path, "OrderRepository.groovy");
 }
 
 #[test]
@@ -228,7 +229,7 @@ fn what_can_matter_is_told_from_the_path() {
         ("sub/.git/info/exclude", Concern::Scan),
         ("target/.git/info/exclude", Concern::None),
         ("x.git/info/exclude.bak", Concern::None),
-        ("src/Store.kt", Concern::Scan),
+        ("src/Store.groovy", Concern::Scan),
         ("src/rules.zz9", Concern::Scan),
         ("src/picture.png", Concern::None),
         ("target/debug/build/out.rs", Concern::None),

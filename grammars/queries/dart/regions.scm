@@ -1,0 +1,3 @@
+[(comment) (documentation_comment)] @comment
+(string_literal) @string
+(template_substitution) @code

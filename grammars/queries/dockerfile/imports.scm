@@ -1,0 +1,1 @@
+; A stage builds on an image, which brings no names in.

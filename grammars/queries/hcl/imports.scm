@@ -1,0 +1,1 @@
+; All files of a folder are one module.

@@ -1,0 +1,3 @@
+(comment) @comment
+(string) @string
+[(variable_reference) (function_call) (shell_function) (substitution_reference)] @code

@@ -1,0 +1,16 @@
+[(identifier) (type_identifier)] @identifier
+
+(class_definition name: (_) @definition)
+(trait_definition name: (_) @definition)
+(object_definition name: (_) @definition)
+(enum_definition name: (_) @definition)
+(simple_enum_case name: (_) @definition)
+(full_enum_case name: (_) @definition)
+(function_definition name: (_) @definition)
+(function_declaration name: (_) @definition)
+(type_definition name: (_) @definition)
+(parameter name: (_) @definition)
+(class_parameter name: (_) @definition)
+(binding name: (_) @definition)
+(val_definition pattern: (identifier) @definition)
+(var_definition pattern: (identifier) @definition)

@@ -1,0 +1,1 @@
+; SQL brings nothing in.

@@ -1,0 +1,1 @@
+; Components are brought in by the script, which is another language.

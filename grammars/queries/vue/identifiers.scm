@@ -1,0 +1,1 @@
+; Svelte's come first; there are no others.
