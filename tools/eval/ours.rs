@@ -78,6 +78,8 @@ pub fn evaluate(
     for (path, text) in &project.files {
         engine.remember(name_of(path), Layer::Workspace, Arc::from(text.as_str()));
     }
+    // An open text is believed by what is known when it comes: everything before it has to be taken in.
+    engine.settle();
     let mut neighbours = Neighbours::of(project);
     for of_file in project.cases.chunk_by(|left, right| left.path == right.path) {
         for case in of_file {
@@ -94,10 +96,12 @@ pub fn evaluate(
         if let Some((_, text)) = project.files.iter().find(|(other, _)| other == path) {
             engine.remember(name_of(path), Layer::Workspace, Arc::from(text.as_str()));
         }
+        engine.settle();
     }
     for (path, _) in &project.files {
         engine.forget(&name_of(path));
     }
+    engine.settle();
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 /// How much less may be right, in shares of all cases. Processors round the bundled model's eight-bit sums differently,
 /// which turns a few cases in a hundred; a fault in the prompt, in healing or in the memory turns many more.
 const MARGIN: f64 = 0.05;
@@ -133,4 +135,62 @@ fn what_cannot_be_measured_is_named() {
         assert_eq!(run.status.code(), Some(1));
         assert!(errors.contains(reason), "{errors}");
     }
+}
+
+#[test]
+fn every_kind_is_measured_and_the_same_run_gives_the_same_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str| {
+        let [csv, places] = ["csv", "jsonl"].map(|end| folder.path().join(format!("{name}.{end}")));
+        let output = Command::new(env!("CARGO_BIN_EXE_fimble-eval"))
+            .arg(fixtures().join("ledger-python"))
+            .args(["--kind", "rest,line,lines,body,crossfile,quiet", "--cases", "3"])
+            .args(["--asked", "--model", "bundled", "--json", "--csv"])
+            .arg(&csv)
+            .arg("--places")
+            .arg(&places)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (report, std::fs::read_to_string(&csv).unwrap(), std::fs::read_to_string(&places).unwrap())
+    };
+    let (report, csv, places) = run("first");
+    let scores = report["scores"].as_array().unwrap();
+    for variant in ["as shipped", "asked by hand"] {
+        for kind in ["rest", "line", "lines", "body", "crossfile", "quiet"] {
+            let is_row =
+                |row: &&Value| row["variant"] == variant && row["kind"] == kind && row["language"] == "all";
+            let row = scores.iter().find(is_row).unwrap_or_else(|| panic!("no row {variant}, {kind}"));
+            assert!(row["n"].as_u64().is_some_and(|n| (1..=3).contains(&n)), "{row}");
+        }
+    }
+    let places: Vec<Value> = places.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // Rests and lines count as one kind.
+    assert!((13..=15).contains(&places.len()), "{}", places.len());
+    for place in &places {
+        assert_eq!(place["expected"] == "", place["kind"] == "quiet", "{place}");
+        // Who asks by hand is shown what the model wrote, however unlikely it is.
+        let refusal = place["variants"]["asked by hand"]["refusal"].as_str().unwrap_or_default();
+        assert!(!refusal.contains("unsure"), "{place}");
+    }
+    assert_eq!(csv, run("second").1);
+}
+
+#[test]
+fn a_bare_model_that_cannot_be_asked_is_named() {
+    let ask = |arguments: &[&str]| {
+        let run = Command::new(env!("CARGO_BIN_EXE_fimble-eval"))
+            .arg(fixtures().join("ledger-python"))
+            .args(["--model", "bundled", "--cases", "1"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(run.status.code(), Some(1));
+        String::from_utf8_lossy(&run.stderr).into_owned()
+    };
+    let errors = ask(&["--against", "http://example.com:8080"]);
+    assert!(errors.contains("servers on this machine only"), "{errors}");
+    let errors = ask(&["--against", "model.gguf", "--server", "no-such-program"]);
+    assert!(errors.contains("cannot start no-such-program"), "{errors}");
 }
