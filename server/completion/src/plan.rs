@@ -24,8 +24,12 @@ const RESERVE_TOKENS: usize = 16;
 /// while it grows.
 const LINE_TOKENS: usize = 64;
 
-/// The part of a prompt that snippets of other files may take: one in this many tokens.
-const SNIPPET_SHARE: usize = 4;
+/// The part of a prompt that snippets of other files may take: one in this many tokens, with a model of a short context and with
+/// another.
+const SNIPPET_SHARE: [usize; 2] = [4, 2];
+
+/// Models of this context or less, in tokens, are small, and were trained on short texts.
+const SHORT_CONTEXT: usize = 2048;
 
 /// Tokens that a snippet costs besides its path and text, roughly.
 const SNIPPET_FRAME: usize = 4;
@@ -98,7 +102,8 @@ pub fn plan_reading(
     let line_reserve = line.tokens.next_power_of_two().max(least).min(max_prompt_tokens / 2);
     let template = model.fim.as_ref().ok();
     let offered = if template.is_some() { input.snippets } else { &[] };
-    let (snippets, snippet_tokens) = fitting(offered, max_prompt_tokens / SNIPPET_SHARE, count_tokens);
+    let share = SNIPPET_SHARE[usize::from(model.context_length > SHORT_CONTEXT)];
+    let (snippets, snippet_tokens) = fitting(offered, max_prompt_tokens / share, count_tokens);
     let taken = RESERVE_TOKENS + path_tokens + line_reserve + snippet_tokens;
     let budget = max_prompt_tokens.saturating_sub(taken);
 
@@ -242,7 +247,7 @@ fn prompt_budget(
     model: &ModelInfo,
     max_new_tokens: usize,
 ) -> Result<usize, Refusal> {
-    let default = if model.context_length <= 2048 { 512 } else { MOST_PROMPT_TOKENS };
+    let default = if model.context_length <= SHORT_CONTEXT { 512 } else { MOST_PROMPT_TOKENS };
     let default = default.min(settings.allotment.prompt_tokens);
     let room = model.context_length.saturating_sub(max_new_tokens + RESERVE_TOKENS);
     let budget = settings.max_prompt_tokens.unwrap_or(default).min(room);

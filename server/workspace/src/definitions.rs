@@ -44,7 +44,7 @@ const WHOLE_TIME: Duration = Duration::from_millis(200);
 const MAX_SHOWN: usize = 3;
 /// Lines of one definition, and bytes of all of one file.
 const MAX_LINES: usize = 24;
-const MAX_BYTES: usize = 1400;
+const MAX_BYTES: usize = 1000;
 /// Definitions of a module of which only the module's name is known.
 const MAX_OF_MODULE: usize = 12;
 
