@@ -4,6 +4,7 @@
 mod any_text;
 mod auto_closed;
 mod cache;
+mod embedded;
 mod gate;
 mod golden;
 mod indentation;
