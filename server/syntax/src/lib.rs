@@ -8,6 +8,7 @@
 mod blocks;
 mod brackets;
 mod items;
+mod outline;
 mod parse;
 mod region;
 mod scopes;
@@ -15,6 +16,7 @@ mod splice;
 mod walk;
 
 pub use fimble_grammars::{BlockStyle, Language, all, by_language_id, by_path, detect, give_back_memory};
+pub use outline::{Outline, Part, PartKind};
 pub use parse::{ParseBudget, ParseStopped, SyntaxTree};
 pub use region::Region;
 pub use scopes::Scope;
