@@ -6,6 +6,7 @@ mod prepare;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use fimble_actions::{ActionKind, Change, Edit, Outcome, fenced, patch};
 use fimble_document::{PositionEncoding, Text};
@@ -33,6 +34,9 @@ pub(crate) use prepare::{Prepared, computer_for, prepare};
 
 /// Actions that are computed at once. The model does one at a time.
 const MAX_THREADS: usize = 2;
+
+/// How long a cursor rests at a place before what is there is read: who only passes by costs nothing.
+const REST: Duration = Duration::from_millis(400);
 
 /// What an action is asked to do; what `data` of a code action holds.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -85,6 +89,8 @@ pub(crate) struct Actions {
     by_serial: HashMap<u64, Running>,
     n_started: u64,
     workers: Workers,
+    /// Who reads ahead.
+    readers: Workers,
     /// The question that is read ahead, or was last.
     ahead: Option<Ahead>,
 }
@@ -100,7 +106,8 @@ struct Ahead {
 impl Actions {
     pub(crate) fn new() -> Self {
         let workers = Workers::new("fimble-act", MAX_THREADS);
-        Self { by_serial: HashMap::new(), n_started: 0, workers, ahead: None }
+        let readers = Workers::new("fimble-read", 1);
+        Self { by_serial: HashMap::new(), n_started: 0, workers, readers, ahead: None }
     }
 
     /// How many are under way.
@@ -168,18 +175,21 @@ pub(crate) fn start(session: &mut Session, prepared: Prepared, destination: Dest
     token(serial)
 }
 
-/// Reads ahead what an explanation of this place would be asked with, if the model has nothing else to do: a menu of actions was
-/// just asked for. What is read for another place ends.
-pub(crate) fn read_ahead(session: &mut Session, uri: &str, range: WireRange) {
+/// Reads ahead what an explanation of this place would be asked with, if the model has nothing else to do: the actions at a
+/// place were just asked for, by an editor or with a menu. What is read for another place ends.
+pub(crate) fn read_ahead(session: &mut Session, uri: &str, range: WireRange, is_automatic: bool) {
     let is_allowed = session.settings.look_ahead != AutoAlwaysNever::Never && session.options.warm_up;
     if !is_allowed || !session.actions.by_serial.is_empty() {
         return;
     }
     let Ok(Computer::Chat(model)) = computer_for(session, ActionKind::Explain) else { return };
+    let is_good = model.chat().is_ok_and(|chat| chat.does_well(ActionKind::Explain.name()));
     let max_file_bytes = session.settings.completion.max_file_bytes;
     let encoding = session.client.encoding;
     // Without the tree of this text the question would be another one.
-    let Some(document) = session.documents.get_mut(uri).filter(|document| document.tree().1) else { return };
+    let found = session.documents.get_mut(uri);
+    let found = found.filter(|found| found.tree().1 && found.is_in_sync() && found.unfit().is_none());
+    let Some(document) = found.filter(|_| is_good) else { return };
     let snapshot = document.snapshot(max_file_bytes);
     let selection = selection(&snapshot.text, range, encoding);
     let is_same = |ahead: &Ahead| {
@@ -198,7 +208,10 @@ pub(crate) fn read_ahead(session: &mut Session, uri: &str, range: WireRange) {
     });
     let on_battery =
         session.options.on_battery.clone().filter(|_| session.settings.look_ahead == AutoAlwaysNever::Auto);
-    session.actions.workers.spawn(move || {
+    session.actions.readers.spawn(move || {
+        if is_automatic {
+            std::thread::sleep(REST);
+        }
         let is_on_battery = on_battery.is_some_and(|on_battery| on_battery());
         if !is_on_battery && !cancel.is_cancelled() {
             // What goes wrong here is said when it is asked for.

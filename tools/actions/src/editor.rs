@@ -16,6 +16,9 @@ use crate::task::Task;
 /// The longest that an action may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// From opening a file to the first message about its cursor, at most.
+const MOMENT: Duration = Duration::from_millis(500);
+
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -122,7 +125,7 @@ impl Editor {
         }
     }
 
-    /// Opens the file of a task, waits for `pause`, and does the action.
+    /// Opens the file of a task, rests with the cursor at the place for `pause`, and does the action.
     ///
     /// # Errors
     /// The server ended, or does not answer.
@@ -130,13 +133,18 @@ impl Editor {
         let uri = format!("{}/{}", self.folder, task.file.file);
         let item = json!({"uri": uri, "languageId": task.language, "version": 1, "text": task.source});
         self.notify("textDocument/didOpen", &json!({"textDocument": item}))?;
-        std::thread::sleep(pause);
-        self.passed.clear();
         let place = |offset: usize| {
             let (line, character) = task.position(offset);
             json!({"line": line, "character": character})
         };
         let range = json!({"start": place(task.selected.start), "end": place(task.selected.end)});
+        // As editors do where the cursor rests; before that the file has been open for a moment.
+        std::thread::sleep(pause.min(MOMENT));
+        let context = json!({"diagnostics": [], "triggerKind": 2});
+        let asked = json!({"textDocument": {"uri": uri}, "range": range, "context": context});
+        self.ask("textDocument/codeAction", &asked)?;
+        std::thread::sleep(pause.saturating_sub(MOMENT));
+        self.passed.clear();
         let answer = if task.file.action == "explain" {
             self.explain(&uri, &range)
         } else {

@@ -38,10 +38,10 @@ fn protocol_kind(kind: ActionKind) -> &'static str {
 
 pub(crate) fn handle(session: &mut Session, params: &CodeActionParams, reply: Reply) {
     let actions = offered(session, params);
-    let explains = actions.iter().any(|action| action["kind"] == protocol_kind(ActionKind::Explain));
     let _ = reply.send(Ok(Value::Array(actions)));
-    if explains {
-        read_ahead(session, &params.text_document.uri, params.range);
+    // Editors ask wherever the cursor rests, and show an explanation only when their menu is opened.
+    if session.client.reads_code_actions && params.context.wants(protocol_kind(ActionKind::Explain)) {
+        read_ahead(session, &params.text_document.uri, params.range, params.context.is_automatic());
     }
 }
 
