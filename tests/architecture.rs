@@ -50,10 +50,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "fimble-workspace",
         ],
     ),
+    // What measures the binary runs it as a process of its own.
+    ("fimble-action-tasks", &["fimble-document", "fimble-syntax"]),
 ];
 
 /// Packages of the workspace that users do not install.
-const NOT_INSTALLED: &[&str] = &["fimble-tools"];
+const NOT_INSTALLED: &[&str] = &["fimble-tools", "fimble-action-tasks"];
 
 /// Which of our crates may know which library.
 const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[

@@ -11,7 +11,7 @@ fn every_query_of_every_language_compiles_with_the_captures_its_kind_has() {
                 QueryKind::Scopes => &["scope", "scope.body", "scope.name", "scope.header", "item"],
                 // Captures besides the first are there for predicates.
                 QueryKind::Imports => &["import", "function", "method", "name"],
-                QueryKind::Identifiers => &["identifier", "definition", "name"],
+                QueryKind::Identifiers => &["identifier", "definition", "name", "binding"],
                 QueryKind::Regions => &["comment", "string", "code", "name"],
                 QueryKind::Embedded => &["name", "value"],
             };

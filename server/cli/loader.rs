@@ -145,6 +145,7 @@ pub fn initialize_runtime() -> Result<fimble_engine::runtime::RuntimeInfo, LoadE
 /// There is no such model, or it cannot be loaded.
 pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, LoadError> {
     let defaults = EngineOptions::default();
+    let entry = entry(name);
     let options = EngineOptions {
         provider: settings.provider,
         threads: settings.threads,
@@ -154,17 +155,18 @@ pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, Load
         project_cache_bytes: settings
             .project_cache_megabytes
             .map_or(defaults.project_cache_bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
-        writes_code: writes_code(name),
+        writes_code: entry.as_ref().and_then(|entry| entry.writes_code),
+        weak_actions: entry.map(|entry| entry.weak_actions).unwrap_or_default(),
         ..defaults
     };
     Engine::load(source(name)?, options)
 }
 
-/// Whether a model was found to write several lines well, as it stands in the store.
-fn writes_code(name: Option<&str>) -> Option<bool> {
+/// A model as it stands in the store.
+fn entry(name: Option<&str>) -> Option<ModelEntry> {
     let entries = ModelStore::from_env().and_then(|models| models.list()).ok()?;
     let is_meant = |entry: &&ModelEntry| name.map_or(entry.active, |name| entry.name == name);
-    entries.iter().find(is_meant)?.writes_code
+    entries.iter().find(is_meant).cloned()
 }
 
 /// Where the files of a model are. No name means the one that `fimble model use` chose.

@@ -115,11 +115,18 @@ pub fn run(args: RefactorArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// A path as a patch has it: from this folder on, so that `git apply` and `patch -p1` find the file here.
+fn in_patch(file: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let inside = here.as_deref().and_then(|here| file.strip_prefix(here).ok()).unwrap_or(file);
+    inside.to_string_lossy().replace('\\', "/")
+}
+
 fn finish_one(file: &Path, old: &str, made: Made, apply: bool) -> anyhow::Result<ExitCode> {
     match made {
         Made::Text(new) if apply && read_text(file).is_ok_and(|now| now == old) => write_whole(file, &new)?,
         Made::Text(new) if apply => {
-            out!("{}", patch(&file.to_string_lossy(), old, &new));
+            out!("{}", patch(&in_patch(file), old, &new));
             bail!(
                 "{} was changed while the model answered, and was left as it is; the change is printed instead, as a patch of \
                  what it was before",
@@ -127,11 +134,11 @@ fn finish_one(file: &Path, old: &str, made: Made, apply: bool) -> anyhow::Result
             );
         }
         Made::Words(words) => outln!("{}", words.trim_end()),
-        Made::Text(new) => out!("{}", patch(&file.to_string_lossy(), old, &new)),
+        Made::Text(new) => out!("{}", patch(&in_patch(file), old, &new)),
         Made::NewFile(name, text) => {
             let path = file.with_file_name(&name);
             if !apply {
-                out!("{}", patch(&path.to_string_lossy(), "", &text));
+                out!("{}", patch(&in_patch(&path), "", &text));
             } else if path.exists() {
                 bail!(
                     "{} is there already; move it away, or leave out --apply to see the new one",

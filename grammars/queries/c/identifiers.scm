@@ -10,3 +10,11 @@
 (init_declarator declarator: (identifier) @definition)
 (preproc_def name: (_) @definition)
 (preproc_function_def name: (_) @definition)
+
+; Names that are bound otherwise.
+(parameter_declaration declarator: (pointer_declarator declarator: (identifier) @binding))
+(parameter_declaration declarator: (array_declarator declarator: (identifier) @binding))
+(init_declarator declarator: (pointer_declarator declarator: (identifier) @binding))
+(declaration declarator: (identifier) @binding)
+(declaration declarator: (array_declarator declarator: (identifier) @binding))
+(declaration declarator: (pointer_declarator declarator: (identifier) @binding))

@@ -12,3 +12,12 @@
 (field_declaration declarator: (field_identifier) @definition)
 (parameter_declaration declarator: (identifier) @definition)
 (init_declarator declarator: (identifier) @definition)
+
+; Names that are bound otherwise.
+(parameter_declaration declarator: (pointer_declarator declarator: (identifier) @binding))
+(parameter_declaration declarator: (array_declarator declarator: (identifier) @binding))
+(init_declarator declarator: (pointer_declarator declarator: (identifier) @binding))
+(declaration declarator: (identifier) @binding)
+(declaration declarator: (array_declarator declarator: (identifier) @binding))
+(declaration declarator: (pointer_declarator declarator: (identifier) @binding))
+(parameter_declaration declarator: (reference_declarator (identifier) @binding))

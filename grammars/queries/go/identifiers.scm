@@ -9,3 +9,6 @@
 (field_declaration name: (_) @definition)
 (parameter_declaration name: (_) @definition)
 (short_var_declaration left: (expression_list (identifier) @definition))
+
+; Names that are bound otherwise.
+(range_clause left: (expression_list (identifier) @binding))

@@ -9,3 +9,6 @@
 (constructor_declaration name: (_) @definition)
 (formal_parameter name: (_) @definition)
 (variable_declarator name: (_) @definition)
+
+; Names that are bound otherwise.
+(enhanced_for_statement name: (identifier) @binding)

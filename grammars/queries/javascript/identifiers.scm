@@ -7,3 +7,8 @@
 (field_definition property: (_) @definition)
 (variable_declarator name: (identifier) @definition)
 (formal_parameters (identifier) @definition)
+
+; Names that are bound otherwise.
+(formal_parameters (assignment_pattern left: (identifier) @binding))
+(for_in_statement left: (identifier) @binding)
+(arrow_function parameter: (identifier) @binding)

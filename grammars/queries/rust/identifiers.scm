@@ -15,3 +15,9 @@
 (field_declaration name: (_) @definition)
 (parameter pattern: (identifier) @definition)
 (let_declaration pattern: (identifier) @definition)
+
+; Names that are bound otherwise.
+(for_expression pattern: (identifier) @binding)
+(for_expression pattern: (tuple_pattern (identifier) @binding))
+(let_declaration pattern: (tuple_pattern (identifier) @binding))
+(closure_parameters (identifier) @binding)

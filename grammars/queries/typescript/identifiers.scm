@@ -17,3 +17,7 @@
 (variable_declarator name: (identifier) @definition)
 (required_parameter pattern: (identifier) @definition)
 (optional_parameter pattern: (identifier) @definition)
+
+; Names that are bound otherwise.
+(for_in_statement left: (identifier) @binding)
+(arrow_function parameter: (identifier) @binding)

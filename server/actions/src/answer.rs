@@ -58,6 +58,29 @@ pub(crate) fn first_block_or_all(answer: &str) -> (String, bool) {
     }
 }
 
+/// Markdown without a fence around all of it, also while it grows.
+pub(crate) fn without_outer_fence(text: &str) -> &str {
+    const WORDS: [&str; 3] = ["markdown", "md", "text"];
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let Some((character, length, word)) = fence(first) else {
+        return text;
+    };
+    // As long as its first line grows it may become one.
+    let is_growing = rest.is_empty() && !text.ends_with('\n') && WORDS.iter().any(|known| known.starts_with(word));
+    if is_growing {
+        return "";
+    }
+    if !WORDS.contains(&word.to_lowercase().as_str()) {
+        return text;
+    }
+    let inner = rest.trim_end();
+    let (above, last) = inner.rsplit_once('\n').unwrap_or(("", inner));
+    // Its last line closes it unless it closes a block in it.
+    let is_mark = |line: &&str| fence(line).is_some_and(|(other, n, _)| other == character && n >= length);
+    let closes = is_mark(&last) && fence(last).is_some_and(|(_, _, word)| word.is_empty());
+    if closes && above.lines().filter(is_mark).count() % 2 == 0 { above.trim_end() } else { rest }
+}
+
 /// The blocks between fences, as Markdown has them: a fence is closed by one of the same character that is as long at least
 /// and stands alone.
 fn blocks_of(answer: &str) -> Vec<Block> {
@@ -236,6 +259,24 @@ mod tests {
                 Ok(wanted),
                 "{answer}"
             );
+        }
+    }
+
+    #[test]
+    fn an_outer_fence_of_markdown_is_taken_off_while_it_comes() {
+        let inner = "It adds:\n\n```rust\nadd();\n```\n\nThat is all.";
+        for word in ["markdown", "md"] {
+            let whole = format!("```{word}\n{inner}\n```");
+            assert_eq!(without_outer_fence(&whole), inner);
+            for (at, _) in whole.char_indices() {
+                let shown = without_outer_fence(&whole[..at]);
+                assert!(inner.starts_with(shown.trim_end_matches(['`', '\n'])), "{shown:?} at {at}");
+            }
+        }
+        let ends = "```md\nIt adds:\n```rust\nadd();\n```";
+        assert_eq!(without_outer_fence(ends), "It adds:\n```rust\nadd();\n```");
+        for whole in ["```rust\nadd();\n```\nIt adds.", inner, "", "```\nadd()\n```"] {
+            assert_eq!(without_outer_fence(whole), whole);
         }
     }
 

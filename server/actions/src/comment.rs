@@ -263,6 +263,8 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
     if line.chars().count() <= width {
         return vec![line.to_owned()];
     }
+    // What goes on stands as deep as the line that it belongs to.
+    let blanks = leading(line);
     let mut lines = vec![String::new()];
     for word in line.split_whitespace() {
         let last = lines
@@ -278,7 +280,7 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
             None => lines.push(word.to_owned()),
         }
     }
-    lines
+    lines.iter().map(|line| format!("{blanks}{line}")).collect()
 }
 
 #[cfg(test)]

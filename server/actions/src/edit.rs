@@ -42,6 +42,8 @@ pub fn line_edits(old: &str, new: &str, offset: usize) -> Vec<Edit> {
 /// A change of a file in the form that `patch` and `git apply` read.
 #[must_use]
 pub fn patch(path: &str, old: &str, new: &str) -> String {
+    // An absolute path would stand behind two slashes.
+    let path = path.trim_start_matches(['/', '\\']).trim_start_matches("./");
     let (from, to) = (format!("a/{path}"), format!("b/{path}"));
     let from = if old.is_empty() { "/dev/null" } else { &from };
     let diff = TextDiff::configure().algorithm(Algorithm::Patience).diff_lines(old, new);
@@ -102,6 +104,8 @@ mod tests {
     fn patches_have_the_usual_form() {
         let patch = patch("src/a.rs", "a\nb\nc\n", "a\nx\nc\n");
         assert_eq!(patch, "--- a/src/a.rs\n+++ b/src/a.rs\n@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n");
+        assert!(super::patch("/src/a.rs", "", "a\n").starts_with("--- /dev/null\n+++ b/src/a.rs\n"));
+        assert!(super::patch("./a.rs", "a\n", "b\n").starts_with("--- a/a.rs\n"));
     }
 
     #[test]

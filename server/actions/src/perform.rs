@@ -11,14 +11,17 @@ use fimble_model::{
 };
 use fimble_syntax::{ParseBudget, SyntaxTree};
 
-use crate::answer::{code_of, has_closed_block};
+use crate::answer::{code_of, has_closed_block, without_outer_fence};
 use crate::comment::{comment_place, words_of};
+use crate::doc_form::{filled, parameters};
 use crate::edit::{Edit, line_edits, similarity};
 use crate::hidden::Hidden;
+use crate::names::{Variable, renamed, variables};
 use crate::prompt::{Problem, Question, fenced, question};
-use crate::test_file::{TestPlace, rust_module, test_place};
+use crate::surroundings::without_surroundings;
+use crate::test_file::{TestPlace, completed, rust_module, test_place};
 use crate::thoughts::Spoken;
-use crate::{ActionKind, Refusal, Source, Style, Target, fit};
+use crate::{ActionKind, Refusal, Source, Style, Target, fit, surroundings};
 
 /// An answer that shares less than this with the code that was asked about, and does not name it, is other code.
 const LEAST_SIMILAR: f64 = 0.15;
@@ -86,24 +89,49 @@ pub fn perform(
         }
     }
     let mut hidden = Hidden::of(source.text);
-    let mut asked = question(work.kind, source, target, work.instruction, work.problems, &mut hidden, chat)?;
+    let variables =
+        if work.kind == ActionKind::Rename { variables(source, target) } else { Vec::new() };
+    let mut asked = question(
+        work.kind,
+        source,
+        target,
+        work.instruction,
+        work.problems,
+        &variables,
+        &mut hidden,
+        chat,
+    )?;
+    let change = |answer: &ChatAnswer| change(work.kind, source, target, &variables, &hidden, answer);
     let words = source.fence_words();
     let first = ask(work, &asked, &words, chat, cancel)?;
     // The second question holds the first answer as well.
     asked.thought_tokens = asked.thought_tokens.saturating_sub(chat.count_tokens(&first.text));
-    let refusal = match change(work.kind, source, target, &hidden, &first) {
+    let refusal = match change(&first) {
         Ok(change) => return Ok(outcome(change, &first)),
         Err(refusal) => refusal,
     };
+    // What is simple, or named well, may stay as it is.
+    let may_stay = matches!(work.kind, ActionKind::Simplify | ActionKind::Rename | ActionKind::Redocument);
+    if refusal == Refusal::NoChange && may_stay {
+        return Err(refusal);
+    }
     let Some(complaint) = refusal.complaint() else { return Err(refusal) };
     let answered = if first.text.trim().is_empty() { "(nothing)" } else { first.text.as_str() };
     asked.messages.push(Message::new(Role::Assistant, answered));
     asked.messages.push(Message::new(Role::User, format!("{complaint} Answer again, with all of it.")));
     match ask(work, &asked, &words, chat, cancel) {
-        Ok(second) => Ok(outcome(change(work.kind, source, target, &hidden, &second)?, &second)),
+        Ok(second) => Ok(outcome(change(&second)?, &second)),
         // With the first answer in it the question may be too long for the model: what counts is what was wrong before.
         Err(Refusal::Model(ModelError::PromptTooLong { .. })) => Err(refusal),
         Err(other) => Err(other),
+    }
+}
+
+/// Reads the question for an explanation ahead, so that the answer begins sooner where it is asked for.
+pub fn read_ahead(source: &Source<'_>, target: &Target, chat: &dyn Chat, cancel: &CancelToken) {
+    let mut hidden = Hidden::of(source.text);
+    if let Ok(asked) = question(ActionKind::Explain, source, target, "", &[], &[], &mut hidden, chat) {
+        chat.read_ahead(&asked.messages, cancel);
     }
 }
 
@@ -120,8 +148,11 @@ fn ask(
 ) -> Result<ChatAnswer, Refusal> {
     let max_new_tokens = asked.max_new_tokens + asked.thought_tokens;
     let options = ChatOptions { max_new_tokens, sampling: Sampling::Greedy };
-    let wants_code =
-        !matches!(work.kind, ActionKind::Explain | ActionKind::Document | ActionKind::Redocument);
+    let wants_code = !matches!(
+        work.kind,
+        ActionKind::Explain | ActionKind::Document | ActionKind::Redocument | ActionKind::Rename
+    );
+    let explains = work.kind == ActionKind::Explain;
     let progress = Arc::clone(&work.progress);
     let words = words.to_vec();
     let (is_long, has_thought) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
@@ -133,7 +164,7 @@ fn ask(
         spoken.push(piece);
         thinks.fetch_or(spoken.has_only_thought(), Ordering::Relaxed);
         let said = spoken.so_far();
-        progress(said);
+        progress(if explains { without_outer_fence(said) } else { said });
         let is_too_long = said.len() > max_bytes;
         too_long.store(is_too_long, Ordering::Relaxed);
         // What follows the code would only be waited for.
@@ -159,13 +190,14 @@ fn change(
     kind: ActionKind,
     source: &Source<'_>,
     target: &Target,
+    variables: &[Variable],
     hidden: &Hidden,
     answer: &ChatAnswer,
 ) -> Result<Change, Refusal> {
     let is_cut = matches!(answer.stop, StopReason::MaxTokens | StopReason::ContextFull);
     match kind {
         ActionKind::Explain => {
-            let words = answer.text.trim();
+            let words = without_outer_fence(answer.text.trim()).trim();
             match (words.is_empty(), is_cut) {
                 (true, _) => Err(Refusal::Empty),
                 (false, true) => Ok(Change::Words(format!("{words}\n\n{CUT}"))),
@@ -173,7 +205,13 @@ fn change(
             }
         }
         ActionKind::Document | ActionKind::Redocument => document(source, target, answer),
-        ActionKind::Tests => tests(source, &code_of(&answer.text, "", is_cut, &source.fence_words())?),
+        ActionKind::Tests => {
+            let code = code_of(&answer.text, "", is_cut, &source.fence_words())?;
+            tests(source, &completed(&code, source, target))
+        }
+        ActionKind::Rename if !variables.is_empty() => {
+            renamed(&answer.text, variables, source, target, hidden).map(Change::Edits)
+        }
         _ => rewrite(kind, source, target, &hidden.restored(&answer.text), is_cut),
     }
 }
@@ -187,6 +225,7 @@ fn rewrite(
 ) -> Result<Change, Refusal> {
     let old = source.text.slice(target.range.clone()).into_owned();
     let code = code_of(answer, &old, is_cut, &source.fence_words())?;
+    let code = without_surroundings(&code, source, target);
     let names_it = !target.name.is_empty() && code.contains(&target.name);
     if !names_it && kind != ActionKind::Instruction && similarity(&old, &code) < LEAST_SIMILAR {
         return Err(Refusal::Unrelated);
@@ -199,15 +238,26 @@ fn rewrite(
     let forms = forms.into_iter().map(|form| {
         if ends_open { form.strip_suffix(style.line_break).unwrap_or(&form).to_owned() } else { form }
     });
-    let fitting = forms.into_iter().find(|form| fits(source, target.range.clone(), form));
-    let new = fitting.ok_or(Refusal::AddsErrors)?;
+    let mut refusal = Refusal::AddsErrors;
+    let fitting = forms.into_iter().find(|form| {
+        fits(source, target.range.clone(), form)
+            && surroundings::check(source, target, form).map_err(|found| refusal = found).is_ok()
+    });
+    let new = fitting.ok_or(refusal)?;
     let edits = line_edits(&old, &new, target.range.start);
-    if edits.is_empty() { Err(Refusal::NoChange) } else { Ok(Change::Edits(edits)) }
+    if edits.is_empty() {
+        return Err(Refusal::NoChange);
+    }
+    let is_missing = kind == ActionKind::Extract
+        && surroundings::new_items(source, target, &new).is_some_and(|items| items.is_empty());
+    if is_missing { Err(Refusal::NothingNew) } else { Ok(Change::Edits(edits)) }
 }
 
 fn document(source: &Source<'_>, target: &Target, answer: &ChatAnswer) -> Result<Change, Refusal> {
     let place = comment_place(source, target).ok_or(Refusal::NoCode)?;
-    let comment = place.render(&words_of(&answer.text)?, &Style::of(source.text))?;
+    let form = filled(&answer.text, &parameters(source, target), source.fence_word());
+    let words = form.map_or_else(|| words_of(&answer.text), Ok)?;
+    let comment = place.render(&words, &Style::of(source.text))?;
     if !fits(source, place.range.clone(), &comment) {
         return Err(Refusal::AddsErrors);
     }

@@ -8,7 +8,9 @@ use fimble_model::{Chat, Message, Role};
 use fimble_syntax::Language;
 
 use crate::hidden::Hidden;
-use crate::{ActionKind, Refusal, Source, Target};
+use crate::names::Variable;
+use crate::test_file::{TestForm, test_form};
+use crate::{ActionKind, Refusal, Source, Target, doc_form};
 
 /// Tokens of an answer in words.
 const EXPLANATION_TOKENS: usize = 900;
@@ -19,9 +21,11 @@ const MAX_CODE_TOKENS: usize = 6000;
 /// Most tokens that a model may think for, before an answer.
 const MAX_THOUGHT_TOKENS: usize = 4096;
 /// Most tokens of lines around the target.
-const MAX_AROUND_TOKENS: usize = 1200;
+const MAX_AROUND_TOKENS: usize = 600;
 /// Lines around the target on each side, at most.
-const MAX_AROUND_LINES: usize = 60;
+const MAX_AROUND_LINES: usize = 30;
+/// Tokens of a line with two names.
+const NAME_TOKENS: usize = 24;
 
 /// What an editor's diagnostics say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +45,11 @@ pub(crate) struct Question {
     pub(crate) thought_tokens: usize,
 }
 
-const SYSTEM_CODE: &str = "You change source code inside of an editor. You answer with one fenced code block that holds the \
-    complete new code, and with nothing else. You change only what the task asks for. You never leave code out.";
-const SYSTEM_WORDS: &str = "You explain source code to a programmer who reads it for the first time. You answer in short, \
-    plain Markdown, and say nothing that the code does not show.";
-const SYSTEM_COMMENT: &str = "You write documentation comments for source code: what it does and what a caller must know, in a \
-    few short sentences. You answer with the text of the comment and with nothing else. You never repeat the code.";
+// Small models follow few words better than many.
+const SYSTEM_CODE: &str = "You edit source code. You answer with one fenced code block and nothing else.";
+const SYSTEM_WORDS: &str = "You explain source code in short, plain Markdown. You say nothing that the code does not show.";
+const SYSTEM_COMMENT: &str = "You write documentation comments. You answer with words and never repeat the code.";
+const SYSTEM_NAMES: &str = "You find clear names for variables.";
 
 /// Asks for an action.
 pub(crate) fn question(
@@ -55,6 +58,7 @@ pub(crate) fn question(
     target: &Target,
     instruction: &str,
     problems: &[Problem],
+    variables: &[Variable],
     hidden: &mut Hidden,
     chat: &dyn Chat,
 ) -> Result<Question, Refusal> {
@@ -64,11 +68,13 @@ pub(crate) fn question(
     let context = chat.context_length();
     let wanted = match kind {
         ActionKind::Explain | ActionKind::Document | ActionKind::Redocument => EXPLANATION_TOKENS,
+        ActionKind::Rename if !variables.is_empty() => NAME_TOKENS * (variables.len() + 2),
         ActionKind::Tests => (2 * n_tokens + 600).min(MAX_CODE_TOKENS),
         _ => (2 * n_tokens + 256).min(MAX_CODE_TOKENS).max(n_tokens + n_tokens / 4),
     };
     let least = match kind {
         ActionKind::Explain | ActionKind::Document | ActionKind::Redocument | ActionKind::Tests => 200,
+        ActionKind::Rename if !variables.is_empty() => wanted,
         _ => n_tokens + n_tokens / 4,
     };
     let room = context.saturating_sub(n_tokens + RESERVE_TOKENS + chat.count_tokens(&instruction));
@@ -76,32 +82,23 @@ pub(crate) fn question(
         return Err(Refusal::TooLong { tokens: n_tokens, context });
     }
     let max_new_tokens = wanted.min(room);
-    let around = around(source, target, (room - max_new_tokens).min(MAX_AROUND_TOKENS), hidden, chat);
+    let n_lines = match kind {
+        // They are about the code itself.
+        ActionKind::Explain | ActionKind::Document | ActionKind::Redocument | ActionKind::Rename => 0,
+        _ => MAX_AROUND_LINES,
+    };
+    let around = around(source, target, n_lines, (room - max_new_tokens).min(MAX_AROUND_TOKENS), hidden, chat);
     let thought_tokens = (room - max_new_tokens).saturating_sub(chat.count_tokens(&around));
+    let renames = kind == ActionKind::Rename && !variables.is_empty();
     let system = match kind {
         ActionKind::Explain => SYSTEM_WORDS,
         ActionKind::Document | ActionKind::Redocument => SYSTEM_COMMENT,
+        ActionKind::Rename if renames => SYSTEM_NAMES,
         _ => SYSTEM_CODE,
     };
     let word = source.language_at(target.range.start).map_or("", Language::name);
-    let mut text = format!("File: {}", source.path);
-    if !source.language_name().is_empty() {
-        text.push_str(&format!(" ({})", source.language_name()));
-    }
+    let mut text = task(kind, &instruction, source, target, variables);
     text.push_str("\n\n");
-    if !around.is_empty() {
-        text.push_str(&format!(
-            "Some of what stands around it, not to be changed:\n{}\n",
-            fenced(&around, word)
-        ));
-    }
-    text.push_str(&format!("The code:\n{}\n", fenced(&code, word)));
-    if let Some(selected) = &target.selected {
-        text.push_str(&format!(
-            "In it, this is selected:\n{}\n",
-            fenced(&hidden.slice(source.text, selected.clone()), word)
-        ));
-    }
     if !problems.is_empty() {
         text.push_str("The problems:\n");
         for problem in problems {
@@ -115,47 +112,89 @@ pub(crate) fn question(
         }
         text.push('\n');
     }
-    text.push_str(&task(kind, &instruction, target));
+    if !around.is_empty() {
+        text.push_str(&format!("What stands around it, only to be read:\n{}\n", fenced(&around, word)));
+    }
+    if let Some(selected) = &target.selected {
+        text.push_str(&format!(
+            "In the code this is selected:\n{}\n",
+            fenced(&hidden.slice(source.text, selected.clone()), word)
+        ));
+    }
+    text.push_str(&format!("File: {}", source.path));
+    if !source.language_name().is_empty() {
+        text.push_str(&format!(" ({})", source.language_name()));
+    }
+    // What is read last counts most.
+    text.push_str(&format!("\nThe code:\n{}", fenced(&code, word)));
     let asked = Message::new(Role::User, text).from_files([source.file.to_owned()]);
     let messages = vec![Message::new(Role::System, system), asked];
     Ok(Question { messages, max_new_tokens, thought_tokens: thought_tokens.min(MAX_THOUGHT_TOKENS) })
 }
 
-/// The task in one sentence.
-fn task(kind: ActionKind, instruction: &str, target: &Target) -> String {
+/// The task, and the form of the answer.
+fn task(
+    kind: ActionKind,
+    instruction: &str,
+    source: &Source<'_>,
+    target: &Target,
+    variables: &[Variable],
+) -> String {
     let what = if target.name.is_empty() { "this code".to_owned() } else { format!("`{}`", target.name) };
-    let same = "Answer with the complete new version of the code above in one fenced code block.";
+    let same = format!("Answer with all of {what} and nothing else. Do not repeat what stands around it.");
+    let language = source.language_name();
     match kind {
-        ActionKind::Explain => format!("Explain {what}: what it does, how, and what is easy to miss."),
-        ActionKind::Instruction => format!("Task: {}\n{same}", instruction.trim()),
-        ActionKind::Extract if target.selected.is_some() => format!(
-            "Task: move what is selected into a new function with a fitting name beside {what}, and call it instead.\n{same}"
-        ),
+        ActionKind::Explain => {
+            let names = doc_form::parameters(source, target);
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let parameters =
+                if names.is_empty() { String::new() } else { format!("what {} mean, ", names.join(", ")) };
+            format!(
+                "Explain {what} in one short list: what it does, {parameters}what it returns, when it fails, and what is easy \
+                 to miss."
+            )
+        }
+        ActionKind::Instruction => format!("Change {what}: {}\n{same}", instruction.trim()),
         ActionKind::Extract => {
+            let part = if target.selected.is_some() { "the selected lines" } else { "a meaningful part" };
             format!(
-                "Task: move a meaningful part of {what} into a new function beside it, and call it.\n{same}"
+                "Move {part} of {what} into a new function with a fitting name, and call it in {what}.\nAnswer with the new \
+                 function and with all of {what}, and nothing else. Do not repeat what stands around it."
             )
         }
-        ActionKind::Simplify => format!("Task: simplify {what} without changing what it does.\n{same}"),
-        ActionKind::Rename => {
+        ActionKind::Simplify => {
+            format!("Please simplify {what}: shorter, but it does exactly the same in each case.\n{same}")
+        }
+        ActionKind::Rename if !variables.is_empty() => {
+            let names: Vec<String> = variables.iter().map(|variable| format!("{} ->", variable.name)).collect();
             format!(
-                "Task: give the local variables and parameters of {what} clearer names. Change nothing else.\n{same}"
+                "Give the variables of {what} clear names: whole words that say what they hold. Fill in each line, such as \
+                 `n -> count`, and write nothing else:\n{}",
+                names.join("\n")
             )
         }
+        ActionKind::Rename => format!(
+            "Give the local variables and parameters of {what} clearer names. Change nothing else.\n{same}"
+        ),
         ActionKind::Errors => format!(
-            "Task: handle everything that can fail in {what} as this language does it, without changing what it does when \
-             nothing fails.\n{same}"
+            "Handle each error that can happen in {what}, as {language} code does. It does the same as now when nothing \
+             fails.\n{same}"
         ),
-        ActionKind::Fix => format!("Task: change {what} so that these problems are gone.\n{same}"),
-        ActionKind::Tests => format!(
-            "Task: write tests for {what}: the usual case, the edges, and what must fail. Answer with the tests alone in one \
-             fenced code block, not with the code above."
-        ),
-        ActionKind::Document | ActionKind::Redocument => {
-            format!("Write the documentation comment of {what}.")
+        ActionKind::Fix => format!("Fix {what}, so that these problems are gone.\n{same}"),
+        ActionKind::Tests => {
+            let TestForm { with, head } = test_form(source, target);
+            let head = if head.is_empty() { String::new() } else { format!(" Begin with:\n{head}") };
+            format!(
+                "Write three short tests for {what}{with}: a usual case, an edge case, and one more. Use small values whose \
+                 results are plain from the code. Answer with the tests and nothing else; do not repeat {what}.{head}"
+            )
         }
+        ActionKind::Document | ActionKind::Redocument => format!(
+            "Describe {what} for those who call it. Fill in this form, one short line each, without code:\n{}",
+            doc_form::form(&doc_form::parameters(source, target))
+        ),
         // Those are no questions for a chat model; asking is still better than nothing.
-        ActionKind::Complete | ActionKind::Generate => format!("Task: complete {what}.\n{same}"),
+        ActionKind::Complete | ActionKind::Generate => format!("Complete {what}.\n{same}"),
     }
 }
 
@@ -172,6 +211,7 @@ pub fn fenced(text: &str, word: &str) -> String {
 fn around(
     source: &Source<'_>,
     target: &Target,
+    n_lines: usize,
     budget: usize,
     hidden: &mut Hidden,
     chat: &dyn Chat,
@@ -179,7 +219,7 @@ fn around(
     let text = source.text;
     let first = text.line_of(target.range.start);
     let last = text.line_of(target.range.end);
-    let mut n_lines = MAX_AROUND_LINES;
+    let mut n_lines = n_lines;
     while n_lines > 0 {
         let above = text.line_start(first.saturating_sub(n_lines))..target.range.start;
         let below = target.range.end..text.line_start(last + n_lines);

@@ -35,6 +35,12 @@ pub enum Refusal {
     Unrelated,
     /// The answer would add errors to the file.
     AddsErrors,
+    /// The answer defines something again that stands around the code already: its name.
+    Repeats(String),
+    /// The answer has no new function, and one was asked for.
+    NothingNew,
+    /// The answer names no better names.
+    NoNames,
     /// The answer is the code as it is.
     NoChange,
     /// There is a doc comment already.
@@ -52,6 +58,10 @@ impl Refusal {
             Self::Elided => Some("Your answer leaves code out. Write all of it."),
             Self::Unrelated => Some("Your answer is not the code that was asked about."),
             Self::AddsErrors => Some("Your code has syntax errors where it stands in the file."),
+            Self::Repeats(_) => Some("Your code repeats other code of the file. Write only the code that was asked about."),
+            Self::NothingNew => Some("There is no new function in your code."),
+            Self::NoNames => Some("Your answer has no lines of the form `old -> new`."),
+            Self::NoChange => Some("Your code is the same as before."),
             _ => None,
         }
     }
@@ -89,6 +99,14 @@ impl fmt::Display for Refusal {
             Self::AddsErrors => f.write_str(
                 "The model's code would add syntax errors to the file, also in a second try. Nothing was changed.",
             ),
+            Self::Repeats(name) => write!(
+                f,
+                "The model's code would define {name} a second time, also in a second try. Nothing was changed."
+            ),
+            Self::NothingNew => f.write_str(
+                "The model moved nothing into a new function. Select the lines that belong together, or choose a larger model.",
+            ),
+            Self::NoNames => f.write_str("The model named no better names. Try again, or choose a larger model."),
             Self::NoChange => f.write_str("The model found nothing to change."),
             Self::Documented => f.write_str(
                 "There is a doc comment here already, and it was left as it is. \"Rewrite the doc comment\" replaces it once you \

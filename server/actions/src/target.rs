@@ -118,6 +118,8 @@ fn item_at(source: &Source<'_>, offset: usize, holds: Option<&Range<usize>>) -> 
         });
     let item = scopes.min_by_key(|scope| scope.range.len())?;
     let name = item.name.clone().map(|name| text.slice(name).into_owned()).unwrap_or_default();
+    // In C the parameters belong to what is declared, and a star in front of it.
+    let name = name.split('(').next().unwrap_or_default().trim_matches(['*', '&', ' ']).to_owned();
     Some(Target { range: lines_of(text, &item.range), selected: None, name, item: Some(item) })
 }
 

@@ -133,6 +133,31 @@ const CASES: [Case; 8] = [
     },
 ];
 
+/// A function of another name, as models paste them.
+fn neighbour(language: &str) -> &'static str {
+    match language {
+        "rust" => "fn other() {}",
+        "python" => "def other():\n    pass",
+        "go" => "func other() {}",
+        "java" => "int other() { return 1; }",
+        "c" => "int other(void) { return 1; }",
+        "ruby" => "def other\nend",
+        _ => "function other() {}",
+    }
+}
+
+fn import(language: &str) -> &'static str {
+    match language {
+        "rust" => "use std::fmt;",
+        "python" => "import os",
+        "go" => "import \"os\"",
+        "java" => "import java.util.List;",
+        "c" => "#include <stddef.h>",
+        "ruby" => "require \"set\"",
+        _ => "import fs from \"fs\";",
+    }
+}
+
 fn map_lines(text: &str, change: impl Fn(usize, &str) -> String) -> String {
     text.lines().enumerate().map(|(index, line)| change(index, line)).collect::<Vec<_>>().join("\n")
 }
@@ -190,6 +215,14 @@ fn answers(case: &Case) -> Vec<(&'static str, String, bool, bool)> {
         ("usage behind", format!("{}\n\nUse it so:\n\n```{word}\nx = 1\n```", fenced(code)), false, true),
         ("shell in front", format!("```sh\nmake test\n```\n\n{}", fenced(code)), false, true),
         ("blank lines around", fenced(&format!("\n\n{code}\n\n\n")), false, true),
+        (
+            "a neighbour pasted",
+            fenced(&format!("{}\n\n{code}", neighbour(case.language))),
+            false,
+            false,
+        ),
+        ("an import pasted", fenced(&format!("{}\n\n{code}", import(case.language))), false, false),
+        ("body as deep as its head", fenced(&map_lines(&dedented, |_, line| line.trim().to_owned())), false, false),
         ("trailing blanks", fenced(&map_lines(code, |_, line| format!("{line}  "))), false, false),
         ("first line lost its blanks", fenced(code.trim_start()), false, false),
         ("tabs", fenced(&dedented.replace("    ", "\t")), false, false),
@@ -391,4 +424,24 @@ fn code_that_is_too_long_is_refused_before_it_is_asked_about() {
     let refused = perform(&work, &source, &target, &chat, &CancelToken::new());
     assert!(matches!(refused, Err(Refusal::TooLong { .. })), "{refused:?}");
     assert!(chat.asked.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_stands_around_is_not_written_a_second_time() {
+    let file = "#include <stddef.h>\n\nint first(void)\n{\n    return 1;\n}\n\nint sum(int a)\n{\n    return a;\n}\n\nint last(void)\n{\n    return 3;\n}\n";
+    let case = Case {
+        language: "c",
+        path: "a.c",
+        file,
+        line: 9,
+        old: "int sum(int a)\n{\n    return a;\n}\n",
+        new: "int sum(int a)\n{\n    return a + 0;\n}\n",
+    };
+    let pasted = file.replace("return a;", "return a + 0;").replace("return 3;", "return 4;");
+    let main = "int main(void)\n{\n    return sum(1);\n}\n";
+    for answer in [pasted.clone(), format!("{pasted}\n{main}"), format!("{}\n{main}", case.new)] {
+        let (outcome, n_asked) = run(&case, ActionKind::Errors, &format!("```c\n{answer}```"), false);
+        let made = applied(&case, &outcome.unwrap()).unwrap();
+        assert_eq!((made, n_asked), (file.replace(case.old, case.new), 1), "{answer}");
+    }
 }

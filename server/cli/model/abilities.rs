@@ -4,6 +4,7 @@
 use fimble_engine::Engine;
 use fimble_lsp::ModelSettings;
 use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Model, Priority, Prompt};
+use fimble_store::catalogue::{self, Measured};
 use fimble_store::{ModelEntry, ModelStore};
 
 use super::trials;
@@ -58,6 +59,10 @@ fn of_engine(engine: &Engine) -> Vec<String> {
 
 /// Finds out whether the model writes code that is asked for, and notes it: editors offer actions by that.
 fn measured(entry: &ModelEntry, engine: &Engine) -> String {
+    let sha256 = entry.provenance.as_ref().and_then(|provenance| provenance.sha256.as_deref());
+    if let Some(measured) = sha256.and_then(catalogue::measured) {
+        return of_known(&measured);
+    }
     let tried = trials::run(engine);
     let writes_code = tried.is_good();
     let noted = ModelStore::from_env().and_then(|models| models.note_writes_code(&entry.name, writes_code));
@@ -69,6 +74,17 @@ fn measured(entry: &ModelEntry, engine: &Engine) -> String {
         "It wrote {} of {} small functions rightly: actions that write code and doc comments {offered} with it.",
         tried.n_right, tried.n_made
     )
+}
+
+/// What is known of weights that were measured already.
+fn of_known(measured: &Measured) -> String {
+    let writes = if measured.writes_code { "are offered" } else { "are not offered" };
+    let weak = measured.weak_actions();
+    let actions = match weak.as_slice() {
+        [] => "all other code actions are".to_owned(),
+        weak => format!("other code actions are, but for {}", weak.join(", ")),
+    };
+    format!("It was measured before: actions that write code where the cursor is {writes}; {actions} (docs/actions.md).")
 }
 
 /// Tokens a second. None if the model ends at once or fails, which the next use will say.

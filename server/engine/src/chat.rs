@@ -15,6 +15,22 @@ impl Chat for Engine {
         &self.info().name
     }
 
+    fn does_well(&self, action: &str) -> bool {
+        !self.weak_actions.iter().any(|weak| weak == action)
+    }
+
+    fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
+        let arrived = Instant::now();
+        let Ok(template) = self.chat.as_ref() else { return };
+        let prompt = template.prompt(messages, self.tokenizer());
+        let Ok(prompt) = prompt.and_then(|prompt| self.tokenizer().encode_whole(&prompt)) else { return };
+        let options = GenerateOptions { max_new_tokens: 0, ..GenerateOptions::default() };
+        let observer: TokenObserver = Box::new(|_: &str, _| std::ops::ControlFlow::Continue(()));
+        // What did not work ahead is said when it is asked for.
+        let read = self.generate_from(prompt, options, Priority::Idle, arrived, cancel, observer);
+        tracing::debug!(is_read = read.is_ok(), elapsed = ?arrived.elapsed(), "a question was read ahead");
+    }
+
     fn context_length(&self) -> usize {
         self.info().context_length
     }

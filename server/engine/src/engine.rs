@@ -53,6 +53,8 @@ pub struct Engine {
     end_tokens: Arc<[TokenId]>,
     /// How it is spoken to, or why it cannot be.
     pub(crate) chat: Result<ChatTemplate, String>,
+    /// Code actions that the model was measured to do badly.
+    pub(crate) weak_actions: Vec<String>,
     speed: Mutex<SpeedMeter>,
     most_per_chunk: usize,
     /// None where it is off.
@@ -158,6 +160,7 @@ impl Engine {
             tokenizer,
             end_tokens: end_tokens.into(),
             chat,
+            weak_actions: options.weak_actions.clone(),
             speed,
             most_per_chunk,
             project,

@@ -73,6 +73,26 @@ pub(crate) fn run(mut job: ActionJob, events: &EventSender) {
     events.send(Event::Acted { serial, news: ActionNews::Done(result.unwrap_or_else(failed)) });
 }
 
+/// Reads the question for an explanation ahead: what is asked first when somebody opens a menu of actions.
+pub(crate) fn read_ahead(
+    snapshot: &DocumentSnapshot,
+    selection: Range<usize>,
+    model: &dyn Model,
+    cancel: &CancelToken,
+) {
+    let source = Source {
+        text: &snapshot.text,
+        tree: snapshot.tree.as_ref(),
+        language: snapshot.language,
+        path: &snapshot.path,
+        file: &snapshot.file,
+    };
+    let target = find_target(&source, selection, false);
+    if let (Some(target), Ok(chat)) = (target, model.chat()) {
+        fimble_actions::read_ahead(&source, &target, chat, cancel);
+    }
+}
+
 /// Parses exactly this text, and tells the loop: an edit is checked against the tree, not against an older one.
 fn update_tree(job: &mut ActionJob, events: &EventSender) {
     let snapshot = &mut job.snapshot;

@@ -6,6 +6,7 @@ mod prepare;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use fimble_actions::{ActionKind, Change, Edit, Outcome, fenced, patch};
 use fimble_document::{PositionEncoding, Text};
@@ -15,13 +16,15 @@ use serde_json::{Value, json};
 use tower_lsp_server::gen_lsp_types::MessageType;
 use tower_lsp_server::jsonrpc::Id;
 
-use crate::action_job::{self, ActionJob, ActionNews};
+use crate::action_job::{self, ActionJob, ActionNews, Computer};
 use crate::completion_job::DocumentSnapshot;
 use crate::convert::from_proto;
 use crate::event::Reply;
 use crate::outgoing::Message;
+use crate::panics::contain;
 use crate::protocol::WireRange;
 use crate::session::Session;
+use crate::settings::AutoAlwaysNever;
 use crate::shown_documents::{self, Progress};
 use crate::workers::Workers;
 use crate::workspace_edit;
@@ -31,6 +34,9 @@ pub(crate) use prepare::{Prepared, computer_for, prepare};
 
 /// Actions that are computed at once. The model does one at a time.
 const MAX_THREADS: usize = 2;
+
+/// How long a cursor rests at a place before what is there is read: who only passes by costs nothing.
+const REST: Duration = Duration::from_millis(400);
 
 /// What an action is asked to do; what `data` of a code action holds.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -83,11 +89,25 @@ pub(crate) struct Actions {
     by_serial: HashMap<u64, Running>,
     n_started: u64,
     workers: Workers,
+    /// Who reads ahead.
+    readers: Workers,
+    /// The question that is read ahead, or was last.
+    ahead: Option<Ahead>,
+}
+
+/// A question that is read ahead.
+struct Ahead {
+    document: u64,
+    revision: u64,
+    selection: Range<usize>,
+    cancel: CancelToken,
 }
 
 impl Actions {
     pub(crate) fn new() -> Self {
-        Self { by_serial: HashMap::new(), n_started: 0, workers: Workers::new("fimble-act", MAX_THREADS) }
+        let workers = Workers::new("fimble-act", MAX_THREADS);
+        let readers = Workers::new("fimble-read", 1);
+        Self { by_serial: HashMap::new(), n_started: 0, workers, readers, ahead: None }
     }
 
     /// How many are under way.
@@ -111,6 +131,8 @@ impl Actions {
 /// Starts an action. Returns the token of its progress.
 pub(crate) fn start(session: &mut Session, prepared: Prepared, destination: Destination) -> String {
     let Prepared { kind, data, computer, snapshot, version } = prepared;
+    // An action waits for nothing that nobody asked for; what of it was read stays of use.
+    stop_reading_ahead(session);
     session.actions.n_started += 1;
     let serial = session.actions.n_started;
     let cancel = CancelToken::new();
@@ -151,6 +173,58 @@ pub(crate) fn start(session: &mut Session, prepared: Prepared, destination: Dest
     let events = session.events.clone();
     session.actions.workers.spawn(move || action_job::run(job, &events));
     token(serial)
+}
+
+/// Reads ahead what an explanation of this place would be asked with, if the model has nothing else to do: the actions at a
+/// place were just asked for, by an editor or with a menu. What is read for another place ends.
+pub(crate) fn read_ahead(session: &mut Session, uri: &str, range: WireRange, is_automatic: bool) {
+    let is_allowed = session.settings.look_ahead != AutoAlwaysNever::Never && session.options.warm_up;
+    if !is_allowed || !session.actions.by_serial.is_empty() {
+        return;
+    }
+    let Ok(Computer::Chat(model)) = computer_for(session, ActionKind::Explain) else { return };
+    let is_good = model.chat().is_ok_and(|chat| chat.does_well(ActionKind::Explain.name()));
+    let max_file_bytes = session.settings.completion.max_file_bytes;
+    let encoding = session.client.encoding;
+    // Without the tree of this text the question would be another one.
+    let found = session.documents.get_mut(uri);
+    let found = found.filter(|found| found.tree().1 && found.is_in_sync() && found.unfit().is_none());
+    let Some(document) = found.filter(|_| is_good) else { return };
+    let snapshot = document.snapshot(max_file_bytes);
+    let selection = selection(&snapshot.text, range, encoding);
+    let is_same = |ahead: &Ahead| {
+        (ahead.document, ahead.revision, &ahead.selection) == (snapshot.document, snapshot.revision, &selection)
+    };
+    if session.actions.ahead.as_ref().is_some_and(is_same) {
+        return;
+    }
+    stop_reading_ahead(session);
+    let cancel = CancelToken::new();
+    session.actions.ahead = Some(Ahead {
+        document: snapshot.document,
+        revision: snapshot.revision,
+        selection: selection.clone(),
+        cancel: cancel.clone(),
+    });
+    let on_battery =
+        session.options.on_battery.clone().filter(|_| session.settings.look_ahead == AutoAlwaysNever::Auto);
+    session.actions.readers.spawn(move || {
+        if is_automatic {
+            std::thread::sleep(REST);
+        }
+        let is_on_battery = on_battery.is_some_and(|on_battery| on_battery());
+        if !is_on_battery && !cancel.is_cancelled() {
+            // What goes wrong here is said when it is asked for.
+            let _ = contain(|| action_job::read_ahead(&snapshot, selection, &*model, &cancel));
+        }
+    });
+}
+
+/// Ends what is read ahead.
+fn stop_reading_ahead(session: &mut Session) {
+    if let Some(ahead) = session.actions.ahead.take() {
+        ahead.cancel.cancel();
+    }
 }
 
 /// What is selected, in bytes. One character is a cursor: editors with a block cursor always select the one below it.
@@ -228,6 +302,9 @@ pub(crate) fn cancel_all(session: &mut Session) {
 
 /// A document changed or was closed: what is made for it could not be used any more.
 pub(crate) fn document_changed(session: &mut Session, document: u64) {
+    if session.actions.ahead.as_ref().is_some_and(|ahead| ahead.document == document) {
+        stop_reading_ahead(session);
+    }
     let is_outdated = |running: &Running| {
         running.snapshot.document == document && !matches!(running.destination, Destination::Document { .. })
     };

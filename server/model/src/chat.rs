@@ -123,6 +123,19 @@ pub trait Chat: Send + Sync {
         false
     }
 
+    /// Whether it is good enough at a code action to be offered for it, by the action's name in the protocol. A model that was
+    /// not measured is.
+    fn does_well(&self, action: &str) -> bool {
+        let _ = action;
+        true
+    }
+
+    /// Reads a conversation ahead, so that its answer begins sooner; what is read may be gone by then. Blocks as long as that
+    /// takes, and gives way to all other work. One behind a connection reads nothing.
+    fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
+        let _ = (messages, cancel);
+    }
+
     /// Longest conversation with its answer, in tokens.
     fn context_length(&self) -> usize;
 

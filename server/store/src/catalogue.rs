@@ -1,6 +1,8 @@
 //! The models that can be fetched by name, out of one data file. Invariant: each source says by which checksum its file is
 //! known, or that the hub's own is used.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// What a model is for.
@@ -118,9 +120,43 @@ impl CatalogueModel {
     }
 }
 
-#[derive(Deserialize)]
+/// What weights were measured to do, whatever name they are added by.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// SHA-256 of the file in hex.
+    pub sha256: String,
+    /// Whether it writes several lines well where it completes.
+    pub writes_code: bool,
+    /// For each code action, by its name in the protocol: tasks that were done rightly, and all of them.
+    pub actions: BTreeMap<String, [u32; 2]>,
+}
+
+impl Measured {
+    /// The actions that it does not do well enough to be offered for: fewer than two thirds of their tasks.
+    #[must_use]
+    pub fn weak_actions(&self) -> Vec<String> {
+        let is_weak = |[n_right, n_tasks]: [u32; 2]| 3 * n_right < 2 * n_tasks;
+        self.actions.iter().filter(|(_, counts)| is_weak(**counts)).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// What the weights with this checksum were measured to do; none if they are not known here.
+#[must_use]
+pub fn measured(sha256: &str) -> Option<Measured> {
+    data().measured.into_iter().find(|measured| measured.sha256.eq_ignore_ascii_case(sha256))
+}
+
+#[derive(Default, Deserialize)]
 struct DataFile {
     model: Vec<CatalogueModel>,
+    #[serde(default)]
+    measured: Vec<Measured>,
+}
+
+fn data() -> DataFile {
+    // A test reads the file, so that it is known to be well formed.
+    toml::from_str(include_str!("../catalogue.toml")).unwrap_or_default()
 }
 
 /// The name of the model that is recommended to begin with: small enough for any machine.
@@ -128,8 +164,7 @@ pub const FIRST_MODEL: &str = "qwen2.5-coder-0.5b";
 
 /// All models of the catalogue, in the order of the data file.
 pub fn models() -> Vec<CatalogueModel> {
-    // A test reads the file, so that it is known to be well formed.
-    toml::from_str::<DataFile>(include_str!("../catalogue.toml")).map(|file| file.model).unwrap_or_default()
+    data().model
 }
 
 /// The model of a name.
@@ -282,6 +317,31 @@ mod tests {
             assert_eq!(source.sha256.as_deref(), Some(sha256));
             assert!(model.has_checksum(sha256) && !model.has_checksum("00"));
         }
+    }
+
+    #[test]
+    fn an_action_is_weak_below_two_thirds() {
+        let counts = [("all", [6, 6]), ("most", [4, 6]), ("half", [3, 6]), ("none", [0, 6]), ("untried", [0, 0])];
+        let measured = Measured {
+            sha256: "00".to_owned(),
+            writes_code: true,
+            actions: counts.map(|(name, counts)| (name.to_owned(), counts)).into(),
+        };
+        assert_eq!(measured.weak_actions(), ["half", "none"]);
+    }
+
+    #[test]
+    fn what_was_measured_belongs_to_models_of_the_catalogue() {
+        let known = models();
+        let data = data();
+        assert!(!data.measured.is_empty());
+        for measured in data.measured {
+            let is_known = known.iter().any(|model| model.has_checksum(&measured.sha256));
+            assert!(is_known, "{}", measured.sha256);
+            assert!(measured.actions.values().all(|[n_right, n_tasks]| n_right <= n_tasks));
+            assert_eq!(super::measured(&measured.sha256.to_uppercase()), Some(measured));
+        }
+        assert_eq!(super::measured("00"), None);
     }
 
     #[test]

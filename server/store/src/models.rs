@@ -44,6 +44,8 @@ pub struct ModelEntry {
     pub provenance: Option<Provenance>,
     /// Whether it was found to write several lines well; none if that was not measured.
     pub writes_code: Option<bool>,
+    /// Names of the code actions that its weights were measured to do badly.
+    pub weak_actions: Vec<String>,
     /// Whether it is the model in use.
     pub active: bool,
 }
@@ -107,6 +109,7 @@ impl ModelStore {
             provenance: None,
             // It wrote none of the small functions that a model is tried with when it is added.
             writes_code: Some(false),
+            weak_actions: Vec::new(),
             active: is_active(model.name),
         });
         let added = self.names()?.into_iter().map(|name| {
@@ -275,11 +278,18 @@ impl ModelStore {
     }
 
     fn entry(&self, name: String, path: PathBuf, manifest: Option<Manifest>) -> ModelEntry {
+        let provenance = manifest.as_ref().and_then(|manifest| manifest.provenance.clone());
+        let sha256 = provenance.as_ref().and_then(|provenance| provenance.sha256.as_deref());
+        let measured = sha256.and_then(crate::catalogue::measured);
         ModelEntry {
             active: self.active_name().is_ok_and(|active| active == name),
             n_bytes: manifest.as_ref().map(Manifest::n_bytes),
-            provenance: manifest.as_ref().and_then(|manifest| manifest.provenance.clone()),
-            writes_code: manifest.as_ref().and_then(|manifest| manifest.writes_code),
+            writes_code: manifest
+                .as_ref()
+                .and_then(|manifest| manifest.writes_code)
+                .or(measured.as_ref().map(|measured| measured.writes_code)),
+            weak_actions: measured.map(|measured| measured.weak_actions()).unwrap_or_default(),
+            provenance,
             source: manifest.map(|manifest| manifest.source),
             path: Some(path),
             name,

@@ -1,5 +1,5 @@
-//! What a file defines, and the outline of a definition: its lines without the bodies of functions. Invariant: the cost is bounded by
-//! the file's size and by the time of a query; an outline consists of lines of the text, in their order.
+//! What a file defines, and the signature lines of a definition: its lines without the bodies of functions. Invariant: the cost is bounded by
+//! the file's size and by the time of a query; signature lines are lines of the text, in their order.
 
 use std::ops::Range;
 
@@ -67,7 +67,7 @@ impl Layer {
 /// The lines of a definition without the bodies of the functions in it, `max_lines` at most. `all` is what
 /// [`crate::SyntaxTree::definitions`] found.
 #[must_use]
-pub fn outline(text: &Text, definition: &Definition, all: &[Definition], max_lines: usize) -> String {
+pub fn signature_lines(text: &Text, definition: &Definition, all: &[Definition], max_lines: usize) -> String {
     let left_out: Vec<Range<usize>> = all
         .iter()
         .filter(|inner| inner.is_function && definition.range.start <= inner.range.start)

@@ -11,6 +11,7 @@ mod definitions;
 mod embedded;
 mod items;
 mod layer;
+mod outline;
 mod parse;
 mod region;
 mod scopes;
@@ -18,8 +19,9 @@ mod splice;
 mod tree;
 mod walk;
 
-pub use definitions::{Definition, outline};
+pub use definitions::{Definition, signature_lines};
 pub use fimble_grammars::{BlockStyle, Language, all, by_language_id, by_path, detect, give_back_memory};
+pub use outline::{Outline, Part, PartKind};
 pub use parse::{ParseBudget, ParseStopped};
 pub use region::Region;
 pub use scopes::Scope;

@@ -12,7 +12,7 @@ use crate::embedded::embedded_layers;
 use crate::layer::Layer;
 use crate::parse::{Limits, input_edit, parse_chunks};
 use crate::walk::count_errors;
-use crate::{Definition, ParseBudget, ParseStopped, Region, Scope};
+use crate::{Definition, Outline, ParseBudget, ParseStopped, Region, Scope};
 
 /// What a text looks like to its language's grammar. Clones share their memory.
 #[derive(Clone)]
@@ -163,6 +163,26 @@ impl SyntaxTree {
         let mut found: Vec<_> = self.layers().flat_map(|layer| layer.definitions(text)).collect();
         found.sort_by_key(|definition| (definition.range.start, usize::MAX - definition.range.end));
         found
+    }
+
+    /// The outermost parts in a range, and those beside it.
+    #[must_use]
+    pub fn outline(&self, text: &Text, range: Range<usize>) -> Outline {
+        self.at(range.start).outline(text, range)
+    }
+
+    /// The names that are defined in a range, in order: of functions, parameters and variables, as far as the language's
+    /// queries know.
+    #[must_use]
+    pub fn defined_names(&self, text: &Text, range: Range<usize>) -> Vec<Range<usize>> {
+        self.at(range.start).defined_names(text, range)
+    }
+
+    /// Where a variable of this name is used in a range; none if it stands there also in a way that cannot be told from other
+    /// text, such as in a string. Fields and keys of the same name are not among its uses.
+    #[must_use]
+    pub fn uses(&self, text: &Text, range: Range<usize>, name: &str) -> Option<Vec<Range<usize>>> {
+        self.at(range.start).uses(text, range, name)
     }
 
     /// The layer that a cursor is in. An offset past the end means the end.

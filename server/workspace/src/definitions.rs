@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use fimble_document::Text;
-use fimble_syntax::{Definition, Language, ParseBudget, SyntaxTree, by_path, outline};
+use fimble_syntax::{Definition, Language, ParseBudget, SyntaxTree, by_path, signature_lines};
 
 use crate::chunks::words;
 use crate::imports::{Imports, shares_package};
@@ -192,7 +192,7 @@ fn definitions_in(file: &str, content: &str, wanted: &HashMap<String, f32>) -> O
         if shown.iter().any(|(other, _)| other.start <= range.start && range.end <= other.end) {
             continue;
         }
-        let lines = outline(&text, definition, &all, MAX_LINES);
+        let lines = signature_lines(&text, definition, &all, MAX_LINES);
         if n_bytes + lines.len() > MAX_BYTES {
             continue;
         }

@@ -38,6 +38,22 @@ impl Chat for Chain {
         Model::is_remote(self)
     }
 
+    fn does_well(&self, action: &str) -> bool {
+        self.speaker().is_none_or(|model| model.chat().is_ok_and(|chat| chat.does_well(action)))
+    }
+
+    fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
+        // Only the first is asked, and nothing is loaded or sent for what may never be asked.
+        let first = self.speaker().filter(|model| !model.is_remote());
+        let Some(model) = first.filter(|model| self.withholds(&**model, &Message::sources_of(messages)).is_none())
+        else {
+            return;
+        };
+        if let Ok(chat) = model.chat() {
+            chat.read_ahead(messages, cancel);
+        }
+    }
+
     fn context_length(&self) -> usize {
         // How much a model reads is known of one that answers only.
         let wake = || {

@@ -31,7 +31,7 @@ fn ask(model: &ServerModel, sources: &[&str], priority: Priority) -> Result<Gene
     prompt.push_text("let x");
     prompt.sources = sources.iter().map(|path| (*path).to_owned()).collect();
     let request = GenerateRequest { prompt, options: GenerateOptions::default(), priority };
-    model.generate(request, &CancelToken::new(), Box::new(|_| ControlFlow::Continue(())))
+    model.generate(request, &CancelToken::new(), Box::new(|_, _| ControlFlow::Continue(())))
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct EngineOptions {
     pub project_cache_bytes: usize,
     /// Whether the model writes several lines well, where that was measured; else its size tells.
     pub writes_code: Option<bool>,
+    /// Names of the code actions that the model was measured to do badly: see [`fimble_model::Chat::does_well`].
+    pub weak_actions: Vec<String>,
 }
 
 impl Default for EngineOptions {
@@ -49,6 +51,7 @@ impl Default for EngineOptions {
             project_cache: ProjectCacheUse::default(),
             project_cache_bytes: 32 << 20,
             writes_code: None,
+            weak_actions: Vec::new(),
         }
     }
 }

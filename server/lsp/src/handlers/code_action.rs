@@ -6,7 +6,7 @@ use fimble_model::Model;
 use serde_json::{Value, json};
 
 use crate::action_job::{Computer, is_comment};
-use crate::actions::{ActionData, computer_for, selection};
+use crate::actions::{ActionData, computer_for, read_ahead, selection};
 use crate::event::Reply;
 use crate::handlers::action_commands::{ACT, ASK, EXPLAIN};
 use crate::protocol::CodeActionParams;
@@ -36,8 +36,13 @@ fn protocol_kind(kind: ActionKind) -> &'static str {
     }
 }
 
-pub(crate) fn handle(session: &Session, params: &CodeActionParams, reply: Reply) {
-    let _ = reply.send(Ok(Value::Array(offered(session, params))));
+pub(crate) fn handle(session: &mut Session, params: &CodeActionParams, reply: Reply) {
+    let actions = offered(session, params);
+    let _ = reply.send(Ok(Value::Array(actions)));
+    // Editors ask wherever the cursor rests, and show an explanation only when their menu is opened.
+    if session.client.reads_code_actions && params.context.wants(protocol_kind(ActionKind::Explain)) {
+        read_ahead(session, &params.text_document.uri, params.range, params.context.is_automatic());
+    }
 }
 
 fn offered(session: &Session, params: &CodeActionParams) -> Vec<Value> {
@@ -103,6 +108,7 @@ fn action(session: &Session, params: &CodeActionParams, kind: ActionKind, versio
     let mut action = json!({"title": title, "kind": protocol_kind(kind)});
     match computer_for(session, kind) {
         Err(_) => return None,
+        Ok(Computer::Chat(model)) if !does_well(&*model, kind) => return None,
         Ok(Computer::Chat(model)) if kind.needs() == Needs::Chat && is_remote(&*model) => {
             action["title"] = format!("{title} (on another machine)").into();
         }
@@ -139,6 +145,13 @@ fn action(session: &Session, params: &CodeActionParams, kind: ActionKind, versio
         }
     }
     Some(action)
+}
+
+/// Whether a chat model is good enough at an action to be offered for it.
+fn does_well(model: &dyn Model, kind: ActionKind) -> bool {
+    // A comment that replaces one is written as any other.
+    let measured = if kind == ActionKind::Redocument { ActionKind::Document } else { kind };
+    model.chat().is_ok_and(|chat| chat.does_well(measured.name()))
 }
 
 fn is_remote(model: &dyn Model) -> bool {

@@ -235,6 +235,50 @@ fn helix_is_not_made_to_wait_for_a_resolve() {
 }
 
 #[test]
+fn what_a_model_does_badly_is_not_listed_and_done_all_the_same() {
+    let model = Chatting::saying(SIMPLER);
+    for weak in ["simplify", "document", "explain"] {
+        model.is_weak_at(weak);
+    }
+    let client = chat_client(model, &everything());
+    client.open(URI, "rust", CODE);
+    let all = actions(&client, &cursor(3, 5), &asked());
+    for gone in ["Explain this code", "Simplify", "Write a doc comment"] {
+        assert!(!titles(&all).contains(&gone), "{gone}");
+    }
+    assert!(titles(&all).contains(&"Handle errors"));
+    // Who asks for it by name gets it.
+    let data = json!({"kind": "simplify", "uri": URI, "range": cursor(3, 5)});
+    let action = client.request("codeAction/resolve", &json!({"title": "", "data": data})).unwrap();
+    assert!(applied(CODE, &action["edit"]["documentChanges"][0]["edits"]).contains("    a + b\n"));
+}
+
+#[test]
+fn a_question_is_read_ahead_where_actions_are_asked_for() {
+    let model = Chatting::saying("It adds.");
+    let mut options = options_for(model.clone());
+    options.warm_up = true;
+    let client = Client::start(options).unwrap();
+    client.initialize(&everything(), &json!({"lookAhead": "always"})).unwrap();
+    wait_for_state(&client, "ready");
+    client.open(URI, "rust", CODE);
+    // The tree of the text is there once something was asked about it.
+    client.inline_completion(URI, (3, 5), InlineTrigger::Invoked).unwrap();
+    actions(&client, &cursor(3, 5), &asked());
+    wait_until(&client, |_| model.read().len() == 1);
+    let place = json!([{"textDocument": {"uri": URI}, "range": cursor(3, 5)}]);
+    client.execute_command("fimble.explain", &place).unwrap();
+    while client.next_message("fimble/document").unwrap().params["done"] != true {}
+    assert_eq!(model.read(), model.asked(), "what was read is what is asked");
+    // Where that is switched off nothing is read.
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"lookAhead": "never"}}));
+    actions(&client, &cursor(0, 3), &asked());
+    client.execute_command("fimble.explain", &place).unwrap();
+    while client.next_message("fimble/document").unwrap().params["done"] != true {}
+    assert_eq!(model.read().len(), 1);
+}
+
+#[test]
 fn a_block_cursor_is_no_selection() {
     let model = Chatting::saying("It adds.");
     let client = chat_client(model.clone(), &everything());

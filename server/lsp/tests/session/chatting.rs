@@ -19,6 +19,10 @@ pub struct Chatting {
     script: Mutex<VecDeque<Behaviour>>,
     /// The last message of each question.
     asked: Mutex<Vec<String>>,
+    /// The last message of each question that was read ahead.
+    read: Mutex<Vec<String>>,
+    /// Actions that it does badly.
+    weak: Mutex<Vec<String>>,
 }
 
 impl Chatting {
@@ -27,11 +31,21 @@ impl Chatting {
             completing: Scripted::saying("done();"),
             script: Mutex::new(script.into_iter().collect()),
             asked: Mutex::default(),
+            read: Mutex::default(),
+            weak: Mutex::default(),
         })
     }
 
     pub fn saying(text: &str) -> Arc<Self> {
         Self::new([Behaviour::Say(text.to_owned())])
+    }
+
+    pub fn is_weak_at(&self, action: &str) {
+        self.weak.lock().unwrap().push(action.to_owned());
+    }
+
+    pub fn read(&self) -> Vec<String> {
+        self.read.lock().unwrap().clone()
     }
 
     pub fn asked(&self) -> Vec<String> {
@@ -65,6 +79,14 @@ impl Model for Chatting {
 impl Chat for Chatting {
     fn name(&self) -> &str {
         "chatting"
+    }
+
+    fn does_well(&self, action: &str) -> bool {
+        !self.weak.lock().unwrap().iter().any(|weak| weak == action)
+    }
+
+    fn read_ahead(&self, messages: &[Message], _: &CancelToken) {
+        self.read.lock().unwrap().push(messages.last().unwrap().content.clone());
     }
 
     fn context_length(&self) -> usize {

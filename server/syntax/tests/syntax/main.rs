@@ -1,7 +1,7 @@
 //! What this crate says about texts, through its public functions. `cursor`: one cursor at a time, marked `$0`;
 //! `embedded`: parts in another language; `samples`: every language on a file of its own; `incremental`: trees under random
-//! edits; `budget`: parses that stop; `errors`: what counts as one; `hostile`: texts that the grammars' scanners and the
-//! parser cannot bear.
+//! edits; `budget`: parses that stop; `outline`: what stands in a range; `errors`: what counts as one; `hostile`: texts that
+//! the grammars' scanners and the parser cannot bear.
 
 mod budget;
 mod cursor;
@@ -9,6 +9,7 @@ mod embedded;
 mod errors;
 mod hostile;
 mod incremental;
+mod outline;
 mod samples;
 
 use fimble_document::Text;
