@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A server with OpenAI's interface on loopback that answers conversations as a test says, piece by piece.
+"""A server with OpenAI's interface on loopback that answers conversations and completes as a test says, piece by piece.
 
     tests/editors/chat_server.py ANSWERS     prints its port; ANSWERS are JSON, `POST /test/go` lets it go on
 
@@ -73,10 +73,12 @@ class ChatServer:
         if request.path == "/test/go":
             self.go()
             return whole(request, {})
-        if request.path != "/v1/chat/completions":
+        if request.path not in ("/v1/chat/completions", "/v1/completions"):
             return request.send_error(404)
+        is_chat = request.path == "/v1/chat/completions"
         with self.changed:
-            self.questions.append(json.loads(body)["messages"][-1]["content"])
+            asked = json.loads(body)
+            self.questions.append(asked["messages"][-1]["content"] if is_chat else asked["prompt"])
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if PAGE in answer:
             request.send_response(200)
@@ -87,12 +89,13 @@ class ChatServer:
         request.send_header("Content-Type", "text/event-stream")
         request.end_headers()
         try:
-            self.stream(request, answer)
+            self.stream(request, answer, is_chat)
         except OSError:
             self.left()
 
-    def stream(self, request, answer):
+    def stream(self, request, answer, is_chat):
         """Sends the steps of an answer."""
+        piece = (lambda text: {"delta": {"content": text}}) if is_chat else (lambda text: {"text": text})
         for step in answer:
             if step in (WAIT, HANG):
                 if not self.wait(request, step == WAIT):
@@ -101,8 +104,8 @@ class ChatServer:
                 # Half of an event: the end of the connection is no end of the answer.
                 return request.wfile.write(b'data: {"choices": [{"del')
             else:
-                event(request, {"index": 0, "delta": {"content": step}, "finish_reason": None})
-        event(request, {"index": 0, "delta": {}, "finish_reason": "stop"})
+                event(request, {"index": 0, **piece(step), "finish_reason": None})
+        event(request, {"index": 0, **piece(""), "finish_reason": "stop"})
         request.wfile.write(b"data: [DONE]\n\n")
 
     def wait(self, request, may_go):

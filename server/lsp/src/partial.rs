@@ -31,8 +31,8 @@ const SHARE: f64 = 0.6;
 const FIRST_LINE: Duration = Duration::from_secs(2);
 /// The same in an editor that does not ask again: all that is written until then is the answer.
 const WHOLE: Duration = Duration::from_secs(5);
-/// Where an early answer was refused by a filter, it is tried again after so many more tokens.
-const TOKENS_BETWEEN: usize = 3;
+/// Where an early answer was refused by a filter, it is tried again after so many more pieces of text.
+const PIECES_BETWEEN: usize = 3;
 /// The check against the syntax may take this long.
 const CHECK_BUDGET: Duration = Duration::from_millis(20);
 
@@ -135,17 +135,18 @@ pub(crate) fn watched(
 ) -> TokenObserver {
     let (progress, events, source) = (Arc::clone(progress), events.clone(), Arc::new(source));
     let mut text = String::new();
-    let mut next_report = 0;
+    let (mut n_pieces, mut next_report) = (0, 0);
     Box::new(move |piece: &str, tokens: &[GeneratedToken]| {
         text.push_str(piece);
+        n_pieces += 1;
         progress.push(piece);
         let verdict = observer(piece, tokens);
         if verdict.is_continue()
-            && tokens.len() >= next_report
+            && n_pieces >= next_report
             && !text.trim().is_empty()
             && progress.is_due(&text)
         {
-            next_report = tokens.len() + TOKENS_BETWEEN;
+            next_report = n_pieces + PIECES_BETWEEN;
             let generation = so_far(&text, tokens);
             events.send(Event::Written(Box::new(Written { source: Arc::clone(&source), generation })));
         }
