@@ -10,8 +10,10 @@ use anyhow::Context as _;
 
 use crate::cases::{Case, Project};
 
-/// Longest time of one step of a test.
-const LIMIT: Duration = Duration::from_secs(20);
+/// Processor time of one step of a test, in seconds: what never ends is ended, however busy the machine is.
+const CPU_SECONDS: &str = "20";
+/// Longest time of one step that computes nothing, or on systems without a limit of processor time.
+const LIMIT: Duration = Duration::from_secs(180);
 /// How often a step is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -159,19 +161,16 @@ impl TestRunner {
         written.with_context(|| format!("{} cannot be prepared", test.display()))?;
         for step in runner.steps {
             let step: Vec<String> = step.iter().map(|part| part.replace("{}", &stem(&case.path))).collect();
-            let mut command = match self.without_network {
-                true => {
-                    let mut command = Command::new("unshare");
-                    command.args(["-rn", "--"]).args(&step);
-                    command
-                }
-                false => {
-                    let mut command = Command::new(&step[0]);
-                    command.args(&step[1..]);
-                    command
-                }
-            };
-            if !ends_well(command.current_dir(folder.path()))? {
+            let mut words: Vec<&str> = Vec::new();
+            if cfg!(unix) {
+                words.extend(["sh", "-c", "ulimit -t \"$0\" && exec \"$@\"", CPU_SECONDS]);
+            }
+            if self.without_network {
+                words.extend(["unshare", "-rn", "--"]);
+            }
+            words.extend(step.iter().map(String::as_str));
+            let mut command = Command::new(words[0]);
+            if !ends_well(command.args(&words[1..]).current_dir(folder.path()))? {
                 return Ok(false);
             }
         }
