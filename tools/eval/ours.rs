@@ -171,7 +171,7 @@ fn complete(
     let tree = language
         .and_then(|language| SyntaxTree::parse(language, &text, None, &ParseBudget::unlimited()).ok());
     // Without a tree no definitions are known.
-    let known_tree = tree.as_ref().filter(|_| variant.has(Part::Definitions));
+    let known_tree = tree.as_ref().filter(|_| variant.has(Part::Definitions) && engine.info().writes_code);
     let wants_snippets = variant.has(Part::Snippets) && engine.info().fim.is_ok();
     let snippets = if wants_snippets { neighbours.snippets(case, &text, known_tree) } else { Vec::new() };
     let input = CursorInput {

@@ -169,7 +169,9 @@ fn snippets(
 ) -> Vec<Snippet> {
     let Some(workspace) = workspace.as_ref().filter(|_| model.info().fim.is_ok()) else { return Vec::new() };
     let text = &snapshot.text;
-    let around = Around { text, tree: snapshot.tree.as_ref(), line: text.line_of(offset) };
+    // Measured: a small model that was not made for it writes no better with definitions before its eyes.
+    let tree = snapshot.tree.as_ref().filter(|_| model.info().writes_code);
+    let around = Around { text, tree, line: text.line_of(offset) };
     let choice = workspace.choose_at(snapshot.document, &snapshot.file, &around);
     let snippet = |related: &Related| Snippet {
         path: related.path.clone(),

@@ -1,10 +1,9 @@
 //! Definitions in other files of what is imported or named near a cursor. Invariant: names are looked up in files of the index only;
-//! the work is bounded in files, bytes and time, whatever the workspace holds; equal files and an equal cursor give equal results
-//! unless the time is used up.
+//! the work is bounded in files and bytes, whatever the workspace holds; equal files and an equal cursor give equal results.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fimble_document::Text;
 use fimble_syntax::{Definition, Language, ParseBudget, SyntaxTree, by_path, signature_lines};
@@ -37,9 +36,10 @@ const MAX_FILES_OF_NAME: usize = 3;
 const MAX_FILES: usize = 12;
 /// Larger ones are not parsed, in bytes.
 const MAX_FILE_BYTES: usize = 256 * 1024;
-/// Time for one file, and for all.
-const FILE_TIME: Duration = Duration::from_millis(40);
-const WHOLE_TIME: Duration = Duration::from_millis(200);
+/// Bytes that are parsed for one cursor. A parse reads some 10 MB a second.
+const MAX_PARSED: usize = 512 * 1024;
+/// Time for one file: a guard against texts that parsers take long for.
+const FILE_TIME: Duration = Duration::from_millis(500);
 /// Files that definitions are shown of.
 const MAX_SHOWN: usize = 3;
 /// Lines of one definition, and bytes of all of one file.
@@ -65,15 +65,13 @@ pub(crate) fn find(
     let wanted = wanted_names(around, tree);
     let imports = Imports::of(tree, around.text);
     let candidates = candidates(index, file, language, &wanted, &imports);
-    let deadline = Instant::now() + WHOLE_TIME;
+    let mut n_left = MAX_PARSED;
     let mut found: Vec<(f32, Defined)> = Vec::new();
     for (candidate, rank) in candidates {
-        if Instant::now() >= deadline {
-            break;
-        }
-        let Some(content) = read(&candidate).filter(|content| content.len() <= MAX_FILE_BYTES) else {
+        let Some(content) = read(&candidate).filter(|content| content.len() <= MAX_FILE_BYTES.min(n_left)) else {
             continue;
         };
+        n_left -= content.len();
         if let Some((score, text)) = definitions_in(&candidate, &content, &wanted) {
             found.push((score * rank, Defined { file: candidate, text }));
         }
