@@ -89,18 +89,9 @@ pub fn perform(
         }
     }
     let mut hidden = Hidden::of(source.text);
-    let variables =
-        if work.kind == ActionKind::Rename { variables(source, target) } else { Vec::new() };
-    let mut asked = question(
-        work.kind,
-        source,
-        target,
-        work.instruction,
-        work.problems,
-        &variables,
-        &mut hidden,
-        chat,
-    )?;
+    let variables = if work.kind == ActionKind::Rename { variables(source, target) } else { Vec::new() };
+    let mut asked =
+        question(work.kind, source, target, work.instruction, work.problems, &variables, &mut hidden, chat)?;
     let change = |answer: &ChatAnswer| change(work.kind, source, target, &variables, &hidden, answer);
     let words = source.fence_words();
     let first = ask(work, &asked, &words, chat, cancel)?;

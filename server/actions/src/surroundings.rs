@@ -74,7 +74,9 @@ pub(crate) fn new_items(source: &Source<'_>, target: &Target, new: &str) -> Opti
     let whole = Text::new(&whole);
     let after = parse(tree, &whole)?.outline(&whole, target.range.start..target.range.start + new.len());
     let is_new = |part: &Part| {
-        part.kind == PartKind::Item && !part.name.is_empty() && !before.iter().any(|old| old.name == part.name)
+        part.kind == PartKind::Item
+            && !part.name.is_empty()
+            && !before.iter().any(|old| old.name == part.name)
     };
     Some(after.inside.into_iter().filter(is_new).map(|part| part.name).collect())
 }
@@ -275,7 +277,9 @@ mod tests {
         for code in [
             wanted.to_owned(),
             format!("import java.util.List;\n\nclass Grades {{\n{wanted}}}\n"),
-            format!("class Grades {{\n{wanted}\n    static int worst(int[] a) {{\n        return 4;\n    }}\n}}\n"),
+            format!(
+                "class Grades {{\n{wanted}\n    static int worst(int[] a) {{\n        return 4;\n    }}\n}}\n"
+            ),
             format!("{wanted}\n    static int worst(int[] a) {{\n        return 4;\n    }}\n"),
         ] {
             let (kept, _) = left("java", java, &code);
@@ -287,7 +291,9 @@ mod tests {
         assert_eq!(left("rust", rust, &code).0.trim(), wanted.trim());
         let c = "#include <stdlib.h>\n\nchar *join(const char *a)\n{$\n    return 0;\n}\n\nint same(void)\n{\n    return 1;\n}\n";
         let wanted = "char *join(const char *a)\n{\n    return NULL;\n}\n";
-        let code = format!("#include <stdlib.h>\n\n{wanted}\nint same(void)\n{{\n    return 2;\n}}\n\nint main(void)\n{{\n    return 0;\n}}\n");
+        let code = format!(
+            "#include <stdlib.h>\n\n{wanted}\nint same(void)\n{{\n    return 2;\n}}\n\nint main(void)\n{{\n    return 0;\n}}\n"
+        );
         assert_eq!(left("c", c, &code).0.trim(), wanted.trim());
     }
 
