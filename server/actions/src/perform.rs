@@ -232,7 +232,9 @@ fn rewrite(
     let mut refusal = Refusal::AddsErrors;
     let fitting = forms.into_iter().find(|form| {
         fits(source, target.range.clone(), form)
-            && surroundings::check(source, target, form).map_err(|found| refusal = found).is_ok()
+            && surroundings::check(source, target, form, kind != ActionKind::Instruction)
+                .map_err(|found| refusal = found)
+                .is_ok()
     });
     let new = fitting.ok_or(refusal)?;
     let edits = line_edits(&old, &new, target.range.start);

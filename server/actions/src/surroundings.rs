@@ -28,11 +28,17 @@ pub(crate) fn without_surroundings(code: &str, source: &Source<'_>, target: &Tar
     code
 }
 
-/// Whether a new text of the target leaves the file whole: what is around stands there once, and an item stays one.
+/// Whether a new text of the target leaves the file whole: what is around stands there once, and an item stays one; with
+/// `keeps_name` it has to be called as before, for who calls it stands outside.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn check(source: &Source<'_>, target: &Target, new: &str) -> Result<(), Refusal> {
+pub(crate) fn check(
+    source: &Source<'_>,
+    target: &Target,
+    new: &str,
+    keeps_name: bool,
+) -> Result<(), Refusal> {
     let Some(tree) = source.tree else { return Ok(()) };
     let before = tree.outline(source.text, target.range.clone());
     let mut whole: String = source.text.chunks().collect();
@@ -50,6 +56,10 @@ pub(crate) fn check(source: &Source<'_>, target: &Target, new: &str) -> Result<(
         && (has_statement(&inside) && !has_statement(&before.inside) || inside.iter().any(lost_its_body))
     {
         return Err(Refusal::AddsErrors);
+    }
+    let has_target = |parts: &[Part]| parts.iter().any(|part| part.name == target.name);
+    if keeps_name && has_target(&before.inside) && !has_target(&inside) {
+        return Err(Refusal::Unrelated);
     }
     let twice = inside.into_iter().find(|part| {
         part.kind == PartKind::Item
@@ -245,7 +255,7 @@ mod tests {
         let source =
             Source { text: &text, tree: Some(&tree), language: Some(language), path: "a", file: "/a" };
         let target = find_target(&source, at..at, false).unwrap();
-        (without_surroundings(code, &source, &target), check(&source, &target, code))
+        (without_surroundings(code, &source, &target), check(&source, &target, code, true))
     }
 
     const PYTHON: &str = "import json\n\nDEFAULTS = {}\n\n\ndef load(path):$\n    return json.load(open(path))\n\n\n\
