@@ -66,7 +66,8 @@ pub(crate) fn without_outer_fence(text: &str) -> &str {
         return text;
     };
     // As long as its first line grows it may become one.
-    let is_growing = rest.is_empty() && !text.ends_with('\n') && WORDS.iter().any(|known| known.starts_with(word));
+    let is_growing =
+        rest.is_empty() && !text.ends_with('\n') && WORDS.iter().any(|known| known.starts_with(word));
     if is_growing {
         return "";
     }

@@ -54,7 +54,8 @@ pub(crate) fn filled(answer: &str, parameters: &[String], language: &str) -> Opt
             said.clone_into(&mut summary);
         } else if head.eq_ignore_ascii_case(RETURNS) && returns.is_empty() {
             said.clone_into(&mut returns);
-        } else if parameters.iter().any(|name| name == head) && !meanings.iter().any(|(name, _)| name == head) {
+        } else if parameters.iter().any(|name| name == head) && !meanings.iter().any(|(name, _)| name == head)
+        {
             meanings.push((head.to_owned(), said.to_owned()));
         }
     }
@@ -93,7 +94,8 @@ fn comment(summary: &str, meanings: &[(String, String)], returns: &str, language
             section("", returned(&|said| format!("Returns {}", lower(said))));
         }
         "javascript" | "typescript" | "tsx" | "java" | "php" | "c" | "cpp" => {
-            let mark = if matches!(language, "javascript" | "typescript" | "tsx") { "@returns" } else { "@return" };
+            let mark =
+                if matches!(language, "javascript" | "typescript" | "tsx") { "@returns" } else { "@return" };
             let mut tags = each(&|name, said| format!("@param {name} {said}"));
             tags.extend(returned(&|said| format!("{mark} {said}")));
             section("", tags);
@@ -129,9 +131,13 @@ mod tests {
     #[test]
     fn a_filled_form_becomes_a_comment_of_the_language() {
         let names = ["size".to_owned(), "fill".to_owned()];
-        let answer = "Summary: Pads a text\n- `size`: the width\n**fill**: What is added\nReturns: The text.\n";
+        let answer =
+            "Summary: Pads a text\n- `size`: the width\n**fill**: What is added\nReturns: The text.\n";
         for (language, expected) in [
-            ("python", "Pads a text.\n\nArgs:\n    size: the width\n    fill: What is added\n\nReturns:\n    The text."),
+            (
+                "python",
+                "Pads a text.\n\nArgs:\n    size: the width\n    fill: What is added\n\nReturns:\n    The text.",
+            ),
             ("rust", "Pads a text.\n\n* `size`: the width\n* `fill`: What is added\n\nReturns the text."),
             ("java", "Pads a text.\n\n@param size the width\n@param fill What is added\n@return The text."),
             ("go", "Pads a text.\n\nsize: the width\nfill: What is added\n\nReturns: The text."),

@@ -114,7 +114,8 @@ mod tests {
         let tree = SyntaxTree::parse(language, &text, None, &ParseBudget::unlimited()).unwrap();
         let source =
             Source { text: &text, tree: Some(&tree), language: Some(language), path: "a.py", file: "/a.py" };
-        let target = find_target(&source, CODE.find("for").unwrap()..CODE.find("for").unwrap(), false).unwrap();
+        let target =
+            find_target(&source, CODE.find("for").unwrap()..CODE.find("for").unwrap(), false).unwrap();
         let variables = variables(&source, &target);
         let names: Vec<&str> = variables.iter().map(|variable| variable.name.as_str()).collect();
         assert_eq!(names, ["p", "scale", "s", "q"]);
@@ -127,8 +128,12 @@ mod tests {
 
     #[test]
     fn names_are_replaced_where_they_stand_for_the_variable() {
-        let expected = CODE.replace("(p, ", "(points, ").replace("in p:", "in points:").replace("len(p)", "len(points)");
-        let expected = expected.replace("    s = 0", "    total = 0").replace(" s +=", " total +=").replace("return s", "return total");
+        let expected =
+            CODE.replace("(p, ", "(points, ").replace("in p:", "in points:").replace("len(p)", "len(points)");
+        let expected = expected
+            .replace("    s = 0", "    total = 0")
+            .replace(" s +=", " total +=")
+            .replace("return s", "return total");
         for answer in [
             "p -> points\ns -> total\nscale -> scale\nq -> q\n",
             "- `p` → `points`\n- `s` → `total` (the sum)\n",

@@ -89,18 +89,9 @@ pub fn perform(
         }
     }
     let mut hidden = Hidden::of(source.text);
-    let variables =
-        if work.kind == ActionKind::Rename { variables(source, target) } else { Vec::new() };
-    let mut asked = question(
-        work.kind,
-        source,
-        target,
-        work.instruction,
-        work.problems,
-        &variables,
-        &mut hidden,
-        chat,
-    )?;
+    let variables = if work.kind == ActionKind::Rename { variables(source, target) } else { Vec::new() };
+    let mut asked =
+        question(work.kind, source, target, work.instruction, work.problems, &variables, &mut hidden, chat)?;
     let change = |answer: &ChatAnswer| change(work.kind, source, target, &variables, &hidden, answer);
     let words = source.fence_words();
     let first = ask(work, &asked, &words, chat, cancel)?;
@@ -241,7 +232,9 @@ fn rewrite(
     let mut refusal = Refusal::AddsErrors;
     let fitting = forms.into_iter().find(|form| {
         fits(source, target.range.clone(), form)
-            && surroundings::check(source, target, form).map_err(|found| refusal = found).is_ok()
+            && surroundings::check(source, target, form, kind != ActionKind::Instruction)
+                .map_err(|found| refusal = found)
+                .is_ok()
     });
     let new = fitting.ok_or(refusal)?;
     let edits = line_edits(&old, &new, target.range.start);

@@ -47,8 +47,10 @@ pub(crate) struct Question {
 
 // Small models follow few words better than many.
 const SYSTEM_CODE: &str = "You edit source code. You answer with one fenced code block and nothing else.";
-const SYSTEM_WORDS: &str = "You explain source code in short, plain Markdown. You say nothing that the code does not show.";
-const SYSTEM_COMMENT: &str = "You write documentation comments. You answer with words and never repeat the code.";
+const SYSTEM_WORDS: &str =
+    "You explain source code in short, plain Markdown. You say nothing that the code does not show.";
+const SYSTEM_COMMENT: &str =
+    "You write documentation comments. You answer with words and never repeat the code.";
 const SYSTEM_NAMES: &str = "You find clear names for variables.";
 
 /// Asks for an action.
@@ -87,7 +89,8 @@ pub(crate) fn question(
         ActionKind::Explain | ActionKind::Document | ActionKind::Redocument | ActionKind::Rename => 0,
         _ => MAX_AROUND_LINES,
     };
-    let around = around(source, target, n_lines, (room - max_new_tokens).min(MAX_AROUND_TOKENS), hidden, chat);
+    let around =
+        around(source, target, n_lines, (room - max_new_tokens).min(MAX_AROUND_TOKENS), hidden, chat);
     let thought_tokens = (room - max_new_tokens).saturating_sub(chat.count_tokens(&around));
     let renames = kind == ActionKind::Rename && !variables.is_empty();
     let system = match kind {
@@ -166,7 +169,8 @@ fn task(
             format!("Please simplify {what}: shorter, but it does exactly the same in each case.\n{same}")
         }
         ActionKind::Rename if !variables.is_empty() => {
-            let names: Vec<String> = variables.iter().map(|variable| format!("{} ->", variable.name)).collect();
+            let names: Vec<String> =
+                variables.iter().map(|variable| format!("{} ->", variable.name)).collect();
             format!(
                 "Give the variables of {what} clear names: whole words that say what they hold. Fill in each line, such as \
                  `n -> count`, and write nothing else:\n{}",

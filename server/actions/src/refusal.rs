@@ -58,7 +58,9 @@ impl Refusal {
             Self::Elided => Some("Your answer leaves code out. Write all of it."),
             Self::Unrelated => Some("Your answer is not the code that was asked about."),
             Self::AddsErrors => Some("Your code has syntax errors where it stands in the file."),
-            Self::Repeats(_) => Some("Your code repeats other code of the file. Write only the code that was asked about."),
+            Self::Repeats(_) => {
+                Some("Your code repeats other code of the file. Write only the code that was asked about.")
+            }
             Self::NothingNew => Some("There is no new function in your code."),
             Self::NoNames => Some("Your answer has no lines of the form `old -> new`."),
             Self::NoChange => Some("Your code is the same as before."),

@@ -28,11 +28,17 @@ pub(crate) fn without_surroundings(code: &str, source: &Source<'_>, target: &Tar
     code
 }
 
-/// Whether a new text of the target leaves the file whole: what is around stands there once, and an item stays one.
+/// Whether a new text of the target leaves the file whole: what is around stands there once, and an item stays one; with
+/// `keeps_name` it has to be called as before, for who calls it stands outside.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn check(source: &Source<'_>, target: &Target, new: &str) -> Result<(), Refusal> {
+pub(crate) fn check(
+    source: &Source<'_>,
+    target: &Target,
+    new: &str,
+    keeps_name: bool,
+) -> Result<(), Refusal> {
     let Some(tree) = source.tree else { return Ok(()) };
     let before = tree.outline(source.text, target.range.clone());
     let mut whole: String = source.text.chunks().collect();
@@ -50,6 +56,10 @@ pub(crate) fn check(source: &Source<'_>, target: &Target, new: &str) -> Result<(
         && (has_statement(&inside) && !has_statement(&before.inside) || inside.iter().any(lost_its_body))
     {
         return Err(Refusal::AddsErrors);
+    }
+    let has_target = |parts: &[Part]| parts.iter().any(|part| part.name == target.name);
+    if keeps_name && has_target(&before.inside) && !has_target(&inside) {
+        return Err(Refusal::Unrelated);
     }
     let twice = inside.into_iter().find(|part| {
         part.kind == PartKind::Item
@@ -74,7 +84,9 @@ pub(crate) fn new_items(source: &Source<'_>, target: &Target, new: &str) -> Opti
     let whole = Text::new(&whole);
     let after = parse(tree, &whole)?.outline(&whole, target.range.start..target.range.start + new.len());
     let is_new = |part: &Part| {
-        part.kind == PartKind::Item && !part.name.is_empty() && !before.iter().any(|old| old.name == part.name)
+        part.kind == PartKind::Item
+            && !part.name.is_empty()
+            && !before.iter().any(|old| old.name == part.name)
     };
     Some(after.inside.into_iter().filter(is_new).map(|part| part.name).collect())
 }
@@ -243,7 +255,7 @@ mod tests {
         let source =
             Source { text: &text, tree: Some(&tree), language: Some(language), path: "a", file: "/a" };
         let target = find_target(&source, at..at, false).unwrap();
-        (without_surroundings(code, &source, &target), check(&source, &target, code))
+        (without_surroundings(code, &source, &target), check(&source, &target, code, true))
     }
 
     const PYTHON: &str = "import json\n\nDEFAULTS = {}\n\n\ndef load(path):$\n    return json.load(open(path))\n\n\n\
@@ -275,7 +287,9 @@ mod tests {
         for code in [
             wanted.to_owned(),
             format!("import java.util.List;\n\nclass Grades {{\n{wanted}}}\n"),
-            format!("class Grades {{\n{wanted}\n    static int worst(int[] a) {{\n        return 4;\n    }}\n}}\n"),
+            format!(
+                "class Grades {{\n{wanted}\n    static int worst(int[] a) {{\n        return 4;\n    }}\n}}\n"
+            ),
             format!("{wanted}\n    static int worst(int[] a) {{\n        return 4;\n    }}\n"),
         ] {
             let (kept, _) = left("java", java, &code);
@@ -287,7 +301,9 @@ mod tests {
         assert_eq!(left("rust", rust, &code).0.trim(), wanted.trim());
         let c = "#include <stdlib.h>\n\nchar *join(const char *a)\n{$\n    return 0;\n}\n\nint same(void)\n{\n    return 1;\n}\n";
         let wanted = "char *join(const char *a)\n{\n    return NULL;\n}\n";
-        let code = format!("#include <stdlib.h>\n\n{wanted}\nint same(void)\n{{\n    return 2;\n}}\n\nint main(void)\n{{\n    return 0;\n}}\n");
+        let code = format!(
+            "#include <stdlib.h>\n\n{wanted}\nint same(void)\n{{\n    return 2;\n}}\n\nint main(void)\n{{\n    return 0;\n}}\n"
+        );
         assert_eq!(left("c", c, &code).0.trim(), wanted.trim());
     }
 

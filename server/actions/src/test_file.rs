@@ -47,7 +47,9 @@ pub(crate) fn test_form(source: &Source<'_>, target: &Target) -> TestForm {
     let file = source.path.rsplit('/').next().unwrap_or(source.path);
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     // A method is reached through its class.
-    let outer = source.tree.and_then(|tree| tree.outline(source.text, target.range.clone()).around.into_iter().next());
+    let outer = source
+        .tree
+        .and_then(|tree| tree.outline(source.text, target.range.clone()).around.into_iter().next());
     let name = outer.unwrap_or_else(|| target.name.clone());
     let whole: String = source.text.chunks().collect();
     match source.fence_word() {
@@ -75,7 +77,8 @@ pub(crate) fn test_form(source: &Source<'_>, target: &Target) -> TestForm {
         }
         "java" => form(
             " with JUnit 5",
-            "import static org.junit.jupiter.api.Assertions.*;\n\nimport org.junit.jupiter.api.Test;\n".to_owned(),
+            "import static org.junit.jupiter.api.Assertions.*;\n\nimport org.junit.jupiter.api.Test;\n"
+                .to_owned(),
         ),
         "c" => form(" with assert, called by a main function", "#include <assert.h>\n".to_owned()),
         _ => form("", String::new()),
@@ -86,9 +89,14 @@ pub(crate) fn test_form(source: &Source<'_>, target: &Target) -> TestForm {
 pub(crate) fn completed(code: &str, source: &Source<'_>, target: &Target) -> String {
     let code = without_target(code, source, target);
     let TestForm { head, .. } = test_form(source, target);
-    let has = |line: &str| line.is_empty() || code.lines().any(|other| is_same_import(other.trim(), line.trim()));
+    let has =
+        |line: &str| line.is_empty() || code.lines().any(|other| is_same_import(other.trim(), line.trim()));
     let missing: Vec<&str> = head.lines().filter(|line| !has(line)).collect();
-    if missing.is_empty() { code } else { format!("{}\n\n{}", missing.join("\n"), code.trim_start_matches('\n')) }
+    if missing.is_empty() {
+        code
+    } else {
+        format!("{}\n\n{}", missing.join("\n"), code.trim_start_matches('\n'))
+    }
 }
 
 /// Whether a line brings what another one does, perhaps with more.
@@ -206,7 +214,10 @@ mod tests {
             };
             assert_eq!(sorted(&done), sorted(&wanted), "{answer}");
         }
-        assert!(is_same_import("import { test, it } from 'node:test';", "import { test } from \"node:test\";"));
+        assert!(is_same_import(
+            "import { test, it } from 'node:test';",
+            "import { test } from \"node:test\";"
+        ));
         assert!(is_same_import("\"testing\"", "import \"testing\""));
         assert!(!is_same_import("from calc import sub", "from calc import add"));
     }

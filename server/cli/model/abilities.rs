@@ -84,7 +84,9 @@ fn of_known(measured: &Measured) -> String {
         [] => "all other code actions are".to_owned(),
         weak => format!("other code actions are, but for {}", weak.join(", ")),
     };
-    format!("It was measured before: actions that write code where the cursor is {writes}; {actions} (docs/actions.md).")
+    format!(
+        "It was measured before: actions that write code where the cursor is {writes}; {actions} (docs/actions.md)."
+    )
 }
 
 /// Tokens a second. None if the model ends at once or fails, which the next use will say.

@@ -193,7 +193,8 @@ pub(crate) fn read_ahead(session: &mut Session, uri: &str, range: WireRange, is_
     let snapshot = document.snapshot(max_file_bytes);
     let selection = selection(&snapshot.text, range, encoding);
     let is_same = |ahead: &Ahead| {
-        (ahead.document, ahead.revision, &ahead.selection) == (snapshot.document, snapshot.revision, &selection)
+        (ahead.document, ahead.revision, &ahead.selection)
+            == (snapshot.document, snapshot.revision, &selection)
     };
     if session.actions.ahead.as_ref().is_some_and(is_same) {
         return;

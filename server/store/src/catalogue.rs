@@ -321,7 +321,8 @@ mod tests {
 
     #[test]
     fn an_action_is_weak_below_two_thirds() {
-        let counts = [("all", [6, 6]), ("most", [4, 6]), ("half", [3, 6]), ("none", [0, 6]), ("untried", [0, 0])];
+        let counts =
+            [("all", [6, 6]), ("most", [4, 6]), ("half", [3, 6]), ("none", [0, 6]), ("untried", [0, 0])];
         let measured = Measured {
             sha256: "00".to_owned(),
             writes_code: true,

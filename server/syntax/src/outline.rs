@@ -136,7 +136,8 @@ impl Layer {
             !is_import
         });
         self.for_each_match(QueryKind::Scopes, text, scope(), |captures| {
-            let capture = |wanted: &str| captures.iter().find(|(name, _)| *name == wanted).map(|(_, node)| node);
+            let capture =
+                |wanted: &str| captures.iter().find(|(name, _)| *name == wanted).map(|(_, node)| node);
             if let (Some(scope), Some(name), Some(body)) =
                 (capture("scope"), capture("scope.name"), capture("scope.body"))
                 && item.as_ref().is_none_or(|(outer, _, _)| scope.byte_range().len() > outer.len())
@@ -187,7 +188,8 @@ fn is_member(node: Node<'_>) -> bool {
     let Some(above) = node.parent() else { return false };
     let is_of = |above: Node<'_>, child: Node<'_>| {
         MEMBERS.iter().any(|(kind, field)| {
-            above.kind() == *kind && above.child_by_field_name(field).is_some_and(|found| found.id() == child.id())
+            above.kind() == *kind
+                && above.child_by_field_name(field).is_some_and(|found| found.id() == child.id())
         })
     };
     is_of(above, node) || above.parent().is_some_and(|outer| is_of(outer, above))
@@ -200,7 +202,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a statement is one of Python's that defines a name.
 fn assigns(node: Node<'_>) -> bool {
-    node.kind() == "expression_statement" && node.named_child(0).is_some_and(|child| child.kind() == "assignment")
+    node.kind() == "expression_statement"
+        && node.named_child(0).is_some_and(|child| child.kind() == "assignment")
 }
 
 /// The end without blanks: some grammars take line breaks along.

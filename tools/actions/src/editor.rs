@@ -323,7 +323,8 @@ fn read_message(output: &mut impl std::io::BufRead) -> Option<Value> {
 
 /// A text with edits of the protocol applied; their characters are bytes.
 fn applied(text: &str, edits: &[Value]) -> anyhow::Result<String> {
-    let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let starts: Vec<usize> =
+        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let offset = |place: &Value| -> anyhow::Result<usize> {
         let number = |name: &str| place[name].as_u64().and_then(|number| usize::try_from(number).ok());
         let (line, character) = number("line").zip(number("character")).context("an edit has no place")?;

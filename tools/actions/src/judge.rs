@@ -42,9 +42,10 @@ impl Verdict {
     pub fn reason(&self) -> &str {
         match self {
             Self::Passed => "",
-            Self::Refused(reason) | Self::Wrong(reason) | Self::DoesNotCompile(reason) | Self::Broke(reason) => {
-                reason
-            }
+            Self::Refused(reason)
+            | Self::Wrong(reason)
+            | Self::DoesNotCompile(reason)
+            | Self::Broke(reason) => reason,
         }
     }
 }
@@ -84,7 +85,8 @@ fn keeps_file(task: &Task, new: &str) -> Step {
     let (before, after) = (functions(&task.language, &task.source), functions(&task.language, new));
     let repeated = before.iter().find(|name| count(&after, name) > count(&before, name));
     let inside = &new[head.len()..new.len() - tail.len()];
-    let import = head.lines().find(|line| words::is_import(line) && inside.lines().any(|other| other == *line));
+    let import =
+        head.lines().find(|line| words::is_import(line) && inside.lines().any(|other| other == *line));
     match (repeated, import) {
         (Some(name), _) => Err(Verdict::Broke(format!("{name} stands there twice"))),
         (_, Some(line)) => Err(Verdict::Broke(format!("{line:?} stands there twice"))),

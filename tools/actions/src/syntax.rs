@@ -25,7 +25,8 @@ pub fn functions(language: &str, text: &str) -> Vec<String> {
         // An item on one line is around its beginning and not around its end.
         for place in [first + 1, text.line_end(line)] {
             for scope in tree.enclosing_scopes(&text, place) {
-                let name = scope.name.filter(|_| scope.body.is_some()).map(|name| text.slice(name).into_owned());
+                let name =
+                    scope.name.filter(|_| scope.body.is_some()).map(|name| text.slice(name).into_owned());
                 // In C the parameters belong to what is declared.
                 let name = name.and_then(|name| name.split('(').next().map(str::to_owned));
                 found.extend(name.map(|name| (scope.range.start, name)));
@@ -43,7 +44,10 @@ mod tests {
     fn functions_are_listed_as_often_as_they_are_defined() {
         let text = "def a():\n    pass\n\n\nclass B:\n    def a(self):\n        return 1\n";
         assert_eq!(functions("python", text), ["a", "B", "a"]);
-        assert_eq!(functions("c", "int f(void)\n{\n    return 1;\n}\n\nstatic int g(int a) { return a; }\n"), ["f", "g"]);
+        assert_eq!(
+            functions("c", "int f(void)\n{\n    return 1;\n}\n\nstatic int g(int a) { return a; }\n"),
+            ["f", "g"]
+        );
         assert_eq!((n_errors("python", text), n_errors("nothing", text)), (0, usize::MAX));
         assert!(n_errors("python", "def a(:\n") > 0);
     }

@@ -33,7 +33,10 @@ pub fn markdown(title: &str, results: &[Result], key: &dyn Fn(&Task) -> String) 
             keys.push(key);
         }
     }
-    let mut text = format!("| {title} | tasks | {} | s, median |\n|---|--:|--:|--:|--:|--:|--:|--:|\n", COLUMNS.join(" | "));
+    let mut text = format!(
+        "| {title} | tasks | {} | s, median |\n|---|--:|--:|--:|--:|--:|--:|--:|\n",
+        COLUMNS.join(" | ")
+    );
     for wanted in &keys {
         let of_row: Vec<&Result> = results.iter().filter(|result| key(&result.task) == *wanted).collect();
         text.push_str(&row(wanted, &of_row));

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn marks_become_ranges_and_leave_the_source() {
-        let text = "action = \"fix\"\nfile = \"a.py\"\nsource = '''\na = 1\n«def f():\n    return ⟦b⟧\n»'''\n";
+        let text =
+            "action = \"fix\"\nfile = \"a.py\"\nsource = '''\na = 1\n«def f():\n    return ⟦b⟧\n»'''\n";
         let task = Task::parse("python", "fix", text).unwrap();
         assert_eq!(task.source, "a = 1\ndef f():\n    return b\n");
         assert_eq!(&task.source[task.target.clone()], "def f():\n    return b\n");

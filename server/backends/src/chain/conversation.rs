@@ -45,7 +45,8 @@ impl Chat for Chain {
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
         // Only the first is asked, and nothing is loaded or sent for what may never be asked.
         let first = self.speaker().filter(|model| !model.is_remote());
-        let Some(model) = first.filter(|model| self.withholds(&**model, &Message::sources_of(messages)).is_none())
+        let Some(model) =
+            first.filter(|model| self.withholds(&**model, &Message::sources_of(messages)).is_none())
         else {
             return;
         };

@@ -19,12 +19,9 @@ fn parts_are_inside_outside_or_around() {
     assert_eq!(named(&outline.inside), [(PartKind::Item, "one".to_owned())]);
     assert_eq!(outline.around, ["A"]);
     let outside = named(&outline.outside);
-    for wanted in [
-        (PartKind::Import, ""),
-        (PartKind::Comment, ""),
-        (PartKind::Other, "LIMIT"),
-        (PartKind::Item, "two"),
-    ] {
+    for wanted in
+        [(PartKind::Import, ""), (PartKind::Comment, ""), (PartKind::Other, "LIMIT"), (PartKind::Item, "two")]
+    {
         assert!(outside.contains(&(wanted.0, wanted.1.to_owned())), "{wanted:?}: {outside:?}");
     }
 }
@@ -32,9 +29,17 @@ fn parts_are_inside_outside_or_around() {
 #[test]
 fn statements_are_told_from_what_defines_something() {
     for (name, code, expected) in [
-        ("python", "a = 1\nprint(a)\nif a:\n    b()\n", vec![PartKind::Other, PartKind::Statement, PartKind::Statement]),
+        (
+            "python",
+            "a = 1\nprint(a)\nif a:\n    b()\n",
+            vec![PartKind::Other, PartKind::Statement, PartKind::Statement],
+        ),
         ("javascript", "const a = 1;\nmodule.exports = { a };\n", vec![PartKind::Other, PartKind::Statement]),
-        ("javascript", "const a = require('a');\nconst f = () => {\n  b();\n};\n", vec![PartKind::Import, PartKind::Item]),
+        (
+            "javascript",
+            "const a = require('a');\nconst f = () => {\n  b();\n};\n",
+            vec![PartKind::Import, PartKind::Item],
+        ),
         ("rust", "const A: u8 = 1;\nimpl B {\n    fn c() {}\n}\n", vec![PartKind::Other, PartKind::Item]),
     ] {
         let text = Text::new(code);
@@ -47,11 +52,27 @@ fn statements_are_told_from_what_defines_something() {
 #[test]
 fn definitions_are_parameters_and_variables() {
     for (name, code, expected) in [
-        ("python", "def f(a, b=1, c: int = 2):\n    for d, e in a:\n        g = d\n    return [h for h in g]\n", "f a b c d e g h"),
-        ("javascript", "function f(a, b = 1) {\n  for (const c of a) {\n    let d = c;\n  }\n}\n", "f a b c d"),
+        (
+            "python",
+            "def f(a, b=1, c: int = 2):\n    for d, e in a:\n        g = d\n    return [h for h in g]\n",
+            "f a b c d e g h",
+        ),
+        (
+            "javascript",
+            "function f(a, b = 1) {\n  for (const c of a) {\n    let d = c;\n  }\n}\n",
+            "f a b c d",
+        ),
         ("rust", "fn f(a: u8) {\n    for (b, c) in a {\n        let mut d = b;\n    }\n}\n", "f a b c d"),
-        ("go", "package p\n\nfunc f(a, b int) {\n\tfor c, d := range a {\n\t\te := c\n\t}\n}\n", "f a b c d e"),
-        ("java", "class A {\n    int f(int a, String b) {\n        for (int c : a) {\n            int d = c;\n        }\n    }\n}\n", "A f a b c d"),
+        (
+            "go",
+            "package p\n\nfunc f(a, b int) {\n\tfor c, d := range a {\n\t\te := c\n\t}\n}\n",
+            "f a b c d e",
+        ),
+        (
+            "java",
+            "class A {\n    int f(int a, String b) {\n        for (int c : a) {\n            int d = c;\n        }\n    }\n}\n",
+            "A f a b c d",
+        ),
         ("c", "char *f(const char *a, int b)\n{\n    char c[3];\n    char *d = a;\n}\n", "f a b c d"),
     ] {
         let text = Text::new(code);
