@@ -211,8 +211,8 @@ fn complete(
     outcome.read_ms = (usage.tokenize + usage.prefill).as_secs_f64() * 1e3;
     outcome.write_ms = usage.decode.as_secs_f64() * 1e3;
     // What does not fit the context cannot be weighed.
-    let weighed =
-        (variant.weighs && !case.expected.is_empty()).then(|| engine.log_probability(request.clone(), &case.expected));
+    let weighed = (variant.weighs && !case.expected.is_empty())
+        .then(|| engine.log_probability(request.clone(), &case.expected));
     outcome.bits = weighed.and_then(Result::ok).map(|probability| -probability / std::f64::consts::LN_2);
     if let Some(n_lines) = variant.beam
         && plan.context.mode == Mode::SingleLine

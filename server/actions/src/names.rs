@@ -60,8 +60,7 @@ pub(crate) fn renamed(
     }
     let mut replaced: Vec<(Range<usize>, String)> = Vec::new();
     let mut done: BTreeSet<String> = BTreeSet::new();
-    let pairs: Vec<(String, String)> =
-        hidden.restored(answer).lines().filter_map(|line| pair(line)).collect();
+    let pairs: Vec<(String, String)> = hidden.restored(answer).lines().filter_map(pair).collect();
     for (from, to) in &pairs {
         let Some(variable) = variables.iter().find(|variable| variable.name == *from) else { continue };
         // A name that somebody wrote in full is not made shorter.

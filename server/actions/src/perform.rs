@@ -17,7 +17,7 @@ use crate::doc_form::{filled, parameters};
 use crate::edit::{Edit, line_edits, similarity};
 use crate::hidden::Hidden;
 use crate::names::{Variable, renamed, variables};
-use crate::prompt::{Problem, Question, fenced, question};
+use crate::prompt::{Problem, Question, Wish, fenced, question};
 use crate::surroundings::without_surroundings;
 use crate::test_file::{TestPlace, completed, rust_module, test_place};
 use crate::thoughts::Spoken;
@@ -90,8 +90,13 @@ pub fn perform(
     }
     let mut hidden = Hidden::of(source.text);
     let variables = if work.kind == ActionKind::Rename { variables(source, target) } else { Vec::new() };
-    let mut asked =
-        question(work.kind, source, target, work.instruction, work.problems, &variables, &mut hidden, chat)?;
+    let wish = Wish {
+        kind: work.kind,
+        instruction: work.instruction,
+        problems: work.problems,
+        variables: &variables,
+    };
+    let mut asked = question(wish, source, target, &mut hidden, chat)?;
     let change = |answer: &ChatAnswer| change(work.kind, source, target, &variables, &hidden, answer);
     let words = source.fence_words();
     let first = ask(work, &asked, &words, chat, cancel)?;
@@ -121,7 +126,8 @@ pub fn perform(
 /// Reads the question for an explanation ahead, so that the answer begins sooner where it is asked for.
 pub fn read_ahead(source: &Source<'_>, target: &Target, chat: &dyn Chat, cancel: &CancelToken) {
     let mut hidden = Hidden::of(source.text);
-    if let Ok(asked) = question(ActionKind::Explain, source, target, "", &[], &[], &mut hidden, chat) {
+    let wish = Wish { kind: ActionKind::Explain, instruction: "", problems: &[], variables: &[] };
+    if let Ok(asked) = question(wish, source, target, &mut hidden, chat) {
         chat.read_ahead(&asked.messages, cancel);
     }
 }

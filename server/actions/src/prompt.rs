@@ -53,17 +53,27 @@ const SYSTEM_COMMENT: &str =
     "You write documentation comments. You answer with words and never repeat the code.";
 const SYSTEM_NAMES: &str = "You find clear names for variables.";
 
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    pub(crate) kind: ActionKind,
+    /// The user's words; may be empty.
+    pub(crate) instruction: &'a str,
+    /// What the editor's diagnostics say.
+    pub(crate) problems: &'a [Problem],
+    /// The variables that may get other names.
+    pub(crate) variables: &'a [Variable],
+}
+
 /// Asks for an action.
 pub(crate) fn question(
-    kind: ActionKind,
+    wish: Wish<'_>,
     source: &Source<'_>,
     target: &Target,
-    instruction: &str,
-    problems: &[Problem],
-    variables: &[Variable],
     hidden: &mut Hidden,
     chat: &dyn Chat,
 ) -> Result<Question, Refusal> {
+    let Wish { kind, instruction, problems, variables } = wish;
     let code = hidden.slice(source.text, target.range.clone());
     let instruction = hidden.words(instruction);
     let n_tokens = chat.count_tokens(&code);

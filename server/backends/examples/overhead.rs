@@ -55,7 +55,7 @@ fn ask(model: &dyn Model, text: &str) -> Result<Duration, fimble_model::ModelErr
     model.generate(
         request,
         &CancelToken::new(),
-        Box::new(move |_| {
+        Box::new(move |_, _| {
             let _ = sender.send(start.elapsed());
             ControlFlow::Continue(())
         }),

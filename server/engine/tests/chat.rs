@@ -9,7 +9,7 @@ use fimble_model::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{complete, copy_of, engine, load_runtime, one_thread, silent};
+use crate::support::{complete, copy_of, engine, load_runtime, one_thread};
 
 const TEMPLATE: &str = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}\
     {% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
@@ -87,7 +87,8 @@ fn a_model_without_a_template_says_so_and_completes_as_before() {
     let engine = engine("llama-genai");
     let reason = engine.chat().err().expect("it has none");
     assert!(reason.contains("cannot answer messages") && reason.contains("chat template"), "{reason}");
-    let answer = engine.respond(&messages(), &short(), &CancelToken::new(), silent());
+    let answer =
+        engine.respond(&messages(), &short(), &CancelToken::new(), Box::new(|_| ControlFlow::Continue(())));
     assert!(matches!(answer, Err(ModelError::Engine(_))));
 }
 
@@ -95,7 +96,9 @@ fn a_model_without_a_template_says_so_and_completes_as_before() {
 fn a_template_that_fails_costs_its_conversation_only() {
     let engine = chatting("{{ raise_exception('not today') }}");
     let chat = engine.chat().expect("it compiles");
-    let error = chat.respond(&messages(), &short(), &CancelToken::new(), silent()).expect_err("it fails");
+    let error = chat
+        .respond(&messages(), &short(), &CancelToken::new(), Box::new(|_| ControlFlow::Continue(())))
+        .expect_err("it fails");
     assert!(matches!(&error, ModelError::Engine(reason) if reason.contains("not today")), "{error}");
     assert!(!complete(&engine, crate::support::text("fn main"), 4).tokens.is_empty());
 }
@@ -106,10 +109,12 @@ fn an_answer_can_be_cancelled_and_too_much_is_refused() {
     let chat = engine.chat().expect("it has a template");
     let cancel = CancelToken::new();
     cancel.cancel();
-    let answer = chat.respond(&messages(), &short(), &cancel, silent()).expect("no error");
+    let answer = chat
+        .respond(&messages(), &short(), &cancel, Box::new(|_| ControlFlow::Continue(())))
+        .expect("no error");
     assert_eq!((answer.stop, answer.text.as_str()), (StopReason::Cancelled, ""));
     let long = [Message::new(Role::User, "word ".repeat(400))];
-    let refused = chat.respond(&long, &short(), &CancelToken::new(), silent());
+    let refused = chat.respond(&long, &short(), &CancelToken::new(), Box::new(|_| ControlFlow::Continue(())));
     assert!(matches!(refused, Err(ModelError::PromptTooLong { .. })), "{refused:?}");
     assert!(Priority::Idle < Priority::Background && Priority::Background < Priority::Interactive);
 }

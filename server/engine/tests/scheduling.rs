@@ -44,8 +44,11 @@ fn idle_work_gives_way_and_keeps_what_it_computed() {
 fn a_panicking_observer_fails_its_own_request_only() {
     let engine = engine_with("llama-optimum", EngineOptions { kv_slots: 1, ..one_thread() });
     let before = complete(&engine, text("fn main"), 6);
-    let panicking =
-        engine.generate(request(text("fn main"), 6), &CancelToken::new(), Box::new(|_| panic!("as planned")));
+    let panicking = engine.generate(
+        request(text("fn main"), 6),
+        &CancelToken::new(),
+        Box::new(|_, _| panic!("as planned")),
+    );
     assert!(
         matches!(&panicking, Err(ModelError::Engine(reason)) if reason.contains("as planned")),
         "{panicking:?}"

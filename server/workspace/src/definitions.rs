@@ -68,7 +68,8 @@ pub(crate) fn find(
     let mut n_left = MAX_PARSED;
     let mut found: Vec<(f32, Defined)> = Vec::new();
     for (candidate, rank) in candidates {
-        let Some(content) = read(&candidate).filter(|content| content.len() <= MAX_FILE_BYTES.min(n_left)) else {
+        let Some(content) = read(&candidate).filter(|content| content.len() <= MAX_FILE_BYTES.min(n_left))
+        else {
             continue;
         };
         n_left -= content.len();

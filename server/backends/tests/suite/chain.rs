@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
     CancelToken, ChatOptions, GenerateRequest, Generation, Layer, LoadError, Message, Model, ModelError,
-    ModelInfo, Observer, Role, StopReason, TokenObserver, Usage,
+    ModelInfo, Role, StopReason, TokenObserver, Usage,
 };
 
 use crate::stand_in::{PATIENCE, Reply, StandIn};

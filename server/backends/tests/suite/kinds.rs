@@ -256,7 +256,7 @@ fn the_stop_rule_ends_the_answer_and_frees_the_server() {
     let server = llama_cpp(Some(Reply::Endless("text/event-stream", piece.into_bytes())), Reply::Silence);
     let (_chain, model) = connect(&format!("llama.cpp@{}", server.address()));
     let mut n_pieces = 0;
-    let observer = Box::new(move |_: &str| {
+    let observer = Box::new(move |_: &str, _: &[_]| {
         n_pieces += 1;
         if n_pieces == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

@@ -76,7 +76,7 @@ fn generate(engine: &Engine, n_tokens: u32) -> Result<(Generation, String), Mode
     let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
     let seen = Arc::new(Mutex::new(String::new()));
     let theirs = Arc::clone(&seen);
-    let observer = Box::new(move |text: &str| {
+    let observer = Box::new(move |text: &str, _: &[_]| {
         theirs.lock().expect("nobody panics").push_str(text);
         ControlFlow::Continue(())
     });
