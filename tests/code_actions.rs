@@ -230,7 +230,10 @@ fn tests_that_belong_into_a_file_of_their_own_are_results_of_a_batch() {
     let list = || std::fs::read_to_string(out.join("fimble-batch.json"));
     assert!(told.contains("2 results"), "{told}: {:?}", list());
     let tests = std::fs::read_to_string(out.join("calc.py.md")).unwrap();
-    assert!(tests.contains("## Line 1: test_calc.py\n\n```\ndef test_it()"), "{tests}");
+    assert!(
+        tests.contains("## Line 1: test_calc.py\n\n```\nfrom calc import add\n\ndef test_it()"),
+        "{tests}"
+    );
     assert!(tests.contains("## Line 5: test_calc.py"), "{tests}");
     // Where nobody knows where tests go, they are shown.
     let place = format!("{}:2", sources.join("Calc.java").display());

@@ -91,7 +91,12 @@ pub(crate) fn completed(code: &str, source: &Source<'_>, target: &Target) -> Str
     let TestForm { head, .. } = test_form(source, target);
     let has =
         |line: &str| line.is_empty() || code.lines().any(|other| is_same_import(other.trim(), line.trim()));
-    let missing: Vec<&str> = head.lines().filter(|line| !has(line)).collect();
+    // Tests in the manner of pytest need no module of Python's own.
+    let is_needed = |line: &str| match line.strip_prefix("import ") {
+        Some(module) if module.chars().all(char::is_alphanumeric) => code.contains(&format!("{module}.")),
+        _ => true,
+    };
+    let missing: Vec<&str> = head.lines().filter(|line| !has(line) && is_needed(line)).collect();
     if missing.is_empty() {
         code
     } else {

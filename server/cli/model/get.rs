@@ -126,7 +126,9 @@ pub fn in_one_line(error: &anyhow::Error) -> String {
         // Two files of one hub fail for one reason.
         let words = cause.split(' ').filter(|word| !word.starts_with("hf:"));
         let cause = words.collect::<Vec<_>>().join(" ").replace(" for (", " (");
-        if !causes.contains(&cause) {
+        // The time that a try took makes no other cause.
+        let digits = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
+        if !causes.iter().any(|known| digits(known) == digits(&cause)) {
             causes.push(cause);
         }
     }
@@ -296,10 +298,16 @@ mod tests {
 
     #[test]
     fn reasons_stand_in_one_line_and_once() {
-        let hub = |file| format!("- the hub cannot be reached for hf:a/{file} (no route); check the network");
+        let hub = |file: &str| {
+            format!(
+                "- the hub cannot be reached for hf:a/{file} (no route after {} ms); check the network",
+                file.len()
+            )
+        };
         let pip = "- pip was not found; install it";
-        let error = anyhow::anyhow!("x could not be fetched:\n{}\n{}\n{pip}", hub("b"), hub("c"));
-        let expected = "x could not be fetched: the hub cannot be reached (no route); pip was not found.";
+        let error = anyhow::anyhow!("x could not be fetched:\n{}\n{}\n{pip}", hub("b"), hub("cc"));
+        let expected =
+            "x could not be fetched: the hub cannot be reached (no route after 1 ms); pip was not found.";
         assert_eq!(in_one_line(&error), expected);
         assert_eq!(in_one_line(&anyhow::anyhow!("the disk is full")), "the disk is full.");
     }

@@ -16,8 +16,8 @@ pub(crate) fn keep_likely(draft: &mut Draft, generation: &Generation, least: f32
     let len = raw_end.min(draft.raw.end).checked_sub(draft.raw.start)?;
     let shown = draft.text.get(draft.n_lead..)?;
     let beginning = shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text))?;
-    // An open bracket with nothing in it is no gain.
-    let len = beginning.trim_end_matches(|c: char| c.is_whitespace() || "([{".contains(c)).len();
+    // An open bracket with nothing in it is no gain; one that opens a block ends a header.
+    let len = beginning.trim_end_matches(|c: char| c.is_whitespace() || "([".contains(c)).len();
     (is_enough(&beginning[..len]) && len <= shown.len()).then(|| {
         draft.keep_beginning(len);
         probability

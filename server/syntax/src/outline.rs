@@ -70,8 +70,9 @@ impl Layer {
                     } else if end <= range.start || place.start >= range.end {
                         outline.outside.push(self.part(text, child));
                     } else {
-                        let name = self.part(text, child).name;
-                        outline.around.extend(Some(name).filter(|name| !name.is_empty()));
+                        let part = self.part(text, child);
+                        let is_named = part.kind == PartKind::Item && !part.name.is_empty();
+                        outline.around.extend(is_named.then_some(part.name));
                         below.push(child);
                     }
                 }
@@ -140,6 +141,10 @@ impl Layer {
                 |wanted: &str| captures.iter().find(|(name, _)| *name == wanted).map(|(_, node)| node);
             if let (Some(scope), Some(name), Some(body)) =
                 (capture("scope"), capture("scope.name"), capture("scope.body"))
+                && text
+                    .slice(scope.end_byte().min(range.end)..range.end)
+                    .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
+                    .is_empty()
                 && item.as_ref().is_none_or(|(outer, _, _)| scope.byte_range().len() > outer.len())
             {
                 item = Some((scope.byte_range(), name.byte_range(), body.byte_range()));
@@ -186,6 +191,10 @@ fn is_member(node: Node<'_>) -> bool {
         ("keyed_element", "key"),
     ];
     let Some(above) = node.parent() else { return false };
+    // The grammar knows no expressions in a macro's arguments.
+    if above.kind() == "token_tree" && node.prev_sibling().is_some_and(|before| before.kind() == ".") {
+        return true;
+    }
     let is_of = |above: Node<'_>, child: Node<'_>| {
         MEMBERS.iter().any(|(kind, field)| {
             above.kind() == *kind

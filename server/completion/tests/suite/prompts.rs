@@ -106,7 +106,7 @@ fn a_model_without_a_template_reads_left_to_right() {
 
 #[test]
 fn healing_asks_for_typed_text() {
-    let cases = [("value = $0", true), ("value$0", true), ("    $0", false), ("$0", false)];
+    let cases = [("value = $0", true), ("value$0", true), ("    $0", true), ("$0", false)];
     for (text, heal) in cases {
         let marked = Marked::new("a.py", text);
         let settings = CompletionSettings::default();

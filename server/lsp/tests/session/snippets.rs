@@ -100,7 +100,7 @@ fn two_files_and_no_grammar_are_enough() {
             )],
             "main.py",
             "from helper import frobnicate_inventory\n\nitems = []\nwarehouse = 'north'\nrows = $0\n",
-            "import csv",
+            "def frobnicate_inventory(items, warehouse):",
         ),
         (
             &[(
