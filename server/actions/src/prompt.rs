@@ -112,19 +112,6 @@ pub(crate) fn question(
     let word = source.language_at(target.range.start).map_or("", Language::name);
     let mut text = task(kind, &instruction, source, target, variables);
     text.push_str("\n\n");
-    if !problems.is_empty() {
-        text.push_str("The problems:\n");
-        for problem in problems {
-            let line = source.text.line_of(problem.range.start);
-            let line = hidden.slice(source.text, source.text.line_start(line)..source.text.line_end(line));
-            text.push_str(&format!(
-                "- `{}`: {}\n",
-                line.trim().replace('`', "'"),
-                hidden.words(&problem.message).replace('\n', " ")
-            ));
-        }
-        text.push('\n');
-    }
     if !around.is_empty() {
         text.push_str(&format!("What stands around it, only to be read:\n{}\n", fenced(&around, word)));
     }
@@ -140,6 +127,20 @@ pub(crate) fn question(
     }
     // What is read last counts most.
     text.push_str(&format!("\nThe code:\n{}", fenced(&code, word)));
+    if !problems.is_empty() {
+        // Small models repeat code that they have read last; the line that is wrong, read last, is changed.
+        text.push_str("\nIt has these faults:\n");
+        for problem in problems {
+            let line = source.text.line_of(problem.range.start);
+            let line = hidden.slice(source.text, source.text.line_start(line)..source.text.line_end(line));
+            text.push_str(&format!(
+                "- `{}`: {}\n",
+                line.trim().replace('`', "'"),
+                hidden.words(&problem.message).replace('\n', " ")
+            ));
+        }
+        text.push_str("\nWrite the code again without these faults.\n");
+    }
     let asked = Message::new(Role::User, text).from_files([source.file.to_owned()]);
     let messages = vec![Message::new(Role::System, system), asked];
     Ok(Question { messages, max_new_tokens, thought_tokens: thought_tokens.min(MAX_THOUGHT_TOKENS) })
@@ -194,7 +195,7 @@ fn task(
             "Handle each error that can happen in {what}, as {language} code does. It does the same as now when nothing \
              fails.\n{same}"
         ),
-        ActionKind::Fix => format!("Fix {what}, so that these problems are gone.\n{same}"),
+        ActionKind::Fix => format!("Correct the faults in {what}.\n{same}"),
         ActionKind::Tests => {
             let TestForm { with, head } = test_form(source, target);
             let head = if head.is_empty() { String::new() } else { format!(" Begin with:\n{head}") };
