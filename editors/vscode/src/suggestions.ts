@@ -54,6 +54,8 @@ export class Growing {
     if (document?.uri.toString() !== uri || document.version !== version) return;
     this.isAsking = true;
     try {
+      // The editor does not ask again for a place whose suggestion it shows.
+      await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
       await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
     } finally {
       this.isAsking = false;
