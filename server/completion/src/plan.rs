@@ -8,7 +8,7 @@ use fimble_model::fim::{FimParts, Snippet};
 use fimble_model::{GenerateOptions, ModelInfo, Piece, ProjectPlace, Prompt, Sampling, TokenObserver};
 
 use crate::brackets::is_only_auto_closed;
-use crate::budget::{MOST_LINE_TOKENS, MOST_PROMPT_TOKENS};
+use crate::budget::{MOST_LINE_TOKENS, MOST_NEW_TOKENS, MOST_PROMPT_TOKENS};
 use crate::input::Cursor;
 use crate::surroundings::Surroundings;
 use crate::window::{self, CountTokens};
@@ -92,7 +92,9 @@ pub fn plan_reading(
     count_tokens: &dyn Fn(&str) -> usize,
 ) -> Result<Plan, Refusal> {
     let cursor = Cursor::resolve(input)?;
-    let max_new_tokens = settings.max_new_tokens.unwrap_or(settings.allotment.new_tokens);
+    // A model that completes lines and does not write code ends its blocks too late.
+    let most = if model.writes_code { MOST_NEW_TOKENS } else { MOST_LINE_TOKENS };
+    let max_new_tokens = settings.max_new_tokens.unwrap_or(settings.allotment.new_tokens.min(most));
     let max_new_tokens = max_new_tokens.clamp(1, (model.context_length / 2).max(1));
     let max_prompt_tokens = prompt_budget(settings, model, max_new_tokens)?;
 
