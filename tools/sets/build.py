@@ -4,7 +4,7 @@
     tools/sets/build.py [--cache FOLDER] [--only NAME ...] [--fetch-only] [-- OPTIONS OF fimble-eval]
 
 The packages are data: nothing of them is built, imported or run. Each is unpacked into a folder of the cache that names its
-version, and found there again. Must hold: what a client cannot fetch is named and left out, and the run then ends with an
+version, and found there again. Invariant: what a client cannot fetch is named and left out, and the run then ends with an
 error; nothing is written into the sources of Fimble.
 """
 

@@ -4,7 +4,7 @@
 mod compute;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fimble_completion::{CursorInput, Elsewhere, Refusal, SelectedItem, Suggestion, Trigger};
 use fimble_document::Text;
@@ -22,6 +22,9 @@ use crate::settings::Settings;
 use crate::trace::{RequestTrace, micros};
 
 use compute::{Reporting, compute_with_members};
+
+/// The check of a suggestion against the syntax may take this long; then the suggestion is shown unchecked.
+pub(crate) const CHECK_BUDGET: Duration = Duration::from_millis(20);
 
 /// A document as it was when it was asked about. Cloning it copies no text.
 #[derive(Clone)]

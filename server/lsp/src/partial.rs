@@ -16,7 +16,7 @@ use fimble_syntax::ParseBudget;
 use fimble_workspace::Workspace;
 
 use crate::answers::{self, Arrived};
-use crate::completion_job::DocumentSnapshot;
+use crate::completion_job::{CHECK_BUDGET, DocumentSnapshot};
 use crate::event::{Event, EventSender};
 use crate::hidden_secrets;
 use crate::outgoing::Message;
@@ -33,8 +33,6 @@ const FIRST_LINE: Duration = Duration::from_secs(2);
 const WHOLE: Duration = Duration::from_secs(5);
 /// Where an early answer was refused by a filter, it is tried again after so many more pieces of text.
 const PIECES_BETWEEN: usize = 3;
-/// The check against the syntax may take this long.
-const CHECK_BUDGET: Duration = Duration::from_millis(20);
 
 /// When a request is to be answered with what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! A part of a text in one language: the whole text, or what of it another language stands in. Must hold: a layer's tree is
+//! A part of a text in one language: the whole text, or what of it another language stands in. Invariant: a layer's tree is
 //! parsed from its range alone, and its offsets are those of the whole text.
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Running the parser within a budget. Must hold: a parse that was stopped leaves nothing behind; a parse stops within
+//! Running the parser within a budget. Invariant: a parse that was stopped leaves nothing behind; a parse stops within
 //! microseconds of its limits, those of all languages of a text together.
 
 use std::cell::Cell;

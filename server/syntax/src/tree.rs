@@ -1,5 +1,5 @@
 //! The syntax tree of one text: that of its language, and one for each part that stands in another language (the script of
-//! a page). Must hold: a tree is only asked about the text it was parsed from; after a [`TextEdit`] it is stale until it is
+//! a page). Invariant: a tree is only asked about the text it was parsed from; after a [`TextEdit`] it is stale until it is
 //! parsed again; what is asked about a cursor is answered by the language that the cursor stands in.
 
 use std::ops::Range;

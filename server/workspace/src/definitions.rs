@@ -54,33 +54,39 @@ pub(crate) struct Defined {
     pub(crate) text: String,
 }
 
-/// The files that define what the cursor's surroundings name, with these definitions; the most telling last.
-pub(crate) fn find(
-    index: &Index,
-    read: &dyn Fn(&str) -> Option<String>,
-    file: &str,
-    around: &Around<'_>,
-) -> Vec<Defined> {
-    let (Some(tree), Some(language)) = (around.tree, by_path(file)) else { return Vec::new() };
-    let wanted = wanted_names(around, tree);
-    let imports = Imports::of(tree, around.text);
-    let candidates = candidates(index, file, language, &wanted, &imports);
-    let mut n_left = MAX_PARSED;
-    let mut found: Vec<(f32, Defined)> = Vec::new();
-    for (candidate, rank) in candidates {
-        let Some(content) = read(&candidate).filter(|content| content.len() <= MAX_FILE_BYTES.min(n_left))
-        else {
-            continue;
-        };
-        n_left -= content.len();
-        if let Some((score, text)) = definitions_in(&candidate, &content, &wanted) {
-            found.push((score * rank, Defined { file: candidate, text }));
-        }
+/// Names that are looked for, and the files that may define them. Made with the index; files are read without it.
+pub(crate) struct Search {
+    wanted: HashMap<String, f32>,
+    candidates: Vec<(String, f32)>,
+}
+
+impl Search {
+    /// What is to be looked for at a cursor, and where; none if nothing is known of its names.
+    pub(crate) fn of(index: &Index, file: &str, around: &Around<'_>) -> Option<Self> {
+        let (tree, language) = (around.tree?, by_path(file)?);
+        let wanted = wanted_names(around, tree);
+        let imports = Imports::of(tree, around.text);
+        let candidates = candidates(index, file, language, &wanted, &imports);
+        Some(Self { wanted, candidates })
     }
-    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.file.cmp(&b.1.file)));
-    found.truncate(MAX_SHOWN);
-    found.reverse();
-    found.into_iter().map(|(_, defined)| defined).collect()
+
+    /// The files that define what is looked for, with these definitions; the most telling last.
+    pub(crate) fn find(self, read: &dyn Fn(&str) -> Option<String>) -> Vec<Defined> {
+        let mut n_left = MAX_PARSED;
+        let mut found: Vec<(f32, Defined)> = Vec::new();
+        for (candidate, rank) in self.candidates {
+            let content = read(&candidate).filter(|content| content.len() <= MAX_FILE_BYTES.min(n_left));
+            let Some(content) = content else { continue };
+            n_left -= content.len();
+            if let Some((score, text)) = definitions_in(&candidate, &content, &self.wanted) {
+                found.push((score * rank, Defined { file: candidate, text }));
+            }
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.file.cmp(&b.1.file)));
+        found.truncate(MAX_SHOWN);
+        found.reverse();
+        found.into_iter().map(|(_, defined)| defined).collect()
+    }
 }
 
 /// The names near the cursor that the file does not define itself, with their weights.
@@ -89,7 +95,7 @@ fn wanted_names(around: &Around<'_>, tree: &SyntaxTree) -> HashMap<String, f32> 
     let of_lines =
         |first: usize, end: usize| text.line_start(first)..text.line_start(end.min(text.n_lines()));
     let mut ranges: Vec<(Range<usize>, f32)> = Vec::new();
-    for scope in tree.enclosing_scopes(text, text.line_start(around.line)) {
+    for scope in tree.enclosing_scopes(text, text.line_end(around.line)) {
         ranges.push((scope.header, WEIGHTS[0]));
     }
     ranges.push((of_lines(around.line.saturating_sub(3), around.line + 1), WEIGHTS[0]));

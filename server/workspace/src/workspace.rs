@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use crate::choices::{Choice, Choices, Chosen, Related, block_of, lines_around};
 use crate::chunks::{fingerprint, words};
-use crate::definitions::{self, Around, Defined};
+use crate::definitions::{Around, Defined, Search};
 use crate::index::{FileFacts, Index, IndexLimits, Query};
 use crate::kinds::Kind;
 use crate::rank::{self, Standing, folder_of};
@@ -290,9 +290,9 @@ impl Workspace {
     /// The snippets for a block of a document: those that were chosen before, or the parts of other files that are most
     /// like `lines` now, and the definitions of what is named near the cursor. Reads a few files the first time.
     fn choose(&self, place: Chosen, file: &str, lines: &str, around: Option<&Around<'_>>) -> Arc<Choice> {
-        let defined =
-            around.map(|around| definitions::find(&self.index(), &|file| self.text(file), file, around));
-        let defined = defined.unwrap_or_default();
+        // The index is let go before files are read: reading asks it too, and whoever writes to it must not wait for the disk.
+        let search = around.and_then(|around| Search::of(&self.index(), file, around));
+        let defined = search.map(|search| search.find(&|file| self.text(file))).unwrap_or_default();
         let found = self.index().search(&Query { text: lines, path: file, max_results: MAX_SNIPPETS });
         let (mut snippets, mut files) = (Vec::new(), Vec::new());
         for part in found {

@@ -105,3 +105,13 @@ fn what_the_file_defines_itself_is_not_looked_for() {
     // A part that is like the place may be shown, and that is whole.
     assert!(found.iter().all(|(_, text)| text.contains("self.tax")), "{found:?}");
 }
+
+#[test]
+fn the_header_of_a_long_function_counts_on_a_blank_line_of_it() {
+    let body = "    step = step + 1\n".repeat(30);
+    let main = format!("import stock\n\n\ndef restock(shelf: stock.Shelf, step):\n{body}    $0\n");
+    let stock = "class Shelf:\n    def count_missing(self):\n        return 1\n";
+    let others = "class Other:\n    def count(self):\n        return 2\n";
+    let found = chosen(&[("app.py", &main), ("far/shelves.py", stock), ("far/others.py", others)]);
+    assert!(found.iter().any(|(_, text)| text.contains("def count_missing")), "{found:?}");
+}

@@ -1,6 +1,6 @@
 """Suggestions that are shown while the model writes them, with a model server that goes on as the test says.
 
-Must hold: what is shown first is a part of what is shown then; nobody has to press a key for the rest.
+Invariant: what is shown first is a part of what is shown then; nobody has to press a key for the rest.
 """
 
 import time

@@ -1,4 +1,4 @@
-// A suggestion that is shown while the model writes it, with a model server that goes on as the test says. Must hold: what is
+// A suggestion that is shown while the model writes it, with a model server that goes on as the test says. Invariant: what is
 // shown first is a part of what is shown then; nobody has to press a key for the rest.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -14,7 +14,7 @@ const MOST_LINES: usize = 8;
 const LEAST_LINES: usize = 2;
 /// Bytes of a body at most: longer ones hold data.
 const MOST_BYTES: usize = 640;
-/// Words at the start of a line that goes on with the statement above.
+/// Words at the start of a line that continues the statement above.
 const CONTINUES: &[&str] =
     &["and", "case", "catch", "default", "elif", "else", "end", "except", "finally", "or", "rescue", "when"];
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fimble_completion::{
     CompletionSettings, CursorInput, Mode, Plan, Refusal, RefusalKind, Suggestion, Trigger, finish, gate,
@@ -15,16 +15,13 @@ use fimble_model::{
 use fimble_syntax::ParseBudget;
 use fimble_workspace::Workspace;
 
-use super::{DocumentSnapshot, NoSuggestion, Purpose};
+use super::{CHECK_BUDGET, DocumentSnapshot, NoSuggestion, Purpose};
 use crate::allotment::pace;
 use crate::event::EventSender;
 use crate::hidden_secrets;
 use crate::partial::{self, JobProgress, PartialSource};
 use crate::settings::Settings;
 use crate::trace::{AnswerPath, FilterTrace, PieceTrace, RequestTrace, TokenCounts, TraceMethod, micros};
-
-/// The check of a suggestion against the syntax may take this long; then the suggestion is shown unchecked.
-const CHECK_BUDGET: Duration = Duration::from_millis(20);
 
 /// Models that one request is tried with at most, where several are named.
 const MAX_MEMBERS: usize = 4;
