@@ -44,6 +44,32 @@ pub(crate) struct DocumentSnapshot {
     pub(crate) unparsable: Option<ParseStopped>,
 }
 
+impl DocumentSnapshot {
+    /// A place in it, as it is asked about.
+    pub(crate) fn input<'a>(
+        &'a self,
+        snippets: &'a [Snippet],
+        offset: usize,
+        trigger: Trigger,
+        selected: Option<SelectedItem>,
+        elsewhere: Elsewhere<'a>,
+    ) -> CursorInput<'a> {
+        CursorInput {
+            text: &self.text,
+            tree: self.tree.as_ref(),
+            language: self.language,
+            path: &self.path,
+            file: &self.file,
+            repository: &self.repository,
+            snippets,
+            offset,
+            trigger,
+            selected,
+            elsewhere,
+        }
+    }
+}
+
 /// What a job is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -118,19 +144,7 @@ pub(crate) fn run(job: CompletionJob) {
     }
     let snippets = snippets(&job.workspace, &*job.model, &snapshot, offset);
     let holds = |text: &str| job.workspace.as_ref().is_some_and(|workspace| workspace.holds(text));
-    let input = CursorInput {
-        text: &snapshot.text,
-        tree: snapshot.tree.as_ref(),
-        language: snapshot.language,
-        path: &snapshot.path,
-        file: &snapshot.file,
-        repository: &snapshot.repository,
-        snippets: &snippets,
-        offset,
-        trigger: job.trigger,
-        selected: job.selected,
-        elsewhere: Elsewhere::new(&holds),
-    };
+    let input = snapshot.input(&snippets, offset, job.trigger, job.selected, Elsewhere::new(&holds));
     let computed = contain(|| {
         if let Some(telling) = &job.telling {
             let start = Instant::now();

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fimble_completion::{
-    CompletionSettings, CursorInput, Elsewhere, Plan, SelectedItem, Suggestion, SuggestionCache, Trigger,
-    finish,
+    CompletionSettings, Elsewhere, Plan, SelectedItem, Suggestion, SuggestionCache, Trigger, finish,
 };
 use fimble_document::Text;
 use fimble_model::fim::Snippet;
@@ -169,19 +168,9 @@ impl Written {
         let Self { source, generation } = self;
         let snapshot = &source.snapshot;
         let holds = |text: &str| source.workspace.as_ref().is_some_and(|workspace| workspace.holds(text));
-        let input = CursorInput {
-            text: &snapshot.text,
-            tree: snapshot.tree.as_ref(),
-            language: snapshot.language,
-            path: &snapshot.path,
-            file: &snapshot.file,
-            repository: &snapshot.repository,
-            snippets: &source.snippets,
-            offset: source.offset,
-            trigger: source.trigger,
-            selected: source.selected.clone(),
-            elsewhere: Elsewhere::new(&holds),
-        };
+        let selected = source.selected.clone();
+        let elsewhere = Elsewhere::new(&holds);
+        let input = snapshot.input(&source.snippets, source.offset, source.trigger, selected, elsewhere);
         let budget = ParseBudget { time: Some(CHECK_BUDGET), cancelled: &|| false };
         let finished = finish(&source.plan, &input, &source.completion, &generation, &budget);
         let suggestion =
