@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fimble_completion::{
-    CompletionSettings, CursorInput, Elsewhere, Mode, MultiLine, Trigger, finish, gate, plan,
+    CompletionSettings, CursorInput, Elsewhere, Mode, MultiLine, Trigger, candidates, finish, gate, plan,
 };
 use fimble_document::Text;
 use fimble_engine::Engine;
 use fimble_model::fim::Snippet;
-use fimble_model::{CancelToken, GenerateRequest, Layer, Model, Priority};
+use fimble_model::{CancelToken, Feature, GenerateRequest, Layer, Model, Priority};
 use fimble_syntax::{ParseBudget, SyntaxTree};
 use fimble_workspace::{Around, Related, Workspace};
 
 use crate::cases::{Case, Project};
-use crate::outcome::Outcome;
+use crate::outcome::{Candidate, Outcome, is_right};
 
 /// Tokens of a suggestion that was asked for by hand, at most.
 const ASKED_TOKENS: usize = 256;
@@ -222,6 +222,15 @@ fn complete(
         generation = lines.into_iter().next().unwrap_or(generation);
         outcome.write_ms = started.elapsed().as_secs_f64() * 1e3;
     }
+    outcome.candidates = candidates(&plan, &input, &generation)
+        .into_iter()
+        .map(|(text, evidence)| Candidate {
+            right: is_right(case, &text),
+            evidence: Feature::ALL.iter().map(|(feature, name)| (*name, evidence[*feature])).collect(),
+            calibrated: engine.info().calibration.probability(&evidence),
+            text,
+        })
+        .collect();
     let finished = finish(&plan, &input, &settings, &generation, &ParseBudget::unlimited());
     let several = case.kind.has_several_lines();
     let as_judged = |text: &str| match several {

@@ -1,9 +1,23 @@
 //! What became of one place. Invariant: one line is judged as one line, several as a whole; blanks at the ends of lines do not
 //! count; where nothing should come, silence is right and everything else is wrong.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::cases::{Case, Kind};
+
+/// A text that could be shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    pub text: String,
+    /// What is known of it, by the names of its features.
+    pub evidence: BTreeMap<&'static str, f32>,
+    /// How likely it is what was meant, by the calibration of the model, 0 to 1.
+    pub calibrated: f32,
+    /// Whether it is what the author wrote: see [`is_right`].
+    pub right: bool,
+}
 
 /// What became of one case.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +34,8 @@ pub struct Outcome {
     pub confidence: f32,
     /// Bits that it takes to code the expected text with the model's probabilities; none where they are not known.
     pub bits: Option<f64>,
+    /// All that could be shown, the whole first.
+    pub candidates: Vec<Candidate>,
     /// What a user would have seen, if anything.
     pub shown: Option<String>,
     /// Why nothing is shown, if a reason is known.
@@ -42,6 +58,7 @@ impl Outcome {
             in_word: case.text[..case.offset].ends_with(is_word),
             written: String::new(),
             confidence: 0.0,
+            candidates: Vec::new(),
             bits: None,
             shown: None,
             refusal: None,
@@ -90,6 +107,21 @@ impl Outcome {
     }
 }
 
+/// Of several lines, this share of their characters must be right: what is that near to what was meant is kept and changed.
+const NEAR: f64 = 0.8;
+
+/// Whether a text of any length is what the author wrote at a place, as far as it goes. Nothing is right where nothing should come.
+pub fn is_right(case: &Case, text: &str) -> bool {
+    if case.kind == Kind::Quiet {
+        return false;
+    }
+    let follows = trimmed(&format!("{}{}", case.expected, &case.text[case.offset..]));
+    let text = trimmed(text);
+    let n_lines = text.split('\n').count();
+    let lines: Vec<&str> = follows.split('\n').take(n_lines).collect();
+    follows.starts_with(&text) || n_lines > 1 && similarity(&text, &lines.join("\n")) >= NEAR
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -133,6 +165,7 @@ pub mod tests {
             in_word: false,
             written: written.to_owned(),
             confidence: 0.9,
+            candidates: Vec::new(),
             bits: Some(4.0),
             shown: is_shown.then(|| written.to_owned()),
             refusal: None,
@@ -157,6 +190,30 @@ pub mod tests {
         assert_eq!((beginning.right_chars(), beginning.is_shown_exact()), (Some(5), false));
         assert_eq!(outcome(Kind::Body, "a = 1", "a = 2", true).right_chars(), None);
         assert_eq!(outcome(Kind::Body, "a = 1", "a = 1", false).right_chars(), None);
+    }
+
+    #[test]
+    fn what_follows_the_place_is_right_too_and_several_lines_may_differ_a_little() {
+        let case = Case {
+            path: "a.py".to_owned(),
+            language: "python".to_owned(),
+            kind: Kind::Rest,
+            sort: String::new(),
+            text: "x = \ny = second(x)\n".to_owned(),
+            offset: 4,
+            expected: "first(1)".to_owned(),
+        };
+        for (text, expected) in [
+            ("first(1)", true),
+            ("first", true),
+            ("first(2)", false),
+            ("first(1)\ny = second(x)", true),
+            ("first(1)\ny = second(z)", true),
+            ("other(9)\nz = third(7)", false),
+        ] {
+            assert_eq!(is_right(&case, text), expected, "{text}");
+        }
+        assert!(!is_right(&Case { kind: Kind::Quiet, ..case }, "first"));
     }
 
     #[test]

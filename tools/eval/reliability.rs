@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cases::Kind;
-use crate::outcome::Outcome;
+use crate::outcome::{Candidate, Outcome};
 use crate::scores::{mean, share};
 
 /// One bin of the confidence.
@@ -12,7 +12,7 @@ use crate::scores::{mean, share};
 pub struct Bin {
     pub n: usize,
     pub mean_confidence: f64,
-    pub exact: f64,
+    pub right: f64,
 }
 
 /// The bins of one kind of places.
@@ -22,37 +22,39 @@ pub struct Reliability {
     pub kind: &'static str,
     /// Ten, from the lowest confidence to the highest.
     pub bins: Vec<Bin>,
-    /// How far confidence and exactness are apart, by bin, over all cases.
+    /// How far confidence and rightness are apart, by bin, over all cases.
     pub calibration_error: f64,
 }
 
-/// By kind; places where nothing should come have none.
+/// By kind and over all of them. A place counts where there is a text that could be shown.
 pub fn by_kind(outcomes: &[Outcome]) -> Vec<Reliability> {
-    let of =
-        |kind: Kind| -> Vec<&Outcome> { outcomes.iter().filter(|outcome| outcome.kind == kind).collect() };
-    let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Quiet);
+    let of = |kind: Option<Kind>| -> Vec<&Candidate> {
+        let of_kind = outcomes.iter().filter(|outcome| kind.is_none_or(|kind| outcome.kind == kind));
+        of_kind.filter_map(|outcome| outcome.candidates.first()).collect()
+    };
+    let kinds = Kind::ALL.into_iter().map(|kind| (kind.name(), of(Some(kind))));
     kinds
-        .map(|kind| (kind, of(kind)))
-        .filter(|(_, outcomes)| !outcomes.is_empty())
-        .map(|(kind, outcomes)| {
-            let bins = bins(&outcomes);
-            Reliability { kind: kind.name(), calibration_error: calibration_error(&bins), bins }
+        .chain([("all", of(None))])
+        .filter(|(_, whole)| !whole.is_empty())
+        .map(|(kind, whole)| {
+            let bins = bins(&whole);
+            Reliability { kind, calibration_error: calibration_error(&bins), bins }
         })
         .collect()
 }
 
-/// How often texts were exact, in ten bins of the confidence that the model had in them.
-fn bins(outcomes: &[&Outcome]) -> Vec<Bin> {
+/// How often texts were right, in ten bins of the confidence in them.
+fn bins(whole: &[&Candidate]) -> Vec<Bin> {
     (0_u8..10)
         .map(|bin| {
             let (low, high) = (f32::from(bin) / 10.0, f32::from(bin + 1) / 10.0);
             let is_inside = |confidence: f32| confidence >= low && (confidence < high || bin == 9);
-            let inside: Vec<&&Outcome> =
-                outcomes.iter().filter(|outcome| is_inside(outcome.confidence)).collect();
+            let inside: Vec<&&Candidate> =
+                whole.iter().filter(|candidate| is_inside(candidate.calibrated)).collect();
             Bin {
                 n: inside.len(),
-                mean_confidence: mean(inside.iter().map(|outcome| f64::from(outcome.confidence))),
-                exact: share(inside.iter().filter(|outcome| outcome.is_exact()).count(), inside.len()),
+                mean_confidence: mean(inside.iter().map(|candidate| f64::from(candidate.calibrated))),
+                right: share(inside.iter().filter(|candidate| candidate.right).count(), inside.len()),
             }
         })
         .collect()
@@ -60,23 +62,28 @@ fn bins(outcomes: &[&Outcome]) -> Vec<Bin> {
 
 fn calibration_error(bins: &[Bin]) -> f64 {
     let n: usize = bins.iter().map(|bin| bin.n).sum();
-    bins.iter().map(|bin| share(bin.n, n) * (bin.mean_confidence - bin.exact).abs()).sum()
+    bins.iter().map(|bin| share(bin.n, n) * (bin.mean_confidence - bin.right).abs()).sum()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::outcome::tests::outcome;
 
     #[test]
-    fn calibration_is_the_distance_of_confidence_and_exactness() {
-        let with =
-            |written: &str, confidence| Outcome { confidence, ..outcome(Kind::Rest, "a", written, true) };
-        let outcomes = [with("a", 1.0), with("b", 0.95), with("b", 0.0), outcome(Kind::Quiet, "", "x", true)];
+    fn calibration_is_the_distance_of_confidence_and_rightness() {
+        let with = |calibrated, right| {
+            let candidate = Candidate { text: "a".to_owned(), evidence: BTreeMap::new(), calibrated, right };
+            Outcome { candidates: vec![candidate], ..outcome(Kind::Rest, "a", "a", true) }
+        };
+        let outcomes =
+            [with(1.0, true), with(0.95, false), with(0.0, false), outcome(Kind::Quiet, "", "x", true)];
         let kinds = by_kind(&outcomes);
-        assert_eq!(kinds.len(), 1);
+        assert_eq!(kinds.iter().map(|kind| kind.kind).collect::<Vec<_>>(), ["rest", "all"]);
         let bins = &kinds[0].bins;
-        assert_eq!((bins[9].n, bins[9].exact, bins[0].n), (2, 0.5, 1));
+        assert_eq!((bins[9].n, bins[9].right, bins[0].n), (2, 0.5, 1));
         assert!((kinds[0].calibration_error - 2.0 / 3.0 * 0.475).abs() < 1e-6);
     }
 }

@@ -153,7 +153,7 @@ fn calibration(text: &mut String, kinds: &[reliability::Reliability]) -> std::fm
     writeln!(text, "\n| kind | confidence | cases | mean confidence | exact |\n|---|---|---|---|---|")?;
     for kind in kinds {
         for (at, bin) in kind.bins.iter().enumerate() {
-            let (kind, n, mean, exact) = (kind.kind, bin.n, bin.mean_confidence, bin.exact);
+            let (kind, n, mean, exact) = (kind.kind, bin.n, bin.mean_confidence, bin.right);
             writeln!(text, "| {kind} | 0.{at} | {n} | {mean:.2} | {exact:.2} |")?;
         }
     }
@@ -239,10 +239,10 @@ impl PlacesFile {
             .iter()
             .zip(outcomes)
             .map(|(name, outcome)| {
-                let Outcome { written, shown, refusal, confidence, bits, passed, read_ms, write_ms, .. } = outcome;
+                let Outcome { written, shown, refusal, confidence, candidates, bits, passed, read_ms, write_ms, .. } = outcome;
                 let value = json!({
                     "written": written, "shown": shown, "refusal": refusal, "confidence": confidence, "bits": bits,
-                    "passed": passed, "readMs": read_ms, "writeMs": write_ms,
+                    "candidates": candidates, "passed": passed, "readMs": read_ms, "writeMs": write_ms,
                     "exact": outcome.is_shown_exact(), "similarity": outcome.shown_similarity(),
                 });
                 (name.clone(), value)

@@ -170,6 +170,7 @@ fn nobody_yet(members: &[Member]) -> ModelInfo {
         bos: None,
         weight_bytes: 0,
         writes_code: true,
+        calibration: fimble_model::Calibration::default(),
         load_time: Duration::ZERO,
     }
 }

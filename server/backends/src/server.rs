@@ -98,6 +98,7 @@ impl ServerModel {
             bos: None,
             weight_bytes: 0,
             writes_code: true,
+            calibration: fimble_model::Calibration::default(),
             load_time,
         };
         let habit = Mutex::new(Habit::guess(found.kind, &found.model));

@@ -1,5 +1,4 @@
-//! The likely beginning of a line that is not likely enough as a whole. Must hold: it ends between words, on the first line,
-//! and is as likely as a whole line would have to be.
+//! Beginnings of a line that can be shown without the rest of it. Invariant: they end between words, on the first line.
 
 use fimble_model::Generation;
 
@@ -8,20 +7,20 @@ use crate::post_process::Draft;
 /// Fewer characters are typed as fast as they are read and accepted.
 const FEWEST_CHARS: usize = 4;
 
-/// Cuts a draft to its longest beginning that is right with a probability of `least`, if it has one that is worth showing.
-/// Returns the probability.
-pub(crate) fn keep_likely(draft: &mut Draft, generation: &Generation, least: f32) -> Option<f32> {
-    let (raw_end, probability) = likely_end(generation, draft.raw.start, least)?;
+/// Cuts a draft to what stands for its generation up to `raw_end`. Returns whether that is worth showing; if not, the draft is
+/// not to be used.
+pub(crate) fn keep(draft: &mut Draft, generation: &Generation, raw_end: usize) -> bool {
     // Filters may have changed white space: then it is not known what stands for what.
-    let len = raw_end.min(draft.raw.end).checked_sub(draft.raw.start)?;
-    let shown = draft.text.get(draft.n_lead..)?;
-    let beginning = shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text))?;
+    let Some(len) = raw_end.min(draft.raw.end).checked_sub(draft.raw.start) else { return false };
+    let shown = draft.text.get(draft.n_lead..).unwrap_or_default();
+    let beginning =
+        shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text));
+    let Some(beginning) = beginning else { return false };
     // An open bracket with nothing in it is no gain; one that opens a block ends a header.
     let len = beginning.trim_end_matches(|c: char| c.is_whitespace() || "([".contains(c)).len();
-    (is_enough(&beginning[..len]) && len <= shown.len()).then(|| {
-        draft.keep_beginning(len);
-        probability
-    })
+    let is_worth = is_enough(&beginning[..len]);
+    draft.keep_beginning(len);
+    is_worth
 }
 
 /// Takes what may be the first half of a word, and operators and opening brackets with nothing behind them, from the end of a line
@@ -46,21 +45,21 @@ pub(crate) fn is_enough(beginning: &str) -> bool {
     beginning.trim().chars().count() >= FEWEST_CHARS
 }
 
-/// The last place on the line behind `start`, between words, up to which the text is that likely.
-fn likely_end(generation: &Generation, start: usize, least: f32) -> Option<(usize, f32)> {
-    let line = generation.text.get(start..)?.split('\n').next()?;
+/// The places between words on the line behind `start`, with the probability of the text up to each.
+pub(crate) fn word_ends(generation: &Generation, start: usize) -> Vec<(usize, f32)> {
+    let line = generation.text.get(start..).and_then(|text| text.split('\n').next()).unwrap_or_default();
     let mut sum = 0.0;
-    let mut found = None;
+    let mut found = Vec::new();
     for token in generation.tokens.iter().take_while(|token| token.text_end <= start + line.len()) {
         sum += f64::from(token.logprob);
         #[expect(clippy::cast_possible_truncation, reason = "a probability")]
         let probability = sum.exp() as f32;
         // Not a number is not likely.
-        if probability.is_nan() || probability < least {
+        if probability.is_nan() {
             break;
         }
         if token.text_end > start && ends_word(&generation.text, token.text_end) {
-            found = Some((token.text_end, probability));
+            found.push((token.text_end, probability));
         }
     }
     found
@@ -127,22 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_likely_is_kept_up_to_a_word() {
-        for (tokens, expected) in [
-            (vec![("self", 0.9), (".ent", 0.9), ("ries", 0.9), (".pop", 0.3)], Some("self.entries")),
-            (vec![("self", 0.9), (".ent", 0.9), ("ries", 0.3)], Some("self")),
-            (vec![("let", 0.9), (" total", 0.9), (" = ", 0.9), ("7", 0.1)], Some("let total =")),
-            (vec![("return", 0.9), ("\n", 0.9), ("x", 0.1)], Some("return")),
-            // Too short, not likely, or perhaps the beginning of a longer word.
-            (vec![("f(", 0.9), ("entry", 0.1)], None),
-            (vec![("return", 0.3), (" 1", 0.9)], None),
-            (vec![("entry", 0.9)], None),
-        ] {
-            let generation = generation(&tokens);
-            let mut draft = draft(&generation);
-            let kept = keep_likely(&mut draft, &generation, 0.5).map(|_| draft.text.as_str());
-            assert_eq!(kept, expected, "{tokens:?}");
-        }
+    fn places_between_words_have_the_probability_up_to_them() {
+        let generation = generation(&[("self", 0.5), (".ent", 0.5), ("ries", 0.5), (".pop", 0.5)]);
+        let ends: Vec<_> = word_ends(&generation, 0);
+        assert_eq!(ends.iter().map(|(end, _)| *end).collect::<Vec<_>>(), [4, 12]);
+        assert!((ends[0].1 - 0.5).abs() < 1e-6 && (ends[1].1 - 0.125).abs() < 1e-6);
     }
 
     #[test]
@@ -154,7 +142,7 @@ mod tests {
             n_lead: 2,
             ..draft(&generation)
         };
-        assert!(keep_likely(&mut wider, &generation, 0.5).is_some());
+        assert!(keep(&mut wider, &generation, 13));
         assert_eq!((wider.text.as_str(), wider.raw), ("  return total", 1..13));
     }
 
@@ -162,21 +150,23 @@ mod tests {
     fn a_draft_that_stands_for_something_else_is_left_alone() {
         let generation = generation(&[("    return", 0.9), (" total", 0.1)]);
         let mut tabs = Draft { text: "\treturn total".to_owned(), ..draft(&generation) };
-        assert_eq!(keep_likely(&mut tabs, &generation, 0.5), None);
+        assert!(!keep(&mut tabs, &generation, 10));
         assert_eq!(tabs.text, "\treturn total");
     }
 
     proptest! {
         #[test]
-        fn a_beginning_is_as_likely_as_asked(
+        fn a_beginning_ends_between_words(
             tokens in prop::collection::vec(
                 (prop::sample::select(vec!["word", " ", "(", "ä.", "\n", "longer", ", "]), 0.2_f32..=1.0), 0..9),
-            least in 0.1_f32..1.0,
         ) {
             let generation = generation(&tokens);
-            let mut draft = draft(&generation);
-            if let Some(probability) = keep_likely(&mut draft, &generation, least) {
-                prop_assert!(probability >= least && !draft.text.contains('\n'));
+            for (end, _) in word_ends(&generation, 0) {
+                let mut draft = draft(&generation);
+                if !keep(&mut draft, &generation, end) {
+                    continue;
+                }
+                prop_assert!(is_enough(&draft.text) && !draft.text.contains('\n'));
                 prop_assert!(generation.text.starts_with(&draft.text) && draft.raw == (0..draft.text.len()));
                 let rest = generation.text[draft.text.len()..].chars().next();
                 let is_of_word = |c: char| c.is_alphanumeric();

@@ -3,11 +3,12 @@
 
 use std::ops::Range;
 
-use fimble_model::{Generation, StopReason};
+use fimble_model::{Evidence, Generation, StopReason};
 use fimble_syntax::{ParseBudget, Region, SyntaxTree};
 
 use crate::beginning;
 use crate::brackets::unclosed;
+use crate::confidence::{self, Candidate, Judge};
 use crate::lines::line_break;
 use crate::personal;
 use crate::post_process::{self, Draft};
@@ -78,6 +79,32 @@ fn suggest(
     if generation.text.trim().is_empty() {
         return Err(Refusal::new(RefusalKind::OnlyWhitespace, "the model produced white space only"));
     }
+    let mut draft = as_written(plan, input, generation, filters)?;
+    let judge = Judge::new(plan, input, generation);
+    let likely = check_confidence(&judge, &mut draft, settings, filters)?;
+    let checked_end = draft.raw.end;
+    check_syntax(plan, input, settings, &mut draft, budget, filters)?;
+
+    // The check may have cut lines.
+    let is_cut = draft.raw.end < checked_end;
+    let confidence = if is_cut { judge.probability(&judge.evidence(&draft)) } else { likely };
+    let n_tokens = n_tokens(generation, &draft.raw);
+    let mut replace = replaced_range(plan, &draft);
+    let mut text = final_text(plan, input, &draft.text);
+    leave_what_stays(plan, input, &mut replace, &mut text);
+    if input.text.slice(replace.clone()) == text {
+        return Err(Refusal::new(RefusalKind::TooShort, "the suggestion would change nothing"));
+    }
+    Ok(Suggestion { replace, text, confidence, n_tokens, is_remote: false })
+}
+
+/// What the model wrote, after the filters that do not ask how likely it is.
+fn as_written(
+    plan: &Plan,
+    input: &CursorInput<'_>,
+    generation: &Generation,
+    filters: &mut Vec<FilterStep>,
+) -> Result<Draft, Refusal> {
     let mut draft = Draft {
         text: generation.text.clone(),
         raw: 0..generation.text.len(),
@@ -95,19 +122,22 @@ fn suggest(
         end_whole(&mut draft, &plan.surroundings, filters)?;
     }
     check_persons(plan, input, &mut draft, filters)?;
-    let of_beginning = check_confidence(plan, generation, &mut draft, settings, filters)?;
-    check_syntax(plan, input, settings, &mut draft, budget, filters)?;
+    Ok(draft)
+}
 
-    // The check may have cut lines.
-    let confidence = of_beginning.unwrap_or_else(|| generation.confidence(draft.raw.end));
-    let n_tokens = n_tokens(generation, &draft.raw);
-    let mut replace = replaced_range(plan, &draft);
-    let mut text = final_text(plan, input, &draft.text);
-    leave_what_stays(plan, input, &mut replace, &mut text);
-    if input.text.slice(replace.clone()) == text {
-        return Err(Refusal::new(RefusalKind::TooShort, "the suggestion would change nothing"));
-    }
-    Ok(Suggestion { replace, text, confidence, n_tokens, is_remote: false })
+/// All that could be shown of a generation, the whole first, with what is known of each: for those who fit a calibration.
+/// The text is what would be inserted at the cursor.
+#[must_use]
+pub fn candidates(
+    plan: &Plan,
+    input: &CursorInput<'_>,
+    generation: &Generation,
+) -> Vec<(String, Evidence)> {
+    let Ok(draft) = as_written(plan, input, generation, &mut Vec::new()) else { return Vec::new() };
+    let judge = Judge::new(plan, input, generation);
+    let whole = Candidate { evidence: judge.evidence(&draft), draft: draft.clone() };
+    let beginnings = judge.beginnings(&draft);
+    std::iter::once(whole).chain(beginnings).map(|found| (found.draft.text, found.evidence)).collect()
 }
 
 fn replaced_range(plan: &Plan, draft: &Draft) -> Range<usize> {
@@ -193,38 +223,27 @@ fn check_persons(
     effect.map(drop)
 }
 
-/// What is not likely enough as a whole is cut to its likely beginning, whose probability is returned.
+/// What is not likely enough as a whole is cut to its likely beginning. Returns how likely what is left is.
 fn check_confidence(
-    plan: &Plan,
-    generation: &Generation,
+    judge: &Judge<'_>,
     draft: &mut Draft,
     settings: &CompletionSettings,
     filters: &mut Vec<FilterStep>,
-) -> Result<Option<f32>, Refusal> {
-    let bar = settings.min_confidence;
-    let confidence = generation.confidence(draft.raw.end);
-    let mut report = |found: &str| {
-        let effect = format!("{confidence:.3}, the bar is {bar:.3}{found}");
-        filters.push(FilterStep { name: "confidence", effect });
+) -> Result<f32, Refusal> {
+    let least = settings.min_confidence;
+    let kept = confidence::keep_likely(judge, draft, least);
+    let effect = match kept {
+        Ok((probability, false)) => format!("{probability:.3} of at least {least:.3}"),
+        Ok((probability, true)) => format!("cut to a beginning with {probability:.3} of at least {least:.3}"),
+        Err(whole) => format!("{whole:.3} of at least {least:.3}"),
     };
-    if confidence >= bar {
-        report("");
-        return Ok(None);
-    }
-    if let Some(probability) = beginning::keep_likely(draft, generation, bar) {
-        post_process::rebalance(draft, &plan.surroundings);
-        if beginning::is_enough(&draft.text) {
-            report(&format!(": cut to a beginning with {probability:.3}"));
-            return Ok(Some(probability));
-        }
-    }
-    report("");
-    Err(Refusal::new(
-        RefusalKind::LowConfidence,
-        format!(
-            "the model is unsure: it finds this right with probability {confidence:.3}, the bar is {bar:.3}"
-        ),
-    ))
+    filters.push(FilterStep { name: "confidence", effect });
+    kept.map(|(probability, _)| probability).map_err(|whole| {
+        Refusal::new(
+            RefusalKind::LowConfidence,
+            format!("the model is unsure: this is right with a probability of {whole:.3}; the least is {least:.3}"),
+        )
+    })
 }
 
 /// Compares the syntax errors with and without the suggestion. Several lines are cut to the most that add none; a single

@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 
 use fimble_document::Text;
 use fimble_model::fim::{FimParts, Snippet};
-use fimble_model::{GenerateOptions, ModelInfo, Piece, ProjectPlace, Prompt, Sampling, TokenObserver};
+use fimble_model::{Calibration, GenerateOptions, ModelInfo, Piece, ProjectPlace, Prompt, Sampling, TokenObserver};
 
 use crate::brackets::is_only_auto_closed;
 use crate::budget::{MOST_LINE_TOKENS, MOST_NEW_TOKENS, MOST_PROMPT_TOKENS};
@@ -53,6 +53,7 @@ pub struct Plan {
     pub options: GenerateOptions,
     /// What the prompt was made of.
     pub context: Context,
+    pub(crate) calibration: Calibration,
     pub(crate) cursor: Cursor,
     pub(crate) surroundings: Surroundings,
     pub(crate) limits: StopLimits,
@@ -201,7 +202,7 @@ pub fn plan_reading(
         stop_strings: template.map_or_else(Vec::new, |template| {
             template.stop_strings().iter().map(|text| (*text).to_owned()).collect()
         }),
-        least_confidence: settings.min_confidence,
+        least_confidence: model.calibration.least_likelihood(settings.min_confidence),
         most_lines: if mode == Mode::MultiLine { settings.max_lines.max(1) } else { 1 },
         project: Some(project_place(input, &cursor)),
     };
@@ -212,7 +213,7 @@ pub fn plan_reading(
         next_line: surroundings.lines_below.first().cloned(),
         language: input.language_here(),
     };
-    Ok(Plan { prompt, options, context, cursor, surroundings, limits })
+    Ok(Plan { prompt, options, context, calibration: model.calibration, cursor, surroundings, limits })
 }
 
 /// Where the last of the lines above begin that the prompt holds together with the typed line, behind the text below the cursor. A line

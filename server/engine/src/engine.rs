@@ -126,6 +126,7 @@ impl Engine {
             fim,
             bos: tokenizer.bos(),
             weight_bytes,
+            calibration: options.calibration,
             writes_code: options.writes_code.unwrap_or(weight_bytes >= LEAST_FOR_CODE),
             load_time: started.elapsed(),
         };

@@ -58,6 +58,7 @@ fn connect() -> Client {
         bos: None,
         weight_bytes: 0,
         writes_code: true,
+        calibration: fimble_model::Calibration::default(),
         load_time: Duration::ZERO,
     };
     let model: Arc<dyn Model> = Arc::new(Parrot(info));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::chat::Chat;
 use crate::fim::FimTemplate;
-use crate::{CancelToken, Layer, ProjectPlace};
+use crate::{Calibration, CancelToken, Layer, ProjectPlace};
 
 /// Index of a token in the model's vocabulary.
 pub type TokenId = u32;
@@ -264,6 +264,8 @@ pub struct ModelInfo {
     /// Whether it writes several lines at once, code that a comment describes and doc comments well enough to be asked for
     /// them; small models that complete a line well do not.
     pub writes_code: bool,
+    /// How likely what it writes is what was meant.
+    pub calibration: Calibration,
     /// How long loading took.
     pub load_time: Duration,
 }

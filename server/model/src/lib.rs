@@ -5,6 +5,7 @@
 //! cancellation, and the registry of fill-in-the-middle templates. Must hold: this crate imports nothing of ours and does
 //! no I/O, so that every engine and every user of one can depend on it.
 
+mod calibration;
 mod cancel;
 mod chat;
 pub mod fim;
@@ -13,6 +14,7 @@ mod project;
 mod provider;
 mod special;
 
+pub use calibration::{Calibration, Evidence, Feature, N_FEATURES, log_odds};
 pub use cancel::CancelToken;
 pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS};
 pub use generate::{

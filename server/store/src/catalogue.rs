@@ -121,13 +121,15 @@ impl CatalogueModel {
 }
 
 /// What weights were measured to do, whatever name they are added by.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
     /// SHA-256 of the file in hex.
     pub sha256: String,
     /// Whether it writes several lines well where it completes.
     pub writes_code: bool,
+    /// Weights of what is known of a suggestion, by name: see `fimble_model::Calibration`.
+    pub calibration: BTreeMap<String, f32>,
     /// For each code action, by its name in the protocol: tasks that were done rightly, and all of them.
     pub actions: BTreeMap<String, [u32; 2]>,
 }
@@ -147,11 +149,33 @@ pub fn measured(sha256: &str) -> Option<Measured> {
     data().measured.into_iter().find(|measured| measured.sha256.eq_ignore_ascii_case(sha256))
 }
 
+/// The calibration of the model in the program.
+#[must_use]
+pub fn calibration_of_bundled() -> BTreeMap<String, f32> {
+    data().bundled.calibration
+}
+
+/// The calibration of a model that was not measured: fitted on all measured ones together.
+#[must_use]
+pub fn typical_calibration() -> BTreeMap<String, f32> {
+    data().typical.calibration
+}
+
 #[derive(Default, Deserialize)]
 struct DataFile {
     model: Vec<CatalogueModel>,
     #[serde(default)]
+    bundled: Calibrated,
+    #[serde(default)]
+    typical: Calibrated,
+    #[serde(default)]
     measured: Vec<Measured>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Calibrated {
+    calibration: BTreeMap<String, f32>,
 }
 
 fn data() -> DataFile {
@@ -326,6 +350,7 @@ mod tests {
         let measured = Measured {
             sha256: "00".to_owned(),
             writes_code: true,
+            calibration: BTreeMap::new(),
             actions: counts.map(|(name, counts)| (name.to_owned(), counts)).into(),
         };
         assert_eq!(measured.weak_actions(), ["half", "none"]);

@@ -1,6 +1,7 @@
 //! Folders of models. Invariant: a model that is listed was added as a whole, no model replaces another, and the folder a
 //! model was added from is never changed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::digest::{self, Fingerprint};
 use crate::manifest::{MANIFEST_FILE, Manifest, ManifestFile, Provenance};
 use crate::model_folder::{self, ModelFile};
 use crate::staging::{self, Staging};
-use crate::{BUNDLED_MODEL_NAME, Home, Progress, StoreError, bundled_model, disk};
+use crate::{BUNDLED_MODEL_NAME, Home, Progress, StoreError, bundled_model, catalogue, disk};
 
 mod prepared;
 
@@ -30,7 +31,7 @@ pub enum ActiveModel {
 }
 
 /// One model of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelEntry {
     /// Its name.
     pub name: String,
@@ -44,6 +45,8 @@ pub struct ModelEntry {
     pub provenance: Option<Provenance>,
     /// Whether it was found to write several lines well; none if that was not measured.
     pub writes_code: Option<bool>,
+    /// Weights of what is known of a suggestion, by name: see `fimble_model::Calibration`.
+    pub calibration: BTreeMap<String, f32>,
     /// Names of the code actions that its weights were measured to do badly.
     pub weak_actions: Vec<String>,
     /// Whether it is the model in use.
@@ -109,6 +112,7 @@ impl ModelStore {
             provenance: None,
             // It wrote none of the small functions that a model is tried with when it is added.
             writes_code: Some(false),
+            calibration: catalogue::calibration_of_bundled(),
             weak_actions: Vec::new(),
             active: is_active(model.name),
         });
@@ -280,7 +284,7 @@ impl ModelStore {
     fn entry(&self, name: String, path: PathBuf, manifest: Option<Manifest>) -> ModelEntry {
         let provenance = manifest.as_ref().and_then(|manifest| manifest.provenance.clone());
         let sha256 = provenance.as_ref().and_then(|provenance| provenance.sha256.as_deref());
-        let measured = sha256.and_then(crate::catalogue::measured);
+        let measured = sha256.and_then(catalogue::measured);
         ModelEntry {
             active: self.active_name().is_ok_and(|active| active == name),
             n_bytes: manifest.as_ref().map(Manifest::n_bytes),
@@ -288,6 +292,9 @@ impl ModelStore {
                 .as_ref()
                 .and_then(|manifest| manifest.writes_code)
                 .or(measured.as_ref().map(|measured| measured.writes_code)),
+            calibration: measured
+                .as_ref()
+                .map_or_else(catalogue::typical_calibration, |measured| measured.calibration.clone()),
             weak_actions: measured.map(|measured| measured.weak_actions()).unwrap_or_default(),
             provenance,
             source: manifest.map(|manifest| manifest.source),

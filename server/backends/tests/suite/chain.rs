@@ -72,6 +72,7 @@ fn own_with(n_loads: &Arc<AtomicUsize>, project: &Arc<Mutex<BTreeMap<String, Str
                 bos: None,
                 weight_bytes: 0,
                 writes_code: true,
+                calibration: fimble_model::Calibration::default(),
                 load_time: Duration::ZERO,
             };
             Ok(Arc::new(Own { info, project: Arc::clone(&project) }) as Arc<dyn Model>)

@@ -96,6 +96,7 @@ pub fn model(context_length: usize) -> ModelInfo {
         bos: None,
         weight_bytes: 0,
         writes_code: true,
+        calibration: fimble_model::Calibration::default(),
         load_time: Duration::ZERO,
     }
 }

@@ -1,12 +1,12 @@
 //! How a model is run, and what of that it cannot do. Must hold: an option that does not fit the model stops nothing; there is
 //! a sentence about it that says what is done instead.
 
-use fimble_model::{ProjectCacheUse, Provider};
+use fimble_model::{Calibration, ProjectCacheUse, Provider};
 
 use crate::speculate::Speculation;
 
 /// How a model is run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EngineOptions {
     /// What computes. One that is not there, or fails, is replaced by the processor.
     pub provider: Provider,
@@ -33,6 +33,8 @@ pub struct EngineOptions {
     pub project_cache_bytes: usize,
     /// Whether the model writes several lines well, where that was measured; else its size tells.
     pub writes_code: Option<bool>,
+    /// How likely what it writes is what was meant.
+    pub calibration: Calibration,
     /// Names of the code actions that the model was measured to do badly: see [`fimble_model::Chat::does_well`].
     pub weak_actions: Vec<String>,
 }
@@ -51,6 +53,7 @@ impl Default for EngineOptions {
             project_cache: ProjectCacheUse::default(),
             project_cache_bytes: 32 << 20,
             writes_code: None,
+            calibration: Calibration::default(),
             weak_actions: Vec::new(),
         }
     }

@@ -131,6 +131,7 @@ impl Scripted {
                 bos: None,
                 weight_bytes: 0,
                 writes_code: true,
+                calibration: fimble_model::Calibration::default(),
                 load_time: Duration::ZERO,
             },
             n_calls: AtomicUsize::new(0),
