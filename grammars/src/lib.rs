@@ -15,4 +15,4 @@ pub use grammar::QueryKind;
 pub use language::{BlockStyle, Language};
 pub use memory::{MemoryMeter, give_back_memory};
 pub use registry::{all, by_language_id, by_path, by_shebang, detect};
-pub use scanner_guard::{is_refused, take_refusal};
+pub use scanner_guard::{ScannerRefusal, is_refused, limit_scanners, take_refusal};

@@ -1,15 +1,19 @@
-//! The external scanners of the grammars, with their state checked. After each of its tokens a scanner writes its state
-//! into a buffer of the parser, and reads it back before the next. Some scanners write past the end of that buffer, or
-//! write what they then fail to read and end the process for it (`assert`). That of SQL loses what it holds whenever it reads.
+//! The external scanners of the grammars, with their state and their way through the text checked. After each of its tokens a
+//! scanner writes its state into a buffer of the parser, and reads it back before the next. Some scanners write past the end
+//! of that buffer, or write what they then fail to read and end the process for it (`assert`). That of SQL loses what it holds
+//! whenever it reads. Some look for a character that is not there, and never return: the parser asks nobody meanwhile
+//! whether to stop.
 //!
-//! Must hold: the parser's buffer never gets a state that is longer than the buffer, nor one that its scanner cannot read;
-//! what is refused is replaced by the empty state, which every scanner reads, and reported by [`take_refusal`]; a scanner
-//! holds nothing that is lost when it reads a state.
+//! Invariant: the parser's buffer never gets a state that is longer than the buffer, nor one that its scanner cannot read;
+//! what is refused is replaced by the empty state, which every scanner reads; a scanner holds nothing that is lost when it
+//! reads a state; a scanner that is behind the end of the text, or at work after the deadline, soon returns and has found
+//! nothing. A parse that is worth nothing is reported by [`take_refusal`].
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_uint, c_void};
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use tree_sitter::ffi::TSLanguage;
 use tree_sitter_language::LanguageFn;
@@ -78,20 +82,71 @@ struct Language15 {
     metadata: [u8; 3],
 }
 
+/// `TSLexer` of tree-sitter's parser.h: what a scanner reads the text with.
+#[repr(C)]
+struct Lexer {
+    lookahead: i32,
+    result_symbol: u16,
+    advance: Option<unsafe extern "C" fn(*mut Lexer, bool)>,
+    mark_end: *const c_void,
+    get_column: *const c_void,
+    is_at_included_range_start: *const c_void,
+    eof: Option<unsafe extern "C" fn(*const Lexer) -> bool>,
+    log: *const c_void,
+}
+
+/// Why the parse of a text is worth nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScannerRefusal {
+    /// A state of the scanner was too long, or could not be read.
+    State,
+    /// The scanner was at work when the time was over: see [`limit_scanners`].
+    OutOfTime,
+}
+
+/// The lexer's own functions, and how far one scan has come.
+#[derive(Clone, Copy)]
+struct Scan {
+    advance: Option<unsafe extern "C" fn(*mut Lexer, bool)>,
+    eof: Option<unsafe extern "C" fn(*const Lexer) -> bool>,
+    n_steps: u32,
+    n_past_end: u32,
+    is_over: bool,
+}
+
+/// Steps behind the end of a text that no scanner needs.
+const MOST_PAST_END: u32 = 1000;
+/// Steps between two looks at the clock.
+const STEPS_PER_LOOK: u32 = 1024;
+/// What a scanner sees that does not return at the end of a text: what it looks for may be among these.
+const ENDS: &[u8] = b"\0\n \"'`)]}>;/*=-:,#|$@({[<a0";
+
 thread_local! {
-    static REFUSED: Cell<bool> = const { Cell::new(false) };
+    static REFUSED: Cell<Option<ScannerRefusal>> = const { Cell::new(None) };
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    static SCAN: Cell<Scan> =
+        const { Cell::new(Scan { advance: None, eof: None, n_steps: 0, n_past_end: 0, is_over: false }) };
 }
 
-/// Whether a state was refused on this thread since the last call. The parse that it belongs to is worth nothing.
+/// What was refused on this thread since the last call. The parse that it belongs to is worth nothing.
 #[must_use]
-pub fn take_refusal() -> bool {
-    REFUSED.replace(false)
+pub fn take_refusal() -> Option<ScannerRefusal> {
+    REFUSED.take()
 }
 
-/// Whether a state was refused on this thread and nobody took the report yet.
+/// Whether something was refused on this thread and nobody took the report yet.
 #[must_use]
 pub fn is_refused() -> bool {
-    REFUSED.get()
+    REFUSED.get().is_some()
+}
+
+/// From this time on, the scanners of this thread see the end of their text; none lets them read it all.
+pub fn limit_scanners(deadline: Option<Instant>) {
+    DEADLINE.set(deadline);
+}
+
+fn refuse(reason: ScannerRefusal) {
+    REFUSED.set(REFUSED.get().or(Some(reason)));
 }
 
 /// The language with a checked scanner. Called once for each grammar: the copy lives as long as the process.
@@ -122,10 +177,72 @@ pub(crate) fn guard<G: Guarded>(language: LanguageFn) -> tree_sitter::Language {
 fn check<G: Guarded>(scanner: &mut Scanner) {
     if scanner.serialize.is_some() && G::scanner().set(*scanner).is_ok() {
         scanner.serialize = Some(serialize::<G>);
+        if scanner.scan.is_some() {
+            scanner.scan = Some(scan::<G>);
+        }
         if scanner.deserialize.is_some() && G::frees_by_writing() {
             scanner.deserialize = Some(deserialize::<G>);
         }
     }
+}
+
+/// Stands in for the scanner's own function of this name.
+unsafe extern "C" fn scan<G: Guarded>(
+    payload: *mut c_void,
+    lexer: *mut c_void,
+    valid_symbols: *const bool,
+) -> bool {
+    let Some(scan) = G::scanner().get().and_then(|scanner| scanner.scan) else { return false };
+    let own = lexer.cast::<Lexer>();
+    // SAFETY: the parser gives its lexer, which has this layout and nobody else uses meanwhile.
+    let (own_advance, own_eof) = unsafe { ((*own).advance, (*own).eof) };
+    SCAN.set(Scan { advance: own_advance, eof: own_eof, n_steps: 0, n_past_end: 0, is_over: false });
+    // SAFETY: as above.
+    unsafe {
+        (*own).advance = Some(advance);
+        (*own).eof = Some(eof);
+    }
+    // SAFETY: the parser's own call, handed on.
+    let is_found = unsafe { scan(payload, lexer, valid_symbols) };
+    // SAFETY: as above. The parser reads with the same lexer.
+    unsafe {
+        (*own).advance = own_advance;
+        (*own).eof = own_eof;
+    }
+    // What it found behind the end is not there.
+    is_found && SCAN.get().n_past_end <= MOST_PAST_END
+}
+
+/// Stands in for the lexer's own function of this name while a scanner runs.
+unsafe extern "C" fn advance(lexer: *mut Lexer, skip: bool) {
+    let mut scan = SCAN.get();
+    scan.n_steps = scan.n_steps.wrapping_add(1);
+    if scan.n_steps.is_multiple_of(STEPS_PER_LOOK)
+        && DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline)
+    {
+        scan.is_over = true;
+        refuse(ScannerRefusal::OutOfTime);
+    }
+    // SAFETY: it is the parser's lexer, and its own function.
+    let is_at_end = scan.is_over || scan.eof.is_some_and(|eof| unsafe { eof(lexer) });
+    if is_at_end {
+        scan.n_past_end = scan.n_past_end.saturating_add(1);
+        let n_more = scan.n_past_end.saturating_sub(MOST_PAST_END) as usize;
+        let seen = if n_more == 0 { 0 } else { ENDS[n_more % ENDS.len()] };
+        // SAFETY: as above.
+        unsafe { (*lexer).lookahead = i32::from(seen) };
+    } else if let Some(advance) = scan.advance {
+        // SAFETY: as above.
+        unsafe { advance(lexer, skip) };
+    }
+    SCAN.set(scan);
+}
+
+/// Stands in for the lexer's own function of this name while a scanner runs.
+unsafe extern "C" fn eof(lexer: *const Lexer) -> bool {
+    let scan = SCAN.get();
+    // SAFETY: it is the parser's lexer, and its own function.
+    scan.is_over || scan.eof.is_some_and(|eof| unsafe { eof(lexer) })
 }
 
 /// Stands in for the scanner's own function of this name.
@@ -135,13 +252,13 @@ unsafe extern "C" fn serialize<G: Guarded>(payload: *mut c_void, buffer: *mut c_
     // SAFETY: the payload is the scanner's own, and the room holds what it writes.
     let length = unsafe { write(payload, room.as_mut_ptr().cast()) } as usize;
     if length > MAX_STATE_BYTES {
-        REFUSED.set(true);
+        refuse(ScannerRefusal::State);
         return 0;
     }
     // SAFETY: the scanner wrote this many bytes.
     let state = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<u8>(), length) };
     if !G::is_readable(state) {
-        REFUSED.set(true);
+        refuse(ScannerRefusal::State);
         return 0;
     }
     // SAFETY: the parser's buffer has MAX_STATE_BYTES, and is not the room.

@@ -86,7 +86,8 @@ pub fn typing(settings: &Value) -> anyhow::Result<Vec<Figure>> {
                     | AnswerPath::DeletedBack
                     | AnswerPath::LookAhead
                     | AnswerPath::Kept
-                    | AnswerPath::Partial => {}
+                    | AnswerPath::Partial
+                    | AnswerPath::SmallModel => {}
                 }
             }
             through.extend(type_suggestion(&server, &uri, version, line + 1)?);

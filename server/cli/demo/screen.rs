@@ -127,6 +127,7 @@ impl Screen {
             AnswerPath::ModelCold => "model",
             AnswerPath::ModelCachedPrefix | AnswerPath::Kept => "model, cached prefix",
             AnswerPath::Partial => "model, first part",
+            AnswerPath::SmallModel => "small model",
             AnswerPath::Same | AnswerPath::DeletedBack => "suggestion cache",
             AnswerPath::LookAhead => "look-ahead",
             AnswerPath::TypedThrough => "typed-through",
@@ -136,7 +137,11 @@ impl Screen {
         self.n_accepted += usize::from(key.accepted);
         if matches!(
             key.path,
-            AnswerPath::ModelCold | AnswerPath::ModelCachedPrefix | AnswerPath::Kept | AnswerPath::Partial
+            AnswerPath::ModelCold
+                | AnswerPath::ModelCachedPrefix
+                | AnswerPath::Kept
+                | AnswerPath::Partial
+                | AnswerPath::SmallModel
         ) {
             self.model_times.push(key.elapsed);
         }

@@ -13,8 +13,7 @@ pub(crate) fn keep(draft: &mut Draft, generation: &Generation, raw_end: usize) -
     // Filters may have changed white space: then it is not known what stands for what.
     let Some(len) = raw_end.min(draft.raw.end).checked_sub(draft.raw.start) else { return false };
     let shown = draft.text.get(draft.n_lead..).unwrap_or_default();
-    let beginning =
-        shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text));
+    let beginning = shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text));
     let Some(beginning) = beginning else { return false };
     // An open bracket with nothing in it is no gain; one that opens a block ends a header.
     let len = beginning.trim_end_matches(|c: char| c.is_whitespace() || "([".contains(c)).len();

@@ -63,7 +63,8 @@ impl<'a> Judge<'a> {
         let shown = draft.text.trim();
         let n_tokens = self.generation.tokens.iter().filter(|token| token.text_end <= draft.raw.end).count();
         let n_unknown = self.unknown_names.iter().filter(|end| **end <= draft.raw.end).count();
-        let first_line = format!("{}{}", surroundings.typed, draft.text.split('\n').next().unwrap_or_default());
+        let first_line =
+            format!("{}{}", surroundings.typed, draft.text.split('\n').next().unwrap_or_default());
         let is_near = |line: &String| line.trim() == first_line.trim();
         let repeats = surroundings.lines_above.iter().chain(&surroundings.lines_below).any(is_near);
         let flag = |is_so: bool| f32::from(u8::from(is_so));

@@ -128,11 +128,7 @@ fn as_written(
 /// All that could be shown of a generation, the whole first, with what is known of each: for those who fit a calibration.
 /// The text is what would be inserted at the cursor.
 #[must_use]
-pub fn candidates(
-    plan: &Plan,
-    input: &CursorInput<'_>,
-    generation: &Generation,
-) -> Vec<(String, Evidence)> {
+pub fn candidates(plan: &Plan, input: &CursorInput<'_>, generation: &Generation) -> Vec<(String, Evidence)> {
     let Ok(draft) = as_written(plan, input, generation, &mut Vec::new()) else { return Vec::new() };
     let judge = Judge::new(plan, input, generation);
     let whole = Candidate { evidence: judge.evidence(&draft), draft: draft.clone() };
@@ -241,7 +237,9 @@ fn check_confidence(
     kept.map(|(probability, _)| probability).map_err(|whole| {
         Refusal::new(
             RefusalKind::LowConfidence,
-            format!("the model is unsure: this is right with a probability of {whole:.3}; the least is {least:.3}"),
+            format!(
+                "the model is unsure: this is right with a probability of {whole:.3}; the least is {least:.3}"
+            ),
         )
     })
 }

@@ -5,7 +5,9 @@ use std::ops::{ControlFlow, Range};
 
 use fimble_document::Text;
 use fimble_model::fim::{FimParts, Snippet};
-use fimble_model::{Calibration, GenerateOptions, ModelInfo, Piece, ProjectPlace, Prompt, Sampling, TokenObserver};
+use fimble_model::{
+    Calibration, GenerateOptions, ModelInfo, Piece, ProjectPlace, Prompt, Sampling, TokenObserver,
+};
 
 use crate::brackets::is_only_auto_closed;
 use crate::budget::{MOST_LINE_TOKENS, MOST_NEW_TOKENS, MOST_PROMPT_TOKENS};

@@ -162,6 +162,11 @@ impl Ahead {
         });
     }
 
+    /// Whether the rest of what was shown in a document is being written.
+    pub(crate) fn is_writing_on(&self, document: u64) -> bool {
+        self.running.as_ref().is_some_and(|running| running.is_shown && running.document == document)
+    }
+
     /// Stops what runs.
     pub(crate) fn stop(&mut self) {
         if let Some(running) = self.running.take() {

@@ -79,6 +79,8 @@ pub(crate) enum Purpose {
     Begin,
     /// A text that may come to be: nobody waits, and the snapshot is no document's.
     LookAhead,
+    /// The small model is asked for a request whose own model has written nothing yet.
+    Small,
     /// Only reading the prompt, so that it is in the model's cache: nobody waits.
     WarmUp,
 }
@@ -215,7 +217,9 @@ fn update_tree(
     };
     let parsed = match purpose {
         Purpose::LookAhead => parse_unseen(&input, cancel),
-        Purpose::Answer | Purpose::Begin | Purpose::WarmUp => parse_for_request(&input, cancel, events),
+        Purpose::Answer | Purpose::Begin | Purpose::WarmUp | Purpose::Small => {
+            parse_for_request(&input, cancel, events)
+        }
     };
     match parsed {
         Ok(tree) => snapshot.tree = Some(tree),

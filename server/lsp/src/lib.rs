@@ -47,6 +47,7 @@ mod session;
 mod settings;
 mod shown;
 mod shown_documents;
+mod small_first;
 mod status;
 mod suggest;
 mod trace;

@@ -34,7 +34,7 @@ pub(crate) fn run(
                     session.start_background_parses();
                     session.start_ahead();
                     session.tell_of_documents();
-                    session.follow_disk()
+                    session.ask_small_model().into_iter().chain(session.follow_disk()).min()
                 };
                 let starting = Instant::now();
                 let next = contain(start).unwrap_or_else(|| {

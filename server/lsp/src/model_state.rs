@@ -112,6 +112,8 @@ pub(crate) enum ModelState {
         model: Arc<dyn Model>,
         /// Whether it can stand in for another one.
         is_stand_in: bool,
+        /// A smaller one, which stood in for it.
+        small: Option<Arc<dyn Model>>,
     },
     /// Cannot be loaded. The stand-in answers, where there is one.
     Failed(LoadError, Option<Arc<dyn Model>>),
@@ -140,11 +142,27 @@ impl ModelState {
         }
     }
 
+    /// The small model beside the one that answers.
+    pub(crate) fn small(&self) -> Option<&Arc<dyn Model>> {
+        match self {
+            Self::Ready { small, .. } => small.as_ref(),
+            Self::Idle | Self::Loading(_) | Self::Failed(..) => None,
+        }
+    }
+
+    /// Lets the small model beside the one that answers go. Returns it, because freeing it takes time.
+    pub(crate) fn take_small(&mut self) -> Option<Arc<dyn Model>> {
+        match self {
+            Self::Ready { small, .. } => small.take(),
+            Self::Idle | Self::Loading(_) | Self::Failed(..) => None,
+        }
+    }
+
     /// What can stand in for the next model, and what is to be let go.
     pub(crate) fn split(self) -> (MaybeModel, MaybeModel) {
         match self {
-            Self::Ready { model, is_stand_in: false } => (None, Some(model)),
-            Self::Ready { model, is_stand_in: true } => (Some(model), None),
+            Self::Ready { model, is_stand_in: false, small } => (small, Some(model)),
+            Self::Ready { model, is_stand_in: true, .. } => (Some(model), None),
             Self::Loading(stand_in) | Self::Failed(_, stand_in) => (stand_in, None),
             Self::Idle => (None, None),
         }

@@ -206,7 +206,7 @@ pub(crate) fn computed(session: &mut Session, outcome: PartialOutcome) {
     };
     let Some(left) = left else { return };
     let Some(pending) = session.requests.take(source.serial) else { return };
-    let Pending { id, reply, received, place, trace, cancel, running } = pending;
+    let Pending { id, reply, received, place, trace, cancel, running, .. } = pending;
     let mut arrived = Arrived { id, reply, trace, received };
     arrived.trace.path = AnswerPath::Partial;
     arrived.trace.confidence = Some(left.confidence);
@@ -251,7 +251,7 @@ pub(crate) fn completed(
         && shown.method == TraceMethod::InlineCompletion
         && document.revision == shown.revision;
     let left = is_wanted.then(|| left_of(&snapshot.text, offset, suggestion, document.text(), shown.offset));
-    if left.flatten().is_some_and(|left| shown.continues_in(&left)) {
+    if left.flatten().is_some_and(|left| shown.is_worse_than(&left)) {
         session.outgoing.send(Message::Refresh { uri: uri.to_owned(), version: document.version() });
     }
 }

@@ -45,7 +45,8 @@ impl ProjectTeller {
 
 /// A text that the model is to be told of. Whatever thread does that, an older text never takes the place of a newer one.
 pub(crate) struct Telling {
-    model: Arc<dyn Model>,
+    /// Each of them.
+    models: Vec<Arc<dyn Model>>,
     file: String,
     text: Text,
     has_grammar: bool,
@@ -80,10 +81,12 @@ impl Telling {
     fn tell_of_text(&self) {
         let text = self.text.slice(0..self.text.len());
         let is_data = !self.has_grammar && judge(&text, false).is_some();
-        if is_data || has_secret(&text) {
-            self.model.forget(&self.file);
-        } else {
-            self.model.remember(self.file.as_str().into(), Layer::Open, text.as_ref().into());
+        let (is_remembered, text) = (!is_data && !has_secret(&text), Arc::<str>::from(text.as_ref()));
+        for model in &self.models {
+            match is_remembered {
+                true => model.remember(self.file.as_str().into(), Layer::Open, Arc::clone(&text)),
+                false => model.forget(&self.file),
+            }
         }
     }
 }
@@ -91,11 +94,10 @@ impl Telling {
 impl Session {
     /// Tells the model of documents that changed elsewhere than on the line being typed. To be called when no event waits.
     pub(crate) fn tell_of_documents(&mut self) {
-        let Some(model) = self.model.current() else { return };
-        if !self.settings.enabled {
+        let (models, serial) = (self.remembering(), self.model_serial());
+        if models.is_empty() || !self.settings.enabled {
             return;
         }
-        let (model, serial) = (Arc::clone(model), self.model_serial());
         for document in self.documents.iter_mut() {
             let line = document.text().line_of(document.last_changed());
             let is_known = document.told.is_some_and(|told| {
@@ -104,7 +106,7 @@ impl Session {
             if is_known || !document.is_in_sync() {
                 continue;
             }
-            if let Some(telling) = telling(document, &model, serial) {
+            if let Some(telling) = telling(document, &models, serial) {
                 self.project.workers.spawn(move || telling.tell());
             }
         }
@@ -113,20 +115,26 @@ impl Session {
     /// What the model has to be told before it can complete in a document that was opened this very moment, and that the thread
     /// which tells has not come to.
     pub(crate) fn first_telling(&mut self, document: u64) -> Option<Telling> {
-        let model = self.model.current()?;
-        let (model, serial) = (Arc::clone(model), self.model_serial());
+        let (models, serial) = (self.remembering(), self.model_serial());
+        if models.is_empty() {
+            return None;
+        }
         let document = self.documents.by_id_mut(document)?;
         let is_known = document.newest_told.serial.load(Ordering::Relaxed) == serial;
-        if is_known { None } else { telling(document, &model, serial) }
+        if is_known { None } else { telling(document, &models, serial) }
     }
 
     /// A document was closed: what it is on the disk is told of again, if it belongs to the workspace.
     pub(crate) fn closed_document(&mut self, file: String, newest: Arc<NewestTold>) {
-        let Some(model) = self.model.current() else { return };
-        let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
+        let (models, files) = (self.remembering(), Arc::clone(&self.project.files));
+        if models.is_empty() {
+            return;
+        }
         self.project.workers.spawn(move || {
             *newest.order.lock().unwrap_or_else(PoisonError::into_inner) = CLOSED;
-            model.forget(&file);
+            for model in &models {
+                model.forget(&file);
+            }
             files.lock().unwrap_or_else(PoisonError::into_inner).files.remove(&file);
         });
         self.tell_of_workspace();
@@ -135,28 +143,34 @@ impl Session {
     /// Tells the model of the workspace's files, as far as it does not know them, and to forget those that are gone. What is
     /// open is told of on its own.
     pub(crate) fn tell_of_workspace(&mut self) {
-        let Some(model) = self.model.current() else { return };
-        let Some(workspace) = self.snippet_source() else { return };
-        let (model, files) = (Arc::clone(model), Arc::clone(&self.project.files));
+        let (models, files) = (self.remembering(), Arc::clone(&self.project.files));
+        let Some(workspace) = self.snippet_source().filter(|_| !models.is_empty()) else { return };
         let (serial, cancel) = (self.model_serial(), self.index.cancel());
         let open: BTreeSet<String> = self.documents.iter().map(|document| document.file.clone()).collect();
         self.project.workers.spawn(move || {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
             files.begin(serial);
-            tell_of_files(&*model, &workspace, &open, &mut files, MAX_WORKSPACE_BYTES, &cancel);
+            tell_of_files(&models, &workspace, &open, &mut files, MAX_WORKSPACE_BYTES, &cancel);
         });
     }
 }
 
+impl Session {
+    /// The models that remember the project: the one that answers, and the small one beside it.
+    fn remembering(&self) -> Vec<Arc<dyn Model>> {
+        self.model.current().into_iter().chain(self.model.small()).cloned().collect()
+    }
+}
+
 /// Notes that a document as it is now is told of; none if it is not to be.
-fn telling(document: &mut OpenDocument, model: &Arc<dyn Model>, serial: u64) -> Option<Telling> {
+fn telling(document: &mut OpenDocument, models: &[Arc<dyn Model>], serial: u64) -> Option<Telling> {
     let line = document.text().line_of(document.last_changed());
     document.told = Some(Told { serial, revision: document.revision, line });
     let fits = document.unfit().is_none()
         && document.text().len() <= MAX_DOCUMENT_BYTES
         && !is_secret_path(Path::new(&document.path));
     fits.then(|| Telling {
-        model: Arc::clone(model),
+        models: models.to_vec(),
         file: document.file.clone(),
         text: document.text().clone(),
         has_grammar: document.language.is_some(),
@@ -183,13 +197,14 @@ impl ToldFiles {
 }
 
 fn tell_of_files(
-    model: &dyn Model,
+    models: &[Arc<dyn Model>],
     workspace: &Workspace,
     open: &BTreeSet<String>,
     told: &mut ToldFiles,
     max_bytes: usize,
     cancel: &CancelToken,
 ) {
+    let forget = |file: &str| models.iter().for_each(|model| model.forget(file));
     // As many as fit of those that matter most.
     let mut n_bytes = 0;
     let mut files = workspace.files_by_rank();
@@ -204,7 +219,7 @@ fn tell_of_files(
     for file in gone {
         told.files.remove(&file);
         if !open.contains(&file) {
-            model.forget(&file);
+            forget(&file);
         }
     }
     for (file, facts) in files {
@@ -217,10 +232,13 @@ fn tell_of_files(
         let was_told = told.files.remove(&file).is_some();
         match workspace.text(&file) {
             Some(text) => {
-                model.remember(file.as_str().into(), Layer::Workspace, text.into());
+                let text = Arc::<str>::from(text);
+                for model in models {
+                    model.remember(file.as_str().into(), Layer::Workspace, Arc::clone(&text));
+                }
                 told.files.insert(file, facts);
             }
-            None if was_told => model.forget(&file),
+            None if was_told => forget(&file),
             None => {}
         }
     }
@@ -289,7 +307,10 @@ mod tests {
         }
         let workspace = Workspace::default();
         workspace.set_folders(vec![folder.path().display().to_string()]);
-        let (memory, mut told, cancel) = (Memory::default(), ToldFiles::default(), CancelToken::new());
+        // Both have room for the same.
+        let memories = [Arc::new(Memory::default()), Arc::new(Memory::default())];
+        let models = memories.clone().map(|memory| -> Arc<dyn Model> { memory });
+        let (mut told, cancel) = (ToldFiles::default(), CancelToken::new());
         for (open, expected) in
             [("z/main.rs", "three.rs"), ("a/main.rs", "two.kt"), ("z/main.rs", "three.rs")]
         {
@@ -297,12 +318,16 @@ mod tests {
             workspace.set_open(std::iter::once(open.as_str()));
             workspace.scan(&|| false);
             let open = BTreeSet::from([open]);
-            tell_of_files(&memory, &workspace, &open, &mut told, 25, &cancel);
-            let names = memory.names();
-            assert_eq!(names.len(), 2, "two fit: {names:?}");
-            assert!(names.contains(&expected.to_owned()), "{names:?}");
+            tell_of_files(&models, &workspace, &open, &mut told, 25, &cancel);
+            for memory in &memories {
+                let names = memory.names();
+                assert_eq!(names.len(), 2, "two fit: {names:?}");
+                assert!(names.contains(&expected.to_owned()), "{names:?}");
+            }
         }
-        tell_of_files(&memory, &workspace, &BTreeSet::new(), &mut told, 1000, &cancel);
-        assert_eq!(memory.names(), ["one.rs", "two.kt", "three.rs"]);
+        tell_of_files(&models, &workspace, &BTreeSet::new(), &mut told, 1000, &cancel);
+        for memory in &memories {
+            assert_eq!(memory.names(), ["one.rs", "two.kt", "three.rs"]);
+        }
     }
 }

@@ -30,6 +30,16 @@ pub(crate) struct Pending {
     pub(crate) trace: RequestTrace,
     /// Its work; none while it waits for the model to be loaded.
     pub(crate) running: Option<Running>,
+    /// When the small model is to be asked, too.
+    pub(crate) small_model_at: Option<Instant>,
+}
+
+impl Pending {
+    /// Whether its model has written nothing yet.
+    pub(crate) fn has_no_text(&self) -> bool {
+        let is_blank = |text: &str| text.trim().is_empty();
+        self.running.as_ref().is_some_and(|running| running.progress.with_text(is_blank))
+    }
 }
 
 /// Work that has begun.
@@ -97,6 +107,22 @@ impl Requests {
             (is_rival && pending.running.as_ref().is_some_and(&is_wanted)).then_some(*serial)
         })?;
         self.by_serial.remove(&serial).map(|pending| (serial, pending))
+    }
+
+    /// The requests for which the small model is to be asked now, and when the next one is. Each is named once.
+    pub(crate) fn due_for_small_model(&mut self, now: Instant) -> (Vec<u64>, Option<Instant>) {
+        let (mut due, mut next) = (Vec::new(), None);
+        for (serial, pending) in &mut self.by_serial {
+            match pending.small_model_at {
+                Some(at) if at <= now => {
+                    pending.small_model_at = None;
+                    due.push(*serial);
+                }
+                Some(at) => next = Some(next.map_or(at, |next: Instant| next.min(at))),
+                None => {}
+            }
+        }
+        (due, next)
     }
 
     /// Whether a request with this id waits.

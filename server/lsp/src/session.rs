@@ -30,6 +30,7 @@ use crate::server::{Ended, ServerOptions};
 use crate::settings::{Settings, SettingsLayers, SettingsProblem};
 use crate::shown::ShownSuggestion;
 use crate::shown_documents::ShownDocuments;
+use crate::small_first;
 use crate::status::ToldStatus;
 use crate::suggest;
 use crate::trace_ring::TraceRing;
@@ -82,6 +83,8 @@ pub(crate) struct Session {
     pub(crate) completions: Workers,
     /// Filters of suggestions that are still being written.
     pub(crate) partials: Workers,
+    /// See [`small_first`].
+    pub(crate) small_workers: Workers,
     pub(crate) ahead: Ahead,
     pub(crate) actions: Actions,
     pub(crate) shown: ShownDocuments,
@@ -124,6 +127,7 @@ impl Session {
             status: ToldStatus::default(),
             completions: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
             partials: Workers::new("fimble-partial", 1),
+            small_workers: small_first::workers(),
             parses: Workers::new("fimble-parse", 1),
             index: WorkspaceIndex::new(options.look_again),
             project: ProjectTeller::new(),

@@ -96,6 +96,8 @@ pub struct Settings {
     pub completion_answers: AutoAlwaysNever,
     /// Whether the model reads and completes ahead of what is asked; auto means unless on battery.
     pub look_ahead: AutoAlwaysNever,
+    /// Whether the bundled model answers where a larger one has written nothing in time.
+    pub small_first: bool,
     /// Whether parts of other files of the workspace are shown to the model: `snippets`.
     pub snippets: bool,
     /// How much is logged. None leaves it as the process was started.
@@ -124,6 +126,7 @@ impl Default for Settings {
             chat: Vec::new(),
             completion_answers: AutoAlwaysNever::Auto,
             look_ahead: AutoAlwaysNever::Auto,
+            small_first: true,
             snippets: true,
             log_level: None,
         }

@@ -27,6 +27,8 @@ pub(crate) struct ShownSuggestion {
     text: String,
     /// Whether the model was still writing.
     pub(crate) is_partial: bool,
+    /// How likely it is right.
+    confidence: f32,
     /// The method that asked.
     pub(crate) method: TraceMethod,
     /// Whether the first line alone was offered, too.
@@ -44,14 +46,17 @@ impl ShownSuggestion {
             replaced: shown.replaced(),
             text: shown.suggestion.text.clone(),
             is_partial,
+            confidence: shown.suggestion.confidence,
             method: shown.trace.method,
             has_first_line: shown.trace.method == TraceMethod::Completion,
         }
     }
 
-    /// Whether another suggestion for the same place is this one with more behind it.
-    pub(crate) fn continues_in(&self, other: &Suggestion) -> bool {
-        other.text.len() > self.text.len() && other.text.starts_with(&self.text)
+    /// Whether another suggestion for the same place is better: this one with more behind it, or one that is likelier to be
+    /// right.
+    pub(crate) fn is_worse_than(&self, other: &Suggestion) -> bool {
+        let continues = other.text.len() > self.text.len() && other.text.starts_with(&self.text);
+        continues || (!self.text.starts_with(&other.text) && other.confidence > self.confidence)
     }
 
     /// Whether these changes brought the suggestion into the text, which now is `text`. What was typed between showing and

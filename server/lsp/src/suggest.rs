@@ -23,6 +23,7 @@ use crate::model_state::ModelState;
 use crate::partial::{self, Due, JobProgress};
 use crate::requests::{Pending, Running};
 use crate::session::Session;
+use crate::small_first;
 use crate::trace::{AnswerPath, TraceMethod, micros};
 
 pub(crate) use new_trace::new_trace;
@@ -111,7 +112,11 @@ pub(crate) fn begin(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
             }
             arrived.trace.confidence = Some(suggestion.confidence);
             arrived.trace.remote = suggestion.is_remote;
-            answers::shown(session, arrived, &place, &text, &suggestion);
+            // What is still being written may take its place.
+            match session.ahead.is_writing_on(place.document) {
+                true => answers::shown_partly(session, arrived, &place, &text, &suggestion),
+                false => answers::shown(session, arrived, &place, &text, &suggestion),
+            }
         }
         Next::Park => {
             arrived.trace.notes.push("it waited for the model to be loaded".to_owned());
@@ -174,14 +179,17 @@ fn take_over(
         running.progress.set_due(Some(Due::of(&place, budget, session.client.asks_again, is_shown)));
     }
     let running = running.map(|running| Running { is_kept: true, ..running });
-    session.requests.register_under(serial, Pending { id, reply, place, received, cancel, trace, running });
+    let small_model_at = session.small_model_at(&place);
+    let pending = Pending { id, reply, place, received, cancel, trace, running, small_model_at };
+    session.requests.register_under(serial, pending);
 }
 
 /// Keeps a request until the model is there.
 fn park(session: &mut Session, arrived: Arrived, place: Place) {
     let Arrived { id, reply, trace, received } = arrived;
     let cancel = CancelToken::new();
-    session.requests.register(Pending { id, reply, trace, received, place, cancel, running: None });
+    let pending = Pending { id, reply, trace, received, place, cancel, running: None, small_model_at: None };
+    session.requests.register(pending);
 }
 
 /// A model answers now, or none will: resumes a parked request.
@@ -237,6 +245,7 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
         place: place.clone(),
         cancel: cancel.clone(),
         running: Some(running),
+        small_model_at: session.small_model_at(&place),
     };
     let job = CompletionJob {
         serial: session.requests.register(pending),
@@ -262,6 +271,9 @@ fn start(session: &mut Session, arrived: Arrived, place: Place) {
 
 /// A job reports.
 pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
+    if outcome.purpose == Purpose::Small {
+        return small_first::computed(session, outcome);
+    }
     let begun = if outcome.purpose == Purpose::Begin { Begun::of(&outcome) } else { None };
     let JobOutcome { serial, purpose, snapshot, offset, settings_key, trace, result, others } = outcome;
     session.counters.count_job(trace.tokens);
@@ -274,7 +286,7 @@ pub(crate) fn computed(session: &mut Session, outcome: JobOutcome) {
             Purpose::LookAhead => {
                 session.suggestions.insert_ahead(document, text, offset, key, suggestion);
             }
-            Purpose::Answer | Purpose::Begin | Purpose::WarmUp => {
+            Purpose::Answer | Purpose::Begin | Purpose::WarmUp | Purpose::Small => {
                 session.suggestions.insert(document, text, offset, key, suggestion);
             }
         }

@@ -81,6 +81,8 @@ pub enum AnswerPath {
     Kept,
     /// The model, which was still writing: what it had written until then.
     Partial,
+    /// The small model, because the other one had written nothing yet.
+    SmallModel,
 }
 
 /// One piece of the context.

@@ -78,6 +78,7 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
         AnswerPath::DeletedBack => Some("a suggestion that was deleted back into, without the model"),
         AnswerPath::LookAhead => Some("a suggestion that was computed ahead, without the model"),
         AnswerPath::Partial => Some("what the model had written in time; it wrote on afterwards"),
+        AnswerPath::SmallModel => Some("the small model, because the other one had written nothing yet"),
         AnswerPath::Kept => Some("the model, whose work had begun before and agreed with what was typed"),
     };
     if let Some(path) = path {

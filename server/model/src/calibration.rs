@@ -113,7 +113,10 @@ impl Calibration {
     /// How likely a text is what was meant, 0 to 1.
     #[must_use]
     pub fn probability(&self, evidence: &Evidence) -> f32 {
-        sigmoid(self.bias + self.weights.iter().zip(evidence.0).map(|(weight, value)| weight * value).sum::<f32>())
+        sigmoid(
+            self.bias
+                + self.weights.iter().zip(evidence.0).map(|(weight, value)| weight * value).sum::<f32>(),
+        )
     }
 
     /// The model's own probability below which no text can be as likely as that, whatever else is known of it. 0 if there is

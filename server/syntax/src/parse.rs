@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use fimble_document::{Point, TextEdit};
-use fimble_grammars::{Language, MemoryMeter, is_refused, take_refusal};
+use fimble_grammars::{Language, MemoryMeter, ScannerRefusal, is_refused, limit_scanners, take_refusal};
 use tree_sitter::{InputEdit, ParseOptions, ParseState, Parser, Tree};
 
 /// How long a parse may take.
@@ -106,12 +106,13 @@ pub(crate) fn parse_chunks<'a>(
     read: &dyn Fn(usize) -> &'a [u8],
 ) -> Result<Tree, ParseStopped> {
     let most_bytes = Cell::new(0);
-    let mut stopped = None;
+    let (mut stopped, mut refusal) = (None, None);
     let mut check = |_: &ParseState| {
         most_bytes.set(limits.meter.bytes().max(most_bytes.get()));
         // First, because `cancelled` might parse, too, and would take the report.
         if is_refused() {
-            stopped = Some(ParseStopped::TooDeep);
+            refusal = take_refusal();
+            stopped = refusal.map(by_scanner);
         } else if (limits.cancelled)() {
             stopped = Some(ParseStopped::Cancelled);
         } else if most_bytes.get() > MAX_PARSE_BYTES {
@@ -134,14 +135,23 @@ pub(crate) fn parse_chunks<'a>(
     // A report that is left from a parse whose caller panicked.
     let _ = take_refusal();
     let options = ParseOptions::new().progress_callback(&mut check);
+    limit_scanners(limits.deadline);
     let tree = parser.parse_with_options(&mut |offset, _| read(offset), old, Some(options));
+    limit_scanners(None);
     // A stopped parse would otherwise be resumed by the next one, whose text is another.
     parser.reset();
     if most_bytes.get() <= MAX_KEPT_BYTES {
         PARSER.set(Some(parser));
     }
-    if take_refusal() || stopped == Some(ParseStopped::TooDeep) {
-        return Err(ParseStopped::TooDeep);
+    if let Some(refusal) = refusal.or_else(take_refusal) {
+        return Err(by_scanner(refusal));
     }
     tree.ok_or(stopped.unwrap_or(ParseStopped::Failed))
+}
+
+fn by_scanner(refusal: ScannerRefusal) -> ParseStopped {
+    match refusal {
+        ScannerRefusal::State => ParseStopped::TooDeep,
+        ScannerRefusal::OutOfTime => ParseStopped::OutOfTime,
+    }
 }

@@ -173,10 +173,10 @@ fn compute(
         prompt: plan.prompt.clone(),
         options: match purpose {
             Purpose::WarmUp => GenerateOptions { max_new_tokens: 0, ..plan.options.clone() },
-            Purpose::Answer | Purpose::Begin | Purpose::LookAhead => plan.options.clone(),
+            Purpose::Answer | Purpose::Begin | Purpose::LookAhead | Purpose::Small => plan.options.clone(),
         },
         priority: match purpose {
-            Purpose::Answer => Priority::Interactive,
+            Purpose::Answer | Purpose::Small => Priority::Interactive,
             Purpose::Begin | Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
         },
     };

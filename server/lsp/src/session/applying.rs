@@ -46,6 +46,11 @@ impl Session {
             self.settings_key += 1;
             self.allotted_for = None;
         }
+        if !self.settings.small_first
+            && let Some(small) = self.model.take_small()
+        {
+            self.parses.spawn(move || drop(small));
+        }
         if needs_load {
             self.load_model();
         }

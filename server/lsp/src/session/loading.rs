@@ -129,7 +129,7 @@ impl Session {
                     provider = info.provider,
                     "the model for conversations is ready"
                 );
-                self.own_chat = ModelState::Ready { model, is_stand_in: false };
+                self.own_chat = ModelState::Ready { model, is_stand_in: false, small: None };
             }
             Err(error) => {
                 let text = format!("Fimble has no model for `chat`: {error}");
@@ -201,7 +201,12 @@ impl Session {
             Ok(model) => {
                 let info = model.info();
                 tracing::info!(model = info.name, provider = info.provider, "the model is ready");
-                self.take_over(ModelState::Ready { model, is_stand_in });
+                let small = self
+                    .model
+                    .stand_in()
+                    .filter(|_| self.settings.small_first && !is_stand_in && model.info().writes_code)
+                    .cloned();
+                self.take_over(ModelState::Ready { model, is_stand_in, small });
             }
             Err(error) => {
                 tracing::error!(cause = error.cause, "the model cannot be loaded");

@@ -287,6 +287,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         description: "Whether suggestions also are items of the completion menu (`textDocument/completion`).",
     },
     Setting {
+        key: "smallModelFirst",
+        kind: Kind::Flag(|settings, value| settings.small_first = value),
+        default: Default::Flag(true),
+        scope: Scope::Machine,
+        malformed: Malformed::Default,
+        description: "Whether the bundled model answers where a larger one has written nothing after a third of `budgetMs`. The \
+                      larger one works on, and replaces the answer if it has a better one.",
+    },
+    Setting {
         key: "lookAhead",
         kind: Kind::Choice(&[
             Choice {

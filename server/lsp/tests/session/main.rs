@@ -26,6 +26,7 @@ mod project;
 mod reloading;
 mod secrets;
 mod settings;
+mod small_first;
 mod snippets;
 mod soak;
 mod stand_in;

@@ -79,7 +79,11 @@ pub struct Models {
 
 impl Models {
     pub fn add(&self, name: &str, text: &str) -> Gated {
-        let added = (Arc::new(Gate::default()), Scripted::saying(text).named(name));
+        self.add_scripted(name, [Behaviour::Say(text.to_owned())])
+    }
+
+    pub fn add_scripted(&self, name: &str, script: impl IntoIterator<Item = Behaviour>) -> Gated {
+        let added = (Arc::new(Gate::default()), Scripted::new(script).named(name));
         self.by_name.lock().unwrap().insert(name.to_owned(), added.clone());
         added
     }

@@ -63,6 +63,19 @@ fn a_state_that_the_scanner_cannot_keep_is_refused() {
     assert_eq!(parse(language("ruby"), &Text::new("x = 1\n")).n_errors(), 0);
 }
 
+/// Scanners that look for a character without asking whether the text has ended. An annotation that is being typed at the end of
+/// a class of Kotlin made the parser run for ever.
+#[test]
+fn a_scanner_that_looks_beyond_the_end_returns() {
+    for (name, text) in [
+        ("kotlin", "class A {\n    @Com"),
+        ("kotlin", "class A {\n    val a = 1\n    @Com("),
+        ("kotlin", "{<script>@(@(@(@(@({<script>@(@(@(@(@("),
+    ] {
+        assert_eq!(outcome(name, text), Ok(()), "{name}: {text}");
+    }
+}
+
 /// Every state's length around that of the parser's buffer, which several scanners overrun by a byte or two.
 #[test]
 fn a_state_of_any_length_is_kept_or_refused() {
