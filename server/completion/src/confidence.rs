@@ -53,7 +53,8 @@ impl<'a> Judge<'a> {
             self.generation.stop,
             StopReason::MaxTokens | StopReason::ContextFull | StopReason::Unsure
         );
-        let is_last_line = !self.generation.text[draft.raw.end..].contains('\n');
+        let rest = self.generation.text.as_bytes().get(draft.raw.end..).unwrap_or_default();
+        let is_last_line = !rest.contains(&b'\n');
         let likelihood = self.generation.confidence(draft.raw.end);
         self.gather(draft, likelihood, was_cut && is_last_line)
     }

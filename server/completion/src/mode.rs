@@ -4,7 +4,7 @@
 use fimble_syntax::{Language, Region};
 
 use crate::input::Cursor;
-use crate::lines::{is_blank, line_head, opens_block, text_line_above};
+use crate::lines::{is_blank, is_word, line_head, opens_block, text_line_above};
 use crate::{CompletionSettings, CursorInput, MultiLine};
 
 /// How many lines a suggestion may have.
@@ -83,9 +83,44 @@ fn blank_line(input: &CursorInput<'_>, cursor: &Cursor) -> (Mode, &'static str) 
     };
     if inside {
         (Mode::MultiLine, "a blank line inside of a scope")
+    } else if follows_pattern(input, above, &above_line) {
+        (Mode::MultiLine, "below entries of the same form")
     } else {
         (Mode::SingleLine, "a blank line outside of any scope")
     }
+}
+
+/// Whether the line above is an entry of a literal, and the one above that has the same form.
+fn follows_pattern(input: &CursorInput<'_>, above: usize, above_line: &str) -> bool {
+    let before = text_line_above(input.text, above).filter(|before| before + 1 == above);
+    above_line.trim_end().ends_with(',')
+        && before.is_some_and(|before| form(&line_head(input.text, before)) == form(above_line))
+}
+
+/// A line with every word, number and text in quotes replaced by one sign.
+fn form(line: &str) -> String {
+    let mut form = String::new();
+    let mut quote = None;
+    for ch in line.trim_end().chars() {
+        match quote {
+            Some(open) if ch == open => quote = None,
+            Some(_) => {}
+            None if is_word(ch) => {
+                if !form.ends_with('a') {
+                    form.push('a');
+                }
+            }
+            None => {
+                if matches!(ch, '"' | '\'' | '`') {
+                    quote = Some(ch);
+                    form.push('a');
+                } else {
+                    form.push(ch);
+                }
+            }
+        }
+    }
+    form
 }
 
 fn is_comment(line: &str, language: Option<&'static Language>) -> bool {
