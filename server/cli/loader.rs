@@ -1,7 +1,6 @@
 //! From names to a model: the one place where the store, the engine and the servers meet. Invariant: every failure comes as a
 //! cause and a remedy; nothing is fetched here (that is `fimble setup`); no server is looked for unless a name asks for it.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -147,10 +146,15 @@ pub fn initialize_runtime() -> Result<fimble_engine::runtime::RuntimeInfo, LoadE
 pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, LoadError> {
     let defaults = EngineOptions::default();
     let entry = entry(name);
-    let calibration = match &entry {
-        Some(entry) => calibration(&entry.calibration)?,
-        None => Calibration::default(),
-    };
+    let calibration = entry.as_ref().and_then(|entry| entry.calibration).map_or(
+        Ok(Calibration::default()),
+        |[bias, slope]| {
+            Calibration::new(bias, slope).map_err(|reason| LoadError {
+                cause: format!("the catalogue is malformed: {reason}"),
+                remedy: "Install Fimble again".to_owned(),
+            })
+        },
+    )?;
     let options = EngineOptions {
         calibration,
         provider: settings.provider,
@@ -166,19 +170,6 @@ pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, Load
         ..defaults
     };
     Engine::load(source(name)?, options)
-}
-
-/// The calibration that stands in the catalogue.
-fn calibration(weights: &BTreeMap<String, f32>) -> Result<Calibration, LoadError> {
-    // Without weights nothing is known of the model, and it is believed.
-    if weights.is_empty() {
-        return Ok(Calibration::default());
-    }
-    let named = weights.iter().map(|(name, weight)| (name.as_str(), *weight));
-    Calibration::from_weights(named).map_err(|reason| LoadError {
-        cause: format!("the calibration of the model is malformed: {reason}"),
-        remedy: "Install Fimble again".to_owned(),
-    })
 }
 
 /// A model as it stands in the store.

@@ -11,7 +11,7 @@ use fimble_completion::{
 use fimble_document::Text;
 use fimble_engine::Engine;
 use fimble_model::fim::Snippet;
-use fimble_model::{CancelToken, Feature, GenerateRequest, Layer, Model, Priority};
+use fimble_model::{CancelToken, GenerateRequest, Layer, Model, Priority};
 use fimble_syntax::{ParseBudget, SyntaxTree};
 use fimble_workspace::{Around, Related, Workspace};
 
@@ -224,10 +224,10 @@ fn complete(
     }
     outcome.candidates = candidates(&plan, &input, &generation)
         .into_iter()
-        .map(|(text, evidence)| Candidate {
+        .map(|(text, of_model)| Candidate {
             right: is_right(case, &text),
-            evidence: Feature::ALL.iter().map(|(feature, name)| (*name, evidence[*feature])).collect(),
-            calibrated: engine.info().calibration.probability(&evidence),
+            of_model,
+            calibrated: engine.info().calibration.probability(of_model),
             text,
         })
         .collect();

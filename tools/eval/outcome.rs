@@ -1,18 +1,17 @@
 //! What became of one place. Invariant: one line is judged as one line, several as a whole; blanks at the ends of lines do not
 //! count; where nothing should come, silence is right and everything else is wrong.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::cases::{Case, Kind};
 
 /// A text that could be shown.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Candidate {
     pub text: String,
-    /// What is known of it, by the names of its features.
-    pub evidence: BTreeMap<&'static str, f32>,
+    /// The probability that the model gives it, 0 to 1.
+    pub of_model: f32,
     /// How likely it is what was meant, by the calibration of the model, 0 to 1.
     pub calibrated: f32,
     /// Whether it is what the author wrote: see [`is_right`].

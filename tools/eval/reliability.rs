@@ -67,15 +67,13 @@ fn calibration_error(bins: &[Bin]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::outcome::tests::outcome;
 
     #[test]
     fn calibration_is_the_distance_of_confidence_and_rightness() {
         let with = |calibrated, right| {
-            let candidate = Candidate { text: "a".to_owned(), evidence: BTreeMap::new(), calibrated, right };
+            let candidate = Candidate { text: "a".to_owned(), of_model: calibrated, calibrated, right };
             Outcome { candidates: vec![candidate], ..outcome(Kind::Rest, "a", "a", true) }
         };
         let outcomes =

@@ -211,7 +211,7 @@ mod tests {
             n_bytes: Some(1),
             source: None,
             writes_code: None,
-            calibration: std::collections::BTreeMap::new(),
+            calibration: None,
             weak_actions: Vec::new(),
             provenance: None,
             active: true,

@@ -3,12 +3,12 @@
 
 use std::ops::Range;
 
-use fimble_model::{Evidence, Generation, StopReason};
+use fimble_model::{Generation, StopReason};
 use fimble_syntax::{ParseBudget, Region, SyntaxTree};
 
 use crate::beginning;
 use crate::brackets::unclosed;
-use crate::confidence::{self, Candidate, Judge};
+use crate::confidence;
 use crate::lines::line_break;
 use crate::personal;
 use crate::post_process::{self, Draft};
@@ -80,14 +80,14 @@ fn suggest(
         return Err(Refusal::new(RefusalKind::OnlyWhitespace, "the model produced white space only"));
     }
     let mut draft = as_written(plan, input, generation, filters)?;
-    let judge = Judge::new(plan, input, generation);
-    let likely = check_confidence(&judge, &mut draft, settings, filters)?;
+    let likely = check_confidence(plan, generation, &mut draft, settings, filters)?;
     let checked_end = draft.raw.end;
     check_syntax(plan, input, settings, &mut draft, budget, filters)?;
 
     // The check may have cut lines.
     let is_cut = draft.raw.end < checked_end;
-    let confidence = if is_cut { judge.probability(&judge.evidence(&draft)) } else { likely };
+    let cut_likelihood = || plan.calibration.probability(generation.confidence(draft.raw.end));
+    let confidence = if is_cut { cut_likelihood() } else { likely };
     let n_tokens = n_tokens(generation, &draft.raw);
     let mut replace = replaced_range(plan, &draft);
     let mut text = final_text(plan, input, &draft.text);
@@ -125,15 +125,16 @@ fn as_written(
     Ok(draft)
 }
 
-/// All that could be shown of a generation, the whole first, with what is known of each: for those who fit a calibration.
-/// The text is what would be inserted at the cursor.
+/// All that could be shown of a generation, the whole first, with the probability that the model gives each, for those who
+/// fit a calibration. The texts are what would be inserted at the cursor.
 #[must_use]
-pub fn candidates(plan: &Plan, input: &CursorInput<'_>, generation: &Generation) -> Vec<(String, Evidence)> {
+pub fn candidates(plan: &Plan, input: &CursorInput<'_>, generation: &Generation) -> Vec<(String, f32)> {
     let Ok(draft) = as_written(plan, input, generation, &mut Vec::new()) else { return Vec::new() };
-    let judge = Judge::new(plan, input, generation);
-    let whole = Candidate { evidence: judge.evidence(&draft), draft: draft.clone() };
-    let beginnings = judge.beginnings(&draft);
-    std::iter::once(whole).chain(beginnings).map(|found| (found.draft.text, found.evidence)).collect()
+    let whole = (draft.text.clone(), generation.confidence(draft.raw.end));
+    let beginnings = confidence::beginnings(&draft, generation, &plan.surroundings);
+    std::iter::once(whole)
+        .chain(beginnings.into_iter().map(|found| (found.draft.text, found.of_model)))
+        .collect()
 }
 
 fn replaced_range(plan: &Plan, draft: &Draft) -> Range<usize> {
@@ -221,13 +222,14 @@ fn check_persons(
 
 /// What is not likely enough as a whole is cut to its likely beginning. Returns how likely what is left is.
 fn check_confidence(
-    judge: &Judge<'_>,
+    plan: &Plan,
+    generation: &Generation,
     draft: &mut Draft,
     settings: &CompletionSettings,
     filters: &mut Vec<FilterStep>,
 ) -> Result<f32, Refusal> {
     let least = settings.min_confidence;
-    let kept = confidence::keep_likely(judge, draft, least);
+    let kept = confidence::keep_likely(draft, generation, &plan.surroundings, &plan.calibration, least);
     let effect = match kept {
         Ok((probability, false)) => format!("{probability:.3} of at least {least:.3}"),
         Ok((probability, true)) => format!("cut to a beginning with {probability:.3} of at least {least:.3}"),

@@ -204,7 +204,7 @@ pub fn plan_reading(
         stop_strings: template.map_or_else(Vec::new, |template| {
             template.stop_strings().iter().map(|text| (*text).to_owned()).collect()
         }),
-        least_confidence: model.calibration.least_likelihood(settings.min_confidence),
+        least_confidence: model.calibration.of_model(settings.min_confidence),
         most_lines: if mode == Mode::MultiLine { settings.max_lines.max(1) } else { 1 },
         project: Some(project_place(input, &cursor)),
     };

@@ -14,7 +14,7 @@ mod project;
 mod provider;
 mod special;
 
-pub use calibration::{Calibration, Evidence, Feature, N_FEATURES, log_odds};
+pub use calibration::Calibration;
 pub use cancel::CancelToken;
 pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS};
 pub use generate::{

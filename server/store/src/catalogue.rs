@@ -128,8 +128,8 @@ pub struct Measured {
     pub sha256: String,
     /// Whether it writes several lines well where it completes.
     pub writes_code: bool,
-    /// Weights of what is known of a suggestion, by name: see `fimble_model::Calibration`.
-    pub calibration: BTreeMap<String, f32>,
+    /// Bias and slope of how its probabilities are to be read: see `fimble_model::Calibration`.
+    pub calibration: [f32; 2],
     /// For each code action, by its name in the protocol: tasks that were done rightly, and all of them.
     pub actions: BTreeMap<String, [u32; 2]>,
 }
@@ -149,33 +149,11 @@ pub fn measured(sha256: &str) -> Option<Measured> {
     data().measured.into_iter().find(|measured| measured.sha256.eq_ignore_ascii_case(sha256))
 }
 
-/// The calibration of the model in the program.
-#[must_use]
-pub fn calibration_of_bundled() -> BTreeMap<String, f32> {
-    data().bundled.calibration
-}
-
-/// The calibration of a model that was not measured: fitted on all measured ones together.
-#[must_use]
-pub fn typical_calibration() -> BTreeMap<String, f32> {
-    data().typical.calibration
-}
-
 #[derive(Default, Deserialize)]
 struct DataFile {
     model: Vec<CatalogueModel>,
     #[serde(default)]
-    bundled: Calibrated,
-    #[serde(default)]
-    typical: Calibrated,
-    #[serde(default)]
     measured: Vec<Measured>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Calibrated {
-    calibration: BTreeMap<String, f32>,
 }
 
 fn data() -> DataFile {
@@ -350,7 +328,7 @@ mod tests {
         let measured = Measured {
             sha256: "00".to_owned(),
             writes_code: true,
-            calibration: BTreeMap::new(),
+            calibration: [0.0, 1.0],
             actions: counts.map(|(name, counts)| (name.to_owned(), counts)).into(),
         };
         assert_eq!(measured.weak_actions(), ["half", "none"]);
@@ -364,6 +342,7 @@ mod tests {
         for measured in data.measured {
             let is_known = known.iter().any(|model| model.has_checksum(&measured.sha256));
             assert!(is_known, "{}", measured.sha256);
+            assert!(measured.calibration[1] > 0.0 && measured.calibration[0].is_finite());
             assert!(measured.actions.values().all(|[n_right, n_tasks]| n_right <= n_tasks));
             assert_eq!(super::measured(&measured.sha256.to_uppercase()), Some(measured));
         }

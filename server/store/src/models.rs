@@ -1,7 +1,6 @@
 //! Folders of models. Invariant: a model that is listed was added as a whole, no model replaces another, and the folder a
 //! model was added from is never changed.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,8 +44,8 @@ pub struct ModelEntry {
     pub provenance: Option<Provenance>,
     /// Whether it was found to write several lines well; none if that was not measured.
     pub writes_code: Option<bool>,
-    /// Weights of what is known of a suggestion, by name: see `fimble_model::Calibration`.
-    pub calibration: BTreeMap<String, f32>,
+    /// Bias and slope of how its probabilities are to be read, if that was measured: see `fimble_model::Calibration`.
+    pub calibration: Option<[f32; 2]>,
     /// Names of the code actions that its weights were measured to do badly.
     pub weak_actions: Vec<String>,
     /// Whether it is the model in use.
@@ -112,7 +111,8 @@ impl ModelStore {
             provenance: None,
             // It wrote none of the small functions that a model is tried with when it is added.
             writes_code: Some(false),
-            calibration: catalogue::calibration_of_bundled(),
+            // Measured: its probabilities are right as they are (docs/performance.md).
+            calibration: None,
             weak_actions: Vec::new(),
             active: is_active(model.name),
         });
@@ -292,9 +292,7 @@ impl ModelStore {
                 .as_ref()
                 .and_then(|manifest| manifest.writes_code)
                 .or(measured.as_ref().map(|measured| measured.writes_code)),
-            calibration: measured
-                .as_ref()
-                .map_or_else(catalogue::typical_calibration, |measured| measured.calibration.clone()),
+            calibration: measured.as_ref().map(|measured| measured.calibration),
             weak_actions: measured.map(|measured| measured.weak_actions()).unwrap_or_default(),
             provenance,
             source: manifest.map(|manifest| manifest.source),
