@@ -1,6 +1,6 @@
 //! Looks for texts that end the process, or that a parse cannot be stopped in: `hostile_texts [SECONDS [SEED [LANGUAGE]]]`
-//! gives each language that many seconds. Must hold: the texts are parsed in a process of their own, so that one that
-//! ends it costs that process; the text is on disk before it is parsed.
+//! gives each language that many seconds of processor time (where the system says so; else of the clock). Invariant: the texts are
+//! parsed in a process of their own, so that one that ends it costs that process; the text is on disk before it is parsed.
 
 #![allow(clippy::print_stdout, reason = "an example says what it found")]
 
@@ -250,22 +250,24 @@ fn main() -> ExitCode {
     let mut n_bad = 0;
     for language in all().iter().filter(|language| only.is_none_or(|only| only == language.name())) {
         let file = std::env::temp_dir().join(format!("hostile-{}-{seed}.txt", language.name()));
-        let end = Instant::now() + Duration::from_secs(seconds);
+        let (began, mut left) = (Instant::now(), seconds);
         let mut seed = seed;
         // A process that ended is followed by another with other numbers, until the time is over.
-        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| left.as_secs() > 0) {
+        while left > 0 {
             let status = Command::new(std::env::current_exe().expect("a path"))
-                .args([left.as_secs().to_string(), seed.to_string(), language.name().to_owned()])
+                .args([left.to_string(), seed.to_string(), language.name().to_owned()])
                 .arg(&file)
                 .status()
                 .expect("it starts");
-            if !status.success() {
-                n_bad += 1;
-                let kept = file.with_extension(format!("{n_bad}.bad"));
-                let _ = std::fs::copy(&file, &kept);
-                println!("{}: {status}: {}", language.name(), kept.display());
+            if status.success() {
+                break;
             }
+            n_bad += 1;
+            let kept = file.with_extension(format!("{n_bad}.bad"));
+            let _ = std::fs::copy(&file, &kept);
+            println!("{}: {status}: {}", language.name(), kept.display());
             seed = seed.wrapping_add(1_000_003);
+            left = seconds.saturating_sub(began.elapsed().as_secs());
         }
         let _ = std::fs::remove_file(&file);
     }
@@ -277,7 +279,7 @@ fn main() -> ExitCode {
 fn parse_texts(language: &'static Language, time: Duration, seed: u64, file: &Path) {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let lines = sample_lines(language);
-    let (start, mut n_texts, mut slowest, mut n_stopped) = (Instant::now(), 0_u64, Duration::ZERO, 0_u64);
+    let (start, mut n_texts, mut slowest, mut n_stopped) = (Clock::start(), 0_u64, Duration::ZERO, 0_u64);
     while start.elapsed() < time {
         let content = random.text(&lines);
         let text = Text::new(&content);
@@ -285,12 +287,12 @@ fn parse_texts(language: &'static Language, time: Duration, seed: u64, file: &Pa
         let at = text.floor_char_boundary(random.below(content.len() + 1));
         std::fs::write(file, format!("{content}\0{at}\0{insertion}")).expect("it can be written");
         let budget = ParseBudget { time: Some(BUDGET), cancelled: &|| false };
-        let began = Instant::now();
+        let began = Clock::start();
         let parsed = SyntaxTree::parse(language, &text, None, &budget);
         let mut took = began.elapsed();
         if let Ok(tree) = &parsed {
             assert_eq!(tree.has_errors(), tree.n_errors() > 0, "an error is not counted");
-            let began = Instant::now();
+            let began = Clock::start();
             let _ = tree.splice_check(&text, at..at, &insertion, &budget);
             took = took.max(began.elapsed());
         }
@@ -315,6 +317,31 @@ fn sample_lines(language: &Language) -> Vec<String> {
         .filter_map(|path| std::fs::read_to_string(path).ok())
         .flat_map(|text| text.lines().map(|line| format!("{line}\n")).collect::<Vec<_>>())
         .collect()
+}
+
+/// Processor time of this thread since a moment: other work on the machine does not count.
+struct Clock {
+    processor: Option<Duration>,
+    wall: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { processor: processor_time(), wall: Instant::now() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        match (self.processor, processor_time()) {
+            (Some(then), Some(now)) => now.saturating_sub(then),
+            _ => self.wall.elapsed(),
+        }
+    }
+}
+
+/// Source: the first number of `schedstat`, in nanoseconds (proc_pid_schedstat of the kernel's documentation).
+fn processor_time() -> Option<Duration> {
+    let numbers = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    numbers.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Bytes that this process had at most. Source: proc_pid_status(5).
