@@ -7,6 +7,9 @@ use crate::post_process::Draft;
 /// Fewer characters are typed as fast as they are read and accepted.
 const FEWEST_CHARS: usize = 4;
 
+/// The same for a single word, which the menu of an editor has, too.
+const FEWEST_OF_WORD: usize = 8;
+
 /// Cuts a draft to what stands for its generation up to `raw_end`. Returns whether that is worth showing; if not, the draft is
 /// not to be used.
 pub(crate) fn keep(draft: &mut Draft, generation: &Generation, raw_end: usize) -> bool {
@@ -16,7 +19,7 @@ pub(crate) fn keep(draft: &mut Draft, generation: &Generation, raw_end: usize) -
     let beginning = shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text));
     let Some(beginning) = beginning else { return false };
     // An open bracket with nothing in it is no gain; one that opens a block ends a header.
-    let len = beginning.trim_end_matches(|c: char| c.is_whitespace() || "([".contains(c)).len();
+    let len = without_openers(beginning, "([").len();
     let is_worth = is_enough(&beginning[..len]);
     draft.keep_beginning(len);
     is_worth
@@ -29,9 +32,7 @@ pub(crate) fn end_whole(draft: &mut Draft) -> bool {
         return false;
     }
     let word_start = draft.text.trim_end_matches(is_of_word).len();
-    let leads_on = |c: char| c.is_whitespace() || "([{.,:=+-*/%<>|&^!?".contains(c);
-    let kept = draft.text[..word_start].trim_end_matches(leads_on);
-    let len = kept.len();
+    let len = without_openers(&draft.text[..word_start], "([{.,:=+-*/%<>|&^!?").len();
     let is_cut = len < draft.text.len();
     if is_cut {
         draft.cut_end(len);
@@ -39,9 +40,22 @@ pub(crate) fn end_whole(draft: &mut Draft) -> bool {
     is_cut
 }
 
+/// A text without white space, these characters, and a quote that opens a string, at its end.
+fn without_openers<'a>(text: &'a str, openers: &str) -> &'a str {
+    let mut left = text;
+    loop {
+        left = left.trim_end_matches(|c: char| c.is_whitespace() || openers.contains(c));
+        let quote = left.chars().next_back().filter(|c| matches!(c, '"' | '\'' | '`'));
+        let Some(quote) = quote.filter(|quote| left.matches(*quote).count() % 2 == 1) else { return left };
+        left = &left[..left.len() - quote.len_utf8()];
+    }
+}
+
 /// Whether a beginning is worth showing.
 pub(crate) fn is_enough(beginning: &str) -> bool {
-    beginning.trim().chars().count() >= FEWEST_CHARS
+    let beginning = beginning.trim();
+    let fewest = if beginning.chars().all(is_of_word) { FEWEST_OF_WORD } else { FEWEST_CHARS };
+    beginning.chars().count() >= fewest
 }
 
 /// The places between words on the line behind `start`, with the probability of the text up to each.
@@ -116,6 +130,8 @@ mod tests {
             ("call(", "call"),
             ("a, b, ", "a, b"),
             ("größe", ""),
+            ("wait_for(\"", "wait_for"),
+            ("print('a', 'b", "print('a'"),
             ("x = [1, 2]", "x = [1, 2]"),
         ] {
             let mut draft = draft(&generation(&[(text, 0.9)]));
@@ -130,6 +146,22 @@ mod tests {
         let ends: Vec<_> = word_ends(&generation, 0);
         assert_eq!(ends.iter().map(|(end, _)| *end).collect::<Vec<_>>(), [4, 12]);
         assert!((ends[0].1 - 0.5).abs() < 1e-6 && (ends[1].1 - 0.125).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_short_word_is_not_worth_showing() {
+        for (beginning, expected) in [
+            ("self", false),
+            ("return", false),
+            (" return x", true),
+            ("self.", true),
+            ("let", false),
+            ("a, b", true),
+            ("calculate_total", true),
+            ("()", false),
+        ] {
+            assert_eq!(is_enough(beginning), expected, "{beginning}");
+        }
     }
 
     #[test]
