@@ -108,7 +108,9 @@ impl LocalServer {
     }
 
     fn connect(folders: &Value, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
-        let client = Client::start(ServerOptions::new(loader::model_loader()))?;
+        let mut options = ServerOptions::new(loader::model_loader());
+        options.stand_in = loader::stand_in();
+        let client = Client::start(options)?;
         client.initialize_in(folders, capabilities, settings)?;
         Ok(Self { client })
     }
@@ -120,9 +122,15 @@ impl LocalServer {
         self.client.open(uri, "plaintext", "");
         self.client.inline_completion(uri, (0, 0), InlineTrigger::Invoked)?;
         self.client.close(uri);
-        let status = self.status()?;
-        if status["state"] == "failed" {
-            bail!("{}", status["reason"].as_str().unwrap_or("the model cannot be loaded"));
+        // Until then another one may have answered.
+        let is_loading = |status: &Value| {
+            [&status["state"], &status["wanted"]["state"]].into_iter().any(|state| state == "loading")
+        };
+        let status = self.wait_while(is_loading)?;
+        for model in [&status, &status["wanted"]] {
+            if model["state"] == "failed" {
+                bail!("{}", model["reason"].as_str().unwrap_or("the model cannot be loaded"));
+            }
         }
         Ok(self)
     }

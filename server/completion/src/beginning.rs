@@ -7,11 +7,11 @@ use crate::post_process::Draft;
 /// Fewer characters are typed as fast as they are read and accepted.
 const FEWEST_CHARS: usize = 4;
 
-/// The same for a single word, which the menu of an editor has, too.
+/// The same for the rest of the word at the cursor, which the menu of an editor has, too.
 const FEWEST_OF_WORD: usize = 8;
 
-/// Cuts a draft to what stands for its generation up to `raw_end`. Returns whether that is worth showing; if not, the draft is
-/// not to be used.
+/// Cuts a draft to what stands for its generation up to `raw_end`. Returns whether there is something; if not, the draft is not to
+/// be used.
 pub(crate) fn keep(draft: &mut Draft, generation: &Generation, raw_end: usize) -> bool {
     // Filters may have changed white space: then it is not known what stands for what.
     let Some(len) = raw_end.min(draft.raw.end).checked_sub(draft.raw.start) else { return false };
@@ -20,9 +20,8 @@ pub(crate) fn keep(draft: &mut Draft, generation: &Generation, raw_end: usize) -
     let Some(beginning) = beginning else { return false };
     // An open bracket with nothing in it is no gain; one that opens a block ends a header.
     let len = without_openers(beginning, "([").len();
-    let is_worth = is_enough(&beginning[..len]);
     draft.keep_beginning(len);
-    is_worth
+    len > 0
 }
 
 /// Takes what may be the first half of a word, and operators and opening brackets with nothing behind them, from the end of a line
@@ -51,11 +50,11 @@ fn without_openers<'a>(text: &'a str, openers: &str) -> &'a str {
     }
 }
 
-/// Whether a beginning is worth showing.
-pub(crate) fn is_enough(beginning: &str) -> bool {
-    let beginning = beginning.trim();
-    let fewest = if beginning.chars().all(is_of_word) { FEWEST_OF_WORD } else { FEWEST_CHARS };
-    beginning.chars().count() >= fewest
+/// Whether a beginning is worth showing behind what is typed of the line.
+pub(crate) fn is_enough(beginning: &str, typed: &str) -> bool {
+    let only_ends_word = typed.ends_with(is_of_word) && beginning.chars().all(is_of_word);
+    let fewest = if only_ends_word { FEWEST_OF_WORD } else { FEWEST_CHARS };
+    beginning.trim().chars().count() >= fewest
 }
 
 /// The places between words on the line behind `start`, with the probability of the text up to each.
@@ -149,18 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn a_short_word_is_not_worth_showing() {
-        for (beginning, expected) in [
-            ("self", false),
-            ("return", false),
-            (" return x", true),
-            ("self.", true),
-            ("let", false),
-            ("a, b", true),
-            ("calculate_total", true),
-            ("()", false),
+    fn the_short_end_of_a_word_is_not_worth_showing() {
+        for (typed, beginning, expected) in [
+            ("    ", "self", true),
+            ("    ", "let", false),
+            ("    re", "turn", false),
+            ("    re", "turn x", true),
+            ("total = calc", "ulate_total", true),
+            ("f", "()", false),
         ] {
-            assert_eq!(is_enough(beginning), expected, "{beginning}");
+            assert_eq!(is_enough(beginning, typed), expected, "{typed}{beginning}");
         }
     }
 
@@ -197,7 +194,7 @@ mod tests {
                 if !keep(&mut draft, &generation, end) {
                     continue;
                 }
-                prop_assert!(is_enough(&draft.text) && !draft.text.contains('\n'));
+                prop_assert!(!draft.text.is_empty() && !draft.text.contains('\n'));
                 prop_assert!(generation.text.starts_with(&draft.text) && draft.raw == (0..draft.text.len()));
                 let rest = generation.text[draft.text.len()..].chars().next();
                 let is_of_word = |c: char| c.is_alphanumeric();

@@ -62,6 +62,6 @@ pub(crate) fn beginnings(
     for candidate in &mut found {
         post_process::rebalance(&mut candidate.draft, surroundings);
     }
-    found.retain(|candidate| beginning::is_enough(&candidate.draft.text));
+    found.retain(|candidate| beginning::is_enough(&candidate.draft.text, &surroundings.typed));
     found
 }

@@ -109,7 +109,7 @@ fn the_syntax_check_is_skipped_when_time_is_up_or_it_is_off() {
 #[test]
 fn confidence_is_that_of_the_lines_shown() {
     let marked = Marked::new("a.py", "value = $0\n");
-    let settings = CompletionSettings::default();
+    let settings = CompletionSettings { min_confidence: 0.5, ..CompletionSettings::default() };
     let plan = planned(&marked.input(), &settings).expect("a plan");
     let mut answer = generation("abcdef\nghijkl", -0.3, StopReason::EndToken(1));
     for token in answer.tokens.iter_mut().filter(|token| token.text_end > 6) {

@@ -105,10 +105,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "minConfidence",
         kind: Kind::Number(0.0, 1.0, |settings, value| settings.completion.min_confidence = value),
-        default: Default::Number(0.5),
+        default: Default::Number(0.6),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "How likely each line of a suggestion has to be right, as the model sees it, from 0 (everything is shown) to \
+        description: "How likely each line of a suggestion has to be right, from 0 (everything is shown) to \
                       1. Of a line that is not, the beginning that is likely enough is shown. Who asks by hand sees the \
                       likeliest line whatever it is.",
     },
