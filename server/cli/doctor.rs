@@ -247,7 +247,7 @@ fn check_answer(report: &mut Report, answer: &Answer, trace: &RequestTrace) {
             let elapsed = answer.elapsed.as_secs_f64() * 1e3;
             report.good("completion", &format!("`return ` was completed with `{text}` in {elapsed:.1} ms"));
         }
-        (None, Decision::Nothing { reason, sentence }) if reason == "failed" => {
+        (None, Decision::Nothing { reason, sentence }) if reason == "model-failed" => {
             report.fault("completion", sentence, "`fimble bench` and `fimble model verify` narrow it down");
         }
         (None, decision) => {
