@@ -1,5 +1,5 @@
-//! What is made from the table of settings: the settings of VS Code and the README's table. Must hold: they are what the
-//! table says; run with `FIMBLE_RENEW=1` this test writes them instead of comparing.
+//! What is made from the table of settings: the settings of VS Code and the table of docs/configuration.md. Invariant: they are
+//! what the table says; run with `FIMBLE_RENEW=1` this test writes them instead of comparing.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -20,7 +20,7 @@ fn hold(name: &str, expected: &str) {
         write(&path, expected).unwrap();
     } else if read_to_string(&path).unwrap() != expected {
         panic!(
-            "{name} differs from the table of settings. FIMBLE_RENEW=1 cargo test --test settings mends it."
+            "{name} differs from the table of settings. FIMBLE_RENEW=1 cargo test -p fimble --test settings mends it."
         );
     }
 }
@@ -65,11 +65,11 @@ fn the_settings_of_vs_code_are_those_of_the_server() {
 }
 
 #[test]
-fn the_readme_lists_the_settings_of_the_server() {
-    let name = "README.md";
+fn the_page_of_the_configuration_lists_every_setting() {
+    let name = "docs/configuration.md";
     let (start, end) = ("<!-- settings -->\n", "<!-- /settings -->");
-    let readme = read_to_string(path(name)).unwrap();
-    let (before, rest) = readme.split_once(start).unwrap();
+    let page = read_to_string(path(name)).unwrap();
+    let (before, rest) = page.split_once(start).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
     let mut table = String::from("| key | default | meaning |\n|---|---|---|\n");
     for (key, property) in flat(&settings_schema(), "") {

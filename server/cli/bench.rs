@@ -1,4 +1,4 @@
-//! `fimble bench`: measures this machine. Plain, it gives the figures of the README. Must hold: each figure is measured
+//! `fimble bench`: measures this machine. Plain, it gives the figures of docs/performance.md. Must hold: each figure is measured
 //! through the real server with the model in use; a bar that is missed is printed like one that is met.
 
 mod bandwidth;
@@ -33,7 +33,7 @@ pub struct BenchArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum BenchCommand {
-    /// The figures of the README, on this machine; also without a subcommand
+    /// The figures of docs/performance.md, on this machine; also without a subcommand
     Figures(FiguresArgs),
     /// Play typing sessions through the real server
     Replay(replay::ReplayArgs),

@@ -152,7 +152,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         malformed: Malformed::Closes,
         description: "The model that completes: `bundled`, the name of an added model, the path of a model folder, or a \
                       model server, such as `ollama:qwen2.5-coder:1.5b-base`, `llama.cpp`, `mlx`, `vllm`, \
-                      `openai:NAME@http://HOST:PORT` or `auto` (see Local servers). Of several, each stands in for those \
+                      `openai:NAME@http://HOST:PORT` or `auto` (see docs/servers.md). Of several, each stands in for those \
                       before it, and the bundled one for all.",
     },
     Setting {
