@@ -62,7 +62,7 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
 
 /// What a user does who has no chat model.
 const HOW_TO_GET_ONE: &str = "This action needs a model that was trained to follow instructions, such as Qwen2.5-Coder \
-    1.5B Instruct in ONNX format: add it with `fimble model add FOLDER --name NAME` and name it in the setting `chat`, or name \
+    1.5B Instruct: add it with `fimble model get qwen2.5-coder-1.5b-instruct` and name it in the setting `chat`, or name \
     a local server there, such as `ollama:MODEL`.";
 
 /// Checks that an action can be done.
