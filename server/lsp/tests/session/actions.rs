@@ -130,7 +130,7 @@ fn what_the_models_in_use_cannot_do_is_not_listed() {
         // Asked all the same, it says why not, and what to do.
         assert_eq!(client.execute_command("fimble.explain", &place), Ok(Value::Null));
         let told = warning(&client);
-        assert!(told.contains("fimble model add") && told.contains("setting `chat`"), "{told}");
+        assert!(told.contains("fimble model get") && told.contains("setting `chat`"), "{told}");
         // A model that completes lines only is offered for nothing.
         let client = chat_client(Scripted::too_small("x"), &capabilities);
         client.open(URI, "rust", "// Prints.\nfn a() {}\n");
