@@ -68,6 +68,9 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("http", &["fimble-backends"]),
     ("rustls", &["fimble-backends"]),
     ("ureq-proto", &["fimble-backends"]),
+    // They belong to the packages and not to the binary.
+    ("clap_complete", &["fimble-tools"]),
+    ("clap_mangen", &["fimble-tools"]),
 ];
 
 /// Libraries that open sockets; none may be in the binary. What only turns bytes into messages or encrypts them is allowed, to
