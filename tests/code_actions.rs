@@ -27,7 +27,10 @@ fn without_a_chat_model_the_remedy_is_named() {
         let output = fimble(None, &arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         let told = text_of(&output.stderr);
-        assert!(told.contains("fimble model get qwen2.5-coder-1.5b-instruct") && told.contains("`--chat`"), "{arguments:?}: {told}");
+        assert!(
+            told.contains("fimble model get qwen2.5-coder-1.5b-instruct") && told.contains("`--chat`"),
+            "{arguments:?}: {told}"
+        );
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
     assert!(!out.exists(), "what cannot be done at all is not noted as done");
