@@ -31,6 +31,16 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
     ("cargo test", Runs::In(".ci/run", "cargo test --locked 2>&1")),
     ("cargo install --path .", Runs::Nothing("it builds what .ci/run builds by `cargo build --release`")),
     ("cargo build --release", Runs::In(".ci/run", "cargo build --release --locked --bin fimble")),
+    (
+        "cargo build --release --locked --bin fimble",
+        Runs::In(".ci/run", "cargo build --release --locked --bin fimble"),
+    ),
+    ("tools/packages/wheel.py *", Runs::In("tests/packages/run", "wheel")),
+    ("tests/packages/run *", Runs::In(".ci/run", "tests/packages/run")),
+    (
+        "cargo run --locked --package fimble-tools --bin fimble-pages *",
+        Runs::In("tools/packages/common.py", "\"fimble-pages\""),
+    ),
     ("code --install-extension *", Runs::In("tests/editors/vscode/workbench.mjs", "\"--install-extension\"")),
     (".ci/run", Runs::Nothing("it runs the tests")),
     ("tests/editors/setup.sh", Runs::In(".ci/run", "$(tests/editors/setup.sh)")),
