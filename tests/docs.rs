@@ -35,7 +35,7 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
         "cargo build --release --locked --bin fimble",
         Runs::In(".ci/run", "cargo build --release --locked --bin fimble"),
     ),
-    ("tools/packages/wheel.py *", Runs::In("tests/packages/run", "wheel")),
+    ("tools/packages/wheel.py *", Runs::In("tests/packages/test_packages.py", "place.make(\"wheel\"")),
     ("tests/packages/run *", Runs::In(".ci/run", "tests/packages/run")),
     (
         "cargo run --locked --package fimble-tools --bin fimble-pages *",
