@@ -1,4 +1,4 @@
-//! `fimble bench`: measures this machine. Plain, it gives the figures of docs/performance.md. Must hold: each figure is measured
+//! `fimble bench`: measures this machine. Plain, it gives the figures of docs/performance.md. Invariant: each figure is measured
 //! through the real server with the model in use; a bar that is missed is printed like one that is met.
 
 mod bandwidth;

@@ -93,29 +93,15 @@ Description: language server that completes code with a small local model
 
 
 def copyright_page():
-    """The page of licences in the form that Debian reads."""
-    mit = indented((ROOT / "LICENSE-MIT").read_text("utf-8").split("\n\n", 2)[-1])
+    """The page of licences, as free text."""
     return f"""\
-Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
-Upstream-Name: fimble
-Source: {REPOSITORY}
-Comment: Licences of the libraries that are built in: THIRD-PARTY.md.gz in this folder.
+Fimble is from {REPOSITORY}.
+Copyright: the Fimble authors. Licence: {LICENCE}, as you choose.
+THIRD-PARTY.md.gz in this folder has the licences of the libraries that are built in.
+The text of Apache-2.0 is in /usr/share/common-licenses/Apache-2.0. This is MIT:
 
-Files: *
-Copyright: The Fimble authors
-License: {LICENCE.replace(" OR ", " or ").replace("MIT", "Expat")}
-
-License: Expat
-{mit}
-
-License: Apache-2.0
- The text of this licence is in /usr/share/common-licenses/Apache-2.0.
+{(ROOT / "LICENSE-MIT").read_text("utf-8").strip()}
 """
-
-
-def indented(text):
-    """Lines of a field of Debian: a blank in front, and a dot in an empty line."""
-    return "\n".join(f" {line}" if line.strip() else " ." for line in text.strip().splitlines())
 
 
 if __name__ == "__main__":

@@ -109,8 +109,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         scope: Scope::Project,
         malformed: Malformed::Default,
         description: "How likely each line of a suggestion has to be right, from 0 (everything is shown) to \
-                      1. Of a line that is not, the beginning that is likely enough is shown. Who asks by hand sees the \
-                      likeliest line whatever it is.",
+                      1. Of a line that is not, the beginning that is likely enough is shown. An explicit request shows \
+                      the likeliest line whatever it is.",
     },
     Setting {
         key: "inComments",
@@ -152,8 +152,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         malformed: Malformed::Closes,
         description: "The model that completes: `bundled`, the name of an added model, the path of a model folder, or a \
                       model server, such as `ollama:qwen2.5-coder:1.5b-base`, `llama.cpp`, `mlx`, `vllm`, \
-                      `openai:NAME@http://HOST:PORT` or `auto` (see docs/servers.md). Of several, each stands in for those \
-                      before it, and the bundled one for all.",
+                      `openai:NAME@http://HOST:PORT` or `auto` (see docs/servers.md). If a list is given, the first \
+                      model that is available answers; the bundled one is the last choice.",
     },
     Setting {
         key: "chat",
@@ -161,8 +161,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         default: Default::Found("the model that completes"),
         scope: Scope::Machine,
         malformed: Malformed::Closes,
-        description: "The model that explains and changes code, named as by `model`. Of several, each stands in for those \
-                      before it.",
+        description: "The model that explains and changes code, named as by `model`. If a list is given, the first \
+                      model that is available answers.",
     },
     Setting {
         key: "allowRemote",
