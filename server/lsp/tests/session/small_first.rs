@@ -28,7 +28,7 @@ fn connect(small: &Arc<Small>, text: &str, settings: &Value) -> (Client, Arc<Gat
 #[test]
 fn the_small_model_answers_first_and_the_larger_one_goes_on() {
     let small = Arc::new(Small::saying("small"));
-    let (client, gate, large) = connect(&small, "small_and_large();", &json!({"budgetMs": 20}));
+    let (client, gate, large) = connect(&small, "small_and_large();", &json!({"budgetMs": 2_000}));
     let place = open(&client, URI, "rust", RUST);
     assert_eq!(suggestion(&client, URI, place).unwrap(), "small");
     let trace = why(&client);
@@ -70,7 +70,7 @@ fn a_quick_answer_of_the_larger_model_leaves_the_small_one_out() {
 #[test]
 fn without_the_setting_the_small_model_is_freed_and_the_next_one_loads_it_again() {
     let small = Arc::new(Small::saying("small();"));
-    let (client, gate, _) = connect(&small, "large();", &json!({"budgetMs": 20}));
+    let (client, gate, _) = connect(&small, "large();", &json!({"budgetMs": 60_000}));
     assert_eq!(small.n_alive(), 1);
     // It stands in for the next model, too.
     set_model(&client, &json!("missing"));
@@ -79,7 +79,7 @@ fn without_the_setting_the_small_model_is_freed_and_the_next_one_loads_it_again(
     assert_eq!((small.n_made(), small.n_alive()), (1, 1));
     set_model(&client, &json!("large"));
     wait_for_model(&client, "large");
-    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"smallModelFirst": false}}));
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"budgetMs": 60_000, "smallModelFirst": false}}));
     wait_until_freed(&client, &small);
     gate.open();
     let place = open(&client, URI, "rust", RUST);
