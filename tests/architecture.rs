@@ -38,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "fimble-workspace",
         ],
     ),
+    ("fimble-client", &["fimble-lsp"]),
     (
         "fimble-tools",
         &[

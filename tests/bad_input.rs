@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use fimble_lsp::client::{Client, ClientError, InlineTrigger};
+use fimble_client::{Client, ClientError, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::{LEDGER, capabilities, scratch, server, set_up, text_of};

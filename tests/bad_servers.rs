@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::stand_in::{PATIENCE, Reply, StandIn, json as whole};

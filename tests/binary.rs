@@ -32,7 +32,7 @@ mod stand_in;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 fn fimble(home: Option<&Path>, arguments: &[&str]) -> Output {

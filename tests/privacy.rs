@@ -15,7 +15,7 @@ mod hub;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 const LEDGER: &str = "class Ledger:\n    def __init__(self, entries):\n        self.entries = entries\n\n    def first(self):\n        return self.entries[0]\n\n    def count(self):\n        return len(\n";

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::scratch;

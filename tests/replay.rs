@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 const TINY: &str = r#"{"session":"tiny","files":{"ledger.py":{"language":"python","text":["class Ledger:","    def __init__(self, entries):","        self.entries = entries","","    def first(self):","        return self.entries[0]","","    def count(self):"]}}}

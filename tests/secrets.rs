@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::stand_in::{PATIENCE, StandIn, events, json as whole};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
+use fimble_client::{Client, ClientError, ResponseError, ServerMessage};
 use fimble_document::{Position, PositionEncoding, PositionRange, Text};
-use fimble_lsp::client::{Client, ClientError, ResponseError, ServerMessage};
 use serde_json::{Value, json};
 
 use super::chat_args::ChatArgs;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
+use fimble_client::{InlineItem, InlineTrigger};
 use fimble_document::{Position, PositionEncoding, Text};
-use fimble_lsp::client::{InlineItem, InlineTrigger};
 use fimble_lsp::{Decision, RequestTrace};
 use serde_json::json;
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use fimble_backends::ServerSpec;
+use fimble_client::InlineTrigger;
 use fimble_engine::provider_is_here;
-use fimble_lsp::client::InlineTrigger;
 use fimble_lsp::{Decision, ModelSettings, RequestTrace};
 use fimble_model::{Model, Provider};
 use fimble_store::{ModelEntry, ModelStore, RuntimeStore, catalogue, disk};

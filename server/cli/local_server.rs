@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use fimble_lsp::client::{Client, InlineItem, InlineTrigger};
+use fimble_client::{Client, InlineItem, InlineTrigger};
 use fimble_lsp::{RequestTrace, ServerOptions};
 use fimble_store::RuntimeStore;
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use super::hub::{Reply, StandIn};

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use fimble_client::InlineTrigger;
 use fimble_lsp::AnswerPath;
-use fimble_lsp::client::InlineTrigger;
 use serde_json::{Value, json};
 
 use super::{Figure, Quantiles, millis};

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use super::figures::SOURCES;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use fimble_client::InlineTrigger;
 use fimble_lsp::AnswerPath;
-use fimble_lsp::client::InlineTrigger;
 
 use super::samples::{SAMPLES, Sample};
 use crate::cli::local_server::LocalServer;

@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fimble_client::{Client, InlineTrigger};
 use fimble_lsp::ServerOptions;
-use fimble_lsp::client::{Client, InlineTrigger};
 use fimble_model::{
     CancelToken, GenerateRequest, GeneratedToken, Generation, Model, ModelError, ModelInfo, StopReason,
     TokenObserver, Usage,

@@ -1,25 +1,27 @@
-//! Everything that the session loop reacts to. Must hold: the set is closed; an event holds all it needs, so that
-//! handling one never waits for anything.
+//! Everything that the session loop reacts to. Invariant: the set is closed; an event holds all it needs, so that handling one
+//! never waits for anything.
 
 use std::sync::mpsc;
 
-use fimble_syntax::{ParseStopped, SyntaxTree};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp_server::gen_lsp_types::InitializeResult;
 use tower_lsp_server::jsonrpc::{self, Id};
 
-use crate::action_job::ActionNews;
-use crate::completion_job::JobOutcome;
-use crate::model_load::LoadReport;
-use crate::model_state::ModelRole;
-use crate::partial::{PartialOutcome, Written};
-use crate::protocol::{
+use crate::actions::job::ActionReport;
+use crate::completion::job::JobOutcome;
+use crate::completion::partial::{PartialOutcome, PartialText};
+use crate::documents::parse::ParseReport;
+use crate::models::load::LoadReport;
+use crate::models::state::ModelRole;
+use crate::outgoing::ProgressOwner;
+use crate::protocol::messages::{
     CancelProgress, CodeActionParams, CompletionParams, Cursor, DidChange, DidChangeConfiguration,
     DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidOpen, DocumentOnly, ExecuteCommandParams,
     InlineCompletionParams,
 };
-use crate::workspace_index::Indexed;
+use crate::report::Reporter;
+use crate::workspace::index::IndexReport;
 
 /// Where the answer to a request goes. Dropping it answers with an internal error.
 pub(crate) type Reply = oneshot::Sender<jsonrpc::Result<Value>>;
@@ -36,24 +38,22 @@ pub(crate) enum Event {
     Cancel(Id),
     /// The client's answer to `workspace/configuration`.
     Configuration(Value),
-    /// The client agreed to show progress under our token.
-    ProgressAccepted { serial: u64 },
-    /// The client agreed to show the progress of an action.
-    ActionProgressAccepted { serial: u64 },
-    /// An action reports.
-    Acted { serial: u64, news: ActionNews },
-    /// A load of the model for this role reports.
+    /// The client agreed to show a progress.
+    ProgressAccepted(ProgressOwner),
+    /// A model is being loaded for this role.
     Load { role: ModelRole, serial: u64, report: LoadReport },
     /// A parse ended.
-    Parsed { document: u64, revision: u64, parsed: Result<SyntaxTree, ParseStopped> },
+    Parsed(ParseReport),
     /// Files of the workspace were read.
-    Indexed(Indexed),
-    /// A completion was computed.
+    Indexed(IndexReport),
+    /// A completion job ended.
     Computed(Box<JobOutcome>),
-    /// A model has written something for a request that is to be answered now.
-    Written(Box<Written>),
-    /// What it has written has passed the filters, or not.
+    /// A model has written something for a request whose time to answer has come.
+    PartialText(Box<PartialText>),
+    /// That text went through the filters.
     PartlyComputed(Box<PartialOutcome>),
+    /// An action proceeds or ends.
+    Action { serial: u64, report: ActionReport },
     /// `shutdown`: nothing more will be asked.
     Shutdown,
     /// `exit`, or the end of the input.
@@ -115,15 +115,14 @@ impl Event {
             },
             Self::Cancel(_) => "cancelRequest",
             Self::Configuration(_) => "configuration",
-            Self::ProgressAccepted { .. } => "progress accepted",
-            Self::ActionProgressAccepted { .. } => "action progress accepted",
-            Self::Acted { .. } => "acted",
+            Self::ProgressAccepted(_) => "progress accepted",
             Self::Load { .. } => "model load",
-            Self::Parsed { .. } => "parsed",
+            Self::Parsed(_) => "parsed",
             Self::Indexed(_) => "indexed",
             Self::Computed(_) => "computed",
-            Self::Written(_) => "written",
+            Self::PartialText(_) => "partial text",
             Self::PartlyComputed(_) => "partly computed",
+            Self::Action { .. } => "action",
             Self::Shutdown => "shutdown",
             Self::Exit => "exit",
         }
@@ -139,8 +138,17 @@ impl EventSender {
         Self(sender)
     }
 
-    /// Sends. After the loop has ended nobody is interested any more.
+    /// Sends. After the loop has ended the event is dropped.
     pub(crate) fn send(&self, event: Event) {
         let _ = self.0.send(event);
+    }
+
+    /// A reporter whose reports become events.
+    pub(crate) fn reporter<T: 'static>(
+        &self,
+        event: impl Fn(T) -> Event + Send + Sync + 'static,
+    ) -> Reporter<T> {
+        let events = self.clone();
+        Reporter::new(move |report| events.send(event(report)))
     }
 }

@@ -1,4 +1,4 @@
-//! One file per method. Each handler unpacks, calls what does the work, and converts the answer.
+//! The handlers, one file for each method. A handler reads the parameters, calls the part that does the work, and converts the answer.
 
 pub(crate) mod action_commands;
 pub(crate) mod cancel_request;
@@ -16,3 +16,4 @@ pub(crate) mod did_save;
 pub(crate) mod execute_command;
 pub(crate) mod initialize;
 pub(crate) mod inline_completion;
+pub(crate) mod server_capabilities;

@@ -1,13 +1,15 @@
-//! The loop: one thread that owns all state and handles one event after the other. Must hold: a turn is short (a long
+//! The loop: one thread that owns all state and handles one event after the other. Invariant: a turn is short (a long
 //! one is logged with the event's name), and a panic in one turn costs only that event.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use crate::dispatch;
 use crate::event::{Event, EventSender, Notification};
+use crate::exit_status::ExitStatus;
+use crate::options::ServerOptions;
 use crate::outgoing::Outgoing;
 use crate::panics::contain;
-use crate::server::{Ended, ServerOptions};
 use crate::session::Session;
 
 /// A turn that takes longer is worth a line in the log.
@@ -19,7 +21,7 @@ pub(crate) fn run(
     events: EventSender,
     outgoing: Outgoing,
     options: ServerOptions,
-) -> Ended {
+) -> ExitStatus {
     let mut session = Session::new(events, outgoing, options);
     // The turn of an edit ends when the loop is free again: what is started after it counts.
     let mut change_turn: Option<Duration> = None;
@@ -30,12 +32,7 @@ pub(crate) fn run(
             Err(TryRecvError::Empty) => {
                 // Work that can wait is started only when nothing else is waiting: a request that follows an edit
                 // parses what it needs itself, and the two do not compete.
-                let start = || {
-                    session.start_background_parses();
-                    session.start_ahead();
-                    session.tell_of_documents();
-                    session.ask_small_model().into_iter().chain(session.follow_disk()).min()
-                };
+                let start = || dispatch::when_idle(&mut session);
                 let starting = Instant::now();
                 let next = contain(start).unwrap_or_else(|| {
                     tracing::error!("starting background work panicked");
@@ -64,7 +61,7 @@ pub(crate) fn run(
         let is_change = matches!(event, Event::Notification(Notification::DidChange(_)));
         let name = event.name();
         let start = Instant::now();
-        if contain(|| session.handle(event)).is_none() {
+        if contain(|| dispatch::handle(&mut session, event)).is_none() {
             tracing::error!(event = name, "handling the event panicked; it is skipped");
         }
         let elapsed = start.elapsed();
@@ -73,5 +70,5 @@ pub(crate) fn run(
             tracing::warn!(event = name, ms = elapsed.as_millis(), "overly long loop turn");
         }
     }
-    session.end()
+    dispatch::end(session)
 }

@@ -2,6 +2,7 @@
 //! the schema, the settings of VS Code and the table of docs/configuration.md come; a value that is no good costs only itself:
 //! it is reported with its key and the allowed values, the default stands in, and everything else applies.
 
+mod apply;
 mod entry;
 mod layers;
 mod problem;
@@ -12,7 +13,7 @@ use fimble_completion::CompletionSettings;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model_state::{ModelRole, ModelSettings};
+use crate::models::state::{ModelRole, ModelSettings};
 
 pub(crate) use layers::SettingsLayers;
 pub use problem::SettingsProblem;

@@ -1,47 +1,42 @@
-//! How the server is, as clients show it. Must hold: a client that wants to know (`experimental.fimble.status`) is told
-//! after every change, once per change, without asking.
+//! The state of the server, as clients show it. Invariant: a client that wants it (`experimental.fimble.status`) is sent it after
+//! every change, once per change, without asking.
 
+use fimble_model::Speeds;
 use serde_json::{Value, json};
 
-use crate::model_state::{LoadProgress, ModelState};
+use crate::models::state::ModelState;
 use crate::outgoing::Message;
 use crate::session::Session;
 
-/// What was told last, and how far loading is.
-#[derive(Default)]
-pub(crate) struct ToldStatus {
-    told: Option<Value>,
-    pub(crate) progress: Option<LoadProgress>,
-}
-
 /// Whether suggestions come, the model that answers and its provider, whether code leaves this machine, the reason if the model
-/// cannot be loaded, what it received, the model that is wanted where another one stands in for it, and the model that
-/// answers conversations.
+/// cannot be loaded, the notices, the model that is wanted where another one stands in for it, and the model that answers
+/// conversations.
 pub(crate) fn current(session: &Session) -> Value {
-    let answering = session.model.answering();
+    let (models, settings) = (&session.models, &session.settings);
+    let answering = models.completion.answering();
     let info = answering.as_ref().map(|model| model.info());
-    let name = info.map_or_else(|| session.wanted_model(), |info| &info.name);
-    let chat = session.chat();
+    let name = info.map_or_else(|| models.wanted(settings), |info| &info.name);
+    let chat = models.chat(settings);
     // The stand-in completes and does nothing else.
     let chatting = chat.answering().filter(|_| chat.stand_in().is_none());
     let no_chat = chatting.as_ref().and_then(|model| model.chat().err());
-    let state = match session.model.stand_in() {
-        _ if !session.settings.enabled => "disabled",
+    let state = match models.completion.stand_in() {
+        _ if !settings.enabled => "disabled",
         Some(_) => "ready",
-        None => session.model.word(),
+        None => models.completion.word(),
     };
     json!({
         "state": state,
         "model": name,
         "provider": info.map(|info| &info.provider),
-        "reason": session.model.failure(),
-        "wanted": session.model.stand_in().map(|_| json!({
-            "model": session.wanted_model(),
-            "state": session.model.word(),
-            "reason": session.model.failure(),
+        "reason": models.completion.failure(),
+        "wanted": models.completion.stand_in().map(|_| json!({
+            "model": models.wanted(settings),
+            "state": models.completion.word(),
+            "reason": models.completion.failure(),
         })),
         "remote": answering.as_ref().is_some_and(|model| model.is_remote()),
-        "notices": session.told_notices(),
+        "notices": session.notices.current(),
         "chat": {
             "state": chat.word(),
             "model": chatting.as_ref().map(|model| &model.info().name),
@@ -52,20 +47,80 @@ pub(crate) fn current(session: &Session) -> Value {
     })
 }
 
-/// Sends `fimble/status` if it is another one than was sent last.
-pub(crate) fn tell(session: &mut Session) {
-    if !session.client.wants_status {
+/// The same with what was counted, for the command.
+pub(crate) fn detailed(session: &Session) -> Value {
+    let counters = &session.counters;
+    let micros = |percent| session.change_turns.percentile(percent).map(crate::trace::micros);
+    let mut status = current(session);
+    let numbers = json!({
+        "version": session.options.version,
+        "requests": counters.n_requests,
+        "shown": counters.n_shown,
+        "withoutModel": counters.n_without_model,
+        "superseded": counters.n_superseded,
+        "cancelled": counters.n_cancelled,
+        "failed": counters.n_failed,
+        "accepted": counters.n_accepted,
+        "dismissed": counters.n_dismissed,
+        "pending": session.completion.jobs.n_waiting(),
+        "computing": counters.n_jobs_started - counters.n_jobs_reported,
+        "tokens": {
+            "reused": counters.n_tokens_reused,
+            "prefilled": counters.n_tokens_prefilled,
+            "decoded": counters.n_tokens_decoded,
+            "drafted": counters.n_tokens_drafted,
+            "accepted": counters.n_tokens_accepted,
+        },
+        "budget": budget(session),
+        "changeTurns": {"count": session.change_turns.len(), "p50Micros": micros(50), "p99Micros": micros(99)},
+        "workspace": {
+            "folders": session.documents.folders().len(),
+            "files": session.index.n_files(),
+            "indexing": session.is_indexing(),
+            "walks": session.index.n_walks(),
+        },
+        "actions": session.actions.len(),
+        "documents": session.documents.len(),
+        "documentBytes": session.documents.n_bytes(),
+        "cacheEntries": session.completion.cache.len(),
+    });
+    if let (Value::Object(status), Value::Object(numbers)) = (&mut status, numbers) {
+        status.extend(numbers);
+    }
+    status
+}
+
+/// What fits the time budget now, and the speeds that this follows from; null where nothing was measured.
+fn budget(session: &Session) -> Value {
+    let speeds = session.models.current().map_or_else(Speeds::default, |model| model.speeds());
+    let completion = &session.settings.completion;
+    json!({
+        "ms": session.settings.budget_ms,
+        "contextTokens": completion.max_prompt_tokens.unwrap_or(completion.allotment.prompt_tokens),
+        "newTokens": completion.max_new_tokens.unwrap_or(completion.allotment.new_tokens),
+        "severalLines": completion.allotment.several_lines,
+        "readTokensPerSecond": speeds.prefill.map(f64::round),
+        "producedTokensPerSecond": speeds.decode.map(f64::round),
+    })
+}
+
+/// Sends `fimble/status` if it differs from the one that was sent last.
+pub(crate) fn send(session: &mut Session) {
+    // Before `initialized` the client may not be sent anything.
+    if !session.is_initialized || !session.client.wants_status {
         return;
     }
     let mut status = current(session);
-    if let (Some(progress), ModelState::Loading(stand_in)) = (&session.status.progress, &session.model) {
+    if let (Some(progress), ModelState::Loading(stand_in)) =
+        (&session.models.progress, &session.models.completion)
+    {
         // It belongs to the model that is loaded.
         let model = if stand_in.is_some() { &mut status["wanted"] } else { &mut status };
         model["message"] = json!(progress.message);
         model["fraction"] = json!(progress.fraction);
     }
-    if session.status.told.as_ref() != Some(&status) {
+    if session.sent_status.as_ref() != Some(&status) {
         session.outgoing.send(Message::Status(status.clone()));
-        session.status.told = Some(status);
+        session.sent_status = Some(status);
     }
 }

@@ -1,5 +1,10 @@
-//! What happened to one request, for `fimble why`. Must hold: it never holds code or prompt text; of a document it names
+//! What happened to one request, for `fimble why`. Invariant: it never holds code or prompt text; of a document it names
 //! the file only. It can be written and read again, so that the command line can show what a server did.
+
+pub(crate) mod counters;
+pub(crate) mod ring;
+pub(crate) mod text;
+pub(crate) mod turn_times;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
-use fimble_lsp::client::Client;
+use fimble_client::Client;
 use fimble_lsp::{ServerOptions, serve};
 use fimble_model::LoadError;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! Characters that a typist would not have had to type. Must hold: a suggestion counts only if all of it equals what the
 //! session itself types at its place afterwards; no character counts twice.
 
+use fimble_client::InlineItem;
 use fimble_document::{Position, Text};
-use fimble_lsp::client::InlineItem;
 
 use super::script::{Ask, ENCODING, Script};
 

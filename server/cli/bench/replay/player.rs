@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use fimble_lsp::client::{InlineItem, InlineTrigger};
+use fimble_client::{InlineItem, InlineTrigger};
 use fimble_lsp::{Decision, RequestTrace, TokenCounts};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fimble_lsp::client::InlineItem;
+use fimble_client::InlineItem;
 use serde::Serialize;
 use serde_json::Value;
 

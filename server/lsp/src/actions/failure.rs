@@ -1,10 +1,10 @@
-//! Why an action is not done. Must hold: the user gets a whole sentence, and no number; a client that reads the protocol's code
+//! Why an action is not done. Invariant: the user gets a whole sentence, and no number; a client that reads the protocol's code
 //! gets that.
 
 use fimble_model::ModelError;
 use tower_lsp_server::jsonrpc::{Error, ErrorCode};
 
-use crate::capabilities::ClientFacts;
+use crate::protocol::client_facts::ClientFacts;
 
 /// The error code of an action for which no model can be asked now. The same may be done later.
 const UNAVAILABLE: i64 = -32004;
@@ -12,8 +12,8 @@ const UNAVAILABLE: i64 = -32004;
 /// Why an action is not done: a code of the protocol, and a sentence for the user.
 #[derive(Debug)]
 pub(crate) struct ActionFailure {
-    pub(super) code: i64,
-    pub(super) sentence: String,
+    pub(crate) code: i64,
+    pub(crate) sentence: String,
 }
 
 impl ActionFailure {
@@ -23,7 +23,7 @@ impl ActionFailure {
     }
 
     /// There is no model for it.
-    pub(super) fn no_model(sentence: impl Into<String>) -> Self {
+    pub(crate) fn no_model(sentence: impl Into<String>) -> Self {
         Self { code: -32001, sentence: sentence.into() }
     }
 
@@ -34,28 +34,28 @@ impl ActionFailure {
         ))
     }
 
-    /// What the model said of itself: whether it can be asked later is told by the code.
+    /// An error of the model. The code says whether it may work later.
     pub(crate) fn of_model(error: &ModelError, sentence: impl Into<String>) -> Self {
         let code = if matches!(error, ModelError::Unavailable(_)) { UNAVAILABLE } else { -32803 };
         Self { code, sentence: sentence.into() }
     }
 
     /// Whether the same may be done later.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         self.code == UNAVAILABLE
     }
 
-    pub(super) fn modified() -> Self {
+    pub(crate) fn modified() -> Self {
         let sentence = "The document changed while the action was under way; nothing was changed. Try again.";
         Self { code: -32801, sentence: sentence.to_owned() }
     }
 
-    /// Nobody wants it any more.
+    /// It was cancelled.
     pub(crate) fn cancelled() -> Self {
         Self { code: -32800, sentence: "The action was cancelled.".to_owned() }
     }
 
-    pub(super) fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.code == -32800
     }
 

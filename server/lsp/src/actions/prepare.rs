@@ -1,22 +1,23 @@
-//! Whether an action can be done now, and by what. Must hold: who cannot have it is told why and what to do.
+//! Whether an action can be performed now, and by which model. Invariant: a refusal says why and what to do.
 
 use std::sync::Arc;
 
 use fimble_actions::{ActionKind, Needs};
 
-use crate::action_job::Computer;
-use crate::actions::{ActionData, ActionFailure};
-use crate::completion_job::DocumentSnapshot;
-use crate::model_state::ModelState;
+use crate::actions::data::ActionData;
+use crate::actions::failure::ActionFailure;
+use crate::actions::job::Computer;
+use crate::documents::snapshot::DocumentSnapshot;
+use crate::models::state::ModelState;
 use crate::session::Session;
 
 /// What is needed to start an action.
 pub(crate) struct Prepared {
-    pub(super) kind: ActionKind,
-    pub(super) data: ActionData,
-    pub(super) computer: Computer,
-    pub(super) snapshot: DocumentSnapshot,
-    pub(super) version: i32,
+    pub(crate) kind: ActionKind,
+    pub(crate) data: ActionData,
+    pub(crate) computer: Computer,
+    pub(crate) snapshot: DocumentSnapshot,
+    pub(crate) version: i32,
 }
 
 /// The model that can do an action now.
@@ -37,16 +38,16 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
         }
     };
     let chatting = || {
-        let model = ready(session.chat())?;
+        let model = ready(session.models.chat(&session.settings))?;
         match model.chat() {
             Ok(_) => Ok(Computer::Chat(Arc::clone(&model))),
             Err(reason) => Err(ActionFailure::no_model(format!("{reason} {HOW_TO_GET_ONE}"))),
         }
     };
     let completing = || {
-        let model = match session.model.current() {
+        let model = match session.models.current() {
             Some(model) => Arc::clone(model),
-            None => ready(&session.model)?,
+            None => ready(&session.models.completion)?,
         };
         match model.info().writes_code {
             true => Ok(Computer::Completion(model)),

@@ -1,32 +1,24 @@
-//! The commands of actions. Must hold: each is answered at once; what takes time goes on under the token of its answer.
+//! The commands of actions. Invariant: each is answered at once; what takes time goes on under the token of its answer.
 
 use fimble_actions::ActionKind;
 use serde_json::{Value, json};
 use tower_lsp_server::jsonrpc::Error;
 
-use crate::actions::{self, ActionData, Destination, Prepared};
-use crate::protocol::PlacedInstruction;
+use crate::actions::data::{ActionData, Destination};
+use crate::actions::execution;
+use crate::actions::prepare::{Prepared, prepare};
+use crate::previews::show;
+use crate::protocol::commands::{CANCEL, EXPLAIN, REFACTOR};
+use crate::protocol::messages::PlacedInstruction;
 use crate::session::Session;
-use crate::shown_documents;
 
-/// Explains. Argument: `{"textDocument": …, "range": …}`.
-pub(crate) const EXPLAIN: &str = "fimble.explain";
-/// Refactors as an instruction says. Argument: the same with `"instruction"`.
-pub(crate) const REFACTOR: &str = "fimble.refactor";
-/// Does an action. Argument: its `data`.
-pub(crate) const ACT: &str = "fimble.act";
-/// Ends an action. Argument: `{"token": …}`.
-pub(crate) const CANCEL: &str = "fimble.cancel";
-/// A command of the client: asks the user for an instruction.
-pub(crate) const ASK: &str = "fimble.refactor.ask";
-
-/// Runs one of the commands above.
+/// Runs a command of an action.
 pub(crate) fn run(session: &mut Session, command: &str, argument: &Value) -> Result<Value, Error> {
     match command {
         EXPLAIN => explain(session, argument),
         REFACTOR => act(session, placed(argument, ActionKind::Instruction)?),
         CANCEL => {
-            actions::cancel_token(session, &argument["token"]);
+            execution::cancel_token(session, &argument["token"]);
             Ok(Value::Null)
         }
         _ => {
@@ -40,18 +32,18 @@ pub(crate) fn run(session: &mut Session, command: &str, argument: &Value) -> Res
 fn explain(session: &mut Session, argument: &Value) -> Result<Value, Error> {
     let data = placed(argument, ActionKind::Explain)?;
     let Some(prepared) = prepared(session, data)? else { return Ok(Value::Null) };
-    let number = shown_documents::open(session, "Explanation");
-    let token = actions::start(session, prepared, Destination::Document { number });
-    Ok(json!({"uri": shown_documents::uri(number), "token": token}))
+    let number = show::open(session, "Explanation");
+    let token = execution::start(session, prepared, Destination::Document { number });
+    Ok(json!({"uri": show::uri(number), "token": token}))
 }
 
 /// What is needed to start an action; none if it cannot be done; a message has then said so.
 fn prepared(session: &mut Session, data: ActionData) -> Result<Option<Prepared>, Error> {
-    match actions::prepare(session, data) {
+    match prepare(session, data) {
         Ok(prepared) => Ok(Some(prepared)),
         Err(failure) if failure.is_protocol_error(&session.client) => Err(failure.into_error()),
         Err(failure) => {
-            actions::tell(session, &failure);
+            execution::show_failure(session, &failure);
             Ok(None)
         }
     }
@@ -59,7 +51,7 @@ fn prepared(session: &mut Session, data: ActionData) -> Result<Option<Prepared>,
 
 fn act(session: &mut Session, data: ActionData) -> Result<Value, Error> {
     let Some(prepared) = prepared(session, data)? else { return Ok(Value::Null) };
-    Ok(json!({"token": actions::start(session, prepared, Destination::Apply)}))
+    Ok(json!({"token": execution::start(session, prepared, Destination::Apply)}))
 }
 
 fn placed(argument: &Value, kind: ActionKind) -> Result<ActionData, Error> {

@@ -1,16 +1,17 @@
-//! `$/cancelRequest`. Must hold: the request is answered at once, whatever its work is doing.
+//! `$/cancelRequest`. Invariant: the request is answered at once, whatever its work is doing.
 
 use tower_lsp_server::jsonrpc::Id;
 
+use crate::actions::execution;
+use crate::completion::answer;
 use crate::session::Session;
-use crate::{actions, answers};
 
 pub(crate) fn handle(session: &mut Session, id: &Id) {
-    if actions::cancel_request(session, id) {
+    if execution::cancel_request(session, id) {
         return;
     }
-    // A request that was answered already is none of our business any more.
-    if let Some(pending) = session.requests.take_by_id(id) {
-        answers::cancelled(session, pending, "the editor does not need it any more");
+    // A request that was answered already is not here any more.
+    if let Some(waiter) = session.completion.jobs.take_by_id(id) {
+        answer::cancelled(session, waiter, "the editor does not need it any more");
     }
 }

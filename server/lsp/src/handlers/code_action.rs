@@ -1,15 +1,17 @@
-//! `textDocument/codeAction`: what can be done here. Must hold: answered at once, without the model and without a parse; what
+//! `textDocument/codeAction`: what can be done here. Invariant: answered at once, without the model and without a parse; what
 //! the models in use cannot do well is not listed.
 
 use fimble_actions::{ActionKind, Needs, Source, comment_place, find_target};
 use fimble_model::Model;
 use serde_json::{Value, json};
 
-use crate::action_job::{Computer, is_comment};
-use crate::actions::{ActionData, computer_for, read_ahead, selection};
+use crate::actions::data::{ActionData, selection};
+use crate::actions::execution::read_ahead;
+use crate::actions::job::{Computer, is_comment};
+use crate::actions::prepare::computer_for;
 use crate::event::Reply;
-use crate::handlers::action_commands::{ACT, ASK, EXPLAIN};
-use crate::protocol::CodeActionParams;
+use crate::protocol::commands::{ACT, ASK, EXPLAIN};
+use crate::protocol::messages::CodeActionParams;
 use crate::session::Session;
 
 /// Kinds of the protocol that are offered, for the capabilities.
@@ -39,7 +41,7 @@ fn protocol_kind(kind: ActionKind) -> &'static str {
 pub(crate) fn handle(session: &mut Session, params: &CodeActionParams, reply: Reply) {
     let actions = offered(session, params);
     let _ = reply.send(Ok(Value::Array(actions)));
-    // Editors ask wherever the cursor rests, and show an explanation only when their menu is opened.
+    // Editors ask wherever the cursor stays, and show an explanation only when their menu is opened.
     if session.client.reads_code_actions && params.context.wants(protocol_kind(ActionKind::Explain)) {
         read_ahead(session, &params.text_document.uri, params.range, params.context.is_automatic());
     }

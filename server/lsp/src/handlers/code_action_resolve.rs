@@ -1,10 +1,12 @@
-//! `codeAction/resolve`: makes the edit of an action that was chosen. Must hold: an action that has all it needs comes back
+//! `codeAction/resolve`: makes the edit of an action that was chosen. Invariant: an action that has all it needs comes back
 //! as it is.
 
 use serde_json::Value;
 use tower_lsp_server::jsonrpc::Id;
 
-use crate::actions::{self, ActionData, Destination};
+use crate::actions::data::{ActionData, Destination};
+use crate::actions::execution;
+use crate::actions::prepare::prepare;
 use crate::event::Reply;
 use crate::session::Session;
 
@@ -14,10 +16,10 @@ pub(crate) fn handle(session: &mut Session, id: Id, action: Value, reply: Reply)
         let _ = reply.send(Ok(action));
         return;
     };
-    match actions::prepare(session, data) {
+    match prepare(session, data) {
         Ok(prepared) => {
-            actions::start(session, prepared, Destination::Resolve { id, reply, action });
+            execution::start(session, prepared, Destination::Resolve { id, reply, action });
         }
-        Err(failure) => actions::refuse_resolve(session, reply, action, failure),
+        Err(failure) => execution::refuse_resolve(session, reply, action, failure),
     }
 }

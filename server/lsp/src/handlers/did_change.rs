@@ -1,10 +1,11 @@
-//! `textDocument/didChange`. Must hold: a change that does not fit costs the document its suggestions until the next full
+//! `textDocument/didChange`. Invariant: a change that does not fit costs the document its suggestions until the next full
 //! text, and nothing else.
 
 use fimble_document::TextChange;
 
-use crate::actions;
-use crate::protocol::DidChange;
+use crate::actions::execution::document_changed;
+use crate::completion::acceptance::accepted;
+use crate::protocol::messages::DidChange;
 use crate::session::Session;
 
 /// Characters that one key brings: a bracket comes with its other half, and some clients send two keys at once.
@@ -21,10 +22,10 @@ pub(crate) fn handle(session: &mut Session, params: DidChange) {
     let was_in_sync = document.is_in_sync();
     let applied = document.change(params.text_document.version, &changes, encoding);
     let document_id = document.id;
-    let accepted = session.last_shown.as_ref().filter(|shown| {
+    let shown = session.completion.last_shown.as_ref().filter(|shown| {
         applied.is_ok() && shown.document == document_id && shown.was_accepted(&changes, document.text())
     });
-    let accepted = accepted.map(|shown| shown.id);
+    let accepted_id = shown.map(|shown| shown.id);
     match applied {
         // Once is enough: until the next full text every keystroke fails in the same way.
         Err(error) if was_in_sync => {
@@ -33,17 +34,20 @@ pub(crate) fn handle(session: &mut Session, params: DidChange) {
         Ok(()) => {
             let offset = document.last_changed();
             if is_typing {
-                session.ahead.typed(document_id, offset - changes.last().map_or(0, n_closed));
+                session
+                    .completion
+                    .speculation
+                    .typed(document_id, offset - changes.last().map_or(0, n_closed));
             } else {
-                session.ahead.expect(document_id, offset);
+                session.completion.speculation.expect(document_id, offset);
             }
         }
         Err(_) => {}
     }
-    if let Some(id) = accepted {
-        session.accepted(id);
+    if let Some(id) = accepted_id {
+        accepted(session, id);
     }
-    actions::document_changed(session, document_id);
+    document_changed(session, document_id);
 }
 
 /// Whether a change looks like a key: it stays on a line, or breaks it, and brings a few characters at most.
@@ -63,6 +67,6 @@ fn n_closed(change: &TextChange) -> usize {
 pub(crate) fn unreadable(session: &mut Session, uri: &str) {
     if let Some(document) = session.documents.get_mut(uri) {
         tracing::warn!(document = document.path, "a change could not be read; the document is out of sync");
-        document.distrust();
+        document.mark_out_of_sync();
     }
 }

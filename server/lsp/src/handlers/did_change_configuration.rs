@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::outgoing::Message;
-use crate::protocol::DidChangeConfiguration;
+use crate::protocol::messages::DidChangeConfiguration;
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, params: &DidChangeConfiguration) {
@@ -12,7 +12,7 @@ pub(crate) fn handle(session: &mut Session, params: &DidChangeConfiguration) {
         session.outgoing.send(Message::PullConfiguration);
         return;
     }
-    session.layers.set_configuration(&params.settings);
+    session.settings_layers.set_configuration(&params.settings);
     session.apply_settings();
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn handle(session: &mut Session, params: &DidChangeConfiguration) {
 pub(crate) fn pulled(session: &mut Session, value: &Value) {
     // Null: the client has no such section. What came with `initialize` stays.
     if !value.is_null() {
-        session.layers.set_configuration(value);
+        session.settings_layers.set_configuration(value);
         session.apply_settings();
     }
 }

@@ -1,7 +1,7 @@
 //! `workspace/didChangeWatchedFiles`: something else than the editor wrote to the disk, or the editor itself.
 
-use crate::convert::from_proto;
-use crate::protocol::DidChangeWatchedFiles;
+use crate::protocol::convert::from_proto;
+use crate::protocol::messages::DidChangeWatchedFiles;
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, params: &DidChangeWatchedFiles) {

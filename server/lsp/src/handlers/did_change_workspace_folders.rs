@@ -1,8 +1,7 @@
 //! `workspace/didChangeWorkspaceFolders`.
 
-use crate::capabilities::workspace_folder;
-use crate::documents::WorkspaceFolder;
-use crate::protocol::{DidChangeWorkspaceFolders, WireFolder};
+use crate::protocol::folders::{WorkspaceFolder, workspace_folder};
+use crate::protocol::messages::{DidChangeWorkspaceFolders, WireFolder};
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, params: &DidChangeWorkspaceFolders) {

@@ -1,10 +1,11 @@
-//! `textDocument/didClose`. Must hold: nothing of the document stays.
+//! `textDocument/didClose`. Invariant: nothing of the document stays.
 
 use std::sync::Arc;
 
-use crate::protocol::DocumentOnly;
+use crate::actions::execution::document_changed;
+use crate::completion::answer;
+use crate::protocol::messages::DocumentOnly;
 use crate::session::Session;
-use crate::{actions, answers};
 
 /// A document of more bytes than this leaves so much behind that the system gets it back at once.
 const LARGE_BYTES: usize = 1 << 20;
@@ -13,12 +14,12 @@ pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
     match session.documents.close(&params.text_document.uri) {
         Some(document) => {
             let is_large = document.text().len() > LARGE_BYTES;
-            let newest_told = Arc::clone(&document.newest_told);
+            let sent_revision = Arc::clone(&document.sent_revision);
             forget(session, document.id);
-            session.closed_document(document.file.clone(), newest_told);
+            session.remember_closed(document.file.clone(), sent_revision);
             drop(document);
             if is_large {
-                session.parses.spawn(fimble_syntax::give_back_memory);
+                session.background.spawn(fimble_syntax::give_back_memory);
             }
         }
         None => tracing::warn!("a document was closed that is not open"),
@@ -27,14 +28,10 @@ pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
 
 /// Frees what belongs to a document that is gone.
 pub(crate) fn forget(session: &mut Session, document: u64) {
-    for pending in session.requests.take_of_document(document) {
-        answers::closed(session, pending);
+    for waiter in session.completion.jobs.take_of_document(document) {
+        answer::closed(session, waiter);
     }
-    actions::document_changed(session, document);
-    session.ahead.forget(document);
-    session.suggestions.forget(document);
+    document_changed(session, document);
+    session.completion.forget(document);
     session.index.forget(document);
-    if session.last_shown.as_ref().is_some_and(|shown| shown.document == document) {
-        session.last_shown = None;
-    }
 }

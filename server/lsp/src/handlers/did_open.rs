@@ -1,7 +1,7 @@
 //! `textDocument/didOpen`.
 
 use crate::handlers::did_close;
-use crate::protocol::DidOpen;
+use crate::protocol::messages::DidOpen;
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, params: DidOpen) {
@@ -13,6 +13,6 @@ pub(crate) fn handle(session: &mut Session, params: DidOpen) {
         did_close::forget(session, replaced);
     }
     if let Some(document) = session.documents.get(&uri) {
-        session.ahead.opened(document.id, document.text());
+        session.completion.speculation.opened(document.id, document.text());
     }
 }

@@ -1,6 +1,6 @@
 //! `textDocument/didSave`: a moment to look again at what a change could not decide cheaply.
 
-use crate::protocol::DocumentOnly;
+use crate::protocol::messages::DocumentOnly;
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {

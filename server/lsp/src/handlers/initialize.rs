@@ -1,19 +1,23 @@
-//! `initialize` and `initialized`. Must hold: the answer comes at once; the model is loaded beside it.
+//! `initialize` and `initialized`. Invariant: the answer comes at once; the model is loaded beside it.
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp_server::gen_lsp_types::{InitializeResult, ServerInfo};
 
-use crate::capabilities::{ClientFacts, server_capabilities, workspace_folders};
-use crate::old_editors::too_old;
+use crate::handlers::server_capabilities::server_capabilities;
+use crate::models::state::ModelState;
 use crate::outgoing::Message;
-use crate::parent;
+use crate::protocol::client_facts::ClientFacts;
+use crate::protocol::folders::workspace_folders;
+use crate::protocol::old_editors::too_old;
 use crate::session::Session;
+use crate::status;
+use crate::transport::client_process;
 
 pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Sender<InitializeResult>) {
     session.client = ClientFacts::read(params);
     session.documents.set_folders(workspace_folders(params));
-    session.warn_early(too_old(params));
+    too_old(params).into_iter().for_each(|text| session.messages.warn(text));
     let answer = InitializeResult {
         capabilities: server_capabilities(&session.client),
         server_info: Some(ServerInfo {
@@ -23,16 +27,23 @@ pub(crate) fn handle(session: &mut Session, params: &Value, reply: oneshot::Send
     };
     let process = params.get("processId").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
     if let (Some(process), Some(is_running)) = (process, &session.options.is_running) {
-        parent::watch(process, is_running.clone(), session.events.clone());
+        client_process::watch(process, is_running.clone(), session.events.clone());
     }
     // The client waits; settings and the model come after.
     let _ = reply.send(answer);
-    session.layers.set_initialization(params.get("initializationOptions").unwrap_or(&Value::Null));
+    session.settings_layers.set_initialization(params.get("initializationOptions").unwrap_or(&Value::Null));
     session.apply_settings();
 }
 
 pub(crate) fn initialized(session: &mut Session) {
-    session.initialized();
+    session.is_initialized = true;
+    session.messages.open();
+    match &session.models.completion {
+        ModelState::Loading(_) => session.announce_load(),
+        ModelState::Failed(..) => session.show_load_error(),
+        ModelState::Idle | ModelState::Ready { .. } => {}
+    }
+    status::send(session);
     session.index_workspace();
     if session.client.registers_watchers {
         session.outgoing.send(Message::RegisterWatchers);

@@ -7,7 +7,7 @@ use fimble_model::{ProjectCacheUse, Provider};
 use super::entry::{Default as Preset, Kind, Setting};
 use super::table::SETTINGS;
 use super::*;
-use crate::model_state::NetworkOptions;
+use crate::models::state::NetworkOptions;
 
 fn resolve(value: &Value) -> (Settings, Vec<String>) {
     let mut layers = SettingsLayers::default();

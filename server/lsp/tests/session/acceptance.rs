@@ -1,6 +1,6 @@
 //! How the server learns that a suggestion was accepted: by the client's command, or from the edit alone.
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::support::{Scripted, connect, connect_with, open, status};

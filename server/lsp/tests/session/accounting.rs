@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fimble_lsp::client::{Client, ClientError, InlineTrigger};
+use fimble_client::{Client, ClientError, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::chatting::{Chatting, chat_client, everything, little};

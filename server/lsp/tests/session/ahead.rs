@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fimble_lsp::client::InlineTrigger;
+use fimble_client::InlineTrigger;
 
 use crate::support::{
     Behaviour, Gate, Scripted, connect, open, suggestion, texts, wait_for_state, wait_until,

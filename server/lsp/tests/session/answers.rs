@@ -1,6 +1,6 @@
 //! What is answered: ranges, selected items, encodings, and answers without the model.
 
-use fimble_lsp::client::InlineTrigger;
+use fimble_client::InlineTrigger;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -208,7 +208,7 @@ fn who_asks_by_hand_gets_the_dismissed_back_and_keeps_it_while_typing() {
 #[test]
 fn the_prompt_names_the_file_relative_to_the_workspace() {
     let model = Scripted::saying("compute(1);");
-    let client = fimble_lsp::client::Client::start(crate::support::options(&model)).unwrap().strict();
+    let client = fimble_client::Client::start(crate::support::options(&model)).unwrap().strict();
     let params = json!({
         "capabilities": inline_capabilities(),
         "workspaceFolders": [{"uri": "file:///home/me/secret/project", "name": "project"}],

@@ -1,6 +1,6 @@
 //! Bad input: each gets its answer, and the connection lives.
 
-use fimble_lsp::client::{ClientError, InlineTrigger};
+use fimble_client::{ClientError, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -84,7 +84,7 @@ fn a_document_that_is_not_open_gets_an_empty_list() {
 #[test]
 fn an_out_of_sync_document_is_empty_until_its_full_text_comes() {
     let client = connect(&Scripted::saying("compute(1);"));
-    let break_it: [fn(&fimble_lsp::client::Client); 3] = [
+    let break_it: [fn(&fimble_client::Client); 3] = [
         |client| client.change(URI, 2, [(99, 0), (99, 1)], "x"),
         |client| client.change(URI, 0, [(0, 0), (0, 0)], "x"),
         |client| client.change_raw(URI, 2, &json!([{"range": "nonsense"}])),

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use fimble_client::Client;
 use fimble_lsp::ServerOptions;
-use fimble_lsp::client::Client;
 use fimble_model::{
     CancelToken, GenerateRequest, Generation, Model, ModelError, ModelInfo, Speeds, TokenObserver,
 };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use fimble_lsp::client::Client;
+use fimble_client::Client;
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateRequest, Generation, Message, Model, ModelError,
     ModelInfo, Observer, StopReason, TokenObserver, Usage,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fimble_lsp::client::Client;
+use fimble_client::Client;
 use fimble_model::Layer;
 use fimble_workspace::Workspace;
 use proptest::prelude::*;

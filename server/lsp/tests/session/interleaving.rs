@@ -1,7 +1,7 @@
 //! Random interleavings of edits, requests and cancellations. Must hold: the server's text equals a plain string after
 //! every step, and (the strict client sees to it) each request is answered exactly once.
 
-use fimble_lsp::client::{ClientError, InlineTrigger};
+use fimble_client::{ClientError, InlineTrigger};
 use serde_json::json;
 
 use crate::support::{SEPARATOR, Scripted, connect, status};

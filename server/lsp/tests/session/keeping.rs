@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fimble_lsp::client::{Client, ClientError, InlineTrigger};
+use fimble_client::{Client, ClientError, InlineTrigger};
 use serde_json::json;
 
 use crate::support::{Behaviour, Gate, Scripted, connect, open, status, suggestion, texts, wait_until};

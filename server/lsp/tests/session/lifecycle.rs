@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fimble_lsp::Ended;
-use fimble_lsp::client::{Client, ClientError, InlineTrigger};
+use fimble_client::{Client, ClientError, InlineTrigger};
+use fimble_lsp::ExitStatus;
 use serde_json::{Value, json};
 
 use crate::support::{Behaviour, Gate, Scripted, connect, connect_with, inline_capabilities, open, options};
@@ -47,7 +47,7 @@ fn a_request_before_initialize_and_after_shutdown_gets_the_protocols_code() {
     for method in ["textDocument/inlineCompletion", "textDocument/levitate", "$/levitate", "shutdown"] {
         assert_eq!(code(client.request(method, &place)), -32600, "{method}");
     }
-    assert_eq!(client.leave(true), Some(Ended::Properly));
+    assert_eq!(client.leave(true), Some(ExitStatus::Clean));
 }
 
 #[test]
@@ -88,9 +88,9 @@ fn a_client_that_sends_the_bare_minimum_is_served() {
 #[test]
 fn the_end_says_whether_it_was_proper() {
     let connected = || connect(&Scripted::saying("x"));
-    assert_eq!(connected().shut_down().unwrap(), Some(Ended::Properly));
-    assert_eq!(connected().leave(true), Some(Ended::Abruptly));
-    assert_eq!(connected().leave(false), Some(Ended::Abruptly));
+    assert_eq!(connected().shut_down().unwrap(), Some(ExitStatus::Clean));
+    assert_eq!(connected().leave(true), Some(ExitStatus::Abrupt));
+    assert_eq!(connected().leave(false), Some(ExitStatus::Abrupt));
 }
 
 #[test]
@@ -103,9 +103,9 @@ fn what_is_pending_at_the_end_is_answered() {
         let id = client.send_inline_completion(URI, place, InlineTrigger::Automatic);
         gate.wait_for_arrivals(1);
         if with_shutdown {
-            assert_eq!(client.shut_down().unwrap(), Some(Ended::Properly));
+            assert_eq!(client.shut_down().unwrap(), Some(ExitStatus::Clean));
         } else {
-            assert_eq!(client.leave(false), Some(Ended::Abruptly));
+            assert_eq!(client.leave(false), Some(ExitStatus::Abrupt));
         }
         assert_eq!(code(client.wait(id)), -32800);
     }

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use fimble_lsp::{ModelRole, ModelSettings};
 use fimble_model::{
     CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, TokenObserver,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use fimble_lsp::{LoadProgress, ModelSettings, ServerOptions};
 use fimble_model::{
     CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, TokenObserver,

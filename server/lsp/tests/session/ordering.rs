@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fimble_lsp::client::{ClientError, InlineTrigger};
+use fimble_client::{ClientError, InlineTrigger};
 use serde_json::json;
 
 use crate::support::{
@@ -137,7 +137,7 @@ fn a_late_result_answers_the_next_request() {
 fn an_id_that_is_still_waiting_cannot_be_used_again() {
     let gate = Arc::new(Gate::default());
     let model = Scripted::new([Behaviour::Wait(Arc::clone(&gate), "x();".to_owned())]);
-    let client = fimble_lsp::client::Client::start(crate::support::options(&model)).unwrap();
+    let client = fimble_client::Client::start(crate::support::options(&model)).unwrap();
     client.initialize(&crate::support::inline_capabilities(), &json!(null)).unwrap();
     crate::support::wait_for_state(&client, "ready");
     let place = open(&client, URI, "rust", RUST);

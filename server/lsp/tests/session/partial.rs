@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use fimble_client::{Client, InlineTrigger};
 use fimble_lsp::ServerOptions;
-use fimble_lsp::client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fimble_lsp::client::Client;
+use fimble_client::Client;
 use fimble_model::Layer;
 use serde_json::{Value, json};
 

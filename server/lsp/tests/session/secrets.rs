@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use fimble_model::{CancelToken, GenerateRequest, Generation, Model, ModelError, ModelInfo, TokenObserver};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Settings from the client: what applies, and what is said about what does not.
 
+use fimble_client::InlineTrigger;
 use fimble_lsp::LogLevel;
-use fimble_lsp::client::InlineTrigger;
 use serde_json::json;
 
 use crate::support::{
@@ -43,7 +43,7 @@ fn the_log_level_is_passed_on_when_it_is_set() {
     let (sender, levels) = std::sync::mpsc::channel();
     let mut options = crate::support::options(&Scripted::saying("x();"));
     options.log_level_sink = Some(std::sync::Arc::new(move |level| sender.send(level).unwrap()));
-    let client = fimble_lsp::client::Client::start(options).unwrap().strict();
+    let client = fimble_client::Client::start(options).unwrap().strict();
     client.initialize(&inline_capabilities(), &json!({"threads": 1})).unwrap();
     client.notify("workspace/didChangeConfiguration", &json!({"settings": {"logLevel": "debug"}}));
     let level = levels.recv().unwrap();
@@ -85,7 +85,7 @@ fn a_suggestion_made_under_other_settings_is_not_shown() {
 #[test]
 fn a_server_that_is_switched_off_loads_no_model_until_it_is_switched_on() {
     let model = Scripted::saying("x();");
-    let client = fimble_lsp::client::Client::start(crate::support::options(&model)).unwrap().strict();
+    let client = fimble_client::Client::start(crate::support::options(&model)).unwrap().strict();
     client.initialize(&inline_capabilities(), &json!({"enabled": false})).unwrap();
     let place = open(&client, URI, "rust", RUST);
     assert_eq!(suggestion(&client, URI, place), None);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use fimble_lsp::client::Client;
+use fimble_client::Client;
 use serde_json::{Value, json};
 
 use crate::support::{Scripted, open, options, status, suggestion, wait_until};

@@ -1,6 +1,6 @@
 //! A long session. Must hold: what the server keeps does not grow with the number of keystrokes.
 
-use fimble_lsp::client::InlineTrigger;
+use fimble_client::InlineTrigger;
 use serde_json::Value;
 
 use crate::support::{Scripted, connect, status};

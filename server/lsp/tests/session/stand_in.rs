@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fimble_lsp::client::{Client, InlineTrigger};
+use fimble_client::{Client, InlineTrigger};
 use fimble_lsp::{ModelSettings, StandIn, WantedModel};
 use fimble_model::{Layer, LoadError, Model};
 use serde_json::{Value, json};

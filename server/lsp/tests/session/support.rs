@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use fimble_client::{Client, InlineItem, InlineTrigger};
 use fimble_lsp::ServerOptions;
-use fimble_lsp::client::{Client, InlineItem, InlineTrigger};
 use fimble_model::fim::{FimTemplate, Vocabulary};
 use fimble_model::{
     CancelToken, GenerateRequest, GeneratedToken, Generation, Layer, Model, ModelError, ModelInfo, Piece,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use fimble_lsp::client::Client;
+use fimble_client::Client;
 use fimble_lsp::{LoadProgress, ModelSettings, ServerOptions, StandIn, WantedModel};
 use fimble_model::{LoadError, Model};
 use serde_json::{Value, json};

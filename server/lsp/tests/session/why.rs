@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
-use fimble_lsp::client::Client;
+use fimble_client::Client;
 use fimble_lsp::{AnswerPath, Decision, RequestTrace, render_plain};
 use serde_json::{Value, json};
 

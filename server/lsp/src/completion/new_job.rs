@@ -1,0 +1,87 @@
+//! Step 5 of a keystroke: what a job sees is copied out of the session. Invariant: a job is made in one place, whatever it is for.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use fimble_completion::{SelectedItem, Trigger};
+use fimble_model::{CancelToken, Model};
+
+use crate::completion::job::{CompletionJob, Purpose, Reporters};
+use crate::completion::progress::JobProgress;
+use crate::completion::registry::{Target, View, Work};
+use crate::documents::snapshot::DocumentSnapshot;
+use crate::event::Event;
+use crate::session::Session;
+use crate::trace::RequestTrace;
+use crate::workspace::document_update::DocumentUpdate;
+
+/// What differs from job to job.
+pub(crate) struct JobParts {
+    pub(crate) serial: u64,
+    pub(crate) purpose: Purpose,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) snapshot: DocumentSnapshot,
+    /// An update of the model's memory of the project that comes first.
+    pub(crate) update: Option<DocumentUpdate>,
+    pub(crate) offset: usize,
+    pub(crate) trigger: Trigger,
+    pub(crate) selected: Option<SelectedItem>,
+    pub(crate) cancel: CancelToken,
+    pub(crate) progress: Arc<JobProgress>,
+    pub(crate) trace: RequestTrace,
+}
+
+impl Session {
+    /// A job under the settings of this moment.
+    pub(crate) fn new_job(&self, parts: JobParts) -> CompletionJob {
+        let JobParts {
+            serial,
+            purpose,
+            model,
+            snapshot,
+            update,
+            offset,
+            trigger,
+            selected,
+            cancel,
+            progress,
+            trace,
+        } = parts;
+        CompletionJob {
+            serial,
+            purpose,
+            snapshot,
+            update,
+            offset,
+            trigger,
+            selected,
+            settings: Arc::clone(&self.settings),
+            settings_key: self.completion.settings_key,
+            model,
+            workspace: self.snippet_source(),
+            cancel,
+            progress,
+            reporters: Reporters {
+                parsed: self.events.reporter(Event::Parsed),
+                partial: self.events.reporter(|partial| Event::PartialText(Box::new(partial))),
+                outcome: self.events.reporter(|outcome| Event::Computed(Box::new(outcome))),
+            },
+            trace,
+            queued: Instant::now(),
+        }
+    }
+
+    /// What the registry knows of a job that completes a place.
+    pub(crate) fn new_work(
+        &self,
+        snapshot: &DocumentSnapshot,
+        offset: usize,
+        has_selected: bool,
+        progress: &Arc<JobProgress>,
+        target: Option<Target>,
+    ) -> Work {
+        let settings_key = self.completion.settings_key;
+        let view = View { text: snapshot.text.clone(), offset, settings_key, has_selected };
+        Work { view: Some(view), progress: Arc::clone(progress), target }
+    }
+}
