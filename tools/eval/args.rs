@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use fimble::shared::model_name;
+use fimble_model::ProjectCacheUse;
 
 use crate::cases::{Kind, Wanted};
 use crate::ours::{Part, Variant};
@@ -30,6 +31,9 @@ pub struct Args {
     /// Also measure without a part; may be given several times
     #[arg(long, value_name = "PART")]
     pub without: Vec<Part>,
+    /// When the memory of the project is used: `auto` (as shipped: for small models), `always` or `never`
+    #[arg(long, value_name = "auto|always|never", default_value = "auto", value_parser = project_cache)]
+    pub project_cache: ProjectCacheUse,
     /// Also measure the likeliest of so many whole lines instead of the first one
     #[arg(long, value_name = "LINES")]
     pub beam: Vec<usize>,
@@ -70,6 +74,15 @@ pub struct Args {
     /// Also write each place with what came to this file, as JSON lines; it holds code
     #[arg(long, value_name = "FILE")]
     pub places: Option<PathBuf>,
+}
+
+fn project_cache(text: &str) -> Result<ProjectCacheUse, String> {
+    match text {
+        "auto" => Ok(ProjectCacheUse::Auto),
+        "always" => Ok(ProjectCacheUse::Always),
+        "never" => Ok(ProjectCacheUse::Never),
+        _ => Err("one of auto, always and never is needed".to_owned()),
+    }
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -52,6 +52,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         threads: Some(args.threads),
         // Guesses depend on time, and change nothing but the time.
         speculation: Speculation::Never,
+        project_cache: args.project_cache,
         ..EngineOptions::default()
     };
     let engine = Engine::load(source(args.model.as_deref())?, options)?;
