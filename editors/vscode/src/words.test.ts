@@ -70,11 +70,16 @@ test("what a message says to do in a shell is a command of the editor", () => {
   assert.deepEqual(remedies("Correct the setting."), []);
 });
 
-test("the extension's own settings do not go to the server", () => {
-  assert.deepEqual(serverSettings({ server: { path: "/x" }, maxLines: 3, languages: { disabled: [] } }), {
-    maxLines: 3,
+test("the extension's own settings do not go to the server, and no default of an experimental one", () => {
+  const isSet = (key: string) => key === "experimental.maxLines";
+  const section = { server: { path: "/x" }, languages: { disabled: [] }, threads: 2 };
+  assert.deepEqual(serverSettings({ ...section, experimental: { maxLines: 3, heal: true } }, isSet), {
     languages: { disabled: [] },
+    threads: 2,
+    experimental: { maxLines: 3 },
   });
+  assert.deepEqual(serverSettings(section, isSet), { languages: { disabled: [] }, threads: 2 });
+  assert.deepEqual(serverSettings({ experimental: "x" }, isSet), { experimental: "x" });
 });
 
 test("the statistics name what was counted", () => {

@@ -138,10 +138,15 @@ export function versionIn(output: string): string | undefined {
   return /^fimble (\S+)\s*$/m.exec(output)?.[1];
 }
 
-/** The settings that go to the server: all but those of the extension itself. */
-export function serverSettings(section: Record<string, unknown>): Record<string, unknown> {
-  const { server: _, ...settings } = JSON.parse(JSON.stringify(section)) as Record<string, unknown>;
-  return settings;
+/**
+ * The settings that go to the server: all but those of the extension itself. Of `experimental` only what is set goes, because a
+ * default there would count instead of a value under the key of an earlier version.
+ */
+export function serverSettings(section: Record<string, unknown>, isSet: (key: string) => boolean): Record<string, unknown> {
+  const { server: _, experimental, ...settings } = JSON.parse(JSON.stringify(section)) as Record<string, unknown>;
+  if (typeof experimental !== "object" || experimental === null) return { ...settings, ...(experimental !== undefined && { experimental }) };
+  const chosen = Object.entries(experimental).filter(([key]) => isSet(`experimental.${key}`));
+  return { ...settings, experimental: Object.fromEntries(chosen) };
 }
 
 /** Counters of `fimble.status` as a page. */

@@ -1,9 +1,10 @@
-//! Settings: [`Settings`] is what holds. Invariant: every setting is one entry of [`table::SETTINGS`], from which messages,
-//! the schema, the settings of VS Code and the table of docs/configuration.md come; a value that is no good costs only itself:
+//! Settings: [`Settings`] is what holds. Invariant: every setting is one entry of [`table::GROUPS`], from which messages,
+//! the schema, the settings of VS Code and the tables of docs/ come; a value that is no good costs only itself:
 //! it is reported with its key and the allowed values, the default stands in, and everything else applies.
 
 mod entry;
 mod layers;
+mod names;
 mod problem;
 mod schema;
 mod table;

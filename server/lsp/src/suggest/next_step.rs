@@ -90,7 +90,9 @@ pub(crate) fn obstacle(session: &Session, document: &OpenDocument) -> Option<(&'
         let limit = settings.completion.max_file_bytes;
         return Some((
             "file-too-large",
-            format!("The file has {n_bytes} bytes; the setting fimble.maxFileBytes allows {limit}."),
+            format!(
+                "The file has {n_bytes} bytes; the setting fimble.experimental.maxFileBytes allows {limit}."
+            ),
         ));
     }
     match document.unfit()? {

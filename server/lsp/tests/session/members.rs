@@ -188,7 +188,7 @@ fn the_model_for_conversations_is_loaded_apart_and_its_failure_costs_no_suggesti
         })
     };
     let client = Client::start(server).unwrap().strict();
-    let settings = json!({"chat": ["ollama:devstral", "big"], "threads": 3, "noRemotePaths": ["*.pem"]});
+    let settings = json!({"chat": ["ollama:devstral", "big"], "experimental": {"threads": 3}, "noRemotePaths": ["*.pem"]});
     client.initialize(&inline_capabilities(), &settings).unwrap();
     wait_for_state(&client, "ready");
     let status = wait_until(&client, |status| status["chat"]["state"] == "failed");

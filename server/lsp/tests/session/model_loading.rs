@@ -79,7 +79,7 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
     });
     server.warm_up = false;
     let client = Client::start(server).unwrap().strict();
-    client.initialize(&inline_capabilities(), &json!({"model": "/broken", "threads": 3})).unwrap();
+    client.initialize(&inline_capabilities(), &json!({"model": "/broken", "experimental": {"threads": 3}})).unwrap();
     let message = client.next_message("window/showMessage").unwrap();
     assert_eq!(message.params["type"], 1);
     let text = message.params["message"].as_str().unwrap();
@@ -95,7 +95,7 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
 
     // Repeated settings are no reason to try again; the command is.
     client
-        .notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "/broken", "threads": 3}}));
+        .notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "/broken", "experimental": {"threads": 3}}}));
     client.execute_command("fimble.reloadModel", &json!([])).unwrap();
     client.next_message("window/showMessage").unwrap();
 
@@ -156,11 +156,11 @@ fn what_a_model_cannot_do_is_told_once_when_it_shows() {
     let failing = Arc::new(Failing(model));
     options.model_loader = Arc::new(move |_, _| Ok(failing.clone() as Arc<dyn Model>));
     let client = Client::start(options).unwrap().strict();
-    client.initialize(&inline_capabilities(), &json!({"contextTokens": 5000})).unwrap();
+    client.initialize(&inline_capabilities(), &json!({"experimental": {"contextTokens": 5000}})).unwrap();
     let told = || client.next_message("window/showMessage").unwrap().params["message"].to_string();
     let context = told();
     assert!(
-        context.contains("`contextTokens` is 5000") && context.contains("reads 4096 tokens"),
+        context.contains("`experimental.contextTokens` is 5000") && context.contains("reads 4096 tokens"),
         "{context}"
     );
 
@@ -168,10 +168,10 @@ fn what_a_model_cannot_do_is_told_once_when_it_shows() {
     assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
     assert!(told().contains("The CPU computes from now on."));
 
-    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"maxLines": 2}}));
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"experimental": {"maxLines": 2}}}));
     assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
-    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"contextTokens": 6000}}));
-    assert!(told().contains("`contextTokens` is 6000"), "nothing is told in between");
+    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"experimental": {"contextTokens": 6000}}}));
+    assert!(told().contains("`experimental.contextTokens` is 6000"), "nothing is told in between");
 }
 
 #[test]

@@ -79,7 +79,10 @@ fn without_the_setting_the_small_model_is_freed_and_the_next_one_loads_it_again(
     assert_eq!((small.n_made(), small.n_alive()), (1, 1));
     set_model(&client, &json!("large"));
     wait_for_model(&client, "large");
-    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"budgetMs": 60_000, "smallModelFirst": false}}));
+    client.notify(
+        "workspace/didChangeConfiguration",
+        &json!({"settings": {"budgetMs": 60_000, "experimental": {"smallModelFirst": false}}}),
+    );
     wait_until_freed(&client, &small);
     gate.open();
     let place = open(&client, URI, "rust", RUST);

@@ -20,7 +20,7 @@ const RUST: &str = "fn main() {\n    let total = $0\n}\n";
 fn the_small_model_answers_until_the_larger_one_takes_over_and_is_freed_then() {
     let (small, models) = (Arc::new(Small::saying("small();")), Arc::new(Models::default()));
     let (gate, large) = models.add("large", "large();");
-    let client = connect(server(&small, &models), &json!({"smallModelFirst": false}));
+    let client = connect(server(&small, &models), &json!({"experimental": {"smallModelFirst": false}}));
     let place = open(&client, URI, "rust", RUST);
     let loading = wait_for_model(&client, "small");
     assert_eq!(loading["wanted"], json!({"model": "large", "state": "loading", "reason": null}));
@@ -79,7 +79,7 @@ fn work_of_the_small_model_ends_with_it_after_the_take_over_and_each_request_is_
     let script = [Behaviour::Wait(Arc::clone(&stuck), "small();".to_owned())];
     let (small, models) = (Arc::new(Small::scripted(script)), Arc::new(Models::default()));
     let (gate, _large) = models.add("large", "large();");
-    let client = connect(server(&small, &models), &json!({"smallModelFirst": false}));
+    let client = connect(server(&small, &models), &json!({"experimental": {"smallModelFirst": false}}));
     let place = open(&client, URI, "rust", RUST);
     open(&client, OTHER, "rust", RUST);
     wait_for_model(&client, "small");
@@ -135,7 +135,7 @@ fn the_model_that_takes_over_is_told_of_the_open_documents_and_of_the_workspace(
     let (gate, large) = models.add("large", "large();");
     let client = Client::start(server(&small, &models)).unwrap().strict();
     let folders = json!([{"uri": format!("file://{}", root.to_string_lossy()), "name": "w"}]);
-    client.initialize_in(&folders, &inline_capabilities(), &json!({"smallModelFirst": false})).unwrap();
+    client.initialize_in(&folders, &inline_capabilities(), &json!({"experimental": {"smallModelFirst": false}})).unwrap();
     open(&client, URI, "rust", RUST);
     wait_for_model(&client, "small");
     let told = small.made.lock().unwrap()[0].upgrade().unwrap();
