@@ -43,15 +43,15 @@ pub enum AutoAlwaysNever {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LogLevel {
-    /// What failed.
+    /// Errors.
     Error,
-    /// And what is odd.
+    /// Warnings and errors.
     Warn,
-    /// And what was started and ended.
+    /// Also what starts and ends.
     Info,
-    /// And every request.
+    /// Also every request.
     Debug,
-    /// And everything else.
+    /// Everything.
     Trace,
 }
 

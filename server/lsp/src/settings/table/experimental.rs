@@ -14,17 +14,17 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Whole(8),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "The most lines that a suggestion may have.",
+        description: "Maximum number of lines in a suggestion.",
     },
     Setting {
         key: "maxNewTokens",
         kind: Kind::Whole(1, 1024, |settings, value| settings.completion.max_new_tokens = Some(value)),
         default: Default::Found(
-            "64 for one line, 128 for several; fewer where they take longer than three seconds",
+            "64 for one line, 128 for several; fewer if they would take longer than three seconds",
         ),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "The most tokens that a suggestion may have.",
+        description: "Maximum number of tokens in a suggestion.",
     },
     Setting {
         key: "contextTokens",
@@ -32,11 +32,11 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
             settings.completion.max_prompt_tokens = Some(value);
         }),
         default: Default::Found(
-            "512 for models of up to 2,048 positions, else 1,024; fewer with a slow model, see `budgetMs`",
+            "512 for models with a context of up to 2,048 tokens, otherwise 1,024; fewer for a slow model (see `budgetMs`)",
         ),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "The most tokens that the model reads.",
+        description: "Maximum number of tokens in a prompt.",
     },
     Setting {
         key: "inComments",
@@ -44,7 +44,7 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Flag(true),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "Suggestions in comments.",
+        description: "Show suggestions in comments.",
     },
     Setting {
         key: "inStrings",
@@ -52,7 +52,7 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Flag(true),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "Suggestions in strings.",
+        description: "Show suggestions in strings.",
     },
     Setting {
         key: "syntaxCheck",
@@ -60,7 +60,7 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Flag(true),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "Cut or drop what would add syntax errors.",
+        description: "Cut or drop suggestions that would add syntax errors.",
     },
     Setting {
         key: "heal",
@@ -68,7 +68,8 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Flag(true),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "Mend prompts that end inside a word.",
+        description: "Token healing: a word that ends at the cursor is removed from the prompt, and the suggestion has to \
+                      begin with its text.",
     },
     Setting {
         key: "snippets",
@@ -76,7 +77,8 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Flag(true),
         scope: Scope::Project,
         malformed: Malformed::Closes,
-        description: "Show the model parts of other files of the workspace that are like the place.",
+        description: "Add parts of other files of the workspace to the prompt, if they are similar to the text at the \
+                      cursor.",
     },
     Setting {
         key: "maxFileBytes",
@@ -84,7 +86,7 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Whole(MAX_FILE_BYTES),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "Files with more bytes than this get nothing.",
+        description: "Maximum size of a file that gets suggestions, in bytes.",
     },
     Setting {
         key: "smallModelFirst",
@@ -92,44 +94,40 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Flag(true),
         scope: Scope::Machine,
         malformed: Malformed::Default,
-        description: "Whether the bundled model answers where a larger one has written nothing after a third of `budgetMs`. The \
-                      larger one works on, and replaces the answer if it has a better one.",
+        description: "Let the bundled model answer if a larger model has generated nothing after a third of `budgetMs`. The \
+                      larger model continues, and replaces the answer if it has a better one.",
     },
     Setting {
         key: "threads",
         kind: Kind::Whole(1, 256, |settings, value| settings.model.threads = Some(value)),
-        default: Default::Found("physical cores, at most 8"),
+        default: Default::Found("the number of physical cores, at most 8"),
         scope: Scope::Machine,
         malformed: Malformed::Default,
-        description: "Threads that compute.",
+        description: "Number of inference threads.",
     },
     Setting {
         key: "kvMegabytes",
         kind: Kind::Whole(1, 1 << 20, |settings, value| settings.model.kv_megabytes = Some(value)),
-        default: Default::Found("half of the weights, at least 24"),
+        default: Default::Found("half the size of the weights, at least 24"),
         scope: Scope::Machine,
         malformed: Malformed::Default,
-        description: "Memory for the cache of keys and values, in MB.",
+        description: "Memory for the KV cache, in MB.",
     },
     Setting {
         key: "speculation",
         kind: Kind::Choice(&[
             Choice {
                 name: "auto",
-                meaning: "Where it was measured to be quicker.",
+                meaning: "Where it was measured to be faster.",
                 set: |settings| settings.model.without_guesses = false,
             },
-            Choice {
-                name: "never",
-                meaning: "One token after the other.",
-                set: |settings| settings.model.without_guesses = true,
-            },
+            Choice { name: "never", meaning: "Off.", set: |settings| settings.model.without_guesses = true },
         ]),
         default: Default::Word("auto"),
         scope: Scope::Machine,
         malformed: Malformed::Default,
-        description: "Whether tokens that were read before are guessed, and several of them verified at once. It changes what \
-                      a suggestion costs, not what it says.",
+        description: "Speculative decoding: tokens that repeat earlier text are drafted, and several are verified in one \
+                      pass. It changes the speed of suggestions, not their text.",
     },
     Setting {
         key: "projectCache",
@@ -141,19 +139,20 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
             },
             Choice {
                 name: "always",
-                meaning: "For every model that runs in the server.",
+                meaning: "For every model that runs in this process.",
                 set: |settings| settings.model.project_cache = ProjectCacheUse::Always,
             },
             Choice {
                 name: "never",
-                meaning: "For none.",
+                meaning: "For no model.",
                 set: |settings| settings.model.project_cache = ProjectCacheUse::Never,
             },
         ]),
         default: Default::Word("auto"),
         scope: Scope::Machine,
         malformed: Malformed::Default,
-        description: "Whether what stands in this file, the open files and the workspace makes its repetition more likely.",
+        description: "Project cache: what stands in this file, the open files and the workspace makes its repetition more \
+                      likely.",
     },
     Setting {
         key: "projectCacheMegabytes",
@@ -161,6 +160,6 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Found("32"),
         scope: Scope::Machine,
         malformed: Malformed::Default,
-        description: "Memory for that, in MB; files of the workspace go first when it is full.",
+        description: "Memory for the project cache, in MB. When it is full, files of the workspace are removed first.",
     },
 ];

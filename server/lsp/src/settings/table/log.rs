@@ -9,31 +9,31 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[Setting {
     kind: Kind::Choice(&[
         Choice {
             name: "error",
-            meaning: "What failed.",
+            meaning: "Errors.",
             set: |settings| settings.log_level = Some(LogLevel::Error),
         },
         Choice {
             name: "warn",
-            meaning: "And what is odd.",
+            meaning: "Warnings and errors.",
             set: |settings| settings.log_level = Some(LogLevel::Warn),
         },
         Choice {
             name: "info",
-            meaning: "And what was started and ended.",
+            meaning: "Also what starts and ends.",
             set: |settings| settings.log_level = Some(LogLevel::Info),
         },
         Choice {
             name: "debug",
-            meaning: "And every request.",
+            meaning: "Also every request.",
             set: |settings| settings.log_level = Some(LogLevel::Debug),
         },
         Choice {
             name: "trace",
-            meaning: "And everything else.",
+            meaning: "Everything.",
             set: |settings| settings.log_level = Some(LogLevel::Trace),
         },
     ]),
-    default: Default::Found("`warn`, or what the environment variable `FIMBLE_LOG` says"),
+    default: Default::Found("the level in the environment variable `FIMBLE_LOG`, otherwise `warn`"),
     scope: Scope::Machine,
     malformed: Malformed::Default,
     description: "How much is logged, to standard error. The log never holds code.",

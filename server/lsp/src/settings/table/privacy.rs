@@ -14,8 +14,8 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         scope: Scope::Machine,
         malformed: Malformed::Closes,
         description: "Servers beyond this machine, as `host:port`, that `model` and `chat` may name. Without an entry here \
-                      no code can leave this machine; with one the connection is encrypted, and answers are marked as \
-                      remote.",
+                      no code can leave this machine. With one, the connection to that server is encrypted, and its answers \
+                      are marked as remote.",
     },
     Setting {
         key: "apiKeys",
@@ -28,7 +28,8 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::EmptyObject,
         scope: Scope::Machine,
         malformed: Malformed::Closes,
-        description: "Where the keys of servers are: `env:NAME` for a variable, `file:/path` for a file, by `host:port`.",
+        description: "Where the API keys of servers are, by `host:port`: `env:NAME` for an environment variable, \
+                      `file:/path` for a file.",
     },
     Setting {
         key: "noRemotePaths",
@@ -38,9 +39,9 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::EmptyList,
         scope: Scope::Machine,
         malformed: Malformed::Closes,
-        description: "Files whose text never goes to a server beyond this machine, whatever `allowRemote` says, as patterns \
-                      of paths: `secret/**` or `secret` keeps each folder of that name, `*.pem` each such file, `~/work` a \
-                      folder at home. Files that hold secrets by their names, such as `.env`, go to no server at all, \
-                      unless an entry with `!` in front names them: `!.env`.",
+        description: "Files whose text is never sent to a server beyond this machine, whatever `allowRemote` says, as \
+                      patterns of paths: `secret/**` or `secret` matches each folder of that name, `*.pem` each such file, \
+                      `~/work` a folder in the home folder. Files with names that mark secrets, such as `.env`, are sent to \
+                      no server at all, unless an entry with `!` in front names them: `!.env`.",
     },
 ];

@@ -14,7 +14,7 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Flag(true),
         scope: Scope::Project,
         malformed: Malformed::Closes,
-        description: "Suggestions at all.",
+        description: "Show suggestions.",
     },
     Setting {
         key: "languages",
@@ -26,24 +26,24 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
             default: Default::EmptyList,
             scope: Scope::Project,
             malformed: Malformed::Closes,
-            description: "Language identifiers, such as `markdown`, that get no suggestions.",
+            description: "Languages without suggestions, as language identifiers such as `markdown`.",
         }]),
         default: Default::Nested,
         scope: Scope::Project,
         malformed: Malformed::Closes,
-        description: "Suggestions by language.",
+        description: "Settings by language.",
     },
     Setting {
         key: "multiLine",
         kind: Kind::Choice(&[
             Choice {
                 name: "auto",
-                meaning: "Where a block is to be written, if the model writes at least 11 tokens a second on this machine.",
+                meaning: "Where a block has to be written, if the model generates at least 11 tokens a second on this machine.",
                 set: |settings| settings.completion.multi_line = MultiLine::Auto,
             },
             Choice {
                 name: "always",
-                meaning: "Wherever nothing but closing brackets follows on the line.",
+                meaning: "Wherever only closing brackets follow on the line.",
                 set: |settings| settings.completion.multi_line = MultiLine::Always,
             },
             Choice {
@@ -63,9 +63,9 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Number(0.6),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "How likely each line of a suggestion has to be right, from 0 (everything is shown) to \
-                      1. Of a line that is not, the beginning that is likely enough is shown. An explicit request shows \
-                      the likeliest line whatever it is.",
+        description: "Confidence threshold, from 0 (show everything) to 1: each shown line is at least this likely to be \
+                      right. A line that is less likely is cut to the beginning that is likely enough. An explicit request \
+                      always shows the likeliest line.",
     },
     Setting {
         key: "budgetMs",
@@ -73,32 +73,33 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         default: Default::Whole(BUDGET_MS),
         scope: Scope::Machine,
         malformed: Malformed::Default,
-        description: "How long a suggestion may take, in milliseconds. What the model has written by then is shown: whole lines, or \
-                      the whole words of the first. It writes on, and the rest follows. Where `contextTokens` is not set, a \
-                      model that was measured to be slow on this machine reads less.",
+        description: "Time budget for a suggestion, in milliseconds. When it is used up, what the model has generated is \
+                      shown: the complete lines, or the complete words of the first line. The model continues, and the rest \
+                      follows. If `experimental.contextTokens` is not set, a model that is slow on this machine reads less \
+                      context.",
     },
     Setting {
         key: "completion",
         kind: Kind::Choice(&[
             Choice {
                 name: "auto",
-                meaning: "Only for clients without inline completion.",
+                meaning: "Only in editors without inline completion.",
                 set: |settings| settings.completion_answers = AutoAlwaysNever::Auto,
             },
             Choice {
                 name: "always",
-                meaning: "For every client.",
+                meaning: "In every editor.",
                 set: |settings| settings.completion_answers = AutoAlwaysNever::Always,
             },
             Choice {
                 name: "never",
-                meaning: "For none.",
+                meaning: "In no editor.",
                 set: |settings| settings.completion_answers = AutoAlwaysNever::Never,
             },
         ]),
         default: Default::Word("auto"),
         scope: Scope::Project,
         malformed: Malformed::Default,
-        description: "Whether suggestions also are items of the completion menu (`textDocument/completion`).",
+        description: "Whether suggestions also appear in the completion menu (`textDocument/completion`).",
     },
 ];
