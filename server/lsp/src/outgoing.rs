@@ -1,6 +1,7 @@
 //! Messages to the client that answer no request of it. Must hold: the loop only puts them on an unbounded queue; a
 //! request to the client is waited for beside the queue, never in front of it.
 
+use fimble_model::LoadError;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -11,12 +12,13 @@ use tower_lsp_server::gen_lsp_types::{
 
 use crate::actions;
 use crate::event::{Event, EventSender};
+use crate::model_state::error_data;
 use crate::settings::SECTION;
 
 /// One message.
 pub(crate) enum Message {
-    /// `window/showMessage`.
-    Show { kind: MessageType, text: String },
+    /// `window/showMessage`; the error that it tells of goes along as `data`.
+    Show { kind: MessageType, text: String, error: Option<Value> },
     /// `workspace/configuration` for our section.
     PullConfiguration,
     /// `client/registerCapability` for changes of the configuration.
@@ -62,7 +64,16 @@ impl Outgoing {
     /// Shows a text to the user. What a server said of itself may be in it: editors that make links of `[words](address)` in
     /// messages find none.
     pub(crate) fn show(&self, kind: MessageType, text: impl Into<String>) {
-        self.send(Message::Show { kind, text: text.into().replace("](", "] (") });
+        self.show_with(kind, text.into(), None);
+    }
+
+    /// Shows an error to the user, and tells a client its kind.
+    pub(crate) fn show_error(&self, kind: MessageType, text: impl Into<String>, error: &LoadError) {
+        self.show_with(kind, text.into(), Some(error_data(error)));
+    }
+
+    fn show_with(&self, kind: MessageType, text: String, error: Option<Value>) {
+        self.send(Message::Show { kind, text: text.replace("](", "] ("), error });
     }
 }
 
@@ -79,6 +90,17 @@ impl lsp::Notification for RawProgress {
         <lsp::ProgressNotification as lsp::Notification>::METHOD;
     const MESSAGE_DIRECTION: lsp::MessageDirection =
         <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
+}
+
+/// `window/showMessage` with the data of an error, which the protocol does not have; other clients pass over it.
+enum ShowError {}
+
+impl lsp::Notification for ShowError {
+    type Params = Value;
+    const METHOD: lsp::LspNotificationMethod<'static> =
+        <lsp::ShowMessageNotification as lsp::Notification>::METHOD;
+    const MESSAGE_DIRECTION: lsp::MessageDirection =
+        <lsp::ShowMessageNotification as lsp::Notification>::MESSAGE_DIRECTION;
 }
 
 /// `fimble/status`: how the server is.
@@ -159,7 +181,11 @@ pub(crate) async fn deliver(
         // Finished waits are forgotten; the others end with this set.
         while waiting.try_join_next().is_some() {}
         match message {
-            Message::Show { kind, text } => client.show_message(kind, text).await,
+            Message::Show { kind, text, error: None } => client.show_message(kind, text).await,
+            Message::Show { kind, text, error } => {
+                let params = json!({"type": kind, "message": text, "data": error});
+                client.send_notification::<ShowError>(params).await;
+            }
             Message::Progress { serial, value } => {
                 let params = json!({"token": progress_token(serial), "value": value});
                 client.send_notification::<RawProgress>(params).await;

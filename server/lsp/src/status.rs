@@ -1,9 +1,10 @@
 //! How the server is, as clients show it. Must hold: a client that wants to know (`experimental.fimble.status`) is told
 //! after every change, once per change, without asking.
 
+use fimble_model::{ErrorCode, LoadError};
 use serde_json::{Value, json};
 
-use crate::model_state::{LoadProgress, ModelState};
+use crate::model_state::{LoadProgress, ModelState, error_data};
 use crate::outgoing::Message;
 use crate::session::Session;
 
@@ -24,7 +25,12 @@ pub(crate) fn current(session: &Session) -> Value {
     let chat = session.chat();
     // The stand-in completes and does nothing else.
     let chatting = chat.answering().filter(|_| chat.stand_in().is_none());
-    let no_chat = chatting.as_ref().and_then(|model| model.chat().err());
+    let refusal = chatting.as_ref().and_then(|model| model.chat().err());
+    let no_chat = refusal.map_or_else(
+        || chat.failure().cloned(),
+        |cause| Some(LoadError { code: ErrorCode::NoModel, cause, remedy: String::new() }),
+    );
+    let failure = session.model.failure();
     let state = match session.model.stand_in() {
         _ if !session.settings.enabled => "disabled",
         Some(_) => "ready",
@@ -34,11 +40,13 @@ pub(crate) fn current(session: &Session) -> Value {
         "state": state,
         "model": name,
         "provider": info.map(|info| &info.provider),
-        "reason": session.model.failure(),
+        "reason": failure.map(ToString::to_string),
+        "error": failure.map(error_data),
         "wanted": session.model.stand_in().map(|_| json!({
             "model": session.wanted_model(),
             "state": session.model.word(),
-            "reason": session.model.failure(),
+            "reason": failure.map(ToString::to_string),
+            "error": failure.map(error_data),
         })),
         "remote": answering.as_ref().is_some_and(|model| model.is_remote()),
         "notices": session.told_notices(),
@@ -46,7 +54,8 @@ pub(crate) fn current(session: &Session) -> Value {
             "state": chat.word(),
             "model": chatting.as_ref().map(|model| &model.info().name),
             "provider": chatting.as_ref().map(|model| &model.info().provider),
-            "reason": no_chat.or_else(|| chat.failure()),
+            "reason": no_chat.as_ref().map(ToString::to_string),
+            "error": no_chat.as_ref().map(error_data),
             "remote": chatting.as_ref().is_some_and(|model| model.is_remote()),
         },
     })
