@@ -130,10 +130,12 @@ fn limits_that_the_model_cannot_keep_are_told_once_and_lose_no_request() {
     set_up();
     let mut client = server(None);
     // Less than one sequence takes, and more than the model reads.
-    client.initialize(&capabilities(), &json!({"kvMegabytes": 1, "contextTokens": 131_072})).unwrap();
+    client
+        .initialize(&capabilities(), &json!({"experimental": {"kvMegabytes": 1, "contextTokens": 131_072}}))
+        .unwrap();
     let told =
         [(); 2].map(|()| client.next_message("window/showMessage").unwrap().params["message"].to_string());
-    for word in ["`kvMegabytes`", "`contextTokens`"] {
+    for word in ["`experimental.kvMegabytes`", "`experimental.contextTokens`"] {
         assert!(told.iter().any(|sentence| sentence.contains(word)), "{word} is not in {told:?}");
     }
     client.open(URI, "python", LEDGER);
@@ -204,11 +206,13 @@ fn whatever_comes_gets_its_answer_and_the_next_request_a_suggestion() {
     let mut client = server(None);
     let place = json!({"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}});
     assert_eq!(code(client.request("textDocument/inlineCompletion", &place)), -32002);
-    client.initialize(&capabilities(), &json!({"fimble": {"maxLines": "many"}})).unwrap();
+    client.initialize(&capabilities(), &json!({"fimble": {"experimental": {"maxLines": "many"}}})).unwrap();
     let message = client.next_message("window/showMessage").unwrap();
     let text = message.params["message"].as_str().unwrap().to_owned();
     assert!(
-        text.contains("fimble.maxLines") && text.contains("\"many\"") && text.contains("1 to 100"),
+        text.contains("fimble.experimental.maxLines")
+            && text.contains("\"many\"")
+            && text.contains("1 to 100"),
         "{text}"
     );
     for (bytes, expected) in [

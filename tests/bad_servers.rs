@@ -31,7 +31,9 @@ fn editor(bad: &StandIn) -> Client {
     });
     let client = server(None);
     let name = format!("vllm@{}", bad.address());
-    client.initialize(&capabilities, &json!({"model": name, "chat": name, "snippets": false})).unwrap();
+    client
+        .initialize(&capabilities, &json!({"model": name, "chat": name, "experimental": {"snippets": false}}))
+        .unwrap();
     let start = Instant::now();
     while status(&client)["chat"]["state"] != "ready" {
         assert!(start.elapsed() < PATIENCE);

@@ -1,4 +1,4 @@
-//! The documentation: its commands, links and reasons. Invariant: each `fimble` command in it is one that the binary takes; each
+//! The documentation: its commands, links, reasons and error codes. Invariant: each `fimble` command in it is one that the binary takes; each
 //! other command is run by something that is named here, or has a reason why nothing runs it; each link leads somewhere.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use command_line::CommandLine;
+use fimble_model::ErrorCode;
 use page::Page;
 
 /// The README is read at first sight: one screen and a half.
@@ -265,8 +266,19 @@ fn each_reason_for_showing_nothing_has_a_remedy() {
     for known in ["disabled", "out-of-sync", "loading", "not-open", "superseded", "model-failed", "closed"] {
         assert!(expected.contains(known), "{known} was not found in the sources: {expected:?}");
     }
+    assert_described("reason", &expected);
+}
+
+#[test]
+fn each_error_code_has_a_remedy() {
+    assert_described("code", &ErrorCode::ALL.iter().map(|code| code.name().to_owned()).collect());
+}
+
+/// Checks that the table of docs/troubleshooting.md with this first column has a row for each of these words, and no other.
+fn assert_described(column: &str, expected: &BTreeSet<String>) {
     let page = read("docs/troubleshooting.md");
-    let (_, table) = page.split_once("\n| reason | meaning | remedy |\n|---|---|---|\n").unwrap();
+    let head = format!("\n| {column} | meaning | remedy |\n|---|---|---|\n");
+    let (_, table) = page.split_once(&head).unwrap();
     let mut described = BTreeSet::new();
     for row in table.lines().take_while(|line| line.starts_with('|')) {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
@@ -274,7 +286,7 @@ fn each_reason_for_showing_nothing_has_a_remedy() {
         described.insert(cells[0].trim_matches('`').to_owned());
     }
     let missing: Vec<_> = expected.difference(&described).collect();
-    assert!(missing.is_empty(), "docs/troubleshooting.md lacks the reasons {missing:?}");
-    let unknown: Vec<_> = described.difference(&expected).collect();
-    assert!(unknown.is_empty(), "the server has no such reasons: {unknown:?}");
+    assert!(missing.is_empty(), "docs/troubleshooting.md lacks the {column}s {missing:?}");
+    let unknown: Vec<_> = described.difference(expected).collect();
+    assert!(unknown.is_empty(), "there are no such {column}s: {unknown:?}");
 }

@@ -15,6 +15,12 @@ fn doctor(home: &Path, arguments: &[&str]) -> Output {
     command.env("FIMBLE_ONNXRUNTIME", runtime).output().unwrap()
 }
 
+/// The codes of the faults in a report.
+fn codes(report: &Value) -> Vec<&str> {
+    let checks = report["checks"].as_array().unwrap().iter();
+    checks.filter_map(|check| check["code"].as_str()).collect()
+}
+
 #[test]
 fn the_doctor_names_the_model_and_where_it_came_from() {
     set_up();
@@ -67,6 +73,7 @@ fn without_a_runtime_three_causes_are_named() {
     assert_eq!((output.status.code(), &json["faults"]), (Some(1), &1.into()));
     assert_eq!(json["likely"].as_array().unwrap().len(), 3, "{json}");
     assert!(json["likely"].to_string().contains("fimble setup --from"), "{json}");
+    assert_eq!(codes(&json), ["runtime-missing"], "{json}");
     let report = text_of(&fimble(Some(home.path()), &["doctor"]).stdout);
     assert!(report.contains("Likeliest faults") && report.contains("1 fault to mend"), "{report}");
 }
@@ -78,5 +85,6 @@ fn a_model_that_is_missing_is_a_fault_with_three_causes() {
     let output = doctor(home.path(), &["--model", "no-such-model", "--json"]);
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["faults"], 1, "{json}");
+    assert_eq!(codes(&json), ["model-not-found"], "{json}");
     assert!(json["likely"].to_string().contains("fimble model verify"), "{json}");
 }

@@ -33,7 +33,8 @@ fn all_that_was_sent(server: &StandIn) -> String {
 fn editor(asked: &StandIn, rules: &[&str]) -> Client {
     let client = server(None);
     let name = format!("vllm@{}", asked.address());
-    let settings = json!({"model": name, "chat": name, "noRemotePaths": rules, "heal": false});
+    let settings =
+        json!({"model": name, "chat": name, "noRemotePaths": rules, "experimental": {"heal": false}});
     client.initialize(&json!({"textDocument": {"inlineCompletion": {}}}), &settings).unwrap();
     let start = std::time::Instant::now();
     loop {

@@ -35,7 +35,7 @@ impl ChatArgs {
     /// A key is named wrongly.
     pub fn settings(&self) -> anyhow::Result<Value> {
         // Nothing is completed here: other files are of no use.
-        let mut settings = json!({"snippets": false});
+        let mut settings = json!({"experimental": {"snippets": false}});
         if self.names_any() {
             let mut keys = Map::new();
             for key in &self.api_key {
@@ -89,7 +89,7 @@ mod tests {
             (&said["allowRemote"], &said["noRemotePaths"]),
             (&json!(["gpu.example:443"]), &json!(["secret/**"]))
         );
-        assert_eq!(settings(&[]).unwrap(), json!({"snippets": false}));
+        assert_eq!(settings(&[]).unwrap(), json!({"experimental": {"snippets": false}}));
     }
 
     #[test]

@@ -9,10 +9,12 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 use fimble_client::{Client, ClientError, ResponseError, ServerMessage};
 use fimble_document::{Position, PositionEncoding, PositionRange, Text};
+use fimble_model::ErrorCode;
 use serde_json::{Value, json};
 
 use super::chat_args::ChatArgs;
 use super::complete::project_of;
+use super::loader;
 use super::local_server::LocalServer;
 use super::uri::file_uri;
 
@@ -72,9 +74,6 @@ impl Lines {
 /// What people read as a warning, in the protocol.
 const WARNING: u64 = 2;
 
-/// How a warning ends behind which nobody answers.
-const TRIED_AGAIN: &str = ". It is tried again.";
-
 /// The error code of an action for which there is no model.
 const NO_MODEL: i64 = -32001;
 
@@ -124,7 +123,10 @@ impl ActionServer {
         } else {
             LocalServer::start_for_in(&project, &capabilities, &settings)
         };
-        let server = server.map_err(|error| anyhow::anyhow!(as_options(&error.to_string())))?;
+        let server = server.map_err(|error| {
+            let code = loader::coded(&error).map(|error| error.code);
+            anyhow::anyhow!(as_options(&error.to_string(), code))
+        })?;
         Ok(Self { server })
     }
 
@@ -143,7 +145,7 @@ impl ActionServer {
         let uri = uri_of(lines)?;
         client.open(&uri, "", text);
         let place = json!([{"textDocument": {"uri": uri}, "range": lines.range(&Text::new(text))?}]);
-        let asked = client.execute_command("fimble.explain", &place).map_err(told);
+        let asked = client.execute_command("fimble.explain", &place);
         let result = asked.and_then(|answer| {
             loop {
                 let message = match client.next_message("fimble/document") {
@@ -157,7 +159,8 @@ impl ActionServer {
                 let text = message["text"].as_str().unwrap_or_default();
                 if message["unavailable"] == true {
                     let message = text.trim().trim_matches('*').to_owned();
-                    return Err(told(ClientError::Response(ResponseError { code: UNAVAILABLE, message })));
+                    let data = json!({"code": ErrorCode::NoModelAvailable.name()});
+                    return Err(ClientError::Response(ResponseError { code: UNAVAILABLE, message, data }));
                 }
                 if message["failed"] == true {
                     return Ok(Err(text.trim().trim_matches('*').to_owned()));
@@ -169,9 +172,10 @@ impl ActionServer {
             }
         });
         client.close(&uri);
-        let error = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        tell_warnings(&client.take_messages(), &error);
-        result
+        if !result.as_ref().is_err_and(is_unavailable) {
+            tell_warnings(&client.take_messages());
+        }
+        result.map_err(told)
     }
 
     /// Does an action on lines of a file.
@@ -193,8 +197,9 @@ impl ActionServer {
         };
         client.close(&uri);
         let messages = client.take_messages();
-        let error = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        tell_warnings(&messages, &error);
+        if !answer.as_ref().is_err_and(is_unavailable) {
+            tell_warnings(&messages);
+        }
         let answer = match answer {
             Ok(answer) => answer,
             // What the model cannot do at all is an error; what it did not manage is an outcome.
@@ -247,32 +252,37 @@ fn told(error: ClientError) -> anyhow::Error {
         ClientError::Response(error) if error.code == NO_MODEL => {
             anyhow::anyhow!("{} On the command line, name it with `--chat`.", error.message)
         }
-        ClientError::Response(error) => anyhow::anyhow!(as_options(&error.message)),
+        ClientError::Response(error) => {
+            let code = error.data["code"].as_str().and_then(ErrorCode::from_name);
+            anyhow::anyhow!(as_options(&error.message, code))
+        }
         other => other.into(),
     }
 }
 
-/// A sentence that names a setting, with the option that is the same.
-fn as_options(sentence: &str) -> String {
-    match sentence.contains("allowRemote") {
-        true => format!("{sentence} On the command line that is `--allow-remote HOST:PORT`."),
-        false => sentence.to_owned(),
+/// Whether an error says of every model why it cannot be asked now.
+fn is_unavailable(error: &ClientError) -> bool {
+    matches!(error, ClientError::Response(ResponseError { code: UNAVAILABLE, .. }))
+}
+
+/// What a user is told, with the option that is the same as the setting in it.
+fn as_options(sentences: &str, code: Option<ErrorCode>) -> String {
+    match code {
+        Some(ErrorCode::RemoteNotAllowed) => {
+            format!("{sentences} On the command line that is `--allow-remote HOST:PORT`.")
+        }
+        _ => sentences.to_owned(),
     }
 }
 
-/// Says what answers in the place of what was named, and why. What the error says, which is told at the end, is not said twice.
-fn tell_warnings(messages: &[ServerMessage], error: &str) {
+/// Says what the server warns of, such as a model that answers instead of the one that was named.
+fn tell_warnings(messages: &[ServerMessage]) {
     let warns = |message: &&ServerMessage| {
         message.method == "window/showMessage" && message.params["type"].as_u64() == Some(WARNING)
     };
     for message in messages.iter().filter(warns) {
         let text = message.params["message"].as_str().unwrap_or_default();
-        let reason =
-            text.split_once(" is not available: ").map(|(_, reason)| reason.trim_end_matches(TRIED_AGAIN));
-        let is_told = reason.is_some_and(|reason| error.to_lowercase().contains(&reason.to_lowercase()));
-        if !is_told {
-            eprintln!("{}", text.trim_start_matches("Fimble: "));
-        }
+        eprintln!("{}", text.trim_start_matches("Fimble: "));
     }
 }
 

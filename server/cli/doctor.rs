@@ -8,7 +8,7 @@ use fimble_backends::ServerSpec;
 use fimble_client::InlineTrigger;
 use fimble_engine::provider_is_here;
 use fimble_lsp::{Decision, ModelSettings, RequestTrace};
-use fimble_model::{Model, Provider};
+use fimble_model::{ErrorCode, LoadError, Model, Provider};
 use fimble_store::{ModelEntry, ModelStore, RuntimeStore, catalogue, disk};
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -90,21 +90,16 @@ fn check_runtime(report: &mut Report) -> Option<()> {
     let located = RuntimeStore::from_env().and_then(|store| store.locate());
     match located {
         Err(error) => {
-            let error = loader::from_store(error);
-            report.fault("runtime", &error.cause, &error.remedy);
+            report.fault("runtime", &loader::from_store(error));
         }
-        Ok(None) => report.fault(
-            "runtime",
-            "ONNX Runtime is not installed",
-            "Run `fimble setup`, or `fimble setup --from FOLDER` without a network",
-        ),
+        Ok(None) => report.fault("runtime", &loader::runtime_missing()),
         Ok(Some(found)) => match loader::initialize_runtime() {
             Ok(info) => {
                 report.good("runtime", &format!("ONNX Runtime {}, {}", info.version, found.origin));
                 report.detail(&info.path.display().to_string());
                 return Some(());
             }
-            Err(error) => report.fault("runtime", &error.cause, &error.remedy),
+            Err(error) => report.fault("runtime", &error),
         },
     }
     None
@@ -139,7 +134,7 @@ fn check_model(report: &mut Report, name: Option<&str>, provider: Provider) -> O
             Some(model)
         }
         Err(error) => {
-            report.fault("model", &error.cause, &error.remedy);
+            report.fault("model", &error);
             None
         }
     }
@@ -230,7 +225,11 @@ fn check_completion(report: &mut Report, model: Option<&str>, provider: Provider
         Ok((answer, trace))
     });
     match tried {
-        Err(error) => report.fault("completion", &format!("{error:#}"), "Run it again with FIMBLE_LOG=debug"),
+        Err(error) => {
+            let code = loader::coded(&error).map_or(ErrorCode::InternalError, |error| error.code);
+            let remedy = "Run it again with FIMBLE_LOG=debug".to_owned();
+            report.fault("completion", &LoadError { code, cause: format!("{error:#}"), remedy });
+        }
         Ok((answer, trace)) => {
             if !trace.limits.is_empty() {
                 report.good("budget", &trace.limits);
@@ -248,7 +247,9 @@ fn check_answer(report: &mut Report, answer: &Answer, trace: &RequestTrace) {
             report.good("completion", &format!("`return ` was completed with `{text}` in {elapsed:.1} ms"));
         }
         (None, Decision::Nothing { reason, sentence }) if reason == "model-failed" => {
-            report.fault("completion", sentence, "`fimble bench` and `fimble model verify` narrow it down");
+            let remedy = "`fimble bench` and `fimble model verify` narrow it down".to_owned();
+            let (code, cause) = (ErrorCode::ModelFailed, sentence.clone());
+            report.fault("completion", &LoadError { code, cause, remedy });
         }
         (None, decision) => {
             let why = match decision {

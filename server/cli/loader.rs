@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fimble_backends::{Chain, Choice, Guard, LocalLoader, NetworkSettings, Purpose, ServerSpec};
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_lsp::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel};
-use fimble_model::{Calibration, LoadError, Model, Provider};
+use fimble_model::{Calibration, ErrorCode, LoadError, Model, Provider};
 use fimble_store::{
     ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, RuntimeStore, StoreError, bundled_model,
 };
@@ -94,6 +94,7 @@ fn chosen(settings: &ModelSettings) -> Result<Chosen, LoadError> {
     for name in &settings.names {
         choices.push(match ServerSpec::parse(name) {
             Some(spec) => Choice::Server(spec.map_err(|reason| LoadError {
+                code: ErrorCode::ServerNameInvalid,
                 cause: reason,
                 remedy: "Change the setting that names it.".to_owned(),
             })?),
@@ -132,11 +133,16 @@ fn guard(network: &NetworkOptions) -> Guard {
 /// It is not installed, or cannot be loaded.
 pub fn initialize_runtime() -> Result<fimble_engine::runtime::RuntimeInfo, LoadError> {
     let found = RuntimeStore::from_env().and_then(|store| store.locate()).map_err(from_store)?;
-    let found = found.ok_or_else(|| LoadError {
+    fimble_engine::runtime::initialize(&found.ok_or_else(runtime_missing)?.path)
+}
+
+/// ONNX Runtime is not installed.
+pub fn runtime_missing() -> LoadError {
+    LoadError {
+        code: ErrorCode::RuntimeMissing,
         cause: "ONNX Runtime is not installed".to_owned(),
         remedy: "Run `fimble setup` (or `fimble setup --from FOLDER` without a network).".to_owned(),
-    })?;
-    fimble_engine::runtime::initialize(&found.path)
+    }
 }
 
 /// Loads a model into this process; no name means the one that `fimble model use` chose. The runtime must be initialised.
@@ -150,6 +156,7 @@ pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, Load
         Ok(Calibration::default()),
         |[bias, slope]| {
             Calibration::new(bias, slope).map_err(|reason| LoadError {
+                code: ErrorCode::CatalogueInvalid,
                 cause: format!("the catalogue is malformed: {reason}"),
                 remedy: "Install Fimble again".to_owned(),
             })
@@ -204,6 +211,7 @@ pub fn source(name: Option<&str>) -> Result<ModelSource, LoadError> {
         return Ok(ModelSource::Folder(folder));
     }
     Err(LoadError {
+        code: ErrorCode::ModelNotFound,
         cause: format!(
             "there is no model {name:?}: it is neither \"bundled\", nor an added model, nor the absolute path of a folder, nor a \
              server"
@@ -230,6 +238,7 @@ pub fn model_name(name: &str) -> Result<String, std::convert::Infallible> {
 
 fn bundled() -> Result<ModelSource, LoadError> {
     let model = bundled_model().ok_or_else(|| LoadError {
+        code: ErrorCode::NoBundledModel,
         cause: "this build of fimble has no bundled model".to_owned(),
         remedy: "Build it with the feature `bundled-model`, or add a model: `fimble model add FOLDER`."
             .to_owned(),
@@ -238,11 +247,43 @@ fn bundled() -> Result<ModelSource, LoadError> {
     Ok(ModelSource::Memory { name: model.name.to_owned(), files })
 }
 
-/// The store's errors hold cause and remedy in one text, with a full stop between them.
+/// An error of the store, with its code.
 pub fn from_store(error: StoreError) -> LoadError {
-    let text = error.to_string();
-    let (cause, remedy) = text.split_once(". ").unwrap_or((&text, "Run `fimble doctor`"));
-    LoadError { cause: cause.to_owned(), remedy: remedy.to_owned() }
+    of_store(&error)
+}
+
+fn of_store(error: &StoreError) -> LoadError {
+    LoadError { code: code_of(error), cause: error.cause(), remedy: error.remedy() }
+}
+
+/// The error with a code that a command ended with, if it ended with one.
+pub fn coded(error: &anyhow::Error) -> Option<LoadError> {
+    let of_the_store = || error.downcast_ref::<StoreError>().map(of_store);
+    error.downcast_ref::<LoadError>().cloned().or_else(of_the_store)
+}
+
+fn code_of(error: &StoreError) -> ErrorCode {
+    match error {
+        StoreError::NoHome { .. } => ErrorCode::NoFolder,
+        StoreError::Io { .. } => ErrorCode::FileInaccessible,
+        StoreError::NoSuchPath { .. } => ErrorCode::PathNotFound,
+        StoreError::NoSpace { .. } | StoreError::TooLittleSpace { .. } => ErrorCode::DiskFull,
+        StoreError::UnsupportedPlatform { .. } => ErrorCode::PlatformUnsupported,
+        StoreError::NoClient { .. } | StoreError::ClientFailed { .. } => ErrorCode::RuntimeNotFetched,
+        StoreError::Checksum { .. } => ErrorCode::ChecksumWrong,
+        StoreError::BadArchive { .. } | StoreError::BadBundle { .. } => ErrorCode::ArchiveInvalid,
+        StoreError::NothingSuitable { .. }
+        | StoreError::NamedRuntimeMissing { .. }
+        | StoreError::NoRuntime { .. } => ErrorCode::RuntimeMissing,
+        StoreError::NotAModel { .. } => ErrorCode::ModelUnusable,
+        StoreError::BadName { .. } | StoreError::NameTaken { .. } => ErrorCode::ModelNameInvalid,
+        StoreError::Import { .. } => ErrorCode::ModelNotImported,
+        StoreError::NotFound { .. } | StoreError::UnknownModel { .. } => ErrorCode::ModelNotFound,
+        StoreError::NotFetched { .. } => ErrorCode::ModelNotFetched,
+        StoreError::ModelInUse { .. } | StoreError::BundledModelStays => ErrorCode::ModelInUse,
+        StoreError::BadActiveFile { .. } => ErrorCode::ActiveModelInvalid,
+        StoreError::BadManifest { .. } | StoreError::DamagedModel { .. } => ErrorCode::ModelDamaged,
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use fimble_client::{Client, InlineItem, InlineTrigger};
 use fimble_lsp::{RequestTrace, ServerOptions};
+use fimble_model::{ErrorCode, LoadError};
 use fimble_store::RuntimeStore;
 use serde_json::{Value, json};
 
@@ -59,6 +60,16 @@ fn folders(folder: &Path) -> Value {
     json!([{"uri": file_uri(folder), "name": name}])
 }
 
+/// The error in a status, or in a part of it.
+fn error_in(status: &Value) -> Option<LoadError> {
+    let text = |key: &str| status["error"][key].as_str();
+    Some(LoadError {
+        code: ErrorCode::from_name(text("code")?)?,
+        cause: text("cause")?.to_owned(),
+        remedy: text("remedy")?.to_owned(),
+    })
+}
+
 impl LocalServer {
     /// Starts a server with these settings and waits until its model is ready.
     ///
@@ -91,10 +102,10 @@ impl LocalServer {
     pub fn start_chatting_in(folder: &Path, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
         let server = Self::connect(&folders(folder), capabilities, settings)?;
         let status = server.wait_while(|status| status["chat"]["state"] == "loading")?;
-        if let Some(reason) = status["chat"]["reason"].as_str() {
-            bail!("{reason}");
+        match error_in(&status["chat"]) {
+            Some(error) => Err(error.into()),
+            None => Ok(server),
         }
-        Ok(server)
     }
 
     /// The same in a folder, whose source files it has read then.
@@ -129,7 +140,7 @@ impl LocalServer {
         let status = self.wait_while(is_loading)?;
         for model in [&status, &status["wanted"]] {
             if model["state"] == "failed" {
-                bail!("{}", model["reason"].as_str().unwrap_or("the model cannot be loaded"));
+                return Err(error_in(model).context("the model cannot be loaded")?.into());
             }
         }
         Ok(self)

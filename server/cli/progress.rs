@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use fimble_store::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::loader;
 
 /// How often a bar without news moves, so that one sees it alive.
 const TICK: Duration = Duration::from_millis(120);
@@ -67,11 +70,19 @@ impl ProgressReporter {
     pub fn end(&mut self, added: &str, lines: &[String]) {
         self.finish();
         if self.json.is_some() {
-            outln!("{}", serde_json::json!({"added": added, "lines": lines}));
+            outln!("{}", json!({"added": added, "lines": lines}));
         } else {
             for line in lines {
                 outln!("{line}");
             }
+        }
+    }
+
+    /// Tells a program that reads the progress why the command fails. People get that from the command itself.
+    pub fn fail(&mut self, error: &anyhow::Error) {
+        if let (Some(_), Some(error)) = (&self.json, loader::coded(error)) {
+            let error = json!({"code": error.code.name(), "cause": error.cause, "remedy": error.remedy});
+            outln!("{}", json!({"error": error}));
         }
     }
 

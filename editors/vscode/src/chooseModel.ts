@@ -2,7 +2,7 @@
 // answers without a restart, and one that cannot be had changes nothing; nothing is fetched that nobody asked for.
 
 import * as vscode from "vscode";
-import { Cancelled, runModelCommand } from "./modelProcess";
+import { Cancelled, CommandError, runModelCommand } from "./modelProcess";
 import { commandFor, licenceQuestion, offer, progressText, readList, rows, type CatalogueModel, type Choice, type ModelList, type Progress, type Row } from "./models";
 import type { Server } from "./server";
 import { remedies } from "./words";
@@ -136,7 +136,7 @@ export class ModelChoice implements vscode.Disposable {
   private fail(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     this.log.error(message);
-    const offered = remedies(message);
+    const offered = remedies(error instanceof CommandError ? error.error : undefined);
     void vscode.window.showErrorMessage(message, ...offered.map(({ title }) => title)).then((chosen) => {
       const remedy = offered.find(({ title }) => title === chosen);
       if (remedy) void vscode.commands.executeCommand(remedy.command);

@@ -1,15 +1,15 @@
-// What the server tells the user. Must hold: what a message says to do in a shell can be done by its buttons, since the server
-// that the extension carries is on nobody's path.
+// What the server tells the user. Invariant: what an error asks to do in a shell can be done by a button, since the server that
+// the extension carries is on nobody's path.
 
 import * as vscode from "vscode";
 import { MessageType, type ShowMessageParams } from "vscode-languageclient/node";
-import { remedies } from "./words";
+import { remedies, type ServerError } from "./words";
 
 /** Shows a message of the server. */
-export async function tell({ type, message }: ShowMessageParams): Promise<void> {
+export async function tell({ type, message, data }: ShowMessageParams & { data?: ServerError }): Promise<void> {
   const { showErrorMessage, showWarningMessage, showInformationMessage } = vscode.window;
   const show = type === MessageType.Error ? showErrorMessage : type === MessageType.Warning ? showWarningMessage : showInformationMessage;
-  const offered = remedies(message);
+  const offered = remedies(data);
   const chosen = await show(message, ...offered.map(({ title }) => title));
   const remedy = offered.find(({ title }) => title === chosen);
   if (remedy) await vscode.commands.executeCommand(remedy.command);

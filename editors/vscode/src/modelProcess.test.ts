@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Cancelled, runModelCommand } from "./modelProcess";
+import { Cancelled, type CommandError, runModelCommand } from "./modelProcess";
 import type { Progress } from "./models";
 
 const folder = mkdtempSync(join(tmpdir(), "fimble-model-"));
@@ -33,6 +33,11 @@ test("an error is what the program wrote, and a missing program is named", async
   const program = script("fails", 'echo "fimble: There is no model $3. Ask for another." >&2; exit 1');
   await assert.rejects(runModelCommand(program, ["model", "get", "x"]), /^Error: Fimble: There is no model x\. Ask for another\.$/);
   await assert.rejects(runModelCommand(join(folder, "missing"), []), /missing cannot be started/);
+});
+
+test("an error as data goes along with what the program wrote", async () => {
+  const program = script("codes", `echo '{"error":{"code":"disk-full","cause":"x","remedy":"y"}}'; echo "fimble: x. y" >&2; exit 1`);
+  await assert.rejects(runModelCommand(program, []), (error: CommandError) => error.error?.code === "disk-full" && !error.message.includes("{"));
 });
 
 test("a command that is cancelled ends with what it started", { skip: process.platform === "win32" }, async () => {

@@ -3,6 +3,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { failure, type Added, type Progress } from "./models";
+import type { ServerError } from "./words";
 
 /** A child that was asked to end has this long. */
 const KILL_AFTER_MS = 3_000;
@@ -10,6 +11,16 @@ const KILL_AFTER_MS = 3_000;
 const KEPT = 8_000;
 
 export class Cancelled extends Error {}
+
+/** A command that failed: what it wrote, and the error as data if it gave that. */
+export class CommandError extends Error {
+  constructor(
+    message: string,
+    readonly error: ServerError | undefined,
+  ) {
+    super(message);
+  }
+}
 
 /** Where a command reports, and what ends it. */
 export interface Watch {
@@ -31,10 +42,12 @@ export function runModelCommand(program: string, args: string[], { onProgress, s
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: process.platform !== "win32" });
     let [output, rest, stderr] = ["", "", ""];
     let added: Added | undefined;
+    let failed: ServerError | undefined;
     const read = (line: string) => {
       const news = progressIn(line);
       if (!news) output += `${line}\n`;
       else if ("added" in news) added = news;
+      else if ("error" in news) failed = news.error;
       else onProgress?.(news);
     };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -55,18 +68,19 @@ export function runModelCommand(program: string, args: string[], { onProgress, s
       clearTimeout(killing);
       if (rest) read(rest);
       if (code === 0) resolve({ output, added });
-      else reject(signal?.aborted ? new Cancelled() : new Error(failure(stderr, args)));
+      else reject(signal?.aborted ? new Cancelled() : new CommandError(failure(stderr, args), failed));
     });
   });
 }
 
 /** What a line tells; none if it is a line for people. */
-function progressIn(line: string): Progress | Added | undefined {
+function progressIn(line: string): Progress | Added | { error: ServerError } | undefined {
   if (!line.startsWith("{")) return undefined;
   try {
     const news = JSON.parse(line) as Record<string, unknown>;
+    const isError = typeof (news["error"] as ServerError | undefined)?.code === "string";
     const isNews = typeof news["step"] === "string" || typeof news["done"] === "number" || typeof news["added"] === "string";
-    return isNews ? (news as unknown as Progress | Added) : undefined;
+    return isError || isNews ? (news as unknown as Progress | Added | { error: ServerError }) : undefined;
   } catch {
     return undefined;
   }

@@ -255,5 +255,10 @@ export class Server implements vscode.Disposable {
 }
 
 function settings(): Record<string, unknown> {
-  return serverSettings(vscode.workspace.getConfiguration().get<Record<string, unknown>>("fimble", {}));
+  const section = vscode.workspace.getConfiguration("fimble");
+  const isSet = (key: string) => {
+    const found = section.inspect(key);
+    return [found?.globalValue, found?.workspaceValue, found?.workspaceFolderValue].some((value) => value !== undefined);
+  };
+  return serverSettings(vscode.workspace.getConfiguration().get<Record<string, unknown>>("fimble", {}), isSet);
 }

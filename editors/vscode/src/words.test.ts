@@ -1,6 +1,7 @@
 // What the user is told, for each state and each fault.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { editorFault, isOlder, keepsEnding, neverAnswered, noBinary, notFimble, otherVersion, remedies, serverSettings, statisticsPage, statusItem, versionIn } from "./words";
 
@@ -63,18 +64,30 @@ test("every fault of the binary names it and the setting", () => {
   assert.equal(versionIn("ls 9.1\n"), undefined);
 });
 
-test("what a message says to do in a shell is a command of the editor", () => {
-  const missing = remedies("ONNX Runtime is not installed. Run `fimble setup` (or `fimble setup --from FOLDER` without a network).");
-  assert.deepEqual(missing, [{ title: "Install ONNX Runtime", command: "fimble.setUp" }]);
-  assert.deepEqual(remedies("It failed; see `fimble doctor`.").map(({ command }) => command), ["fimble.doctor"]);
-  assert.deepEqual(remedies("Correct the setting."), []);
+test("what an error asks to do in a shell is a command of the editor", () => {
+  assert.deepEqual(remedies({ code: "runtime-missing" }), [{ title: "Install ONNX Runtime", command: "fimble.setUp" }]);
+  assert.deepEqual(remedies({ code: "internal-error" }).map(({ command }) => command), ["fimble.doctor"]);
+  assert.deepEqual(remedies({ code: "disk-full" }), []);
+  assert.deepEqual(remedies(undefined), []);
 });
 
-test("the extension's own settings do not go to the server", () => {
-  assert.deepEqual(serverSettings({ server: { path: "/x" }, maxLines: 3, languages: { disabled: [] } }), {
-    maxLines: 3,
+test("each code that has a command of the editor is one of the server", () => {
+  const page = readFileSync("../../docs/troubleshooting.md", "utf8");
+  const named = [...readFileSync("src/words.ts", "utf8").matchAll(/case "([a-z-]+-[a-z-]+)":/g)].map((match) => match[1]);
+  assert.ok(named.length >= 5);
+  for (const code of named) assert.ok(page.includes(`| \`${code}\` |`), code);
+});
+
+test("the extension's own settings do not go to the server, and no default of an experimental one", () => {
+  const isSet = (key: string) => key === "experimental.maxLines";
+  const section = { server: { path: "/x" }, languages: { disabled: [] }, threads: 2 };
+  assert.deepEqual(serverSettings({ ...section, experimental: { maxLines: 3, heal: true } }, isSet), {
     languages: { disabled: [] },
+    threads: 2,
+    experimental: { maxLines: 3 },
   });
+  assert.deepEqual(serverSettings(section, isSet), { languages: { disabled: [] }, threads: 2 });
+  assert.deepEqual(serverSettings({ experimental: "x" }, isSet), { experimental: "x" });
 });
 
 test("the statistics name what was counted", () => {

@@ -124,13 +124,29 @@ export function neverAnswered(path: string, afterMs: number): string {
   return `Fimble's server ${path} did not answer within ${afterMs / 1000} seconds and was ended. Restart it, or set fimble.server.path to the path of a fimble binary. The log has what it said.`;
 }
 
-/** Commands of the editor that do what a message tells the user to do in a shell. */
-export function remedies(message: string): { title: string; command: string }[] {
-  const known = [
-    { shell: "fimble setup", title: "Install ONNX Runtime", command: "fimble.setUp" },
-    { shell: "fimble doctor", title: "Run the Doctor", command: "fimble.doctor" },
-  ];
-  return known.filter(({ shell }) => message.includes(`\`${shell}\``)).map(({ title, command }) => ({ title, command }));
+/** An error of the server as data. docs/troubleshooting.md lists the codes. */
+export interface ServerError {
+  code: string;
+  cause?: string;
+  remedy?: string;
+}
+
+const INSTALL = { title: "Install ONNX Runtime", command: "fimble.setUp" };
+const DOCTOR = { title: "Run the Doctor", command: "fimble.doctor" };
+
+/** What the editor can do about an error instead of a command in a shell. */
+export function remedies(error: ServerError | undefined): { title: string; command: string }[] {
+  switch (error?.code) {
+    case "runtime-missing":
+    case "runtime-unusable":
+    case "checksum-wrong":
+      return [INSTALL];
+    case "internal-error":
+    case "model-failed":
+      return [DOCTOR];
+    default:
+      return [];
+  }
 }
 
 /** The version in what `fimble --version` prints; none if it is no fimble. */
@@ -138,10 +154,15 @@ export function versionIn(output: string): string | undefined {
   return /^fimble (\S+)\s*$/m.exec(output)?.[1];
 }
 
-/** The settings that go to the server: all but those of the extension itself. */
-export function serverSettings(section: Record<string, unknown>): Record<string, unknown> {
-  const { server: _, ...settings } = JSON.parse(JSON.stringify(section)) as Record<string, unknown>;
-  return settings;
+/**
+ * The settings that go to the server: all but those of the extension itself. Of `experimental` only what is set goes, because a
+ * default there would count instead of a value under the key of an earlier version.
+ */
+export function serverSettings(section: Record<string, unknown>, isSet: (key: string) => boolean): Record<string, unknown> {
+  const { server: _, experimental, ...settings } = JSON.parse(JSON.stringify(section)) as Record<string, unknown>;
+  if (typeof experimental !== "object" || experimental === null) return { ...settings, ...(experimental !== undefined && { experimental }) };
+  const chosen = Object.entries(experimental).filter(([key]) => isSet(`experimental.${key}`));
+  return { ...settings, experimental: Object.fromEntries(chosen) };
 }
 
 /** Counters of `fimble.status` as a page. */

@@ -1,9 +1,9 @@
-//! Why there is no edit. Must hold: each reason is a whole sentence for people that names the remedy where there is one, and
+//! Why there is no edit. Invariant: each reason is a whole sentence for people that names the remedy where there is one, and
 //! holds no code.
 
 use std::fmt;
 
-use fimble_model::ModelError;
+use fimble_model::{ErrorCode, LoadError, ModelError};
 
 /// Why an action came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,55 +67,101 @@ impl Refusal {
             _ => None,
         }
     }
+
+    /// The kind, the cause and the remedy. The cause begins with a capital letter.
+    #[must_use]
+    pub fn error(&self) -> LoadError {
+        use ErrorCode as Code;
+
+        let error = |code, cause: &str, remedy: &str| LoadError {
+            code,
+            cause: cause.to_owned(),
+            remedy: remedy.to_owned(),
+        };
+        match self {
+            Self::NoCode => error(
+                Code::NoCodeHere,
+                "There is no code here",
+                "Select some, or put the cursor into a function.",
+            ),
+            Self::TooLong { tokens, context } => error(
+                Code::PromptTooLong,
+                &format!("This code has {tokens} tokens, and the model reads and writes {context} at most"),
+                "Select less, or choose a model with a longer context.",
+            ),
+            Self::Cancelled => error(Code::Cancelled, "It was cancelled", ""),
+            Self::Model(failure) => {
+                let text = failure.to_string();
+                let mut characters = text.trim_end_matches('.').chars();
+                let first = characters.next().into_iter().flat_map(char::to_uppercase);
+                error(failure.code(), &format!("{}{}", first.collect::<String>(), characters.as_str()), "")
+            }
+            Self::Empty => error(
+                Code::AnswerUnusable,
+                "The model answered nothing",
+                "Try again, or choose a larger model.",
+            ),
+            Self::OnlyThought => error(
+                Code::AnswerUnusable,
+                "The model thought until there was no room for an answer",
+                "Switch its thinking off in its server, select less, or choose a model that answers at once.",
+            ),
+            Self::Truncated => error(
+                Code::AnswerUnusable,
+                "The model's answer was cut off before it was complete",
+                "Select less, or choose another model.",
+            ),
+            Self::Prose => error(
+                Code::AnswerUnusable,
+                "The model answered without code",
+                "Try again, or choose a larger model.",
+            ),
+            Self::Elided => error(
+                Code::AnswerUnusable,
+                "The model left parts of the code out",
+                "Select less, or choose a larger model.",
+            ),
+            Self::Unrelated => error(
+                Code::AnswerUnusable,
+                "The model answered with other code",
+                "Select less, or choose a larger model.",
+            ),
+            Self::AddsErrors => error(
+                Code::AnswerUnusable,
+                "The model's code would add syntax errors to the file, also in a second try. Nothing was changed",
+                "",
+            ),
+            Self::Repeats(name) => error(
+                Code::AnswerUnusable,
+                &format!(
+                    "The model's code would define {name} a second time, also in a second try. Nothing was changed"
+                ),
+                "",
+            ),
+            Self::NothingNew => error(
+                Code::AnswerUnusable,
+                "The model moved nothing into a new function",
+                "Select the lines that belong together, or choose a larger model.",
+            ),
+            Self::NoNames => error(
+                Code::AnswerUnusable,
+                "The model named no better names",
+                "Try again, or choose a larger model.",
+            ),
+            Self::NoChange => error(Code::NothingToChange, "The model found nothing to change", ""),
+            Self::Documented => error(
+                Code::AlreadyDocumented,
+                "There is a doc comment here already, and it was left as it is",
+                "\"Rewrite the doc comment\" replaces it once you have seen the change.",
+            ),
+            Self::NotHere(reason) => error(Code::ActionFailed, reason, ""),
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoCode => f.write_str("There is no code here. Select some, or put the cursor into a function."),
-            Self::TooLong { tokens, context } => write!(
-                f,
-                "This code has {tokens} tokens, and the model reads and writes {context} at most. Select less, or choose a \
-                 model with a longer context."
-            ),
-            Self::Cancelled => f.write_str("It was cancelled."),
-            Self::Model(error) => {
-                let text = error.to_string();
-                let mut characters = text.trim_end_matches('.').chars();
-                let first = characters.next().into_iter().flat_map(char::to_uppercase);
-                write!(f, "{}{}.", first.collect::<String>(), characters.as_str())
-            }
-            Self::Empty => f.write_str("The model answered nothing. Try again, or choose a larger model."),
-            Self::OnlyThought => f.write_str(
-                "The model thought until there was no room for an answer. Switch its thinking off in its server, select less, \
-                 or choose a model that answers at once.",
-            ),
-            Self::Truncated => f.write_str(
-                "The model's answer was cut off before it was complete. Select less, or choose another model.",
-            ),
-            Self::Prose => f.write_str("The model answered without code. Try again, or choose a larger model."),
-            Self::Elided => {
-                f.write_str("The model left parts of the code out. Select less, or choose a larger model.")
-            }
-            Self::Unrelated => f.write_str("The model answered with other code. Select less, or choose a larger model."),
-            Self::AddsErrors => f.write_str(
-                "The model's code would add syntax errors to the file, also in a second try. Nothing was changed.",
-            ),
-            Self::Repeats(name) => write!(
-                f,
-                "The model's code would define {name} a second time, also in a second try. Nothing was changed."
-            ),
-            Self::NothingNew => f.write_str(
-                "The model moved nothing into a new function. Select the lines that belong together, or choose a larger model.",
-            ),
-            Self::NoNames => f.write_str("The model named no better names. Try again, or choose a larger model."),
-            Self::NoChange => f.write_str("The model found nothing to change."),
-            Self::Documented => f.write_str(
-                "There is a doc comment here already, and it was left as it is. \"Rewrite the doc comment\" replaces it once you \
-                 have seen the change.",
-            ),
-            Self::NotHere(reason) => f.write_str(reason),
-        }
+        f.write_str(&self.error().sentences())
     }
 }
 

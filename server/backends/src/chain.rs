@@ -12,8 +12,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, Chat, GenerateRequest, Generation, Layer, LoadError, Model, ModelError, ModelInfo, Speeds,
-    TokenObserver,
+    CancelToken, Chat, ErrorCode, GenerateRequest, Generation, Layer, LoadError, Model, ModelError,
+    ModelInfo, Speeds, TokenObserver,
 };
 
 use crate::guard::Guard;
@@ -101,7 +101,7 @@ impl Chain {
         let member = &self.members[index];
         let mut state = member.state();
         let reason = match &*state {
-            State::Down(reason, Some(again)) if *again <= Instant::now() => reason.clone(),
+            State::Down(error, Some(again)) if *again <= Instant::now() => error.clone(),
             _ => return,
         };
         *state = State::Probing(reason);
@@ -114,7 +114,11 @@ impl Chain {
             let _ = chain.members[index].open(&chain.guard, chain.purpose, &chain.project, &|| false);
         });
         if let Err(error) = started {
-            member.fail(format!("no thread can be started to look at it ({error})"));
+            member.fail(LoadError {
+                code: ErrorCode::ThreadNotStarted,
+                cause: format!("no thread can be started to look at it ({error})"),
+                remedy: String::new(),
+            });
         }
     }
 
@@ -122,7 +126,7 @@ impl Chain {
     fn failed(&self, index: usize, reason: &str) {
         tracing::warn!(member = self.members[index].name(), reason, "a model is not available");
         self.n_handing_on.fetch_add(1, Ordering::SeqCst);
-        self.members[index].fail(reason.to_owned());
+        self.members[index].fail_with(reason);
         self.open_next(&[]);
         self.n_handing_on.fetch_sub(1, Ordering::SeqCst);
     }
@@ -143,7 +147,7 @@ impl Chain {
     /// Why nobody can be asked. Whoever became ready while this was found out is named as that: the next question goes there.
     fn nobody(&self, sources: &[String]) -> ModelError {
         let reason = |member: &Member| match member.standing() {
-            Standing::Down(reason) => reason,
+            Standing::Down(error) => error.to_string(),
             Standing::Untried => format!("{} was not looked at yet", member.name()),
             Standing::Ready(model) => {
                 let withheld = self.withholds(&*model, sources);
@@ -177,17 +181,15 @@ fn nobody_yet(members: &[Member]) -> ModelInfo {
 
 /// Why no member will ever be ready.
 fn never(members: &[Member]) -> LoadError {
-    let reasons: Vec<String> = members.iter().filter_map(Member::down_reason).collect();
-    let only = match reasons.as_slice() {
-        [only] => Some(only.split_once(". ").unwrap_or((only, "Change the setting that names it"))),
-        _ => None,
-    };
-    match only {
-        Some((cause, remedy)) => LoadError { cause: cause.to_owned(), remedy: remedy.to_owned() },
-        None => LoadError {
-            cause: format!("none of the models of the setting can be used: {}", reasons.join("; ")),
-            remedy: "Start one of these servers, or name a model in this process".to_owned(),
-        },
+    let mut errors: Vec<LoadError> = members.iter().filter_map(Member::down_reason).collect();
+    if errors.len() == 1 {
+        return errors.remove(0);
+    }
+    let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    LoadError {
+        code: ErrorCode::NoModelAvailable,
+        cause: format!("none of the models of the setting can be used: {}", reasons.join("; ")),
+        remedy: "Start one of these servers, or name a model in this process".to_owned(),
     }
 }
 

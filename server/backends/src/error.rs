@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use fimble_model::{ErrorCode, LoadError};
+
 /// What kind of failure it is; decides what is done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -24,11 +26,28 @@ pub enum Fault {
     Stopped,
 }
 
+impl Fault {
+    const fn code(self) -> ErrorCode {
+        match self {
+            Self::Forbidden => ErrorCode::ServerForbidden,
+            Self::Withheld => ErrorCode::TextWithheld,
+            Self::Unreachable => ErrorCode::ServerUnreachable,
+            Self::Silent => ErrorCode::ServerTimeout,
+            Self::Broken => ErrorCode::ServerAnswerInvalid,
+            Self::Declined => ErrorCode::ServerRefused,
+            Self::Unaccepted => ErrorCode::RequestRejected,
+            Self::Stopped => ErrorCode::Cancelled,
+        }
+    }
+}
+
 /// Why a server gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {
-    /// Its kind.
+    /// Its kind, which decides what is done about it.
     pub fault: Fault,
+    /// Its kind, for programs.
+    pub code: ErrorCode,
     /// What happened, naming the server.
     pub cause: String,
     /// What the user can do.
@@ -37,7 +56,12 @@ pub struct ServerError {
 
 impl ServerError {
     pub(crate) fn new(fault: Fault, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { fault, cause: cause.into(), remedy: remedy.into() }
+        Self { fault, code: fault.code(), cause: cause.into(), remedy: remedy.into() }
+    }
+
+    /// The same with a code that says more than that of its [`Fault`].
+    pub(crate) fn with_code(self, code: ErrorCode) -> Self {
+        Self { code, ..self }
     }
 
     pub(crate) fn forbidden(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -85,3 +109,10 @@ impl fmt::Display for ServerError {
 }
 
 impl std::error::Error for ServerError {}
+
+impl From<ServerError> for LoadError {
+    fn from(error: ServerError) -> Self {
+        let ServerError { code, cause, remedy, .. } = error;
+        Self { code, cause, remedy }
+    }
+}

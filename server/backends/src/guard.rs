@@ -12,6 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fimble_model::ErrorCode;
+
 use crate::address::Endpoint;
 use crate::error::ServerError;
 use crate::patience::Patience;
@@ -186,7 +188,8 @@ impl Guard {
             return Err(ServerError::forbidden(
                 format!("{place} is not on this machine (it is {}), and nothing was sent", foreign.ip()),
                 format!("Name a server of this machine, or list \"{place}\" in the setting allowRemote"),
-            ));
+            )
+            .with_code(ErrorCode::RemoteNotAllowed));
         }
         if !tls {
             return Err(ServerError::forbidden(

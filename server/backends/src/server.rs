@@ -200,7 +200,7 @@ impl ServerModel {
 
 fn withheld(reason: &str) -> ServerError {
     let remedy = "Nothing was sent; a model in this process can be asked about such files";
-    ServerError { fault: Fault::Withheld, cause: reason.to_owned(), remedy: remedy.to_owned() }
+    ServerError::new(Fault::Withheld, reason, remedy)
 }
 
 /// Whether two names mean the same model: servers add a tag, or show the file in place of its path.

@@ -44,7 +44,7 @@ fn measure(settings: &Value, folder: &Path) -> anyhow::Result<Option<f64>> {
     }
     let mut settings = settings.clone();
     settings["lookAhead"] = json!("always");
-    settings["projectCache"] = json!("always");
+    settings["experimental"]["projectCache"] = json!("always");
     let mut client = spawn()?;
     client.initialize_in(&json!([{"uri": file_uri(folder), "name": "bench"}]), &capabilities(), &settings)?;
     for (name, language, above, _) in SOURCES {

@@ -5,6 +5,7 @@ use std::io::stdout;
 use std::process::ExitCode;
 
 use console::Style;
+use fimble_model::LoadError;
 use serde_json::{Value, json};
 
 use super::likely::Likely;
@@ -69,9 +70,10 @@ impl Report {
     }
 
     /// What does not work, and what to do.
-    pub fn fault(&mut self, what: &str, cause: &str, remedy: &str) {
+    pub fn fault(&mut self, what: &str, error: &LoadError) {
+        let LoadError { cause, remedy, .. } = error;
         self.n_faults += 1;
-        if !self.keep("fault", what, cause, Some(remedy)) {
+        if !self.keep("fault", what, cause, Some(error)) {
             outln!("{} {what:<11} {cause}", self.bad.apply_to("FAULT  "));
             outln!("        {:<11} what to do: {remedy}", "");
         }
@@ -101,9 +103,16 @@ impl Report {
     }
 
     /// Keeps a check for the JSON form; false if lines are wanted.
-    fn keep(&mut self, state: &str, what: &str, text: &str, remedy: Option<&str>) -> bool {
+    fn keep(&mut self, state: &str, what: &str, text: &str, error: Option<&LoadError>) -> bool {
         let Some(checks) = &mut self.json else { return false };
-        checks.push(json!({"state": state, "what": what, "text": text, "remedy": remedy, "details": []}));
+        checks.push(json!({
+            "state": state,
+            "what": what,
+            "text": text,
+            "code": error.map(|error| error.code.name()),
+            "remedy": error.map(|error| &error.remedy),
+            "details": [],
+        }));
         true
     }
 }

@@ -71,7 +71,7 @@ pub fn run(store: &ModelStore, args: &GetArgs) -> anyhow::Result<()> {
         accept_licence: args.accept_licence,
         replaces: if args.and_use { Replaces::Any } else { Replaces::Bundled },
     };
-    let got = get(store, &request, &mut progress)?;
+    let got = get(store, &request, &mut progress).inspect_err(|error| progress.fail(error))?;
     progress.end(&got.name, &got.lines);
     Ok(())
 }

@@ -16,6 +16,8 @@ pub struct ResponseError {
     pub code: i64,
     /// Text for people.
     pub message: String,
+    /// `{code, cause, remedy}` of errors that are for users; null for others.
+    pub data: Value,
 }
 
 /// A notification or request of the server.
@@ -149,6 +151,7 @@ impl State {
             Some(error) => Err(ResponseError {
                 code: error["code"].as_i64().unwrap_or_default(),
                 message: error["message"].as_str().unwrap_or_default().to_owned(),
+                data: error["data"].clone(),
             }),
         };
         match message["id"].as_i64() {

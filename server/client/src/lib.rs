@@ -262,7 +262,7 @@ impl Client {
         let (answer, arrived) = self.wait_timed(id)?;
         let items = serde_json::from_value(answer["items"].clone()).map_err(|error| {
             let message = format!("not a list of inline completions: {error}");
-            ClientError::Response(ResponseError { code: 0, message })
+            ClientError::Response(ResponseError { code: 0, message, data: Value::Null })
         })?;
         Ok((items, arrived))
     }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, Generation, LoadError, ModelError, ModelInfo, Priority,
-    Provider, TokenId, TokenObserver,
+    CancelToken, ErrorCode, GenerateOptions, GenerateRequest, Generation, LoadError, ModelError, ModelInfo,
+    Priority, Provider, TokenId, TokenObserver,
 };
 
 use crate::blueprint::Blueprint;
@@ -73,6 +73,7 @@ impl Engine {
     pub fn load(source: ModelSource, options: EngineOptions) -> Result<Self, LoadError> {
         contain(|| Self::try_load(&source, &options)).unwrap_or_else(|reason| {
             Err(LoadError {
+                code: ErrorCode::InternalError,
                 cause: format!("loading the model {:?} ended in a panic: {reason}", source.name()),
                 remedy: "Download or copy the model again, or choose another one".to_owned(),
             })
@@ -147,6 +148,7 @@ impl Engine {
         }
         memory::tidy_up_after_loading();
         let worker = Worker::start(evaluator).map_err(|error| LoadError {
+            code: ErrorCode::ThreadNotStarted,
             cause: format!("the engine's thread cannot be started ({error})"),
             remedy: "Close other programs and try again".to_owned(),
         })?;

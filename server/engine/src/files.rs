@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::path::PathBuf;
 
-use fimble_model::LoadError;
+use fimble_model::{ErrorCode, LoadError};
 
 /// How a file begins that stands for a large one in a repository which was cloned without Git LFS. Source: the
 /// specification of Git LFS, version 1; a pointer is under 1024 bytes.
@@ -97,6 +97,7 @@ impl ModelSource {
     /// The content of a file.
     pub(crate) fn read(&self, file: &str) -> Result<Cow<'static, [u8]>, LoadError> {
         let missing = |reason: &str| LoadError {
+            code: ErrorCode::ModelUnreadable,
             cause: format!("{} cannot be read: {reason}", self.describe(file)),
             remedy: "Download or copy the model again, with all of its files".to_owned(),
         };
@@ -135,6 +136,10 @@ impl ModelSource {
 
     /// An error about one of the files.
     pub(crate) fn fault(&self, file: &str, reason: &str, remedy: &str) -> LoadError {
-        LoadError { cause: format!("{}: {reason}", self.describe(file)), remedy: remedy.to_owned() }
+        LoadError {
+            code: ErrorCode::ModelUnusable,
+            cause: format!("{}: {reason}", self.describe(file)),
+            remedy: remedy.to_owned(),
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use fimble_model::LoadError;
+use fimble_model::{ErrorCode, LoadError};
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
@@ -64,6 +64,7 @@ pub fn initialize(library: &Path) -> Result<RuntimeInfo, LoadError> {
             return Ok(loaded.info.clone());
         }
         return Err(LoadError {
+            code: ErrorCode::RuntimeAlreadyLoaded,
             cause: format!(
                 "ONNX Runtime {} is already loaded from {}, and a process can load only one",
                 loaded.info.version,
@@ -105,6 +106,7 @@ pub fn loaded() -> Option<&'static RuntimeInfo> {
 /// The environment in which sessions are made.
 pub(crate) fn environment() -> Result<&'static Environment, LoadError> {
     LOADED.get().map(|loaded| &loaded.environment).ok_or_else(|| LoadError {
+        code: ErrorCode::RuntimeMissing,
         cause: "ONNX Runtime is not loaded".to_owned(),
         remedy: "Run `fimble setup` to install it".to_owned(),
     })
@@ -125,6 +127,7 @@ pub fn exit_process(code: i32) -> ! {
 
 fn unusable(library: &Path, reason: &str) -> LoadError {
     LoadError {
+        code: ErrorCode::RuntimeUnusable,
         cause: format!("{} cannot be used as ONNX Runtime: {reason}", library.display()),
         remedy: "Run `fimble setup` to install a working one; if FIMBLE_ONNXRUNTIME or ORT_DYLIB_PATH names this file, \
                  unset that first"

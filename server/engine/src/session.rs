@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use fimble_model::{LoadError, Provider};
+use fimble_model::{ErrorCode, LoadError, Provider};
 use ort::AsPointer;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -113,6 +113,7 @@ fn register(builder: SessionBuilder, provider: Provider) -> Result<SessionBuilde
 
 fn unregistered(message: &str) -> LoadError {
     LoadError {
+        code: ErrorCode::ProviderUnavailable,
         cause: format!("ONNX Runtime cannot load it ({})", essence(message)),
         remedy: "Install the drivers and libraries that it needs, or let the CPU compute".to_owned(),
     }

@@ -1,8 +1,11 @@
 //! Messages to the client that answer no request of it, and the queue that they wait in. Invariant: queuing never waits.
 
+use fimble_model::LoadError;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tower_lsp_server::gen_lsp_types::MessageType;
+
+use crate::models::state::error_data;
 
 /// What a work-done progress is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +28,8 @@ impl ProgressOwner {
 
 /// One message.
 pub(crate) enum Message {
-    /// `window/showMessage`.
-    Show { kind: MessageType, text: String },
+    /// `window/showMessage`. An error goes along as `data`.
+    Show { kind: MessageType, text: String, error: Option<Value> },
     /// `workspace/configuration` for our section.
     PullConfiguration,
     /// `client/registerCapability` for changes of the configuration.
@@ -65,9 +68,18 @@ impl Outgoing {
         let _ = self.0.send(message);
     }
 
-    /// Shows a text to the user. What a server said of itself may be in it: editors that make links of `[words](address)` in
-    /// messages find none.
+    /// Shows a text to the user. The text may hold words of a server: editors that make links of `[words](address)` in messages
+    /// find none.
     pub(crate) fn show(&self, kind: MessageType, text: impl Into<String>) {
-        self.send(Message::Show { kind, text: text.into().replace("](", "] (") });
+        self.show_with(kind, text.into(), None);
+    }
+
+    /// Shows an error to the user, with its code, cause and remedy as data for the client.
+    pub(crate) fn show_error(&self, kind: MessageType, text: impl Into<String>, error: &LoadError) {
+        self.show_with(kind, text.into(), Some(error_data(error)));
+    }
+
+    fn show_with(&self, kind: MessageType, text: String, error: Option<Value>) {
+        self.send(Message::Show { kind, text: text.replace("](", "] ("), error });
     }
 }

@@ -1,10 +1,11 @@
-//! Settings: [`Settings`] is what holds. Invariant: every setting is one entry of [`table::SETTINGS`], from which messages,
-//! the schema, the settings of VS Code and the table of docs/configuration.md come; a value that is no good costs only itself:
+//! Settings: [`Settings`] is what holds. Invariant: every setting is one entry of [`table::GROUPS`], from which messages,
+//! the schema, the settings of VS Code and the tables of docs/ come; a value that is no good costs only itself:
 //! it is reported with its key and the allowed values, the default stands in, and everything else applies.
 
 mod apply;
 mod entry;
 mod layers;
+mod names;
 mod problem;
 mod schema;
 mod table;
@@ -43,15 +44,15 @@ pub enum AutoAlwaysNever {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LogLevel {
-    /// What failed.
+    /// Errors.
     Error,
-    /// And what is odd.
+    /// Warnings and errors.
     Warn,
-    /// And what was started and ended.
+    /// Also what starts and ends.
     Info,
-    /// And every request.
+    /// Also every request.
     Debug,
-    /// And everything else.
+    /// Everything.
     Trace,
 }
 

@@ -1,10 +1,10 @@
 //! The state of the server, as clients show it. Invariant: a client that wants it (`experimental.fimble.status`) is sent it after
 //! every change, once per change, without asking.
 
-use fimble_model::Speeds;
+use fimble_model::{ErrorCode, LoadError, Speeds};
 use serde_json::{Value, json};
 
-use crate::models::state::ModelState;
+use crate::models::state::{ModelState, error_data};
 use crate::outgoing::Message;
 use crate::session::Session;
 
@@ -19,7 +19,12 @@ pub(crate) fn current(session: &Session) -> Value {
     let chat = models.chat(settings);
     // The stand-in completes and does nothing else.
     let chatting = chat.answering().filter(|_| chat.stand_in().is_none());
-    let no_chat = chatting.as_ref().and_then(|model| model.chat().err());
+    let refusal = chatting.as_ref().and_then(|model| model.chat().err());
+    let no_chat = refusal.map_or_else(
+        || chat.failure().cloned(),
+        |cause| Some(LoadError { code: ErrorCode::NoModel, cause, remedy: String::new() }),
+    );
+    let failure = models.completion.failure();
     let state = match models.completion.stand_in() {
         _ if !settings.enabled => "disabled",
         Some(_) => "ready",
@@ -29,11 +34,13 @@ pub(crate) fn current(session: &Session) -> Value {
         "state": state,
         "model": name,
         "provider": info.map(|info| &info.provider),
-        "reason": models.completion.failure(),
+        "reason": failure.map(ToString::to_string),
+        "error": failure.map(error_data),
         "wanted": models.completion.stand_in().map(|_| json!({
             "model": models.wanted(settings),
             "state": models.completion.word(),
-            "reason": models.completion.failure(),
+            "reason": failure.map(ToString::to_string),
+            "error": failure.map(error_data),
         })),
         "remote": answering.as_ref().is_some_and(|model| model.is_remote()),
         "notices": session.notices.current(),
@@ -41,7 +48,8 @@ pub(crate) fn current(session: &Session) -> Value {
             "state": chat.word(),
             "model": chatting.as_ref().map(|model| &model.info().name),
             "provider": chatting.as_ref().map(|model| &model.info().provider),
-            "reason": no_chat.or_else(|| chat.failure()),
+            "reason": no_chat.as_ref().map(ToString::to_string),
+            "error": no_chat.as_ref().map(error_data),
             "remote": chatting.as_ref().is_some_and(|model| model.is_remote()),
         },
     })

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use fimble_client::Client;
 use fimble_lsp::{ServerOptions, serve};
-use fimble_model::LoadError;
+use fimble_model::{ErrorCode, LoadError};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
@@ -51,7 +51,11 @@ fn converse(way: Way, expected: i32) {
 
 fn serve_on_stdio() -> ExitCode {
     let loader = Arc::new(|_: &_, _: &dyn Fn(_)| {
-        Err(LoadError { cause: "there is no model".to_owned(), remedy: "This is a test.".to_owned() })
+        Err(LoadError {
+            code: ErrorCode::ModelNotFound,
+            cause: "there is no model".to_owned(),
+            remedy: "This is a test.".to_owned(),
+        })
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let ended = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), ServerOptions::new(loader)));

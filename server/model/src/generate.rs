@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::chat::Chat;
 use crate::fim::FimTemplate;
-use crate::{Calibration, CancelToken, Layer, ProjectPlace};
+use crate::{Calibration, CancelToken, ErrorCode, Layer, ProjectPlace};
 
 /// Index of a token in the model's vocabulary.
 pub type TokenId = u32;
@@ -392,6 +392,19 @@ pub enum ModelError {
     Unavailable(String),
 }
 
+impl ModelError {
+    /// The kind of error.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::PromptTooLong { .. } => ErrorCode::PromptTooLong,
+            Self::Engine(_) => ErrorCode::ModelFailed,
+            Self::Withheld(_) => ErrorCode::TextWithheld,
+            Self::Unavailable(_) => ErrorCode::NoModelAvailable,
+        }
+    }
+}
+
 impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -406,17 +419,31 @@ impl fmt::Display for ModelError {
 
 impl std::error::Error for ModelError {}
 
-/// Why a model could not be loaded: the cause, and what to do about it.
+/// Why something could not be done for the user, such as loading a model: the kind, the cause, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
+    /// The kind, for programs.
+    pub code: ErrorCode,
     /// What is wrong, naming the file.
     pub cause: String,
-    /// What the user can do.
+    /// What the user can do. Empty if there is nothing, or if the cause says it.
     pub remedy: String,
+}
+
+impl LoadError {
+    /// Cause and remedy as whole sentences.
+    #[must_use]
+    pub fn sentences(&self) -> String {
+        let text = self.to_string();
+        if text.ends_with('.') { text } else { text + "." }
+    }
 }
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.remedy.is_empty() {
+            return f.write_str(&self.cause);
+        }
         write!(f, "{}. {}", self.cause, self.remedy)
     }
 }

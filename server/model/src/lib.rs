@@ -8,6 +8,7 @@
 mod calibration;
 mod cancel;
 mod chat;
+mod error_code;
 pub mod fim;
 mod generate;
 mod project;
@@ -17,6 +18,7 @@ mod special;
 pub use calibration::Calibration;
 pub use cancel::CancelToken;
 pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS};
+pub use error_code::ErrorCode;
 pub use generate::{
     GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
     Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId, TokenObserver, Usage,

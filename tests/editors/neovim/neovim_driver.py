@@ -34,8 +34,8 @@ class Neovim:
         self.socket = os.path.join(self.folder, "nvim")
         self.env = {**place.environment(self.folder), "FIMBLE_LOG": "debug", **(env or {})}
         command = json.dumps(fimble or place.FIMBLE)
-        server = ", ".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
-        setup = f'require("fimble").setup {{ cmd = {{ {command}, "lsp" }}, settings = {{ {server} }}, {options} }}'
+        server = f"vim.json.decode([==[{json.dumps(settings)}]==])"
+        setup = f'require("fimble").setup {{ cmd = {{ {command}, "lsp" }}, settings = {server}, {options} }}'
         setup = setup if is_plugin else ""
         config = pathlib.Path(self.folder) / "init.lua"
         config.write_text(f"vim.o.swapfile = false\nvim.o.shada = ''\nvim.o.ruler = false\n{TURN}\n"

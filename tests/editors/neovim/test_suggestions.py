@@ -191,7 +191,7 @@ class Suggestions:
         self.assertEqual(editor.write(), (REPEATED + LINE + ghost + "\n").encode())
 
     def test_a_broken_setting_is_told_and_suggestions_come(self):
-        editor, _ = self.at_line(settings={**place.SETTINGS, "maxLines": "much"})
+        editor, _ = self.at_line(settings={**place.SETTINGS, "experimental": {"maxLines": "much"}})
         wait_for(lambda: "maxLines" in (editor.lua('return vim.fn.execute("messages")') or ""), "the message")
 
     def test_a_menu_hides_it_and_closing_brings_it_back(self):

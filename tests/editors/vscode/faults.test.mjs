@@ -89,8 +89,8 @@ test("a server that keeps ending is told once, and its button starts it again", 
   }));
 
 test("a setting that is no good is told, and the rest works", () =>
-  within({ workspace: { "fimble.maxLines": "many" } }, async (_, window) => {
-    const message = await window.message("fimble.maxLines");
+  within({ workspace: { "fimble.experimental.maxLines": "many" } }, async (_, window) => {
+    const message = await window.message("fimble.experimental.maxLines");
     assert.match(message, /whole number from 1 to 100/);
     await window.status("zap");
     await window.toEnd();

@@ -105,7 +105,7 @@ impl Editor {
             "processId": std::process::id(),
             "capabilities": capabilities,
             "workspaceFolders": [{"uri": self.folder, "name": "tasks"}],
-            "initializationOptions": {"chat": model, "model": "bundled", "snippets": false},
+            "initializationOptions": {"chat": model, "model": "bundled", "experimental": {"snippets": false}},
         });
         self.ask("initialize", &params)?;
         self.notify("initialized", &json!({}))?;

@@ -88,9 +88,9 @@ impl Chat for Chain {
             {
                 Ok(model) => model,
                 Err(Failure::Stopped) => return Ok(self.cancelled()),
-                Err(Failure::Passing(reason) | Failure::Lasting(reason)) => {
+                Err(Failure::Passing(error) | Failure::Lasting(error)) => {
                     is_down = true;
-                    reasons.push(reason);
+                    reasons.push(error.to_string());
                     continue;
                 }
             };
@@ -113,7 +113,7 @@ impl Chat for Chain {
             match chat.respond(messages, options, cancel, forward) {
                 Err(ModelError::Unavailable(reason)) => {
                     tracing::warn!(member = member.name(), reason, "a model is not available");
-                    member.fail(reason.clone());
+                    member.fail_with(&reason);
                     is_down = true;
                     reasons.push(reason);
                 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fimble_model::{LoadError, Model};
+use fimble_model::{ErrorCode, LoadError, Model};
 
 use super::project::Project;
 use crate::error::{Fault, ServerError};
@@ -34,11 +34,11 @@ pub(super) enum State {
     /// Not looked at: those before it answer.
     Untried,
     /// A thread looks at it again: why it failed before. That stays true until it answers, and need not be told anew.
-    Probing(String),
+    Probing(LoadError),
     /// It answers.
     Ready(Arc<dyn Model>),
     /// It failed: why, and when it is looked at again. No time means never.
-    Down(String, Option<Instant>),
+    Down(LoadError, Option<Instant>),
 }
 
 /// What a member is at one moment.
@@ -46,7 +46,7 @@ pub(super) enum Standing {
     /// It can be asked.
     Ready(Arc<dyn Model>),
     /// It failed: why.
-    Down(String),
+    Down(LoadError),
     /// Nobody has looked at it.
     Untried,
 }
@@ -55,9 +55,9 @@ pub(super) enum Standing {
 #[derive(Debug)]
 pub(super) enum Failure {
     /// It may be there later: why it is not.
-    Passing(String),
+    Passing(LoadError),
     /// It is not there as long as the settings and the files are as they are: why.
-    Lasting(String),
+    Lasting(LoadError),
     /// Nobody waits for it any more.
     Stopped,
 }
@@ -87,7 +87,7 @@ impl Member {
     pub(super) fn standing(&self) -> Standing {
         match &*self.state() {
             State::Ready(model) => Standing::Ready(Arc::clone(model)),
-            State::Down(reason, _) | State::Probing(reason) => Standing::Down(reason.clone()),
+            State::Down(error, _) | State::Probing(error) => Standing::Down(error.clone()),
             State::Untried => Standing::Untried,
         }
     }
@@ -105,32 +105,38 @@ impl Member {
     }
 
     /// Why it is not asked, if it failed.
-    pub(super) fn down_reason(&self) -> Option<String> {
+    pub(super) fn down_reason(&self) -> Option<LoadError> {
         match self.standing() {
-            Standing::Down(reason) => Some(reason),
+            Standing::Down(error) => Some(error),
             Standing::Ready(_) | Standing::Untried => None,
         }
     }
 
     /// Makes it unavailable, for a while if it is a server.
-    pub(super) fn fail(&self, reason: String) {
-        *self.state() = self.down(reason);
+    pub(super) fn fail(&self, error: LoadError) {
+        *self.state() = self.down(error);
+    }
+
+    /// The same for what a model said of itself: whole sentences.
+    pub(super) fn fail_with(&self, sentences: &str) {
+        let (code, cause) = (ErrorCode::NoModelAvailable, sentences.to_owned());
+        self.fail(LoadError { code, cause, remedy: String::new() });
     }
 
     /// The same at the end of a look at it, unless somebody else has found it meanwhile.
-    pub(super) fn stay_down(&self, reason: String) {
-        let down = self.down(reason);
+    pub(super) fn stay_down(&self, error: LoadError) {
+        let down = self.down(error);
         let mut state = self.state();
         if !matches!(&*state, State::Ready(_)) {
             *state = down;
         }
     }
 
-    fn down(&self, reason: String) -> State {
+    fn down(&self, error: LoadError) -> State {
         let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         let again = matches!(self.choice, Choice::Server(_)).then(|| Instant::now() + *pause);
         *pause = (*pause * 2).min(LONGEST_PAUSE);
-        State::Down(reason, again)
+        State::Down(error, again)
     }
 
     fn succeed(&self, model: Arc<dyn Model>) {
@@ -147,12 +153,12 @@ impl Member {
         stop: &dyn Fn() -> bool,
     ) -> Result<Arc<dyn Model>, Failure> {
         let opened = match &self.choice {
-            Choice::Local(_, load) => load().map_err(|error| Failure::Lasting(error.to_string())),
+            Choice::Local(_, load) => load().map_err(Failure::Lasting),
             Choice::Server(spec) => find_server(spec, guard, purpose, stop).map_err(|error| error.into()),
         };
         match &opened {
             Ok(model) => project.hand_over(&**model, || self.succeed(Arc::clone(model))),
-            Err(Failure::Passing(reason) | Failure::Lasting(reason)) => self.stay_down(reason.clone()),
+            Err(Failure::Passing(error) | Failure::Lasting(error)) => self.stay_down(error.clone()),
             Err(Failure::Stopped) => {}
         }
         opened
@@ -168,7 +174,7 @@ impl Member {
     ) -> Result<Arc<dyn Model>, Failure> {
         let known = match &*self.state() {
             State::Ready(model) => Some(Ok(Arc::clone(model))),
-            State::Down(reason, None) => Some(Err(Failure::Lasting(reason.clone()))),
+            State::Down(error, None) => Some(Err(Failure::Lasting(error.clone()))),
             // Who looks at it already may have begun before it was there.
             State::Down(_, Some(_)) | State::Probing(_) | State::Untried => None,
         };
@@ -196,8 +202,8 @@ impl From<ServerError> for Failure {
     fn from(error: ServerError) -> Self {
         match error.fault {
             Fault::Stopped => Self::Stopped,
-            Fault::Forbidden => Self::Lasting(error.to_string()),
-            _ => Self::Passing(error.to_string()),
+            Fault::Forbidden => Self::Lasting(error.into()),
+            _ => Self::Passing(error.into()),
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn measure(
     thresholds: &Thresholds,
 ) -> anyhow::Result<(Vec<Row>, Vec<String>)> {
     let mut settings = settings_for(Some(&model.to_string_lossy()));
-    settings["threads"] = json!(start.threads);
+    settings["experimental"]["threads"] = json!(start.threads);
     let ours = LocalServer::start_for(&capabilities_counting("utf-16"), &settings)?;
     let status = ours.client().execute_command("fimble.status", &json!([]))?;
     let mut theirs = LlamaServer::start(start)?;

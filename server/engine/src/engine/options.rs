@@ -76,7 +76,7 @@ pub(super) fn unfit(options: &EngineOptions, own_context: usize, kv_bytes_per_to
         let megabytes = |bytes: usize| bytes.div_ceil(1 << 20);
         sentences.push(format!(
             "A cache of {} MB is allowed, and one sequence of {tokens} tokens takes {} MB with this model. One sequence at a \
-             time is kept, over the limit where it has to be; set `kvMegabytes` to {} or more, or leave it out.",
+             time is kept, over the limit where it has to be; set `experimental.kvMegabytes` to {} or more, or leave it out.",
             allowed >> 20,
             megabytes(needed),
             megabytes(needed * options.kv_slots.max(1)),

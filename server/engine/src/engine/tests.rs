@@ -142,7 +142,7 @@ fn limits_that_the_model_does_not_have_are_told_of_and_do_not_stop_it() {
     let engine = engine("llama-genai", options);
     let [context, cache] = &engine.notices()[..] else { panic!("{:?}", engine.notices()) };
     assert!(context.contains("1000000 tokens is wanted") && context.contains("the model reads"), "{context}");
-    assert!(cache.contains("`kvMegabytes`"), "{cache}");
+    assert!(cache.contains("`experimental.kvMegabytes`"), "{cache}");
     for _ in 0..2 {
         assert!(generate(&engine, 20).is_ok());
     }

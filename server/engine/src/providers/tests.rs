@@ -54,7 +54,11 @@ fn chosen(plan: Plan, machine: &Machine<'_>) -> Chosen<Provider> {
     let found = |wanted: Provider| machine.iter().find(|(provider, _)| *provider == wanted);
     let mut open = |provider| match found(provider) {
         Some((_, Ok(_))) => Ok(provider),
-        Some((_, Err(cause))) => Err(LoadError { cause: (*cause).to_owned(), remedy: String::new() }),
+        Some((_, Err(cause))) => Err(LoadError {
+            code: fimble_model::ErrorCode::ProviderUnavailable,
+            cause: (*cause).to_owned(),
+            remedy: String::new(),
+        }),
         None => panic!("{provider} was opened"),
     };
     let mut measure = |provider: &mut Provider| match found(*provider) {

@@ -232,7 +232,7 @@ fn finish(
             Ok(_) => ("*The model answered with something that is no text.*\n".to_owned(), Progress::Failed),
             Err(failure) => {
                 let progress = if failure.is_passing() { Progress::Unavailable } else { Progress::Failed };
-                (format!("*{}*\n", failure.sentence), progress)
+                (format!("*{}*\n", failure.sentences()), progress)
             }
         };
         return show::update(session, number, &text, progress);
@@ -297,7 +297,8 @@ fn change_of(snapshot: &DocumentSnapshot, edits: &[Edit]) -> String {
 
 /// Shows why something was not done.
 pub(crate) fn show_failure(session: &mut Session, failure: &ActionFailure) {
-    session.outgoing.show(MessageType::Warning, format!("Fimble: {}", failure.sentence));
+    let text = format!("Fimble: {}", failure.sentences());
+    session.outgoing.show_error(MessageType::Warning, text, failure.error());
 }
 
 /// Answers a resolve with an edit that changes nothing, and says why; editors show errors of the protocol as they are.

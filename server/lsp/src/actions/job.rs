@@ -13,7 +13,7 @@ use fimble_completion::{
     CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan_reading,
 };
 use fimble_document::Text;
-use fimble_model::{CancelToken, GenerateRequest, Model, Priority, StopReason};
+use fimble_model::{CancelToken, ErrorCode, GenerateRequest, Model, Priority, StopReason};
 use fimble_syntax::{ParseBudget, SyntaxTree};
 
 use crate::actions::failure::ActionFailure;
@@ -76,7 +76,8 @@ pub(crate) fn run(mut job: ActionJob, reporters: &ActionReporters) {
         update_tree(&mut job, &reporters.parsed);
         compute(&job, &reporters.action)
     });
-    let failed = || Err(ActionFailure::failed("An internal error happened; the log names the place."));
+    let cause = "An internal error happened; the log names the place";
+    let failed = || Err(ActionFailure::failed(ErrorCode::InternalError, cause, ""));
     reporters.action.send(ActionReport::Done(result.unwrap_or_else(failed)));
 }
 
@@ -146,7 +147,8 @@ fn compute(job: &ActionJob, reporter: &Reporter<ActionReport>) -> Result<Outcome
             })
         }
         Computer::Chat(model) => {
-            let chat = model.chat().map_err(ActionFailure::failed)?;
+            let chat =
+                model.chat().map_err(|reason| ActionFailure::failed(ErrorCode::NoModel, reason, ""))?;
             let work = ChatWork {
                 kind: job.kind,
                 instruction: &job.instruction,
@@ -170,13 +172,9 @@ fn compute(job: &ActionJob, reporter: &Reporter<ActionReport>) -> Result<Outcome
                 .and_then(|target| perform(&work, &source, &target, chat, &job.cancel))
         }
     };
-    let outcome = result.map_err(|refusal| match &refusal {
-        Refusal::Cancelled => ActionFailure::cancelled(),
-        Refusal::Model(error) => ActionFailure::of_model(error, refusal.to_string()),
-        other => ActionFailure::failed(other.to_string()),
-    })?;
+    let outcome = result.map_err(|refusal| ActionFailure::refused(&refusal))?;
     match &outcome.change {
-        Change::Edits(edits) if edits.is_empty() => Err(ActionFailure::failed(Refusal::NoChange.to_string())),
+        Change::Edits(edits) if edits.is_empty() => Err(ActionFailure::refused(&Refusal::NoChange)),
         _ => Ok(outcome),
     }
 }
@@ -225,7 +223,8 @@ fn complete_at(
         min_confidence: 0.0,
         ..job.settings.clone()
     };
-    let refused = |refusal: fimble_completion::Refusal| ActionFailure::failed(refusal.reason);
+    let failed = |cause: String| ActionFailure::failed(ErrorCode::ActionFailed, cause, "");
+    let refused = |refusal: fimble_completion::Refusal| failed(refusal.reason);
     let count_tokens = |text: &str| model.count_tokens(text);
     let hidden = hidden_secrets::text_for(model, source.text);
     let read = hidden.as_ref().unwrap_or(source.text);
@@ -237,7 +236,7 @@ fn complete_at(
     };
     let generation = model
         .generate(request, &job.cancel, plan.observer())
-        .map_err(|error| ActionFailure::of_model(&error, format!("{error}.")))?;
+        .map_err(|error| ActionFailure::of_model(&error))?;
     if generation.stop == StopReason::Cancelled || job.cancel.is_cancelled() {
         return Err(ActionFailure::cancelled());
     }
@@ -245,8 +244,7 @@ fn complete_at(
     let budget = ParseBudget { time: None, cancelled: &is_cancelled };
     let suggestion = finish(&plan, &input, &settings, &generation, &budget).result.map_err(refused)?;
     if hidden_secrets::writes_secret(&input, &suggestion) {
-        let sentence = "What the model wrote looks like a password, a key or a token.";
-        return Err(ActionFailure::failed(sentence));
+        return Err(failed("What the model wrote looks like a password, a key or a token".to_owned()));
     }
     let mut text: String = source.text.chunks().collect();
     text.replace_range(suggestion.replace, &suggestion.text);
@@ -258,9 +256,8 @@ fn generate(job: &ActionJob, source: &Source<'_>, model: &dyn Model) -> Result<S
     let text = source.text;
     let cursor = text.line_of(job.selection.end);
     let line = comment_line(source, cursor).ok_or_else(|| {
-        ActionFailure::failed(
-            "There is no comment at the cursor, nor on the line above it, that says what to write.",
-        )
+        let cause = "There is no comment at the cursor, nor on the line above it, that says what to write";
+        ActionFailure::failed(ErrorCode::ActionFailed, cause, "")
     })?;
     let content = text.line(line);
     let blanks = &content[..content.len() - content.trim_start().len()];
@@ -273,7 +270,7 @@ fn generate(job: &ActionJob, source: &Source<'_>, model: &dyn Model) -> Result<S
 
 /// The whole text with a doc comment of one line, by a model that goes on writing where one begins.
 fn document(job: &ActionJob, source: &Source<'_>, model: &dyn Model) -> Result<String, ActionFailure> {
-    let failed = |refusal: Refusal| ActionFailure::failed(refusal.to_string());
+    let failed = |refusal: Refusal| ActionFailure::refused(&refusal);
     let target = find_target(source, job.selection.clone(), true).ok_or_else(|| failed(Refusal::NoCode))?;
     let place = comment_place(source, &target).ok_or_else(|| failed(Refusal::NoCode))?;
     if place.is_taken() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fimble_actions::{ActionKind, Needs};
+use fimble_model::ErrorCode;
 
 use crate::actions::data::ActionData;
 use crate::actions::failure::ActionFailure;
@@ -27,21 +28,24 @@ pub(crate) struct Prepared {
 pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Computer, ActionFailure> {
     let ready = |state: &ModelState| match state {
         ModelState::Ready { model, .. } => Ok(Arc::clone(model)),
-        ModelState::Failed(error, _) => {
-            Err(ActionFailure::no_model(format!("The model could not be loaded: {error}")))
-        }
+        ModelState::Failed(error, _) => Err(ActionFailure::not_loaded(error)),
         ModelState::Idle if !session.settings.enabled => {
-            Err(ActionFailure::no_model("Fimble is switched off by the setting fimble.enabled."))
+            let cause = "Fimble is switched off by the setting fimble.enabled";
+            Err(ActionFailure::no_model(ErrorCode::Disabled, cause, ""))
         }
         ModelState::Idle | ModelState::Loading(_) => {
-            Err(ActionFailure::no_model("The model is still being loaded. Try again in a moment."))
+            let (cause, remedy) = ("The model is still being loaded", "Try again in a moment.");
+            Err(ActionFailure::no_model(ErrorCode::Loading, cause, remedy))
         }
     };
     let chatting = || {
         let model = ready(session.models.chat(&session.settings))?;
         match model.chat() {
             Ok(_) => Ok(Computer::Chat(Arc::clone(&model))),
-            Err(reason) => Err(ActionFailure::no_model(format!("{reason} {HOW_TO_GET_ONE}"))),
+            Err(reason) => {
+                let cause = reason.trim_end_matches('.');
+                Err(ActionFailure::no_model(ErrorCode::NoModel, cause, HOW_TO_GET_ONE))
+            }
         }
     };
     let completing = || {
@@ -71,26 +75,29 @@ const HOW_TO_GET_ONE: &str = "This action needs a model that was trained to foll
 /// # Errors
 /// It cannot, and why.
 pub(crate) fn prepare(session: &mut Session, data: ActionData) -> Result<Prepared, ActionFailure> {
+    let failed = |cause, remedy| ActionFailure::failed(ErrorCode::ActionFailed, cause, remedy);
     let kind = ActionKind::from_name(&data.kind)
-        .ok_or_else(|| ActionFailure::failed("This action is unknown to this version of the server."))?;
+        .ok_or_else(|| failed("This action is unknown to this version of the server", ""))?;
     if kind == ActionKind::Instruction && data.instruction.trim().is_empty() {
-        return Err(ActionFailure::failed("The instruction is empty: say what is to be changed."));
+        return Err(failed("The instruction is empty: say what is to be changed", ""));
     }
     let computer = computer_for(session, kind)?;
     let max_file_bytes = session.settings.completion.max_file_bytes;
     let document = session
         .documents
         .get_mut(&data.uri)
-        .ok_or_else(|| ActionFailure::failed("The document is not open in the editor."))?;
+        .ok_or_else(|| failed("The document is not open in the editor", ""))?;
     if data.version.is_some_and(|version| version != document.version()) {
         return Err(ActionFailure::modified());
     }
     if !document.is_in_sync() {
-        let sentence = "The editor's text and the server's differ; close the file and open it again.";
-        return Err(ActionFailure::failed(sentence));
+        return Err(failed(
+            "The editor's text and the server's differ; close the file and open it again",
+            "",
+        ));
     }
     if document.unfit().is_some() || document.text().len() > max_file_bytes {
-        return Err(ActionFailure::failed("This file is binary, has an overly long line, or is too large."));
+        return Err(failed("This file is binary, has an overly long line, or is too large", ""));
     }
     let version = document.version();
     let snapshot = document.snapshot(max_file_bytes);

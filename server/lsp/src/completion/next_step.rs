@@ -97,7 +97,9 @@ pub(crate) fn ineligible_reason(
         let limit = settings.completion.max_file_bytes;
         return Some((
             "file-too-large",
-            format!("The file has {n_bytes} bytes; the setting fimble.maxFileBytes allows {limit}."),
+            format!(
+                "The file has {n_bytes} bytes; the setting fimble.experimental.maxFileBytes allows {limit}."
+            ),
         ));
     }
     match document.unfit()? {

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, LoadError, Model, Priority, Prompt};
+use fimble_model::{
+    CancelToken, ErrorCode, GenerateOptions, GenerateRequest, LoadError, Model, Priority, Prompt,
+};
 
 use crate::models::state::{LoadProgress, ModelLoader, ModelSettings, StandIn, WantedModel};
 use crate::panics::contain;
@@ -31,7 +33,8 @@ impl LoadReport {
     fn not_started(error: &std::io::Error) -> Self {
         let cause = format!("cannot start a thread to load the model: {error}");
         let remedy = "Close other programs and restart the server.".to_owned();
-        Self::Done { result: Err(LoadError { cause, remedy }), is_stand_in: false }
+        let code = ErrorCode::ThreadNotStarted;
+        Self::Done { result: Err(LoadError { code, cause, remedy }), is_stand_in: false }
     }
 }
 
@@ -111,6 +114,7 @@ impl Load {
 
 fn internal_error(settings: &ModelSettings) -> LoadError {
     LoadError {
+        code: ErrorCode::InternalError,
         cause: format!("loading {} failed with an internal error", settings.name()),
         remedy: "Run `fimble doctor` and report this.".to_owned(),
     }

@@ -241,9 +241,12 @@ impl Session {
     pub(crate) fn show_load_error(&self) {
         let ModelState::Failed(error, _) = &self.models.completion else { return };
         match self.models.stand_in_reason(&self.settings) {
-            Some(reason) => self.outgoing.show(MessageType::Warning, format!("Fimble: {reason}")),
+            Some(reason) => {
+                self.outgoing.show_error(MessageType::Warning, format!("Fimble: {reason}"), error);
+            }
             None => {
-                self.outgoing.show(MessageType::Error, format!("Fimble works without suggestions: {error}"))
+                let text = format!("Fimble works without suggestions: {error}");
+                self.outgoing.show_error(MessageType::Error, text, error);
             }
         }
     }

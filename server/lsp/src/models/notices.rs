@@ -41,8 +41,8 @@ fn context_notice(model: &dyn Model, settings: &Settings) -> Option<String> {
     let (wanted, info) = (settings.completion.max_prompt_tokens?, model.info());
     (wanted > info.context_length).then(|| {
         format!(
-            "`contextTokens` is {wanted}, and the model {} reads {} tokens at most. As many as it reads are used; set it \
-             lower, or choose another model.",
+            "`experimental.contextTokens` is {wanted}, and the model {} reads {} tokens at most. As many as it reads are \
+             used; set it lower, or choose another model.",
             info.name, info.context_length
         )
     })

@@ -6,6 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fimble_model::{LoadError, Model, ProjectCacheUse, Provider};
+use serde_json::{Value, json};
+
+/// An error as clients get it: `{code, cause, remedy}`.
+pub(crate) fn error_data(error: &LoadError) -> Value {
+    json!({"code": error.code.name(), "cause": error.cause, "remedy": error.remedy})
+}
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -169,9 +175,9 @@ impl ModelState {
     }
 
     /// Why the wanted model is not there, if it is known.
-    pub(crate) fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<&LoadError> {
         match self {
-            Self::Failed(error, _) => Some(error.to_string()),
+            Self::Failed(error, _) => Some(error),
             Self::Idle | Self::Loading(_) | Self::Ready { .. } => None,
         }
     }

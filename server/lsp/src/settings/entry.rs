@@ -1,4 +1,4 @@
-//! What one setting is: its key, what it allows, its default, its meaning, and where it is put. Must hold: what an entry
+//! What one setting is: its key, what it allows, its default, its meaning, and where it is put. Invariant: what an entry
 //! allows is said in one place, [`Kind`], for checking, for messages and for the schema; what cannot be read where a rule about
 //! privacy may have been meant forbids every server beyond this machine.
 
@@ -112,14 +112,12 @@ impl Kind {
             Self::List(item, _) => format!("a list of {item}"),
             Self::OneOrMore(item, _) => format!("{item}, or a list of these, the preferred one first"),
             Self::Texts(entries, _) => format!("an object with {entries}"),
-            Self::Object(settings) => format!("an object with {}", keys(settings)),
+            Self::Object(settings) => {
+                let keys: Vec<_> = settings.iter().map(|setting| setting.key).collect();
+                format!("an object with {}", keys.join(", "))
+            }
         }
     }
-}
-
-/// The names of these settings, for messages.
-pub(super) fn keys(settings: &[Setting]) -> String {
-    settings.iter().map(|setting| setting.key).collect::<Vec<_>>().join(", ")
 }
 
 impl Setting {
@@ -206,15 +204,16 @@ fn text_of(value: &Value) -> Option<String> {
     (!text.trim().is_empty()).then(|| text.to_owned())
 }
 
-/// Applies each value on its own. `path` is the key of the object around them, empty for the section itself; a null means
-/// "not set".
+/// Applies each value on its own to the one of `settings` that has its key. `path` is the key of the object around them, empty
+/// for the section itself; a null means "not set".
 pub(super) fn apply_all<'a>(
-    settings: &[Setting],
+    settings: impl IntoIterator<Item = &'static Setting>,
     path: &str,
     values: impl IntoIterator<Item = (&'a String, &'a Value)>,
     into: &mut Settings,
     problems: &mut Vec<SettingsProblem>,
 ) {
+    let settings: Vec<_> = settings.into_iter().collect();
     for (key, value) in values {
         let whole = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match settings.iter().find(|setting| setting.key == key) {
@@ -222,7 +221,7 @@ pub(super) fn apply_all<'a>(
             Some(setting) => setting.apply(&whole, value, into, problems),
             // It may be a rule of another version, or one whose name is misspelt.
             None => {
-                problems.push(SettingsProblem::unknown(&whole, value, &keys(settings)));
+                problems.push(SettingsProblem::unknown(&whole));
                 close(&whole, into);
             }
         }

@@ -4,8 +4,9 @@
 
 use serde_json::{Map, Value};
 
-use super::entry::{apply_all, close};
-use super::table::SETTINGS;
+use super::entry::{Kind, apply_all, close};
+use super::names::moved;
+use super::table::{EXPERIMENTAL, top_level};
 use super::{SECTION, Settings, SettingsProblem};
 
 /// What was sent so far.
@@ -29,7 +30,9 @@ impl SettingsLayers {
     /// What holds, and what does not apply.
     pub(crate) fn resolve(&self) -> (Settings, Vec<SettingsProblem>) {
         let mut all = self.initialization.clone();
-        all.extend(self.configuration.clone());
+        for (key, value) in &self.configuration {
+            put_over(&mut all, key, value);
+        }
         all.retain(|_, value| !value.is_null());
         let mut problems = Vec::new();
         let mut settings = Settings::default();
@@ -37,8 +40,32 @@ impl SettingsLayers {
             problems.push(SettingsProblem::no_object(&value));
             close(SECTION, &mut settings);
         }
-        apply_all(SETTINGS, "", &all, &mut settings, &mut problems);
+        apply_moved(&mut all, &mut settings, &mut problems);
+        apply_all(top_level(), "", &all, &mut settings, &mut problems);
         (settings, problems)
+    }
+}
+
+/// Puts a value over what was set under its key. Of an object of settings each key counts alone.
+fn put_over(all: &mut Map<String, Value>, key: &str, value: &Value) {
+    let is_group = top_level().any(|setting| setting.key == key && matches!(setting.kind, Kind::Object(_)));
+    match (all.get_mut(key), value) {
+        (Some(Value::Object(under)), Value::Object(over)) if is_group => under.extend(over.clone()),
+        (Some(Value::Object(_)), Value::Array(items)) if is_group && items.is_empty() => {}
+        _ => _ = all.insert(key.to_owned(), value.clone()),
+    }
+}
+
+/// Applies what stands under keys of earlier versions, and removes it. A value under the key of now counts instead.
+fn apply_moved(all: &mut Map<String, Value>, settings: &mut Settings, problems: &mut Vec<SettingsProblem>) {
+    let old: Vec<String> = all.keys().filter(|key| moved(key).is_some()).cloned().collect();
+    for key in old {
+        let (Some(setting), Some(value)) = (moved(&key), all.remove(&key)) else { continue };
+        problems.push(SettingsProblem::moved(&key));
+        let new = all.get(EXPERIMENTAL).and_then(|settings| settings.get(&key));
+        if new.is_none_or(Value::is_null) {
+            setting.apply(&key, &value, settings, problems);
+        }
     }
 }
 
@@ -55,7 +82,7 @@ fn section(value: &Value) -> Map<String, Value> {
     };
     settings.retain(|key, value| {
         // Some clients send the sections of every server to each of them; without ours there is nothing for us.
-        let is_known = SETTINGS.iter().any(|setting| setting.key == key);
+        let is_known = top_level().any(|setting| setting.key == key) || moved(key).is_some();
         let is_other_section = section.is_none() && value.is_object() && !is_known;
         !is_other_section
     });

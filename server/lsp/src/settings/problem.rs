@@ -1,27 +1,37 @@
-//! Settings that do not apply, in words. Invariant: a message names the key, what was given, what is allowed, and what holds
-//! meanwhile; what may be a key of a server is not repeated.
+//! Settings that do not apply as they were sent, in words. Invariant: a message names the key, what is wrong with it, and what
+//! holds meanwhile; what may be a key of a server is not repeated.
 
 use std::fmt;
 
 use serde_json::Value;
 
 use super::SECTION;
-use super::entry::{Kind, Malformed, Setting, keys};
-use super::table::SETTINGS;
+use super::entry::{Kind, Malformed, Setting};
+use super::names::{moved_to, nearest};
 
-/// A setting that does not apply.
+/// The command that lists the settings.
+const LIST: &str = "`fimble doctor --print-config schema`";
+
+/// A setting that does not apply as it was sent. [`fmt::Display`] is the message to the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SettingsProblem {
     /// Its key, without the section; a dot leads into an object. Empty if what was sent is no object.
-    pub key: String,
-    /// What was given, shortened.
-    pub value: String,
-    /// What is allowed.
-    pub allowed: String,
-    /// Whether there is such a setting.
-    pub is_known: bool,
+    key: String,
+    fault: Fault,
     /// Whether it forbids servers beyond this machine until it is changed.
-    pub closes: bool,
+    closes: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Fault {
+    /// There is such a setting, but not this value. Both texts are for people.
+    NotAllowed { value: String, allowed: String },
+    /// There is no such setting; the key that may be meant.
+    Unknown { nearest: Option<String> },
+    /// The key is one of an earlier version, and the setting applies.
+    Moved,
+    /// What was sent is no object; it is shortened.
+    NoObject { value: String },
 }
 
 impl SettingsProblem {
@@ -32,44 +42,50 @@ impl SettingsProblem {
             Kind::Texts(..) => "what is set".to_owned(),
             _ => shown(value),
         };
-        let closes = setting.malformed == Malformed::Closes;
-        Self { key: key.to_owned(), value, allowed: setting.kind.allowed(), is_known: true, closes }
+        let fault = Fault::NotAllowed { value, allowed: setting.kind.allowed() };
+        Self { key: key.to_owned(), fault, closes: setting.malformed == Malformed::Closes }
     }
 
-    /// There is no such setting among these.
-    pub(super) fn unknown(key: &str, value: &Value, allowed: &str) -> Self {
-        Self {
-            key: shortened(key),
-            value: shown(value),
-            allowed: allowed.to_owned(),
-            is_known: false,
-            closes: true,
-        }
+    /// There is no such setting.
+    pub(super) fn unknown(key: &str) -> Self {
+        Self { key: shortened(key), fault: Fault::Unknown { nearest: nearest(key) }, closes: true }
+    }
+
+    /// The key is one of an earlier version.
+    pub(super) fn moved(key: &str) -> Self {
+        Self { key: key.to_owned(), fault: Fault::Moved, closes: false }
     }
 
     /// What was sent is no object.
     pub(super) fn no_object(value: &Value) -> Self {
-        Self::unknown("", value, &keys(SETTINGS))
+        Self { key: String::new(), fault: Fault::NoObject { value: shown(value) }, closes: true }
     }
 }
 
 impl fmt::Display for SettingsProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, value, allowed, is_known, closes } = self;
-        if key.is_empty() {
-            write!(
-                f,
-                "{SECTION}: {value} is no object with settings and is ignored. Settings are {allowed}."
-            )?;
-        } else if *is_known {
-            write!(
+        let key = &self.key;
+        match &self.fault {
+            Fault::NotAllowed { value, allowed } => write!(
                 f,
                 "{SECTION}.{key}: {value} is not allowed. Allowed is {allowed}. The default is used until it is changed."
-            )?;
-        } else {
-            write!(f, "{SECTION}.{key} is no setting and is ignored. Settings are {allowed}.")?;
+            )?,
+            Fault::Unknown { nearest: Some(nearest) } => {
+                write!(
+                    f,
+                    "{SECTION}.{key} is no setting and is ignored. Write `{nearest}` if you mean that one."
+                )?;
+            }
+            Fault::Unknown { nearest: None } => {
+                write!(f, "{SECTION}.{key} is no setting and is ignored; {LIST} lists the settings.")?;
+            }
+            Fault::Moved => write!(f, "`{key}` is now `{}`; write it there.", moved_to(key))?,
+            Fault::NoObject { value } => write!(
+                f,
+                "{SECTION}: {value} is no object with settings and is ignored; {LIST} lists the settings."
+            )?,
         }
-        if *closes { f.write_str(" Until then no server beyond this machine is asked.") } else { Ok(()) }
+        if self.closes { f.write_str(" Until then no server beyond this machine is asked.") } else { Ok(()) }
     }
 }
 

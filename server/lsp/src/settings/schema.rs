@@ -1,29 +1,63 @@
-//! The settings as a JSON Schema, for editors and for people. Must hold: it allows what the server allows; a default that
+//! The settings as a JSON Schema, for editors and for people. Invariant: it allows what the server allows; a default that
 //! is found out while it runs is null, and its words stand in the description.
 
 use serde_json::{Map, Value, json};
 
 use super::entry::{Choice, Default, Kind, Scope, Setting};
-use super::table::SETTINGS;
+use super::names::moved_to;
+use super::table::{GROUPS, experimental};
 
 /// What a client may send as settings, bare (without the section's name). Beyond the vocabulary of JSON Schema it holds, as
 /// VS Code has them: `scope`, which is `window` for what a project may set and `machine` for what only the user may;
-/// `enumDescriptions`, the meaning of each word of an `enum`; and `order`, the place among its neighbours.
+/// `enumDescriptions`, the meaning of each word of an `enum`; and `order`, the place among its neighbours. `group` is the
+/// heading that a setting of the top level is shown under. A key of an earlier version is `deprecated` and has no group.
 #[must_use]
 pub fn settings_schema() -> Value {
-    let mut schema = object(SETTINGS);
+    let mut properties = Map::new();
+    for group in GROUPS {
+        for (key, mut property) in properties_of(group.settings) {
+            property["group"] = json!(group.title);
+            properties.insert(key, property);
+        }
+    }
+    for setting in experimental::SETTINGS {
+        properties.insert(setting.key.to_owned(), deprecated(setting));
+    }
+    let mut schema = object(properties);
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("Settings of Fimble");
     schema
 }
 
-fn object(settings: &[Setting]) -> Value {
-    let properties: Map<_, _> = settings
-        .iter()
-        .enumerate()
-        .map(|(at, setting)| (setting.key.to_owned(), property(at, setting)))
-        .collect();
+fn object(properties: Map<String, Value>) -> Value {
     json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+fn properties_of(settings: &[Setting]) -> Map<String, Value> {
+    let each = settings.iter().enumerate();
+    each.map(|(at, setting)| (setting.key.to_owned(), property(at, setting))).collect()
+}
+
+/// A setting under its key of earlier versions.
+fn deprecated(setting: &Setting) -> Value {
+    let mut schema = property(0, setting);
+    allow_null(&mut schema);
+    schema["description"] = json!(format!("It is now `{}`.", moved_to(setting.key)));
+    schema["deprecated"] = json!(true);
+    schema
+}
+
+/// Lets a null say that nothing is set.
+fn allow_null(schema: &mut Value) {
+    schema["default"] = Value::Null;
+    match schema.get_mut("type") {
+        Some(Value::Array(types)) if types.contains(&json!("null")) => return,
+        Some(Value::Array(types)) => types.push(json!("null")),
+        _ => schema["type"] = json!([schema["type"], "null"]),
+    }
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
 }
 
 fn property(order: usize, setting: &Setting) -> Value {
@@ -39,7 +73,7 @@ fn property(order: usize, setting: &Setting) -> Value {
         Kind::List(..) => json!({"type": "array", "items": {"type": "string"}}),
         Kind::OneOrMore(..) => json!({"type": ["string", "array"], "items": {"type": "string"}}),
         Kind::Texts(..) => json!({"type": "object", "additionalProperties": {"type": "string"}}),
-        Kind::Object(settings) => object(settings),
+        Kind::Object(settings) => object(properties_of(settings)),
     };
     let mut description = setting.description.to_owned();
     let default = match setting.default {
@@ -51,13 +85,7 @@ fn property(order: usize, setting: &Setting) -> Value {
         Default::EmptyObject => Some(json!({})),
         Default::Nested => None,
         Default::Found(words) => {
-            match schema.get_mut("type") {
-                Some(Value::Array(types)) => types.push(json!("null")),
-                _ => schema["type"] = json!([schema["type"], "null"]),
-            }
-            if let Some(words_of_enum) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-                words_of_enum.push(Value::Null);
-            }
+            allow_null(&mut schema);
             description = format!("{description} If not set: {words}.");
             Some(Value::Null)
         }

@@ -24,6 +24,17 @@ impl lsp::Notification for RawProgress {
         <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
 }
 
+/// `window/showMessage` with the data of an error, which the protocol does not have; other clients ignore it.
+enum ShowError {}
+
+impl lsp::Notification for ShowError {
+    type Params = Value;
+    const METHOD: lsp::LspNotificationMethod<'static> =
+        <lsp::ShowMessageNotification as lsp::Notification>::METHOD;
+    const MESSAGE_DIRECTION: lsp::MessageDirection =
+        <lsp::ShowMessageNotification as lsp::Notification>::MESSAGE_DIRECTION;
+}
+
 /// `fimble/status`: how the server is.
 enum StatusChanged {}
 
@@ -102,7 +113,11 @@ pub(crate) async fn deliver(
         // Finished waits are forgotten; the others end with this set.
         while waiting.try_join_next().is_some() {}
         match message {
-            Message::Show { kind, text } => client.show_message(kind, text).await,
+            Message::Show { kind, text, error: None } => client.show_message(kind, text).await,
+            Message::Show { kind, text, error } => {
+                let params = json!({"type": kind, "message": text, "data": error});
+                client.send_notification::<ShowError>(params).await;
+            }
             Message::Progress { owner, value } => {
                 let params = json!({"token": owner.token(), "value": value});
                 client.send_notification::<RawProgress>(params).await;

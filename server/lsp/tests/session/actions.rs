@@ -381,14 +381,21 @@ fn a_bad_answer_is_asked_about_once_more_and_then_refused() {
 fn a_client_that_reads_errors_gets_their_codes() {
     let mut capabilities = everything();
     capabilities["experimental"]["fimble"]["actionErrors"] = json!(true);
-    for (model, expected) in [
-        (Chatting::new([Behaviour::Fail]) as Arc<dyn fimble_model::Model>, -32803),
-        (Scripted::saying("x") as Arc<dyn fimble_model::Model>, -32001),
+    for (model, expected, kind) in [
+        (Chatting::new([Behaviour::Fail]) as Arc<dyn fimble_model::Model>, -32803, "model-failed"),
+        (Scripted::saying("x") as Arc<dyn fimble_model::Model>, -32001, "no-model"),
     ] {
         let client = chat_client(model, &capabilities);
         client.open(URI, "rust", CODE);
         let data = json!({"kind": "simplify", "uri": URI, "range": cursor(3, 5)});
-        assert_eq!(refusal(client.request("codeAction/resolve", &json!({"data": data}))).0, expected);
+        let result = client.request("codeAction/resolve", &json!({"data": data}));
+        let Err(ClientError::Response(error)) = result else { panic!("{result:?}") };
+        assert_eq!((error.code, &error.data["code"]), (expected, &json!(kind)));
+        let [cause, remedy] = ["cause", "remedy"].map(|key| error.data[key].as_str().unwrap());
+        assert!(
+            !cause.is_empty() && error.message.contains(cause) && error.message.contains(remedy),
+            "{error:?}"
+        );
     }
 }
 

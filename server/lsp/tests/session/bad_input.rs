@@ -120,7 +120,8 @@ fn a_panic_costs_one_request_and_a_failure_none() {
 #[test]
 fn files_that_are_no_code_get_an_empty_list_with_the_reason() {
     let model = Scripted::saying("compute(1);");
-    let client = connect_with(&model, &inline_capabilities(), &json!({"maxFileBytes": 2_000_000}));
+    let client =
+        connect_with(&model, &inline_capabilities(), &json!({"experimental": {"maxFileBytes": 2_000_000}}));
     let large = "let x = 1;\n".repeat(200_000);
     let long_line = format!("fn main() {{\n{}\n}}\n", "x".repeat(1_000_000));
     for (name, text, reason) in [

@@ -97,7 +97,7 @@ fn a_slow_model_is_asked_for_one_line() {
 
 #[test]
 fn what_the_user_set_stands_above_the_budget() {
-    let settings = json!({"multiLine": "always", "maxNewTokens": 50, "contextTokens": 900});
+    let settings = json!({"multiLine": "always", "experimental": {"maxNewTokens": 50, "contextTokens": 900}});
     let (client, _) = connect(20.0, 5.0, &settings);
     let place = open(&client, URI, "rust", BLOCK);
     assert!(suggestion(&client, URI, place).is_some());

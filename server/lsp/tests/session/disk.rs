@@ -228,7 +228,7 @@ fn thousands_of_changes_cost_few_walks_and_hold_nothing_up() {
 fn who_switches_snippets_off_is_not_told_of_a_walk_that_never_comes() {
     let project = Project::with(&[("a.rs", "fn a() {}\n")], NEVER);
     let switch = |on: bool| {
-        let settings = json!({"settings": {"fimble": {"snippets": on}}});
+        let settings = json!({"settings": {"fimble": {"experimental": {"snippets": on}}}});
         project.client.notify("workspace/didChangeConfiguration", &settings);
     };
     // The walk is due a moment after the change, or just under way.

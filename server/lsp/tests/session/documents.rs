@@ -62,8 +62,11 @@ fn what_follows_a_large_whole_text_finds_it() {
 #[test]
 fn the_tree_follows_the_edits() {
     // In a comment the gate refuses, by what the tree says of the text as it is now.
-    let client =
-        connect_with(&Scripted::saying("x();"), &inline_capabilities(), &json!({"inComments": false}));
+    let client = connect_with(
+        &Scripted::saying("x();"),
+        &inline_capabilities(),
+        &json!({"experimental": {"inComments": false}}),
+    );
     let (line, character) = open(&client, URI, "rust", "fn main() {\n    let a = 1;\n    $0\n}\n");
     assert!(suggestion(&client, URI, (line, character)).is_some());
     client.change(URI, 2, [(line, character); 2], "// note");

@@ -62,7 +62,7 @@ fn a_helix_that_is_too_old_is_told_what_to_do_and_served() {
     ] {
         let client = Client::start(options(&Scripted::saying("x"))).unwrap().strict();
         let info = json!({"clientInfo": {"name": "helix", "version": version}, "capabilities": {},
-            "initializationOptions": {"maxLines": "many"}});
+            "initializationOptions": {"experimental": {"maxLines": "many"}}});
         client.request("initialize", &info).unwrap();
         client.notify("initialized", &json!({}));
         let mut text = String::new();

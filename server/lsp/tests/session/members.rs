@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use fimble_client::{Client, InlineTrigger};
 use fimble_lsp::{ModelRole, ModelSettings};
 use fimble_model::{
-    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, TokenObserver,
+    CancelToken, ErrorCode, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo,
+    TokenObserver,
 };
 use serde_json::{Value, json};
 
@@ -181,14 +182,16 @@ fn the_model_for_conversations_is_loaded_apart_and_its_failure_costs_no_suggesti
             wanted.lock().unwrap().push(settings.clone());
             match settings.role {
                 ModelRole::Completion => Ok(model.clone() as Arc<dyn Model>),
-                ModelRole::Chat => {
-                    Err(LoadError { cause: "no server runs".to_owned(), remedy: "Start one.".to_owned() })
-                }
+                ModelRole::Chat => Err(LoadError {
+                    code: ErrorCode::ServerUnreachable,
+                    cause: "no server runs".to_owned(),
+                    remedy: "Start one.".to_owned(),
+                }),
             }
         })
     };
     let client = Client::start(server).unwrap().strict();
-    let settings = json!({"chat": ["ollama:devstral", "big"], "threads": 3, "noRemotePaths": ["*.pem"]});
+    let settings = json!({"chat": ["ollama:devstral", "big"], "experimental": {"threads": 3}, "noRemotePaths": ["*.pem"]});
     client.initialize(&inline_capabilities(), &settings).unwrap();
     wait_for_state(&client, "ready");
     let status = wait_until(&client, |status| status["chat"]["state"] == "failed");

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use fimble_client::{Client, InlineTrigger};
 use fimble_lsp::{LoadProgress, ModelSettings, ServerOptions};
 use fimble_model::{
-    CancelToken, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo, TokenObserver,
+    CancelToken, ErrorCode, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo,
+    TokenObserver,
 };
 use serde_json::{Value, json};
 
@@ -71,6 +72,7 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
                 "good" => Ok(good.clone() as Arc<dyn Model>),
                 "panics" => panic!("as the test wants"),
                 _ => Err(LoadError {
+                    code: ErrorCode::ModelUnusable,
                     cause: "model.onnx is truncated".to_owned(),
                     remedy: "Add the model again.".to_owned(),
                 }),
@@ -79,11 +81,14 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
     });
     server.warm_up = false;
     let client = Client::start(server).unwrap().strict();
-    client.initialize(&inline_capabilities(), &json!({"model": "/broken", "threads": 3})).unwrap();
+    client
+        .initialize(&inline_capabilities(), &json!({"model": "/broken", "experimental": {"threads": 3}}))
+        .unwrap();
     let message = client.next_message("window/showMessage").unwrap();
     assert_eq!(message.params["type"], 1);
     let text = message.params["message"].as_str().unwrap();
     assert!(text.contains("model.onnx is truncated") && text.contains("Add the model again"), "{text}");
+    assert_eq!(message.params["data"]["code"], "model-unusable");
     let place = open(&client, URI, "rust", RUST);
     for trigger in [InlineTrigger::Automatic, InlineTrigger::Invoked] {
         assert_eq!(client.inline_completion(URI, place, trigger).unwrap(), []);
@@ -92,10 +97,16 @@ fn a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced() {
     let failed = status(&client);
     assert_eq!(failed["state"], "failed");
     assert!(failed["reason"].as_str().unwrap().contains("truncated"));
+    let error = json!({
+        "code": "model-unusable", "cause": "model.onnx is truncated", "remedy": "Add the model again.",
+    });
+    assert_eq!(failed["error"], error);
 
     // Repeated settings are no reason to try again; the command is.
-    client
-        .notify("workspace/didChangeConfiguration", &json!({"settings": {"model": "/broken", "threads": 3}}));
+    client.notify(
+        "workspace/didChangeConfiguration",
+        &json!({"settings": {"model": "/broken", "experimental": {"threads": 3}}}),
+    );
     client.execute_command("fimble.reloadModel", &json!([])).unwrap();
     client.next_message("window/showMessage").unwrap();
 
@@ -156,11 +167,11 @@ fn what_a_model_cannot_do_is_told_once_when_it_shows() {
     let failing = Arc::new(Failing(model));
     options.model_loader = Arc::new(move |_, _| Ok(failing.clone() as Arc<dyn Model>));
     let client = Client::start(options).unwrap().strict();
-    client.initialize(&inline_capabilities(), &json!({"contextTokens": 5000})).unwrap();
+    client.initialize(&inline_capabilities(), &json!({"experimental": {"contextTokens": 5000}})).unwrap();
     let told = || client.next_message("window/showMessage").unwrap().params["message"].to_string();
     let context = told();
     assert!(
-        context.contains("`contextTokens` is 5000") && context.contains("reads 4096 tokens"),
+        context.contains("`experimental.contextTokens` is 5000") && context.contains("reads 4096 tokens"),
         "{context}"
     );
 
@@ -168,10 +179,14 @@ fn what_a_model_cannot_do_is_told_once_when_it_shows() {
     assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
     assert!(told().contains("The CPU computes from now on."));
 
-    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"maxLines": 2}}));
+    client
+        .notify("workspace/didChangeConfiguration", &json!({"settings": {"experimental": {"maxLines": 2}}}));
     assert_eq!(suggestion(&client, URI, place).unwrap(), "x();");
-    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"contextTokens": 6000}}));
-    assert!(told().contains("`contextTokens` is 6000"), "nothing is told in between");
+    client.notify(
+        "workspace/didChangeConfiguration",
+        &json!({"settings": {"experimental": {"contextTokens": 6000}}}),
+    );
+    assert!(told().contains("`experimental.contextTokens` is 6000"), "nothing is told in between");
 }
 
 #[test]
@@ -182,7 +197,11 @@ fn a_client_that_wants_the_status_is_told_of_every_change_once() {
     options.model_loader = Arc::new(move |_, progress| {
         progress(LoadProgress { fraction: Some(0.5), message: "half".to_owned() });
         loads.pass_once_open();
-        Err(LoadError { cause: "no such file".to_owned(), remedy: "Add it.".to_owned() })
+        Err(LoadError {
+            code: ErrorCode::ModelUnreadable,
+            cause: "no such file".to_owned(),
+            remedy: "Add it.".to_owned(),
+        })
     });
     let client = Client::start(options).unwrap().strict();
     let mut capabilities = inline_capabilities();

@@ -14,7 +14,7 @@ const RUST: &str = "fn main() {\n    let total = $0\n}\n";
 #[test]
 fn where_the_wanted_model_cannot_be_loaded_the_small_one_goes_on_and_the_failure_is_shown_once() {
     let (small, models) = (Arc::new(Small::saying("small();")), Arc::new(Models::default()));
-    let client = connect(server(&small, &models), &json!({"smallModelFirst": false}));
+    let client = connect(server(&small, &models), &json!({"experimental": {"smallModelFirst": false}}));
     let place = open(&client, URI, "rust", RUST);
     let message = client.next_message("window/showMessage").unwrap();
     let text = message.params["message"].as_str().unwrap();
@@ -48,7 +48,7 @@ fn where_the_wanted_model_cannot_be_loaded_the_small_one_goes_on_and_the_failure
 fn a_wanted_small_model_is_loaded_once_and_stands_in_for_the_next_one() {
     let (small, models) = (Arc::new(Small::saying("small();")), Arc::new(Models::default()));
     small.set_in_use(WantedModel::StandIn);
-    let client = connect(server(&small, &models), &json!({"smallModelFirst": false}));
+    let client = connect(server(&small, &models), &json!({"experimental": {"smallModelFirst": false}}));
     let place = open(&client, URI, "rust", RUST);
     let ready = wait_for_model(&client, "small");
     assert_eq!(ready["wanted"], Value::Null);
@@ -129,7 +129,7 @@ fn a_small_model_that_fails_costs_nothing_but_itself() {
     let small = Arc::new(Small::failing());
     let models = Arc::new(Models::default());
     let (gate, _large) = models.add("large", "large();");
-    let client = connect(server(&small, &models), &json!({"smallModelFirst": false}));
+    let client = connect(server(&small, &models), &json!({"experimental": {"smallModelFirst": false}}));
     let place = open(&client, URI, "rust", RUST);
     gate.wait_for_arrivals(1);
     assert_eq!(suggestion(&client, URI, place), None);

@@ -13,26 +13,30 @@ const RUST: &str = "fn main() {\n    let total = $0\n}\n";
 
 #[test]
 fn a_bad_value_is_shown_once_and_the_rest_applies() {
-    let settings = json!({"fimble": {"maxLines": "many", "languages": {"disabled": ["rust"]}}});
+    let settings =
+        json!({"fimble": {"experimental": {"maxLines": "many"}, "languages": {"disabled": ["rust"]}}});
     let client = connect_with(&Scripted::saying("x();"), &inline_capabilities(), &settings);
     let message = client.next_message("window/showMessage").unwrap();
     assert_eq!(message.params["type"], 2);
     let text = message.params["message"].as_str().unwrap();
-    for part in ["fimble.maxLines", "\"many\"", "from 1 to 100"] {
+    for part in ["fimble.experimental.maxLines", "\"many\"", "from 1 to 100"] {
         assert!(text.contains(part), "{text}");
     }
     let place = open(&client, URI, "rust", RUST);
     assert_eq!(suggestion(&client, URI, place), None);
     assert_eq!(last_reason(&client), "language-disabled");
     // The same mistake is not told twice; another one is.
-    client.notify("workspace/didChangeConfiguration", &json!({"settings": {"fimble": {"threads": 0}}}));
+    client.notify(
+        "workspace/didChangeConfiguration",
+        &json!({"settings": {"fimble": {"experimental": {"threads": 0}}}}),
+    );
     let message = client.next_message("window/showMessage").unwrap();
-    assert!(message.params["message"].as_str().unwrap().contains("fimble.threads"));
+    assert!(message.params["message"].as_str().unwrap().contains("fimble.experimental.threads"));
 }
 
 #[test]
 fn a_message_holds_no_link_that_a_click_would_run() {
-    let settings = json!({"maxLines": "[x](command:y)"});
+    let settings = json!({"experimental": {"maxLines": "[x](command:y)"}});
     let client = connect_with(&Scripted::saying("x();"), &inline_capabilities(), &settings);
     let message = client.next_message("window/showMessage").unwrap();
     assert!(message.params["message"].as_str().unwrap().contains("[x] (command:y)"), "{message:?}");
@@ -44,14 +48,14 @@ fn the_log_level_is_passed_on_when_it_is_set() {
     let mut options = crate::support::options(&Scripted::saying("x();"));
     options.log_level_sink = Some(std::sync::Arc::new(move |level| sender.send(level).unwrap()));
     let client = fimble_client::Client::start(options).unwrap().strict();
-    client.initialize(&inline_capabilities(), &json!({"threads": 1})).unwrap();
+    client.initialize(&inline_capabilities(), &json!({"experimental": {"threads": 1}})).unwrap();
     client.notify("workspace/didChangeConfiguration", &json!({"settings": {"logLevel": "debug"}}));
     let level = levels.recv().unwrap();
     assert_eq!(level, LogLevel::Debug);
     assert_eq!(level.filter(), "debug,tower_lsp_server=warn");
     client.notify(
         "workspace/didChangeConfiguration",
-        &json!({"settings": {"logLevel": "debug", "maxLines": 2}}),
+        &json!({"settings": {"logLevel": "debug", "experimental": {"maxLines": 2}}}),
     );
     crate::support::status(&client);
     assert!(levels.try_recv().is_err());

@@ -80,7 +80,7 @@ fn without_the_setting_the_small_model_is_freed_and_the_next_one_loads_it_again(
     set_model(&client, &json!("large"));
     wait_for_model(&client, "large");
     // The settings replace those before: without the model's name it would be loaded again.
-    let settings = json!({"model": "large", "budgetMs": 60_000, "smallModelFirst": false});
+    let settings = json!({"model": "large", "budgetMs": 60_000, "experimental": {"smallModelFirst": false}});
     client.notify("workspace/didChangeConfiguration", &json!({"settings": settings}));
     wait_until_freed(&client, &small);
     gate.open();

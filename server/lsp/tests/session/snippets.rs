@@ -55,7 +55,7 @@ fn the_prompt_shows_what_other_files_define() {
 fn the_setting_leaves_them_out() {
     let folder = project();
     let model = Scripted::saying("finish();");
-    let client = connect(&model, folder.path(), &json!({"snippets": false}));
+    let client = connect(&model, folder.path(), &json!({"experimental": {"snippets": false}}));
     let main = uri(folder.path(), "src/main.rs");
     let place = open(&client, &main, "rust", MAIN);
     suggestion(&client, &main, place).unwrap();

@@ -20,10 +20,13 @@ const RUST: &str = "fn main() {\n    let total = $0\n}\n";
 fn the_small_model_answers_until_the_larger_one_takes_over_and_is_freed_then() {
     let (small, models) = (Arc::new(Small::saying("small();")), Arc::new(Models::default()));
     let (gate, large) = models.add("large", "large();");
-    let client = connect(server(&small, &models), &json!({"smallModelFirst": false}));
+    let client = connect(server(&small, &models), &json!({"experimental": {"smallModelFirst": false}}));
     let place = open(&client, URI, "rust", RUST);
     let loading = wait_for_model(&client, "small");
-    assert_eq!(loading["wanted"], json!({"model": "large", "state": "loading", "reason": null}));
+    assert_eq!(
+        loading["wanted"],
+        json!({"model": "large", "state": "loading", "reason": null, "error": null})
+    );
     assert_eq!(suggestion(&client, URI, place).unwrap(), "small();");
     let trace = why(&client);
     assert_eq!(trace["trace"]["model"], "small");
@@ -79,7 +82,7 @@ fn work_of_the_small_model_ends_with_it_after_the_take_over_and_each_request_is_
     let script = [Behaviour::Wait(Arc::clone(&stuck), "small();".to_owned())];
     let (small, models) = (Arc::new(Small::scripted(script)), Arc::new(Models::default()));
     let (gate, _large) = models.add("large", "large();");
-    let client = connect(server(&small, &models), &json!({"smallModelFirst": false}));
+    let client = connect(server(&small, &models), &json!({"experimental": {"smallModelFirst": false}}));
     let place = open(&client, URI, "rust", RUST);
     open(&client, OTHER, "rust", RUST);
     wait_for_model(&client, "small");
@@ -135,7 +138,9 @@ fn the_model_that_takes_over_is_told_of_the_open_documents_and_of_the_workspace(
     let (gate, large) = models.add("large", "large();");
     let client = Client::start(server(&small, &models)).unwrap().strict();
     let folders = json!([{"uri": format!("file://{}", root.to_string_lossy()), "name": "w"}]);
-    client.initialize_in(&folders, &inline_capabilities(), &json!({"smallModelFirst": false})).unwrap();
+    client
+        .initialize_in(&folders, &inline_capabilities(), &json!({"experimental": {"smallModelFirst": false}}))
+        .unwrap();
     open(&client, URI, "rust", RUST);
     wait_for_model(&client, "small");
     let told = small.made.lock().unwrap()[0].upgrade().unwrap();
@@ -182,7 +187,7 @@ fn the_status_tells_of_the_load_beside_the_model_that_answers() {
     }
     assert_eq!((&told["state"], &told["model"]), (&json!("ready"), &json!("small")));
     assert_eq!((&told["message"], &told["fraction"]), (&Value::Null, &Value::Null));
-    let wanted = json!({"model": "large", "state": "loading", "reason": null, "message": "reading weights", "fraction": 0.5});
+    let wanted = json!({"model": "large", "state": "loading", "reason": null, "error": null, "message": "reading weights", "fraction": 0.5});
     assert_eq!(told["wanted"], wanted);
     assert_eq!(told["chat"]["state"], "loading");
     gate.open();

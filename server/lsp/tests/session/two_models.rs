@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use fimble_client::Client;
 use fimble_lsp::{LoadProgress, ModelSettings, ServerOptions, StandIn, WantedModel};
-use fimble_model::{LoadError, Model};
+use fimble_model::{ErrorCode, LoadError, Model};
 use serde_json::{Value, json};
 
 use crate::support::{Behaviour, Gate, Scripted, inline_capabilities, options, wait_until};
@@ -63,7 +63,11 @@ impl StandIn for Small {
 
     fn load(&self, _: &ModelSettings) -> Result<Arc<dyn Model>, LoadError> {
         if self.fails {
-            return Err(LoadError { cause: "no small model".to_owned(), remedy: "Rebuild.".to_owned() });
+            return Err(LoadError {
+                code: ErrorCode::NoBundledModel,
+                cause: "no small model".to_owned(),
+                remedy: "Rebuild.".to_owned(),
+            });
         }
         Ok(self.make())
     }
@@ -103,6 +107,7 @@ pub fn server(small: &Arc<Small>, models: &Arc<Models>) -> ServerOptions {
         progress(LoadProgress { fraction: Some(0.5), message: "reading weights".to_owned() });
         let found = models.by_name.lock().unwrap().get(&name).cloned();
         let (gate, model) = found.ok_or_else(|| LoadError {
+            code: ErrorCode::ModelNotFound,
             cause: format!("there is no model {name}"),
             remedy: "Add it.".to_owned(),
         })?;

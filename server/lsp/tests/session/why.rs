@@ -45,7 +45,11 @@ fn a_shown_suggestion_is_explained_step_by_step() {
 
 #[test]
 fn nothing_is_explained_with_its_reason() {
-    let client = connect_with(&Scripted::saying("x"), &inline_capabilities(), &json!({"inComments": false}));
+    let client = connect_with(
+        &Scripted::saying("x"),
+        &inline_capabilities(),
+        &json!({"experimental": {"inComments": false}}),
+    );
     let place = open(&client, URI, "rust", "// words $0\nfn main() {}\n");
     assert_eq!(suggestion(&client, URI, place), None);
     let (text, trace) = why(&client, 0);
