@@ -20,6 +20,8 @@ mod document_files;
 mod documents;
 mod event;
 mod framing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handlers;
 mod hidden_secrets;
 mod inert_markdown;
