@@ -53,10 +53,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     // What measures the binary runs it as a process of its own.
     ("fimble-action-tasks", &["fimble-document", "fimble-syntax"]),
+    ("fimble-fuzz", &["fimble-document", "fimble-lsp", "fimble-onnx"]),
 ];
 
 /// Packages of the workspace that users do not install.
-const NOT_INSTALLED: &[&str] = &["fimble-tools", "fimble-action-tasks"];
+const NOT_INSTALLED: &[&str] = &["fimble-tools", "fimble-action-tasks", "fimble-fuzz"];
 
 /// Which of our crates may know which library.
 const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
@@ -72,6 +73,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     // They belong to the packages and not to the binary.
     ("clap_complete", &["fimble-tools"]),
     ("clap_mangen", &["fimble-tools"]),
+    ("libfuzzer-sys", &["fimble-fuzz"]),
 ];
 
 /// Libraries that open sockets; none may be in the binary. What only turns bytes into messages or encrypts them is allowed, to

@@ -8,6 +8,7 @@ import { OLDEST_EDITOR } from "./words";
 interface Manifest {
   version: string;
   icon: string;
+  repository: { url: string };
   engines: { vscode: string };
   extensionKind: string[];
   contributes: {
@@ -48,7 +49,14 @@ test("the oldest editor is the same everywhere, and the extension runs beside th
 test("what comes with it is there", () => {
   const files = ["README.md", "CHANGELOG.md", manifest.icon, ...walkthroughs.flatMap(({ steps }) => steps.map(({ media }) => media.markdown))];
   for (const file of files) assert.ok(existsSync(file), file);
-  for (const [, picture] of readFileSync("README.md", "utf8").matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)) assert.ok(existsSync(picture ?? ""), picture);
+  // A page of the marketplace shows no picture of the package: it needs an address, here that of the file in the repository.
+  const repository = `${manifest.repository.url.replace(/\.git$/, "")}/raw/HEAD/`;
+  const pictures = [...readFileSync("README.md", "utf8").matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map((match) => match[1] ?? "");
+  assert.ok(pictures.length > 0);
+  for (const picture of pictures) {
+    assert.ok(picture.startsWith(repository), picture);
+    assert.ok(existsSync(`../../${picture.slice(repository.length)}`), picture);
+  }
   assert.ok(readFileSync("CHANGELOG.md", "utf8").includes(`## ${manifest.version}`));
 });
 

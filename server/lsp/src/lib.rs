@@ -12,6 +12,8 @@ mod dispatch;
 mod documents;
 mod event;
 mod exit_status;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handlers;
 mod hidden_secrets;
 mod main_loop;

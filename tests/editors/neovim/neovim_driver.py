@@ -24,7 +24,7 @@ class Neovim:
     `settings` those of the server."""
 
     def __init__(self, program, options="keys = true", before="", after="", text="", name="a.py", env=None,
-                 is_plugin=True, fimble=None, settings=place.SETTINGS):
+                 is_plugin=True, fimble=None, settings=place.SETTINGS, width=100, height=24):
         self.program = str(program)
         self.folder = place.folder()
         self.file = pathlib.Path(self.folder) / "work" / name
@@ -41,7 +41,7 @@ class Neovim:
         config.write_text(f"vim.o.swapfile = false\nvim.o.shada = ''\nvim.o.ruler = false\n{TURN}\n"
                           f"vim.opt.runtimepath:prepend({json.dumps(str(PLUGIN))})\n{before}\n{setup}\n{after}\n")
         self.terminal = Terminal(self.folder, [self.program, "--listen", self.socket, "-u", str(config),
-                                               str(self.file)], self.env, self.file.parent)
+                                               str(self.file)], self.env, self.file.parent, width, height)
         self.keys, self.type = self.terminal.keys, self.terminal.type
         wait_for(lambda: os.path.exists(self.socket) and self.lua("return 1") == 1,
                  lambda: f"Neovim to listen:\n{self.terminal.text()}")

@@ -76,12 +76,13 @@ function freePort() {
 export class Workbench {
   /**
    * Starts one. `files`: names and texts of the folder that is opened; `settings`: the user's; `workspace`: the folder's own;
-   * `environment`: of the editor and so of our server; `beforePage`: prepares the page before the editor is in it.
+   * `environment`: of the editor and so of our server; `beforePage`: prepares the page before the editor is in it;
+   * `screen`: options of the browser.
    */
-  static async start({ files = {}, settings = {}, workspace, environment = {}, withRuntime = true, beforePage } = {}) {
+  static async start({ files = {}, settings = {}, workspace, environment = {}, withRuntime = true, beforePage, screen = {} } = {}) {
     const bench = new Workbench();
     try {
-      await bench.#start(files, settings, workspace, environment, withRuntime);
+      await bench.#start(files, settings, workspace, environment, withRuntime, screen);
       await beforePage?.(bench.page);
     } catch (error) {
       await bench.close();
@@ -90,7 +91,7 @@ export class Workbench {
     return bench;
   }
 
-  async #start(files, settings, workspace, environment, withRuntime) {
+  async #start(files, settings, workspace, environment, withRuntime, screen) {
     this.base = mkdtempSync(join(tmpdir(), "fimble-vscode-"));
     for (const name of ["home", "user/User", "user/Machine", "extensions", "folder", "fimble/state"]) mkdirSync(join(this.base, name), { recursive: true });
     this.folder = join(this.base, "folder");
@@ -123,6 +124,7 @@ export class Workbench {
       executablePath: process.env.FIMBLE_CHROMIUM || "/usr/bin/chromium",
       headless: true,
       viewport: { width: 1000, height: 640 },
+      ...screen,
       args: [
         "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",

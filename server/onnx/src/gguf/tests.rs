@@ -294,7 +294,7 @@ proptest! {
     }
 }
 
-/// Runs for the seconds in `FIMBLE_FUZZ_SECONDS`, for machines without a fuzzer; see `server/onnx/fuzz`.
+/// Runs for the seconds in `FIMBLE_FUZZ_SECONDS`, for machines without a fuzzer; see `tests/fuzz`.
 #[test]
 #[ignore = "runs for minutes; FIMBLE_FUZZ_SECONDS says how long"]
 fn many_changed_files_are_read_or_refused() {

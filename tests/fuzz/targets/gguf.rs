@@ -1,11 +1,15 @@
-//! Any bytes as a GGUF file: the reader reads all that it claims to hold, and the tokenizer is converted. Invariant: nothing
-//! panics, and what is read lies within the bytes.
+//! Any bytes as a GGUF file: the reader reads all that the file claims to hold, and the tokenizer is converted. Invariant: nothing
+//! panics, what is read lies within the bytes, and no block of memory is much larger than they are.
 
 #![no_main]
 
+use fimble_fuzz::LimitedAllocator;
 use fimble_onnx::gguf::GgufFile;
 use fimble_onnx::tokenizer;
 use libfuzzer_sys::fuzz_target;
+
+#[global_allocator]
+static ALLOCATOR: LimitedAllocator = LimitedAllocator(1 << 20);
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(file) = GgufFile::from_bytes("fuzzed.gguf", bytes.to_vec()) else { return };
