@@ -10,7 +10,7 @@ mod source;
 use std::ops::Range;
 
 use self::source::Source;
-use crate::cases::{Case, Kind, Wanted, cut_out};
+use crate::case::{Case, Kind, Wanted, cut_out};
 
 /// A place that could be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod direct;
 mod documents;
 mod error;
 mod exchange;
+mod found;
 mod guard;
 mod patience;
 mod probe;

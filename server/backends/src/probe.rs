@@ -13,9 +13,9 @@ use crate::connector;
 use crate::dialect::Writing;
 use crate::error::{Fault, ServerError};
 use crate::exchange::Target;
+use crate::found::Found;
 use crate::guard::{Guard, Reach};
 use crate::patience::Patience;
-use crate::server::Found;
 use crate::spec::{Kind, ServerSpec};
 pub(crate) use llama_cpp::served_model;
 

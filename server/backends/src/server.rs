@@ -16,9 +16,9 @@ use fimble_model::{
 };
 
 use crate::collect::Collector;
-use crate::dialect::{Delta, Question, Writing};
+use crate::dialect::{Delta, Question};
 use crate::error::{Fault, ServerError};
-use crate::exchange::Target;
+use crate::found::Found;
 use crate::patience::Patience;
 use crate::probe::served_model;
 use crate::spec::Kind;
@@ -29,24 +29,6 @@ const BYTES_PER_TOKEN: usize = 3;
 
 /// A server of which nothing was heard for this long may have been started anew, with another model.
 const REST: Duration = Duration::from_secs(2);
-
-/// What was found out about a server.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) kind: Kind,
-    pub(crate) target: Target,
-    /// The name to ask for.
-    pub(crate) model: String,
-    /// Tokens of prompt and answer.
-    pub(crate) context_length: usize,
-    pub(crate) writing: Writing,
-    /// Why it cannot answer conversations, if it cannot.
-    pub(crate) no_chat: Option<String>,
-    /// What may be otherwise than the user thinks, in whole sentences.
-    pub(crate) doubt: Option<String>,
-    /// Whether what is asked goes to another machine.
-    pub(crate) is_remote: bool,
-}
 
 /// A model behind a server.
 pub struct ServerModel {

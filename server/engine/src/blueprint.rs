@@ -3,7 +3,7 @@
 
 use fimble_model::{LoadError, Provider};
 
-use crate::device::Place;
+use crate::cache_memory::CacheMemory;
 use crate::evaluator::{Evaluator, Limits};
 use crate::files::ModelSource;
 use crate::graph::Graph;
@@ -28,12 +28,12 @@ impl Blueprint {
     pub(crate) fn open(&self, provider: Provider) -> Result<Evaluator, LoadError> {
         let session = session::open(&self.source, &self.file, self.threads, provider)?;
         let graph = Graph::read(&session, &self.source, &self.file, &self.config)?;
-        let place = match &graph.caches[..] {
+        let memory = match &graph.caches[..] {
             [first, others @ ..] if others.iter().all(|cache| cache.float == first.float) => {
-                Place::of(provider, first.float)
+                CacheMemory::of(provider, first.float)
             }
-            _ => Place::Host,
+            _ => CacheMemory::Host,
         };
-        Evaluator::new(session, graph, &self.source, &self.file, self.limits, place)
+        Evaluator::new(session, graph, &self.source, &self.file, self.limits, memory)
     }
 }

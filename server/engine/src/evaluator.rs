@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fimble_model::{LoadError, TokenId};
 
-use crate::device::Place;
+use crate::cache_memory::CacheMemory;
 use crate::files::ModelSource;
 use crate::graph::{Graph, Role};
 use crate::kv_cache::KvCache;
@@ -56,7 +56,7 @@ pub(crate) struct Evaluator {
     gauge: Gauge,
     fallback: Option<Fallback>,
     /// Where the cache is.
-    place: Place,
+    memory: CacheMemory,
 }
 
 impl Evaluator {
@@ -67,7 +67,7 @@ impl Evaluator {
         source: &ModelSource,
         file: &str,
         limits: Limits,
-        place: Place,
+        memory: CacheMemory,
     ) -> Result<Self, LoadError> {
         let fault = |reason: String| {
             source.fault(
@@ -77,23 +77,23 @@ impl Evaluator {
             )
         };
         let mut stepper = Stepper::new(session, graph).map_err(fault)?;
-        let reference = stepper.try_out(false, &Place::Host).map_err(fault)?;
+        let reference = stepper.try_out(false, &CacheMemory::Host).map_err(fault)?;
         let width = reference.first().map_or(0, Vec::len);
         if width == 0 {
             return Err(fault("it computes no logits".to_owned()));
         }
-        let mut works = |shared, place: &Place| {
-            stepper.try_out(shared, place).is_ok_and(|logits| agree(&reference, &logits, tolerance(place)))
+        let mut works = |shared, memory: &CacheMemory| {
+            stepper.try_out(shared, memory).is_ok_and(|logits| agree(&reference, &logits, tolerance(memory)))
         };
         // In the memory of a device even a cache that is made anew in every step is better off than in another one.
-        let (shared, place) = if works(true, &place) {
-            (true, place)
-        } else if place.is_device() && works(false, &place) {
-            (false, place)
+        let (shared, memory) = if works(true, &memory) {
+            (true, memory)
+        } else if memory.is_device() && works(false, &memory) {
+            (false, memory)
         } else {
-            (place.is_device() && works(true, &Place::Host), Place::Host)
+            (memory.is_device() && works(true, &CacheMemory::Host), CacheMemory::Host)
         };
-        tracing::debug!(shared, in_device = place.is_device(), vocabulary = width, "model tried out");
+        tracing::debug!(shared, in_device = memory.is_device(), vocabulary = width, "model tried out");
         let per_position = width * stepper.graph().logits_float.size();
         let computes_all = !stepper.graph().has(Role::LogitsToKeep) && !stepper.graph().last_logits_only;
         let chunk = if stepper.graph().one_token {
@@ -111,7 +111,7 @@ impl Evaluator {
             cache: KvCache::new(
                 specs,
                 shared,
-                place.clone(),
+                memory.clone(),
                 limits.kv_slots,
                 limits.max_tokens,
                 limits.kv_bytes,
@@ -123,7 +123,7 @@ impl Evaluator {
             current: None,
             gauge: Gauge::new(speculation),
             fallback: None,
-            place,
+            memory,
             stepper,
         })
     }
@@ -131,7 +131,12 @@ impl Evaluator {
     /// Bytes of a slot's tensors that are in ordinary memory.
     #[cfg(test)]
     pub(crate) fn n_host_bytes(&self, slot: usize) -> usize {
-        self.cache.slot(slot).tensors().iter().map(|tensor| tensor.bytes().len()).sum()
+        use crate::cache_memory::CacheTensor;
+        let n_bytes = |tensor: &CacheTensor| match tensor {
+            CacheTensor::Host(tensor) => tensor.bytes().len(),
+            CacheTensor::Device(_) => 0,
+        };
+        self.cache.slot(slot).tensors().iter().map(n_bytes).sum()
     }
 
     /// Lets so many runs pass, and none after them.
@@ -172,7 +177,7 @@ impl Evaluator {
 
     /// Whether the cache is in the memory of a device.
     pub(crate) fn is_in_device(&self) -> bool {
-        self.place.is_device()
+        self.memory.is_device()
     }
 
     /// Chooses a slot for a prompt. Returns the slot and how many of the prompt's tokens it already holds.
@@ -284,7 +289,7 @@ impl Evaluator {
             self.cache.slot(slot).tensors(),
             past,
             tokens,
-            (shared, &self.place),
+            (shared, &self.memory),
             wanted == Wanted::All,
         )?;
         self.cache.append(slot, tokens, presents);
@@ -301,8 +306,8 @@ impl Evaluator {
 }
 
 /// How far logits may be apart, relative to the largest: the kernels of devices add in fewer bits.
-fn tolerance(place: &Place) -> f32 {
-    if place.is_device() { 1e-2 } else { 1e-3 }
+fn tolerance(memory: &CacheMemory) -> f32 {
+    if memory.is_device() { 1e-2 } else { 1e-3 }
 }
 
 /// Whether two runs of the same tokens gave the same logits, up to the rounding of another order of additions.

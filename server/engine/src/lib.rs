@@ -8,6 +8,7 @@
 mod blueprint;
 mod bounded_memory;
 mod branches;
+mod cache_memory;
 mod chat;
 mod chat_template;
 mod device;

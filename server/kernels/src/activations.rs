@@ -2,7 +2,7 @@
 //! numbers come out as NaN, so that a fault upstream stays visible.
 
 use crate::form::{Form, UNIT};
-use crate::multiply::Kernel;
+use crate::kernel::Kernel;
 
 /// Rows of activations, each 32 numbers with a scale of their own.
 #[derive(Clone, Debug, Default)]

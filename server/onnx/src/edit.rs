@@ -12,6 +12,7 @@ mod graph;
 mod projection;
 mod reshape;
 
+pub use crate::error::EditError;
 use crate::wire::{self, fields, put_bytes, put_number};
 use graph::{
     Graph, INITIALIZER, INPUT, NODE, NODE_INPUT, NODE_NAME, NODE_OP_TYPE, NODE_OUTPUT, OUTPUT,
@@ -57,17 +58,6 @@ pub enum Edit {
     Made(Vec<u8>),
     /// The file already computes logits only where they are needed; why it is thought to, for people.
     NotNeeded(String),
-}
-
-/// Why a file cannot be edited. It may be a good model all the same.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
-    /// The content is no ONNX model, or only a part of one.
-    #[error("it is no ONNX file or a damaged one: {0}")]
-    Damaged(String),
-    /// The model is of a kind that the edit does not know.
-    #[error("{0}")]
-    Unsupported(String),
 }
 
 /// Edits the content of an ONNX file, so that it computes logits for the last `num_logits_to_keep` positions only; for all

@@ -4,6 +4,7 @@
 
 mod build;
 pub mod edit;
+mod error;
 pub mod gguf;
 pub mod import;
 pub mod tokenizer;

@@ -4,7 +4,7 @@
 //! Source: the encoding guide of Protocol Buffers. A message is a sequence of fields, each a key (number and wire type)
 //! and a value; the values of a repeated field may stand anywhere, and their order counts.
 
-use crate::edit::EditError;
+use crate::error::EditError;
 
 /// The value of one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

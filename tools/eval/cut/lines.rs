@@ -2,7 +2,7 @@
 //! often; a place may be taken twice.
 
 use super::Random;
-use crate::cases::{Case, Kind, cut_out};
+use crate::case::{Case, Kind, cut_out};
 
 /// Shorter lines leave nothing to complete, in bytes.
 const SHORTEST_LINE: usize = 6;

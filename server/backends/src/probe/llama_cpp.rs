@@ -7,8 +7,8 @@ use super::{Probe, USUAL_CONTEXT, by_name, contains_name, file_name};
 use crate::dialect::Writing;
 use crate::error::{Fault, ServerError};
 use crate::exchange::Target;
+use crate::found::Found;
 use crate::patience::Patience;
-use crate::server::Found;
 use crate::spec::Kind;
 
 impl Probe<'_> {

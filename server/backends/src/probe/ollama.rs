@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Probe, Purpose, by_name, names};
 use crate::dialect::Writing;
 use crate::error::{Fault, ServerError};
-use crate::server::Found;
+use crate::found::Found;
 use crate::spec::Kind;
 
 /// Context in which Ollama runs a model that is not told otherwise.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Probe, USUAL_CONTEXT, by_name, contains_name, file_name, names};
 use crate::error::ServerError;
-use crate::server::Found;
+use crate::found::Found;
 use crate::spec::Kind;
 
 impl Probe<'_> {

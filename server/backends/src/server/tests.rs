@@ -6,6 +6,8 @@ use fimble_model::{ChatOptions, GenerateOptions, Message, Priority, Prompt, Role
 
 use super::*;
 use crate::address::Endpoint;
+use crate::dialect::Writing;
+use crate::exchange::Target;
 use crate::guard::{Guard, NetworkSettings};
 
 fn model(is_remote: bool) -> ServerModel {

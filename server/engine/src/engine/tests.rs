@@ -38,10 +38,10 @@ fn put_in_device_memory(engine: &Engine, name: &str) {
     let Blueprint { source, config, file, threads, limits } = blueprint(engine, name);
     let session = crate::session::open(&source, &file, threads, Provider::Cpu).expect("it opens");
     let graph = crate::graph::Graph::read(&session, &source, &file, &config).expect("it is read");
-    let place = crate::device::Place::stand_in(graph.caches[0].float);
+    let memory = crate::cache_memory::CacheMemory::stand_in(graph.caches[0].float);
     let put = engine.worker.run(Priority::Interactive, move |evaluator, _| {
         let shared = evaluator.shares_memory();
-        *evaluator = Evaluator::new(session, graph, &source, &file, limits, place).expect("it is ready");
+        *evaluator = Evaluator::new(session, graph, &source, &file, limits, memory).expect("it is ready");
         assert_eq!((evaluator.is_in_device(), evaluator.shares_memory()), (true, shared));
         Ok(())
     });
@@ -172,14 +172,15 @@ fn what_goes_into_the_memory_of_a_device_comes_out_again() {
     source("llama-genai");
     use crate::graph::Float;
     for float in [Float::F32, Float::F16, Float::Bf16] {
-        let place = crate::device::Place::stand_in(float);
-        let mut tensor = crate::tensor::Tensor::zeros(float, vec![1, 2, 3, 4]).expect("there is memory");
+        let memory = crate::cache_memory::CacheMemory::stand_in(float);
+        let mut tensor = crate::tensor::HostTensor::zeros(float, vec![1, 2, 3, 4]).expect("there is memory");
         for (index, byte) in tensor.bytes_mut().iter_mut().enumerate() {
             *byte = u8::try_from(index % 50).expect("it is small");
         }
         let content = tensor.bytes().to_vec();
-        let placed = place.place(tensor).expect("it is copied");
-        assert_eq!((placed.bytes(), placed.shape()), (&[][..], &[1, 2, 3, 4][..]));
+        let placed = memory.store(tensor).expect("it is copied");
+        assert!(matches!(placed, crate::cache_memory::CacheTensor::Device(_)));
+        assert_eq!(placed.shape(), [1, 2, 3, 4]);
         assert_eq!(placed.read().expect("it is copied back").into_owned(), content, "{float:?}");
     }
 }

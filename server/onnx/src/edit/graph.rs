@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::EditError;
+use crate::error::EditError;
 use crate::wire::{Field, fields, text};
 
 /// Fields of `GraphProto`.

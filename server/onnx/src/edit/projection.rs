@@ -2,8 +2,8 @@
 //! computed for itself, from itself and from constants, so that leaving positions out changes none of the others. Only where
 //! hidden states are quantized at run time, with one scale for all positions, does it change the rounding.
 
-use super::EditError;
 use super::graph::{Graph, Node};
+use crate::error::EditError;
 
 /// Where positions can be left out.
 #[derive(Debug, PartialEq, Eq)]

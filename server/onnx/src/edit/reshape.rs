@@ -5,12 +5,12 @@
 //! that when it loads, and holds the result beside the original: for the largest matrix of the model. Two names for the same
 //! bytes of the file cost nothing.
 
-use super::EditError;
 use super::graph::{
     Graph, INITIALIZER, NODE, NODE_ATTRIBUTE, Node, TENSOR_DATA_LOCATION, TENSOR_DATA_TYPE, TENSOR_DIMS,
     TENSOR_NAME, TENSOR_RAW_DATA, name_in,
 };
 use super::{DATA_IN_FILE, INT64};
+use crate::error::EditError;
 use crate::wire::{Field, fields, put_bytes, put_number};
 
 /// Field of `AttributeProto` that holds a tensor.
