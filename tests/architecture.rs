@@ -13,6 +13,7 @@ use serde_json::Value;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-document", &[]),
     ("fimble-model", &[]),
+    ("fimble-ngram", &[]),
     ("fimble-kernels", &[]),
     ("fimble-onnx", &["fimble-kernels"]),
     ("fimble-grammars", &[]),
@@ -20,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-store", &["fimble-files"]),
     ("fimble-secrets", &[]),
     ("fimble-syntax", &["fimble-document", "fimble-grammars"]),
-    ("fimble-engine", &["fimble-files", "fimble-kernels", "fimble-model", "fimble-onnx"]),
+    ("fimble-engine", &["fimble-files", "fimble-kernels", "fimble-model", "fimble-ngram", "fimble-onnx"]),
     ("fimble-workspace", &["fimble-document", "fimble-files", "fimble-secrets", "fimble-syntax"]),
     ("fimble-backends", &["fimble-model", "fimble-secrets"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),

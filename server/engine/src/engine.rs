@@ -14,6 +14,7 @@ use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, Generation, LoadError, ModelError, ModelInfo, Priority,
     Provider, TokenId, TokenObserver,
 };
+use fimble_ngram::ProjectCache;
 
 use crate::blueprint::Blueprint;
 use crate::chat_template::ChatTemplate;
@@ -23,7 +24,7 @@ use crate::generate::{self, Task};
 use crate::layout::{ModelConfig, choose_onnx_file, weight_bytes};
 use crate::memory;
 use crate::panics::contain;
-use crate::project_cache::{self, Project};
+use crate::project_cache;
 use crate::providers::{self, Chosen, System};
 use crate::score;
 use crate::speed::SpeedMeter;
@@ -58,7 +59,7 @@ pub struct Engine {
     speed: Mutex<SpeedMeter>,
     most_per_chunk: usize,
     /// None where it is off.
-    project: Option<Arc<Project>>,
+    project: Option<Arc<ProjectCache>>,
     worker: Worker,
     /// The last field: it is dropped last.
     _trim: memory::TrimAtEnd,
@@ -153,7 +154,7 @@ impl Engine {
         let tokenizer = Arc::new(tokenizer);
         let (speed, most_per_chunk) = (Mutex::default(), options.prefill_chunk);
         let project = project_cache::is_wanted(options.project_cache, weight_bytes)
-            .then(|| Arc::new(Project::new(options.project_cache_bytes, &tokenizer)));
+            .then(|| Arc::new(ProjectCache::new(options.project_cache_bytes, Arc::clone(&tokenizer) as _)));
         Ok(Self {
             info,
             fallen,
@@ -218,7 +219,7 @@ impl Engine {
                 prompt,
                 options: &options,
                 end_tokens: &end_tokens,
-                project: project.as_deref().map(Project::cache),
+                project: project.as_deref(),
                 observer: Box::new(|_, _| ControlFlow::Continue(())),
                 stopped: &|| cancel.is_cancelled() || turn.is_due(),
                 let_pass: &|_| false,
@@ -258,7 +259,7 @@ impl Engine {
             let stopped = || cancel.is_cancelled() || turn.is_due();
             if let (Some(project), Some(place)) = (&project, &options.project) {
                 let begun = Instant::now();
-                project.catch_up(place, &|| stopped() || begun.elapsed() >= CATCH_UP);
+                project.catch_up(&place.source, place.line, &|| stopped() || begun.elapsed() >= CATCH_UP);
             }
             let queue = queued.elapsed();
             let let_pass = |evaluator: &mut Evaluator| turn.let_pass(evaluator);
@@ -266,7 +267,7 @@ impl Engine {
                 prompt,
                 options: &options,
                 end_tokens: &end_tokens,
-                project: project.as_deref().map(Project::cache),
+                project: project.as_deref(),
                 observer,
                 stopped: &stopped,
                 let_pass: &let_pass,

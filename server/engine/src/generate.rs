@@ -4,20 +4,20 @@
 //! distribution with the project mixed in.
 
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::time::Instant;
 
 use fimble_model::{
     GenerateOptions, GeneratedToken, Generation, ModelError, StopReason, TokenId, TokenObserver, Usage,
 };
+use fimble_ngram::{Lookup, ProjectCache, log_probability};
 
 use crate::evaluator::{Evaluator, Wanted};
 use crate::heal::Healer;
 use crate::hope::Hope;
 use crate::line_end::LineEnds;
 use crate::passes::Passes;
-use crate::project_cache::{Lookup, ProjectCache};
-use crate::sampler::{Allowed, Sampler, log_probability};
+use crate::project_cache;
+use crate::sampler::{Allowed, Sampler};
 use crate::text_stream::TextStream;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
 
@@ -27,8 +27,8 @@ pub(crate) struct Task<'a> {
     pub(crate) options: &'a GenerateOptions,
     /// Tokens that end every generation of this model.
     pub(crate) end_tokens: &'a [TokenId],
-    /// What the model remembers of the project.
-    pub(crate) project: Option<&'a Mutex<ProjectCache>>,
+    /// The project cache of the model.
+    pub(crate) project: Option<&'a ProjectCache>,
     pub(crate) observer: TokenObserver,
     /// Asked between chunks and tokens.
     pub(crate) stopped: &'a dyn Fn() -> bool,
@@ -36,6 +36,14 @@ pub(crate) struct Task<'a> {
     pub(crate) chunk: usize,
     /// Lets other work use the evaluator, between chunks and tokens, and says whether any did.
     pub(crate) let_pass: &'a dyn Fn(&mut Evaluator) -> bool,
+}
+
+impl<'a> Task<'a> {
+    /// The predictions of the project cache, if the model has one and the request says where in the project it was made.
+    pub(crate) fn lookup(&self) -> Option<Lookup<'a>> {
+        let place = self.options.project.as_ref()?;
+        Some(self.project?.lookup(&project_cache::cursor(place), self.prompt.healed.len()))
+    }
 }
 
 /// Generates. The times of waiting and of tokenising are the caller's to add.
@@ -64,7 +72,7 @@ pub(crate) fn generate(
     let sampler = Sampler::new(&task.options.sampling);
     let may_guess = task.options.max_new_tokens > 1 && sampler.is_greedy();
     let passes = Passes::new(evaluator, slot, &task.prompt.tokens, may_guess);
-    let lookup = Lookup::of(&task, tokenizer);
+    let lookup = task.lookup();
     let is_one_line = task.options.most_lines == 1 && sampler.is_greedy();
     let end = task.end_tokens.first().filter(|_| is_one_line);
     let line_ends = end.map(|end| LineEnds::new(tokenizer.bytes(), *end));
@@ -180,7 +188,7 @@ impl Decoding<'_> {
             let forced = healer.allowed(vocabulary);
             let allowed = forced.as_deref().map_or(Allowed::Marked(vocabulary.known()), Allowed::Only);
             let logits = self.passes.logits(self.evaluator);
-            let mixed = self.lookup.as_mut().and_then(|lookup| lookup.mix(vocabulary, logits, allowed));
+            let mixed = self.lookup.as_mut().and_then(|lookup| lookup.mix(logits, forced.as_deref()));
             let logits = mixed.unwrap_or(logits);
             // A forced token had less to choose from: what counts is its share among what was allowed.
             let chosen = match &mut self.line_ends {
@@ -197,7 +205,7 @@ impl Decoding<'_> {
                 return Ok(StopReason::EndToken(id));
             }
             if let Some(lookup) = &mut self.lookup {
-                lookup.push(id, vocabulary);
+                lookup.push(id);
             }
             let bytes = vocabulary.bytes(id);
             let only_forced = healer.advance(bytes);

@@ -5,8 +5,9 @@
 //! less likely than something that is wrong.
 
 use fimble_model::TokenId;
+use fimble_ngram::log_probability;
 
-use crate::sampler::{Allowed, log_probability, most_likely};
+use crate::sampler::{Allowed, most_likely};
 use crate::token_bytes::TokenBytes;
 
 /// Adds up what ends a line.

@@ -11,6 +11,7 @@ use fimble_model::{
 
 use crate::branches;
 use crate::engine::Engine;
+use crate::project_cache;
 
 impl Model for Engine {
     fn info(&self) -> &ModelInfo {
@@ -47,13 +48,13 @@ impl Model for Engine {
 
     fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
         let Some(project) = self.project.clone() else { return };
-        project.remember(source, layer, text);
+        project.upsert(source, project_cache::layer(layer), text);
         self.worker.run_in_steps(move || project.step());
     }
 
     fn forget(&self, source: &str) {
         let Some(project) = self.project.clone() else { return };
-        project.forget(source);
+        project.remove(source);
         self.worker.run_in_steps(move || project.step());
     }
 
