@@ -4,20 +4,20 @@ use crate::dialect::Writing;
 use crate::exchange::Target;
 use crate::spec::Kind;
 
-/// A server with the model that it has, and what that can do.
+/// A server with its model, and what the model can do.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) kind: Kind,
     pub(crate) target: Target,
-    /// The name to ask for.
+    /// The name of the model in requests.
     pub(crate) model: String,
     /// Tokens of prompt and answer.
     pub(crate) context_length: usize,
     pub(crate) writing: Writing,
-    /// Why it cannot answer conversations, if it cannot.
+    /// Why it has no conversations, if so.
     pub(crate) no_chat: Option<String>,
-    /// What may be otherwise than the user thinks, in whole sentences.
+    /// Why the model may not be the one that the user expects, in whole sentences.
     pub(crate) doubt: Option<String>,
-    /// Whether what is asked goes to another machine.
+    /// Whether it is on another machine.
     pub(crate) is_remote: bool,
 }

@@ -1,5 +1,5 @@
 //! Several ways to write one line: the likeliest first, then those that begin with a second choice where the others were
-//! least sure. Must hold: every line is written to its end by the rules of a generation; a request that is no longer wanted
+//! least sure. Invariant: every line is written to its end by the rules of a generation; a request that is no longer wanted
 //! ends this within a token.
 
 use fimble_model::{GeneratedToken, Generation, ModelError, Sampling, StopReason, TokenId, Usage};
@@ -22,7 +22,7 @@ const TRIES_PER_LINE: usize = 2;
 struct Step {
     id: TokenId,
     logprob: f32,
-    /// What came second, until it was tried.
+    /// The second choice, until it was tried.
     second: Option<(TokenId, f32)>,
 }
 
@@ -44,7 +44,7 @@ impl Line {
 }
 
 /// Writes up to `n_wanted` different lines after a prompt, the likeliest first.
-pub(crate) fn write_lines(
+pub(crate) fn generate_alternatives(
     evaluator: &mut Evaluator,
     tokenizer: &TextTokenizer,
     task: &Task<'_>,

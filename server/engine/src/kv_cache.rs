@@ -1,4 +1,4 @@
-//! The prefix cache: slots of tokens with their keys and values. Must hold: a slot's tokens are exactly those whose keys
+//! The prefix cache: slots of tokens with their keys and values. Invariant: a slot's tokens are exactly those whose keys
 //! and values are in its tensors, in order, whatever was cancelled or failed; cutting a slot back never computes.
 //!
 //! Models whose attention writes new keys into the memory of the old ones share one tensor for past and present: it has
@@ -95,7 +95,7 @@ impl KvCache {
             .max_by_key(|(index, prefix)| (*prefix, self.slots[*index].last_used))
             .unwrap_or((0, 0));
         // Cutting a slot throws the rest of it away, which is right while somebody types: the two have most in common. If
-        // they do not, another slot gives way instead, one that is empty or was not used for longest, and it starts with a
+        // they do not, another slot is used instead, one that is empty or was not used for longest, and it starts with a
         // copy of what the two share.
         let keeps_most = 2 * prefix >= self.slots[best].len().min(prompt.len());
         let index = if keeps_most { best } else { self.least_recently_used() };

@@ -1,4 +1,4 @@
-//! Choosing where only the rest of a line is wanted: tokens that differ behind the first line break say the same. Must hold: the
+//! Choosing where only the rest of a line is wanted: tokens that differ behind the first line break say the same. Invariant: the
 //! chance of what is chosen is that of its text up to the line's end, in whatever tokens; greedy only.
 //!
 //! A vocabulary has `)`, `);` and `);⏎`, and ends a line with a dozen tokens and with the end token. Each alone may be

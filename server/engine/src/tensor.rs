@@ -16,7 +16,7 @@ use ort::sys;
 use crate::graph::Float;
 use crate::memory::HeldSession;
 
-/// What a tensor holds.
+/// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
     Float(Float),

@@ -41,7 +41,7 @@ impl Form {
 }
 
 impl Activations {
-    /// Quantises `numbers`, [rows, columns], in the place of what was here. `columns` is a multiple of 32.
+    /// Quantises `numbers`, [rows, columns], and replaces the content. `columns` is a multiple of 32.
     pub fn quantise(&mut self, rounding: Rounding, numbers: &[f32], columns: usize) {
         self.resize(numbers.len(), columns);
         self.put(rounding, numbers, 0);

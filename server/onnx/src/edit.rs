@@ -1,5 +1,5 @@
 //! Edits of ONNX files: logits only for the positions that are asked for, and one copy of weights that are read in two
-//! shapes ([`name_reshaped_weights`]). Must hold: everything that is not changed
+//! shapes ([`name_reshaped_weights`]). Invariant: everything that is not changed
 //! stays byte by byte, also what a later version of ONNX may add; without the new input the model computes what it
 //! computed before; weights in files of their own are not touched.
 //!
@@ -51,7 +51,7 @@ const BEFORE_ALL: i64 = -(i32::MAX as i64);
 /// The axis of positions, counted from the end, as a matrix product does.
 const POSITIONS: i64 = -2;
 
-/// What became of a file.
+/// The result of an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// The content of the edited file.

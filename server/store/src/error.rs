@@ -1,4 +1,4 @@
-//! What can go wrong on disk. Must hold: every message names the cause and what the user can do about it.
+//! Errors of files on disk. Invariant: every message names the cause and what the user can do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ pub enum StoreError {
         path.display()
     )]
     Io {
-        /// What was tried: "write".
+        /// The operation: "write".
         action: &'static str,
         /// On what.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
     /// The user named a file or folder that is not there.
@@ -52,7 +52,7 @@ pub enum StoreError {
         "ONNX Runtime is not installed, and neither pip nor npm was found to fetch it ({tried}). Install python3 with pip, or npm; or download {archive} on any machine and run `fimble setup --from DIR` with the folder that holds it"
     )]
     NoClient {
-        /// What was tried, and why it did not work.
+        /// The attempts, and why they failed.
         tried: String,
         /// The file to fetch by hand.
         archive: String,
@@ -76,7 +76,7 @@ pub enum StoreError {
         file: String,
         /// The pinned SHA-256, in hex.
         expected: String,
-        /// What the file has.
+        /// The value of the file.
         got: String,
     },
     /// A file cannot be read as what its name says.
@@ -84,7 +84,7 @@ pub enum StoreError {
     BadArchive {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// Nothing usable in the folder of `fimble setup --from`.
@@ -97,7 +97,7 @@ pub enum StoreError {
         path: PathBuf,
         /// This platform.
         platform: String,
-        /// What was found and why it does not fit; empty or starting with ": ".
+        /// The one that was found, and why it does not fit; empty or starting with ": ".
         looked_at: String,
         /// The best file to fetch.
         archive: String,
@@ -124,7 +124,7 @@ pub enum StoreError {
     NotAModel {
         /// The folder.
         path: PathBuf,
-        /// What is missing.
+        /// The missing file.
         reason: String,
     },
     /// A name that cannot be a model's.
@@ -157,9 +157,9 @@ pub enum StoreError {
     TooLittleSpace {
         /// The folder.
         path: PathBuf,
-        /// What is needed, in megabytes (10^6 bytes).
+        /// The space that is needed, in megabytes (10^6 bytes).
         needed_mb: u64,
-        /// What there is, in megabytes (10^6 bytes).
+        /// The free space, in megabytes (10^6 bytes).
         free_mb: u64,
     },
     /// A file could not be turned into a model of this store.
@@ -171,7 +171,7 @@ pub enum StoreError {
     /// Something that names a model leads nowhere.
     #[error("{spec} names no model here: {reason}. `fimble model list` shows what was found on this disk")]
     NotFound {
-        /// What the user named.
+        /// The name that the user gave.
         spec: String,
         /// Why not.
         reason: String,
@@ -189,7 +189,7 @@ pub enum StoreError {
     BadBundle {
         /// The archive.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// No such model.
@@ -220,7 +220,7 @@ pub enum StoreError {
     BadActiveFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// The manifest of a model is missing or broken.
@@ -233,7 +233,7 @@ pub enum StoreError {
         name: String,
         /// Its folder.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
     /// Files of a model changed.

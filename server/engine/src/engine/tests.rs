@@ -19,7 +19,7 @@ fn engine(name: &str, options: EngineOptions) -> Engine {
         .expect("it loads")
 }
 
-fn blueprint(engine: &Engine, name: &str) -> Blueprint {
+fn evaluator_spec(engine: &Engine, name: &str) -> EvaluatorSpec {
     let source = source(name);
     let config = ModelConfig::read(&source).expect("it is there");
     let file = choose_onnx_file(&source, &config, None).expect("it is there");
@@ -30,12 +30,12 @@ fn blueprint(engine: &Engine, name: &str) -> Blueprint {
         prefill_chunk: 8,
         speculation: Speculation::default(),
     };
-    Blueprint { source, config, file, threads: 1, limits }
+    EvaluatorSpec { source, config, file, threads: 1, limits }
 }
 
 /// Puts the cache where a device would have it.
 fn put_in_device_memory(engine: &Engine, name: &str) {
-    let Blueprint { source, config, file, threads, limits } = blueprint(engine, name);
+    let EvaluatorSpec { source, config, file, threads, limits } = evaluator_spec(engine, name);
     let session = crate::session::open(&source, &file, threads, Provider::Cpu).expect("it opens");
     let graph = crate::graph::Graph::read(&session, &source, &file, &config).expect("it is read");
     let memory = crate::cache_memory::CacheMemory::stand_in(graph.caches[0].float);
@@ -51,10 +51,10 @@ fn put_in_device_memory(engine: &Engine, name: &str) {
 /// Makes the engine believe that a device computes, which fails after so many runs.
 fn put_on_failing_device(engine: &Engine, name: &str, n_runs: usize) {
     let standby = Standby {
-        blueprint: Arc::new(blueprint(engine, name)),
+        spec: Arc::new(evaluator_spec(engine, name)),
         provider: Provider::Cuda,
         info: engine.info.clone(),
-        fallen: Arc::clone(&engine.fallen),
+        fallback_info: Arc::clone(&engine.fallback_info),
         notices: Arc::clone(&engine.notices),
     };
     let broken = engine.worker.run(Priority::Interactive, move |evaluator, _| {
@@ -190,7 +190,7 @@ fn a_provider_that_the_runtime_lacks_is_an_error_and_no_panic() {
     let engine = engine("llama-genai", EngineOptions::default());
     for provider in Provider::ALL {
         if !crate::providers::provider_is_here(provider) && provider != Provider::Auto {
-            let error = blueprint(&engine, "llama-genai").open(provider).err().expect("it is not there");
+            let error = evaluator_spec(&engine, "llama-genai").open(provider).err().expect("it is not there");
             assert!(error.cause.starts_with("ONNX Runtime cannot load it ("), "{provider}: {error}");
         }
     }

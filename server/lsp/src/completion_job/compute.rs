@@ -180,7 +180,7 @@ fn compute(
             Purpose::Begin | Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
         },
     };
-    let again = (asked_by_hand && model.varies()).then(|| request.clone());
+    let again = (asked_by_hand && model.supports_alternatives()).then(|| request.clone());
     let source = reporting.source(&plan, input, &completion, trace.remote);
     let observer = partial::watched(plan.observer(), reporting.progress, source, reporting.events);
     let generation = model.generate(request, cancel, observer).map_err(NoSuggestion::Model)?;
@@ -208,7 +208,7 @@ fn compute(
     let mut suggestions = vec![Suggestion { is_remote: trace.remote, ..suggestion }];
     // Whoever was answered early sees the rest of that line, not others.
     if let Some(request) = again.filter(|_| reporting.progress.is_waited_for()) {
-        let lines = model.write_lines(request, MOST_LINES, cancel).map_err(NoSuggestion::Model)?;
+        let lines = model.generate_alternatives(request, MOST_LINES, cancel).map_err(NoSuggestion::Model)?;
         let passing =
             lines.iter().filter_map(|line| finish(&plan, input, &completion, line, &budget).result.ok());
         for other in passing {

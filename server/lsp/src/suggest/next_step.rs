@@ -46,7 +46,7 @@ pub(super) fn next_step(
     // Who asks inline by hand wants to choose, and one suggestion is known at most.
     let wants_choice = place.trigger == Trigger::Invoked
         && method == TraceMethod::InlineCompletion
-        && session.model.current().is_some_and(|model| model.varies());
+        && session.model.current().is_some_and(|model| model.supports_alternatives());
     if wants_choice {
         return Next::Choose;
     }

@@ -1,4 +1,4 @@
-//! Weights that a graph reads in two shapes. Must hold: the second name stands for the same bytes of the same file; what is
+//! Weights that a graph reads in two shapes. Invariant: the second name stands for the same bytes of the same file; what is
 //! not understood as a whole stays as it is.
 //!
 //! Models whose embedding and output layer are one matrix store it once, and reshape it for one of the two. The runtime does
@@ -39,7 +39,7 @@ pub(super) fn with_names_for_reshapes(graph: &Graph<'_>) -> Result<Option<Vec<u8
     Ok(Some(edited))
 }
 
-/// What a node makes, as an initializer; nothing if it is no reshape of weights that are in a file of their own.
+/// The output of a node as an initializer; nothing if it is no reshape of weights that are in a file of their own.
 fn named_anew(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Vec<u8>>, EditError> {
     let ("", "Reshape", [weights, shape], [output]) =
         (node.domain, node.op_type, &node.inputs[..], &node.outputs[..])

@@ -133,7 +133,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// What every layer reads: lengths for the attention.
+    /// The inputs of every layer: lengths for the attention.
     fn shared_nodes(&mut self) {
         self.model.constant("one", &[1], &[1]);
         self.model.constant("index_one", &[], &[1]);

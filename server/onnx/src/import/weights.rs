@@ -14,7 +14,7 @@ use crate::gguf::{GgufError, GgufFile, TensorInfo, TensorKind};
 /// Bytes of a tensor that are read at once, about.
 const PIECE_BYTES: u64 = 4 << 20;
 
-/// What went wrong with weights.
+/// An error with weights.
 #[derive(Debug)]
 pub(super) enum WeightError {
     Gguf(GgufError),

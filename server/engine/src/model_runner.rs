@@ -1,4 +1,4 @@
-//! One step of a session: tokens and a past go in, logits and the new past come out. Must hold: it keeps nothing from one step
+//! One step of a session: tokens and a past go in, logits and the new past come out. Invariant: it keeps nothing from one step
 //! to the next but memory for the small inputs; whoever steps says where the past is, and whether the present may be there.
 
 use fimble_model::TokenId;
@@ -10,7 +10,7 @@ use crate::memory::HeldSession;
 use crate::tensor::{HostTensor, Output, Runner, Value};
 
 /// Runs a session on tokens and a past. Keeps the small inputs, so that a step allocates next to nothing.
-pub(crate) struct Stepper {
+pub(crate) struct ModelRunner {
     runner: Runner,
     graph: Graph,
     ids: Vec<i64>,
@@ -18,7 +18,7 @@ pub(crate) struct Stepper {
     positions: Vec<i64>,
 }
 
-impl Stepper {
+impl ModelRunner {
     /// Prepares a session.
     pub(crate) fn new(session: HeldSession, graph: Graph) -> Result<Self, String> {
         let inputs: Vec<_> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
@@ -28,7 +28,7 @@ impl Stepper {
         Ok(Self { runner, graph, ids: Vec::new(), ones: Vec::new(), positions: Vec::new() })
     }
 
-    /// What goes in and comes out.
+    /// Its inputs and outputs.
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }

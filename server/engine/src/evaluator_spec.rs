@@ -1,4 +1,4 @@
-//! All that it takes to open a model on any provider, also again after one failed. Must hold: whatever provider, the same
+//! All that it takes to open a model on any provider, also again after one failed. Invariant: whatever provider, the same
 //! file with the same limits is opened.
 
 use fimble_model::{LoadError, Provider};
@@ -11,7 +11,7 @@ use crate::layout::ModelConfig;
 use crate::session;
 
 /// A model that can be opened.
-pub(crate) struct Blueprint {
+pub(crate) struct EvaluatorSpec {
     pub(crate) source: ModelSource,
     pub(crate) config: ModelConfig,
     /// The ONNX file.
@@ -20,7 +20,7 @@ pub(crate) struct Blueprint {
     pub(crate) limits: Limits,
 }
 
-impl Blueprint {
+impl EvaluatorSpec {
     /// Opens the model and runs it on a few tokens.
     ///
     /// # Errors
