@@ -1,9 +1,9 @@
 //! Two ways of answering at the same places, beside one another. Invariant: a difference is of pairs at one place; its interval
 //! comes from a fixed seed, so the same outcomes give the same interval.
 
+use fimble_engine::SplitMix64;
 use serde::Serialize;
 
-use crate::cut::Random;
 use crate::outcome::Outcome;
 use crate::ratios::mean;
 use crate::scores::groups;
@@ -81,7 +81,7 @@ fn kept(outcome: &Outcome) -> f64 {
 fn figure(pairs: &[[f64; 2]]) -> Figure {
     let percent = |side: usize| 100.0 * mean(pairs.iter().map(|pair| pair[side]));
     let (ours, theirs) = (percent(0), percent(1));
-    let mut random = Random(pairs.len() as u64);
+    let mut random = SplitMix64::new(pairs.len() as u64);
     let mut draws: Vec<f64> = (0..N_DRAWS)
         .map(|_| {
             let drawn = (0..pairs.len()).map(|_| &pairs[random.below(pairs.len())]);

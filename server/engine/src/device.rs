@@ -5,6 +5,7 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::Provider;
+use fimble_onnx::identity_model;
 use ort::AsPointer;
 use ort::session::Session;
 use ort::sys;
@@ -18,7 +19,7 @@ pub(crate) struct DeviceMemory {
     /// Released before the session that it belongs to.
     allocator: NonNull<sys::OrtAllocator>,
     float: Float,
-    /// A model that gives what it gets: feeding it from one memory and reading it in another is a copy, whatever the device.
+    /// A model whose output is its input: feeding it from one memory and reading it in another is a copy, whatever the device.
     copier: Mutex<Runner>,
 }
 
@@ -37,7 +38,13 @@ impl Drop for DeviceMemory {
 impl DeviceMemory {
     /// Opens the memory that a provider knows by a name.
     pub(crate) fn open(provider: Provider, name: &str, float: Float) -> Result<Self, String> {
-        let session = session::open_graph(&identity(float), provider).map_err(|error| error.cause)?;
+        // `TensorProto.DataType` of ONNX.
+        let element = match float {
+            Float::F32 => 1,
+            Float::F16 => 10,
+            Float::Bf16 => 16,
+        };
+        let session = session::open_graph(&identity_model(element), provider).map_err(|error| error.cause)?;
         let allocator = allocator_of(&session, name)?;
         // From here on the allocator is released whatever fails.
         let copier = Runner::new(session, &["x"], &["y"]).inspect_err(|_| {
@@ -134,30 +141,4 @@ fn allocator_of(session: &Session, name: &str) -> Result<NonNull<sys::OrtAllocat
     // SAFETY: session and description live through the call, in which the runtime writes one pointer.
     check(unsafe { (ort::api().CreateAllocator)(session.ptr(), info.0, &mut allocator) })?;
     NonNull::new(allocator).ok_or_else(|| "the runtime gave no allocator".to_owned())
-}
-
-/// A model in ONNX that gives its input x as its output y, of any shape.
-fn identity(float: Float) -> Vec<u8> {
-    /// A field of a protocol buffer with bytes in it.
-    fn bytes(number: u8, content: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(content.len()).expect("every part of this model is shorter than 128 bytes");
-        [&[number << 3 | 2, length], content].concat()
-    }
-    /// A field with a small number.
-    fn number(number: u8, value: u8) -> Vec<u8> {
-        vec![number << 3, value]
-    }
-    // Numbers of fields and types: onnx.proto3, versions of the format from 8 on.
-    let element = match float {
-        Float::F32 => 1,
-        Float::F16 => 10,
-        Float::Bf16 => 16,
-    };
-    let tensor_type = bytes(2, &bytes(1, &number(1, element)));
-    let outlet = |name: &str| [bytes(1, name.as_bytes()), tensor_type.clone()].concat();
-    let node = [bytes(1, b"x"), bytes(2, b"y"), bytes(4, b"Identity")].concat();
-    let graph =
-        [bytes(1, &node), bytes(2, b"copy"), bytes(11, &outlet("x")), bytes(12, &outlet("y"))].concat();
-    let operators = number(2, 17);
-    [number(1, 8), bytes(7, &graph), bytes(8, &operators)].concat()
 }

@@ -1,7 +1,9 @@
-//! Choosing the next token from logits. Must hold: a token that the tokenizer does not know is never chosen; equal logits,
+//! Choosing the next token from logits. Invariant: a token that the tokenizer does not know is never chosen; equal logits,
 //! options and seeds give equal tokens on every machine; ties go to the lower id.
 
 use fimble_model::{Sampling, TokenId};
+
+use crate::random::SplitMix64;
 
 /// Which tokens may be chosen.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,7 @@ impl Sampler {
         let seed = if let Sampling::Random { seed, .. } = sampling { *seed } else { 0 };
         let is_greedy = matches!(sampling, Sampling::Random { temperature, .. } if temperature.is_nan() || *temperature <= 0.0);
         let sampling = if is_greedy { Sampling::Greedy } else { sampling.clone() };
-        Self { sampling, random: SplitMix64(seed) }
+        Self { sampling, random: SplitMix64::new(seed) }
     }
 
     /// Whether equal logits always give equal tokens.
@@ -145,26 +147,6 @@ fn keep_top_p(candidates: &mut Vec<(f32, TokenId)>, top_p: Option<f32>) {
         }
     }
     candidates.truncate(n_kept);
-}
-
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): small, and good enough for
-/// drawing tokens.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number in [0, 1).
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
-    fn next_unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
 }
 
 #[cfg(test)]

@@ -10,4 +10,5 @@ pub mod import;
 pub mod tokenizer;
 mod wire;
 
+pub use build::identity_model;
 pub use edit::LOGITS_TO_KEEP;
