@@ -1,5 +1,6 @@
-//! The rules of the house, as tests: who may import whom, who may know which library, that one file alone opens sockets, that
-//! every source file says what lives there, and that each promise about privacy has a test.
+//! The rules of the house, as tests: who may import whom, that files do not import each other in a circle, who may know which
+//! library, that one file alone opens sockets, that every source file says what lives there, and that each promise about privacy
+//! has a test.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-document", &[]),
     ("fimble-model", &[]),
+    ("fimble-ngram", &[]),
     ("fimble-kernels", &[]),
     ("fimble-onnx", &["fimble-kernels"]),
     ("fimble-grammars", &[]),
@@ -20,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-store", &["fimble-files"]),
     ("fimble-secrets", &[]),
     ("fimble-syntax", &["fimble-document", "fimble-grammars"]),
-    ("fimble-engine", &["fimble-files", "fimble-kernels", "fimble-model", "fimble-onnx"]),
+    ("fimble-engine", &["fimble-files", "fimble-kernels", "fimble-model", "fimble-ngram", "fimble-onnx"]),
     ("fimble-workspace", &["fimble-document", "fimble-files", "fimble-secrets", "fimble-syntax"]),
     ("fimble-backends", &["fimble-model", "fimble-secrets"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
@@ -58,6 +60,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Packages of the workspace that users do not install.
 const NOT_INSTALLED: &[&str] = &["fimble-tools", "fimble-action-tasks", "fimble-fuzz"];
+
+/// How many files of a crate import each other in a circle, where some do. The numbers may only fall.
+const CIRCLES_KNOWN: &[(&str, usize)] = &[("lsp", 35)];
 
 /// Which of our crates may know which library.
 const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
@@ -219,6 +224,186 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
         }
+    }
+}
+
+/// Code without comments, and without the modules of tests, which stand at the end of a file.
+fn without_comments_and_tests(text: &str) -> String {
+    let code: String = text.lines().flat_map(|line| [line.split("//").next().unwrap(), "\n"]).collect();
+    let begins_tests = |at: &usize| {
+        let mut lines = code[*at..].lines();
+        let is_for_tests =
+            lines.next().is_some_and(|line| line.contains("(test)") || line.contains("all(test,"));
+        let module = lines.find(|line| !line.starts_with("#[")).unwrap_or_default();
+        is_for_tests && module.ends_with('{') && (module.starts_with("mod ") || module.contains(" mod "))
+    };
+    let end = code.match_indices("#[cfg(").map(|(at, _)| at).find(begins_tests);
+    code[..end.unwrap_or(code.len())].to_owned()
+}
+
+/// Reads a path and what follows it in braces, and adds each path that is named. Returns the rest of the code.
+fn read_path<'a>(mut code: &'a str, before: &[String], found: &mut Vec<Vec<String>>) -> &'a str {
+    let mut path = before.to_vec();
+    loop {
+        let end = code.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(code.len());
+        if end > 0 {
+            path.push(code[..end].to_owned());
+        }
+        code = &code[end..];
+        if let Some(items) = code.strip_prefix('{').filter(|_| end == 0) {
+            code = items.trim_start();
+            while !code.is_empty() && !code.starts_with('}') {
+                let rest = read_path(code, &path, found);
+                // What is no path, such as the comma behind one, is passed over.
+                let skipped =
+                    if rest.len() == code.len() { code.chars().next().unwrap().len_utf8() } else { 0 };
+                code = rest[skipped..].trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+            }
+            return code.strip_prefix('}').unwrap_or(code);
+        }
+        match code.strip_prefix("::").filter(|_| end > 0) {
+            Some(rest) => code = rest,
+            None => break,
+        }
+    }
+    if path.len() > before.len() || !before.is_empty() {
+        found.push(path);
+    }
+    code
+}
+
+/// The paths that code names from the root of its crate (`crate::`), its parent (`super::`) or itself (`self::`), whether they are
+/// imported or stand in the code.
+fn paths_in(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::", "self::"] {
+        for (at, _) in code.match_indices(start) {
+            let is_inside = code[..at].ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c));
+            if !is_inside {
+                read_path(&code[at..], &[], &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// The files of one crate: by the path of its module, which is empty for the root.
+type Modules = BTreeMap<Vec<String>, PathBuf>;
+
+/// The files below `root`, without those of tests.
+fn modules(root: &Path, files: &[PathBuf]) -> Modules {
+    let path_of = |file: &PathBuf| {
+        let inside = file.strip_prefix(root).unwrap().with_extension("");
+        let mut path: Vec<String> = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        if path.last().is_some_and(|last| last == "mod") || ["lib", "main"].iter().any(|name| path == [*name])
+        {
+            path.pop();
+        }
+        (path, file.clone())
+    };
+    files.iter().map(path_of).filter(|(path, _)| !path.iter().any(|part| part == "tests")).collect()
+}
+
+/// The file that a path leads to, which the code of a module names.
+fn file_of(path: &[String], module: &[String], modules: &Modules) -> Vec<String> {
+    let mut whole = if path[0] == "crate" { Vec::new() } else { module.to_vec() };
+    for part in path {
+        match part.as_str() {
+            "crate" | "self" => {}
+            "super" => drop(whole.pop()),
+            name => whole.push(name.to_owned()),
+        }
+    }
+    while !whole.is_empty() && !modules.contains_key(&whole) {
+        whole.pop();
+    }
+    whole
+}
+
+/// The files that can be reached from themselves by following imports.
+fn in_circles(imports: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>) -> Vec<String> {
+    let reaches_itself = |module: &&Vec<String>| {
+        let mut reached = BTreeSet::new();
+        let mut to_visit: Vec<_> = imports[*module].iter().collect();
+        while let Some(next) = to_visit.pop() {
+            if reached.insert(next) {
+                to_visit.extend(imports.get(next).into_iter().flatten());
+            }
+        }
+        reached.contains(module)
+    };
+    imports.keys().filter(reaches_itself).map(|module| module.join("::")).collect()
+}
+
+/// The files of a crate that import each other in a circle, by the paths of their modules.
+fn circles(modules: &Modules) -> Vec<String> {
+    let imports = modules.iter().map(|(module, file)| {
+        let code = without_comments_and_tests(&std::fs::read_to_string(file).unwrap());
+        let mut imported: BTreeSet<_> =
+            paths_in(&code).iter().map(|path| file_of(path, module, modules)).collect();
+        imported.remove(module);
+        (module.clone(), imported)
+    });
+    in_circles(&imports.collect())
+}
+
+#[test]
+fn paths_are_read_as_rust_reads_them() {
+    let code = "use crate::{a::{B, c}, d};\nuse super::e::*; // crate::no\nfn f(x: self::g::H) { crate::i::j::<u8>(x) }\n\
+                use other_crate::k; $crate::l!();\n#[cfg(test)]\nmod tests {\n    use super::m;\n}\n";
+    let mut found: Vec<String> =
+        paths_in(&without_comments_and_tests(code)).iter().map(|path| path.join("::")).collect();
+    found.sort();
+    assert_eq!(found, ["crate::a::B", "crate::a::c", "crate::d", "crate::i::j", "self::g::H", "super::e"]);
+    let path = |text: &str| text.split("::").map(str::to_owned).collect::<Vec<_>>();
+    let modules = ["a", "a::c", "b"].map(|name| (path(name), PathBuf::new()));
+    let modules = Modules::from(modules);
+    for (named, file) in
+        [("crate::a::B", "a"), ("super::c::D", "a::c"), ("super::super::b", "b"), ("self::x", "a::x")]
+    {
+        let module = if file == "a::x" { "b" } else { "a::x" };
+        let expected = if file == "a::x" { path("b") } else { path(file) };
+        assert_eq!(file_of(&path(named), &path(module), &modules), expected, "{named}");
+    }
+}
+
+#[test]
+fn files_import_each_other_in_no_circle() {
+    let server = root().join("server");
+    let mut crates = Vec::new();
+    for entry in std::fs::read_dir(&server).unwrap().map(Result::unwrap) {
+        let source = entry.path().join("src");
+        if source.is_dir() {
+            crates.push((entry.file_name().to_string_lossy().into_owned(), source));
+        }
+    }
+    crates.push(("grammars".to_owned(), root().join("grammars/src")));
+    crates.push(("tools/eval".to_owned(), root().join("tools/eval")));
+    crates.push(("tools/actions".to_owned(), root().join("tools/actions/src")));
+    let mut found: Vec<_> = crates
+        .into_iter()
+        .map(|(name, source)| {
+            let mut files = Vec::new();
+            rust_files(&source, &mut files);
+            assert!(!files.is_empty(), "{name} has no files");
+            (name, circles(&modules(&source, &files)))
+        })
+        .collect();
+    let mut files = vec![server.join("lib.rs"), server.join("cli.rs")];
+    rust_files(&server.join("cli"), &mut files);
+    found.push(("cli".to_owned(), circles(&modules(&server, &files))));
+    for (name, circle) in found {
+        let known = CIRCLES_KNOWN.iter().find(|(known, _)| *known == name).map_or(0, |(_, n_files)| *n_files);
+        assert!(
+            circle.len() <= known,
+            "{name} has files that import each other in a circle: {}",
+            circle.join(", ")
+        );
+        assert!(
+            circle.len() == known,
+            "{name} has only {} files in a circle: lower CIRCLES_KNOWN",
+            circle.len()
+        );
     }
 }
 

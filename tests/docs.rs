@@ -58,6 +58,10 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
         "cargo run --release -p fimble-syntax --example hostile_texts *",
         Runs::Nothing("it searches without an end; the lints of .ci/run compile it"),
     ),
+    (
+        "cargo bench -p fimble-ngram",
+        Runs::Nothing("it measures the machine; the lints of .ci/run compile it"),
+    ),
     ("cargo bench -p fimble-lsp", Runs::Nothing("it measures the machine; the lints of .ci/run compile it")),
     (
         "cargo run --release -p fimble-kernels --example speed",

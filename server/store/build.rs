@@ -1,4 +1,4 @@
-//! Lists the files of the bundled model for `src/bundled.rs`. Must hold: this is the only place that names them, and a
+//! Lists the files of the bundled model for `src/bundled.rs`. Invariant: this is the only place that names them, and a
 //! missing or unfetched file stops the build with what to do.
 
 use std::env;

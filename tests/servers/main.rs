@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn open(name: &str) -> Arc<Chain> {
     let spec = ServerSpec::parse(name).unwrap().unwrap();
-    let guard = Guard::own_machine_only().with_patience(Duration::from_secs(60));
+    let guard = Guard::own_machine_only().with_timeouts(Duration::from_secs(60));
     Chain::open(vec![Choice::Server(spec)], guard, Purpose::Completion, &|_| {}).unwrap()
 }
 

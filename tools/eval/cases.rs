@@ -1,76 +1,14 @@
-//! Places to complete, with what stands there: cut in the files of a folder, or read from a file. Invariant: the same files and
+//! Projects with places to complete: cut in the files of a folder, or read from a file. Invariant: the same files and
 //! the same seed give the same places on every machine.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::case::cut_out;
+pub use crate::case::{Case, Kind, Wanted};
 use crate::cut;
-
-/// What is asked for at a place.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// The rest of a line, from anywhere behind its indentation, inside of words too
-    #[default]
-    Rest,
-    /// A whole line but its indentation
-    // The recipe of the model says `next`.
-    #[serde(alias = "next")]
-    Line,
-    /// The remaining lines of a block, or the lines below a comment: 2 to 8 with text
-    Lines,
-    /// The body of a function: up to 8 lines with text
-    Body,
-    /// The rest of a line whose first name stands in another file only
-    Crossfile,
-    /// Nothing: places where the author wrote nothing
-    Quiet,
-}
-
-impl Kind {
-    /// In the order of the report.
-    pub const ALL: [Self; 6] =
-        [Self::Rest, Self::Line, Self::Lines, Self::Body, Self::Crossfile, Self::Quiet];
-
-    /// Whether the answer may have several lines.
-    pub fn has_several_lines(self) -> bool {
-        matches!(self, Self::Lines | Self::Body)
-    }
-
-    /// As on the command line and in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rest => "rest",
-            Self::Line => "line",
-            Self::Lines => "lines",
-            Self::Body => "body",
-            Self::Crossfile => "crossfile",
-            Self::Quiet => "quiet",
-        }
-    }
-}
-
-/// One place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Case {
-    /// Path in its project, with forward slashes.
-    pub path: String,
-    /// What the place is counted under.
-    pub language: String,
-    pub kind: Kind,
-    /// What sort of place of its kind it is; may be empty.
-    pub sort: String,
-    /// The text without what was cut out.
-    pub text: String,
-    /// Where it was cut out, in bytes.
-    pub offset: usize,
-    /// What was cut out; empty where nothing should come.
-    pub expected: String,
-}
 
 /// Files that belong together, with places in them.
 pub struct Project {
@@ -83,22 +21,6 @@ pub struct Project {
     pub cases: Vec<Case>,
     /// Where the tests of the files are, if there are any.
     pub tests: Option<PathBuf>,
-}
-
-/// Which places are wanted.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// Of these kinds; all that a file of cases has, and rests and lines of a folder, if none is named.
-    pub kinds: Vec<Kind>,
-    /// So many of each kind in each folder; rests and lines together count as one kind.
-    pub n_cases: usize,
-    pub seed: u64,
-}
-
-impl Wanted {
-    fn includes(&self, kind: Kind) -> bool {
-        self.kinds.is_empty() || self.kinds.contains(&kind)
-    }
 }
 
 /// A line of a file of cases. Other keys are ignored.
@@ -210,19 +132,6 @@ fn case(written: Written, files: &[(String, String)]) -> anyhow::Result<Case> {
             let range = start + before.len()..start + whole.len();
             Ok(cut_out(&path, text, kind, "", range))
         }
-    }
-}
-
-/// The place that is left when a range is taken out of a file.
-pub fn cut_out(path: &str, text: &str, kind: Kind, sort: &str, range: std::ops::Range<usize>) -> Case {
-    Case {
-        path: path.to_owned(),
-        language: fimble_syntax::detect("", path, "").map_or("", |language| language.name()).to_owned(),
-        kind,
-        sort: sort.to_owned(),
-        text: format!("{}{}", &text[..range.start], &text[range.end..]),
-        offset: range.start,
-        expected: text[range].to_owned(),
     }
 }
 

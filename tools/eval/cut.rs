@@ -9,8 +9,10 @@ mod source;
 
 use std::ops::Range;
 
+use fimble_engine::SplitMix64;
+
 use self::source::Source;
-use crate::cases::{Case, Kind, Wanted, cut_out};
+use crate::case::{Case, Kind, Wanted, cut_out};
 
 /// A place that could be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub fn cut(files: &[(String, String)], wanted: &Wanted) -> Vec<Case> {
                 Kind::Rest | Kind::Line => Vec::new(),
             };
             let number = Kind::ALL.iter().position(|other| *other == kind).unwrap_or(0) as u64;
-            let mut random = Random(wanted.seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
+            let mut random = SplitMix64::new(wanted.seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
             for place in take(places, wanted.n_cases, &mut random) {
                 let (path, text) = &files[place.file];
                 cases.push((place.file, cut_out(path, text, kind, place.sort, place.range)));
@@ -60,7 +62,7 @@ pub fn cut(files: &[(String, String)], wanted: &Wanted) -> Vec<Case> {
 }
 
 /// So many of the places, of each sort equally many as far as there are, in the order of the files.
-fn take(places: Vec<Place>, n_wanted: usize, random: &mut Random) -> Vec<Place> {
+fn take(places: Vec<Place>, n_wanted: usize, random: &mut SplitMix64) -> Vec<Place> {
     let mut sorts: Vec<(&str, Vec<Place>)> = Vec::new();
     for place in places {
         match sorts.iter_mut().find(|(sort, _)| *sort == place.sort) {
@@ -79,21 +81,6 @@ fn take(places: Vec<Place>, n_wanted: usize, random: &mut Random) -> Vec<Place> 
     }
     taken.sort_by_key(|place| (place.file, place.range.start));
     taken
-}
-
-/// SplitMix64, as the engine's sampler has it: the places must be the same whatever library changes.
-pub struct Random(pub u64);
-
-impl Random {
-    /// A number below the limit; 0 if that is 0.
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let limit = limit.max(1) as u64;
-        usize::try_from((mixed ^ (mixed >> 31)) % limit).unwrap_or(0)
-    }
 }
 
 #[cfg(test)]
@@ -145,9 +132,9 @@ mod tests {
         let place = |start, sort| Place { file: 0, range: start..start + 1, sort };
         let places: Vec<Place> =
             (0..20).map(|at| place(at, "many")).chain([place(30, "few"), place(31, "few")]).collect();
-        let taken = take(places.clone(), 6, &mut Random(5));
+        let taken = take(places.clone(), 6, &mut SplitMix64::new(5));
         assert_eq!(taken.iter().filter(|place| place.sort == "few").count(), 2);
         assert_eq!(taken.len(), 6);
-        assert_eq!(take(places, 99, &mut Random(5)).len(), 22);
+        assert_eq!(take(places, 99, &mut SplitMix64::new(5)).len(), 22);
     }
 }

@@ -5,11 +5,13 @@
 mod args;
 mod bare;
 mod body_tests;
+mod case;
 mod cases;
 mod cut;
 mod ours;
 mod outcome;
 mod paired;
+mod ratios;
 mod reliability;
 mod report;
 mod scores;

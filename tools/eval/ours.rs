@@ -218,7 +218,7 @@ fn complete(
         && plan.context.mode == Mode::SingleLine
     {
         let started = Instant::now();
-        let lines = engine.write_lines(request, n_lines, &CancelToken::new())?;
+        let lines = engine.generate_alternatives(request, n_lines, &CancelToken::new())?;
         generation = lines.into_iter().next().unwrap_or(generation);
         outcome.write_ms = started.elapsed().as_secs_f64() * 1e3;
     }

@@ -1,11 +1,12 @@
 //! Two ways of answering at the same places, beside one another. Invariant: a difference is of pairs at one place; its interval
 //! comes from a fixed seed, so the same outcomes give the same interval.
 
+use fimble_engine::SplitMix64;
 use serde::Serialize;
 
-use crate::cut::Random;
 use crate::outcome::Outcome;
-use crate::scores::{groups, mean};
+use crate::ratios::mean;
+use crate::scores::groups;
 
 /// How often the places are drawn anew for an interval.
 const N_DRAWS: usize = 2000;
@@ -74,13 +75,13 @@ fn number(is_so: bool) -> f64 {
 
 fn kept(outcome: &Outcome) -> f64 {
     let n_expected = outcome.expected.trim_end().chars().count();
-    crate::scores::share(outcome.right_chars().unwrap_or(0), n_expected)
+    crate::ratios::share(outcome.right_chars().unwrap_or(0), n_expected)
 }
 
 fn figure(pairs: &[[f64; 2]]) -> Figure {
     let percent = |side: usize| 100.0 * mean(pairs.iter().map(|pair| pair[side]));
     let (ours, theirs) = (percent(0), percent(1));
-    let mut random = Random(pairs.len() as u64);
+    let mut random = SplitMix64::new(pairs.len() as u64);
     let mut draws: Vec<f64> = (0..N_DRAWS)
         .map(|_| {
             let drawn = (0..pairs.len()).map(|_| &pairs[random.below(pairs.len())]);

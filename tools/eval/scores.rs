@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::cases::Kind;
 use crate::outcome::Outcome;
+use crate::ratios::{mean, share};
 
 /// Shares of some outcomes, all from 0 to 1.
 #[derive(Clone, Debug, Serialize)]
@@ -40,17 +41,6 @@ pub struct Scores {
     pub n_tested: usize,
     /// Of these, the ones whose tests passed with what was shown.
     pub passed: f64,
-}
-
-/// A share; 0 of nothing.
-pub fn share(n: usize, of: usize) -> f64 {
-    if of == 0 { 0.0 } else { n as f64 / of as f64 }
-}
-
-/// The mean; 0 of nothing.
-pub fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, n) = values.fold((0.0, 0), |(sum, n), value| (sum + value, n + 1));
-    if n == 0 { 0.0 } else { sum / n as f64 }
 }
 
 /// The groups in which outcomes are counted: each kind by language, and over all languages where there are several. Each has the

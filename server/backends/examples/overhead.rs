@@ -1,5 +1,5 @@
 //! What asking a server through this crate costs over asking it bare: the time until the first piece of an answer, in turns,
-//! with the same question. Must hold: both ways ask on a connection of their own, as this crate does.
+//! with the same question. Invariant: both ways ask on a connection of their own, as this crate does.
 //!
 //!     cargo run --release -p fimble-backends --example overhead -- llama.cpp@127.0.0.1:8012 [ROUNDS]
 //!     cargo run --release -p fimble-backends --example overhead -- mlx@127.0.0.1:8080 [ROUNDS]

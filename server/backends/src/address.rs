@@ -1,5 +1,4 @@
-//! Where a server listens. Must hold: an address is read once, strictly; nothing that could mean two things to two readers
-//! (user names, blanks, a query) is accepted.
+//! Addresses of servers. Invariant: an address is read once, strictly; nothing ambiguous (user names, blanks, a query) is accepted.
 
 use std::fmt;
 
@@ -21,7 +20,7 @@ pub enum Endpoint {
         port: u16,
         /// Whether the connection is encrypted.
         tls: bool,
-        /// What stands before the paths of the interface, without a slash at the end; empty mostly.
+        /// Prefix of the paths of the interface, without a slash at the end; empty mostly.
         base: String,
     },
 }
@@ -83,7 +82,7 @@ impl Endpoint {
         }
     }
 
-    /// What stands before the paths of the interface.
+    /// Prefix of the paths of the interface.
     pub(crate) fn base(&self) -> &str {
         match self {
             Self::Unix { .. } => "",
@@ -92,7 +91,7 @@ impl Endpoint {
     }
 }
 
-/// For people, and without doubt about encryption.
+/// As messages name it; an encrypted connection is recognisable.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

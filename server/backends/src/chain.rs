@@ -1,10 +1,10 @@
-//! Models in order of preference: servers and models in this process, where the next one takes over when one fails. Must
-//! hold: naming the model of the moment never waits; a server that failed is asked again later, on a thread of its own, so
-//! that no typing waits for it; whenever another model answers than the first, the reason stands in the notices.
+//! A chain of models: servers and models in this process, in order of preference. The next one takes over when one fails. Invariant:
+//! choosing a model never waits; a server that failed is probed again on a thread of its own; if another model than the first answers,
+//! the notices have the reason.
 
 mod conversation;
-mod handed;
 mod member;
+mod monitored;
 mod project;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,31 +18,31 @@ use fimble_model::{
 
 use crate::guard::Guard;
 use crate::probe::{Purpose, USUAL_CONTEXT};
-use handed::Handed;
+use member::{Availability, Failure, Member, State};
 pub use member::{Choice, LocalLoader};
-use member::{Failure, Member, Standing, State};
+use monitored::MonitoredModel;
 use project::Project;
 
-/// Models in order of preference. It is a model itself, and names the member to plan for.
+/// Models in order of preference. A chain is a model itself; [`Model::member_for`] names the member to plan a prompt for.
 pub struct Chain {
     members: Vec<Member>,
     guard: Guard,
     purpose: Purpose,
-    /// Of the member that was ready when the chain was opened, if one was: who holds a chain asks its members for theirs.
+    /// That of the member that was ready when the chain was opened, or a placeholder. Callers ask the member for its own.
     info: ModelInfo,
-    /// How many failures are under way for which it is not known yet who answers instead.
+    /// Number of failures whose replacement is not known yet.
     n_handing_on: AtomicUsize,
-    /// The texts of the project that it was given.
+    /// The documents of the project.
     project: Project,
     this: Weak<Self>,
 }
 
 impl Chain {
-    /// Opens the first member that can be opened; the others stay untried until they are needed. Where none can be and one is a
-    /// server that may come, the chain waits for it: its notices say why nobody answers. `progress` is told what is being done.
+    /// Opens the first member that can be opened. The others stay untried until they are needed. If none can be opened but a server may
+    /// start later, the chain has a placeholder, and its notices say why no member is available. `progress` gets a line for each step.
     ///
     /// # Errors
-    /// None of them can be opened, now or later: why not, for each.
+    /// No member can be opened, now or later. The error has the reason of each.
     pub fn open(
         choices: Vec<Choice>,
         guard: Guard,
@@ -63,8 +63,9 @@ impl Chain {
                 Err(failure) => may_come |= matches!(failure, Failure::Passing(_)),
             }
         }
-        // A server that is started later is found then.
-        let info = info.or_else(|| may_come.then(|| nobody_yet(&members))).ok_or_else(|| never(&members))?;
+        let info = info
+            .or_else(|| may_come.then(|| placeholder_info(&members)))
+            .ok_or_else(|| load_error(&members))?;
         let n_handing_on = AtomicUsize::new(0);
         Ok(Arc::new_cyclic(|this| {
             let this = this.clone();
@@ -72,12 +73,12 @@ impl Chain {
         }))
     }
 
-    /// The members that can be asked about text of these files, in order, without waiting; of no files, those that can be asked
-    /// at all. Has those looked at again whose pause is over.
+    /// The available members that may see text of these files, in order, without waiting. With no files, all available members. Starts to
+    /// probe the ones whose pause is over.
     fn usable(&self, sources: &[String]) -> Vec<(usize, Arc<dyn Model>)> {
         let mut usable = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
-            self.look_again(index);
+            self.probe_again(index);
             let Some(model) = member.ready() else { continue };
             let is_withheld = !sources.is_empty() && self.withholds(&*model, sources).is_some();
             if !is_withheld {
@@ -91,13 +92,13 @@ impl Chain {
         self.members.iter().filter_map(Member::ready).collect()
     }
 
-    /// Why a member must not be asked about text of these files, if so.
+    /// Why a model must not see text of these files; none if it may.
     fn withholds(&self, model: &dyn Model, sources: &[String]) -> Option<String> {
         model.leaves_process().then(|| self.guard.withholds(sources, model.is_remote())).flatten()
     }
 
-    /// Has a server looked at on a thread of its own, if its pause is over.
-    fn look_again(&self, index: usize) {
+    /// Probes a server on a thread of its own, if its pause is over.
+    fn probe_again(&self, index: usize) {
         let member = &self.members[index];
         let mut state = member.state();
         let reason = match &*state {
@@ -110,7 +111,7 @@ impl Chain {
         let thread = std::thread::Builder::new().name("fimble-probe".to_owned());
         let started = thread.spawn(move || {
             let Some(chain) = this.upgrade() else { return };
-            // What came of it stands in its state.
+            // The result is in the state of the member.
             let _ = chain.members[index].open(&chain.guard, chain.purpose, &chain.project, &|| false);
         });
         if let Err(error) = started {
@@ -122,7 +123,7 @@ impl Chain {
         }
     }
 
-    /// A member failed: the next one is opened, here and now, so that it is there when it is asked for.
+    /// Notes that a member failed, and opens the next one at once.
     fn failed(&self, index: usize, reason: &str) {
         tracing::warn!(member = self.members[index].name(), reason, "a model is not available");
         self.n_handing_on.fetch_add(1, Ordering::SeqCst);
@@ -131,7 +132,7 @@ impl Chain {
         self.n_handing_on.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Opens the first untried member unless one that may be asked is ready.
+    /// Opens the first untried member, unless one that may see these files is available.
     fn open_next(&self, sources: &[String]) {
         for member in &self.members {
             if !self.usable(sources).is_empty() {
@@ -144,12 +145,12 @@ impl Chain {
         }
     }
 
-    /// Why nobody can be asked. Whoever became ready while this was found out is named as that: the next question goes there.
-    fn nobody(&self, sources: &[String]) -> ModelError {
-        let reason = |member: &Member| match member.standing() {
-            Standing::Down(error) => error.to_string(),
-            Standing::Untried => format!("{} was not looked at yet", member.name()),
-            Standing::Ready(model) => {
+    /// The error if no member is available. It also names a member that became ready meanwhile.
+    fn unavailable_error(&self, sources: &[String]) -> ModelError {
+        let reason = |member: &Member| match member.availability() {
+            Availability::Down(error) => error.to_string(),
+            Availability::Untried => format!("{} was not looked at yet", member.name()),
+            Availability::Ready(model) => {
                 let withheld = self.withholds(&*model, sources);
                 withheld.unwrap_or_else(|| format!("{} can be asked from now on", member.name()))
             }
@@ -162,8 +163,8 @@ impl Chain {
     }
 }
 
-/// What stands for the model while no member was ever ready.
-fn nobody_yet(members: &[Member]) -> ModelInfo {
+/// The description of a chain whose members were never ready.
+fn placeholder_info(members: &[Member]) -> ModelInfo {
     let name = members.first().map(Member::name).unwrap_or_default();
     ModelInfo {
         fim: Err(format!("{name} does not answer yet, so that nothing is known of its model")),
@@ -179,8 +180,8 @@ fn nobody_yet(members: &[Member]) -> ModelInfo {
     }
 }
 
-/// Why no member will ever be ready.
-fn never(members: &[Member]) -> LoadError {
+/// The error of a chain whose members can never be ready.
+fn load_error(members: &[Member]) -> LoadError {
     let mut errors: Vec<LoadError> = members.iter().filter_map(Member::down_reason).collect();
     if errors.len() == 1 {
         return errors.remove(0);
@@ -203,7 +204,7 @@ impl Model for Chain {
         let mut answering = first();
         let mut notices: Vec<String> = self.guard.notices().collect();
         if answering.is_none() {
-            // Who is told of a failure is told with it who answers instead.
+            // A notice of a failure names the replacement, so that it waits until that is known.
             if self.n_handing_on.load(Ordering::SeqCst) > 0 {
                 return notices;
             }
@@ -231,7 +232,7 @@ impl Model for Chain {
     }
 
     fn leaves_process(&self) -> bool {
-        // Whoever answers is only known once somebody is asked.
+        // The member that answers is not known before a request.
         self.members.iter().any(|member| matches!(member.choice, Choice::Server(_)))
     }
 
@@ -240,7 +241,7 @@ impl Model for Chain {
     }
 
     fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        // A server keeps nothing of the project.
+        // A server has no project cache.
         let is_awaited = || self.members.iter().any(Member::is_untried_model);
         self.project.remember((source, layer, text), is_awaited, || self.ready());
     }
@@ -249,13 +250,13 @@ impl Model for Chain {
         self.project.forget(source, || self.ready());
     }
 
-    fn varies(&self) -> bool {
-        self.usable(&[]).first().is_some_and(|(_, model)| model.varies())
+    fn supports_alternatives(&self) -> bool {
+        self.usable(&[]).first().is_some_and(|(_, model)| model.supports_alternatives())
     }
 
     fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {
         let (index, model) = self.usable(sources).into_iter().next()?;
-        Some(Arc::new(Handed { chain: self.this.clone(), index, model }))
+        Some(Arc::new(MonitoredModel { chain: self.this.clone(), index, model }))
     }
 
     fn chat(&self) -> Result<&dyn Chat, String> {
@@ -266,7 +267,7 @@ impl Model for Chain {
                     Ok(_) => return Ok(self),
                     Err(reason) => refusal = refusal.or(Some(reason)),
                 },
-                // Whether it can is found out by asking it.
+                // Whether it answers conversations is not known before it is opened.
                 (None, Choice::Server(_)) => return Ok(self),
                 (None, Choice::Local(..)) if member.down_reason().is_none() => return Ok(self),
                 (None, Choice::Local(..)) => {}
@@ -292,8 +293,8 @@ impl Model for Chain {
         if let Some(member) = self.member_for(sources) {
             return member.generate(request, cancel, observer);
         }
-        // What is opened now may want another prompt: who asks is to plan for it.
+        // The member that is opened now may need another prompt, which the caller has to plan.
         self.open_next(sources);
-        Err(self.nobody(sources))
+        Err(self.unavailable_error(sources))
     }
 }

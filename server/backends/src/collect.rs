@@ -1,28 +1,30 @@
-//! What comes from a server, put together to one generation. Must hold: the text never holds a stop string or a part of one
-//! at its end; a token's place in the text is right or there are no tokens at all; an answer without an end is cut.
+//! One generation, collected from the pieces of a server. Invariant: the text never has a stop string, nor the beginning of one at its
+//! end; the position of every token is right, or there are no tokens at all; an endless answer is cut off.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use fimble_model::{GenerateOptions, GeneratedToken, Generation, StopReason, TokenObserver, Usage};
+use fimble_model::{
+    GenerateOptions, GeneratedToken, Generation, StopReason, StopStrings, TokenObserver, Usage,
+};
 
 use crate::dialect::{Delta, End};
 
 /// Bytes that the longest token may have; an answer that is longer than that many tokens is endless.
 const MAX_TOKEN_BYTES: usize = 64;
 
-/// A generation that grows.
+/// A generation under construction.
 pub(crate) struct Collector {
     observer: TokenObserver,
-    stop_strings: Vec<String>,
+    stop_strings: StopStrings,
     max_bytes: usize,
     text: String,
-    /// How much of the text the observer has seen; the rest may yet become a stop string.
+    /// Bytes that the observer saw. The rest may become a stop string.
     n_shown: usize,
     tokens: Vec<GeneratedToken>,
-    /// What stands before the first text, which the server leaves out.
+    /// Text before the first piece that the server leaves out.
     lead: &'static str,
-    /// Text came without its tokens: none of them count.
+    /// Whether a text came without its tokens. Then no tokens are returned.
     has_gaps: bool,
     n_tokens: usize,
     prompt_tokens: Option<(usize, usize)>,
@@ -34,7 +36,7 @@ impl Collector {
     pub(crate) fn new(options: &GenerateOptions, observer: TokenObserver) -> Self {
         Self {
             observer,
-            stop_strings: options.stop_strings.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+            stop_strings: StopStrings::new(&options.stop_strings),
             max_bytes: options.max_new_tokens.saturating_mul(MAX_TOKEN_BYTES).saturating_add(MAX_TOKEN_BYTES),
             text: String::new(),
             n_shown: 0,
@@ -68,11 +70,14 @@ impl Collector {
             self.first.get_or_insert_with(|| self.started.elapsed());
         }
         if !delta.text.is_empty() {
+            let old_length = self.text.len();
             self.push(&delta);
-            if let Some(stop) = self.stop_string() {
-                return Some(self.show(self.text.len()).unwrap_or(StopReason::StopString(stop)));
+            if let Some((at, stop)) = self.stop_strings.find(&self.text, old_length) {
+                let stop = StopReason::StopString(stop.to_owned());
+                self.text.truncate(at);
+                return Some(self.show(at).unwrap_or(stop));
             }
-            let safe = self.text.len() - self.possible_stop();
+            let safe = self.text.len() - self.stop_strings.n_held_back(&self.text);
             if let Some(stop) = self.show(safe) {
                 return Some(stop);
             }
@@ -107,28 +112,6 @@ impl Collector {
             // Servers have numbers for tokens of their own; nothing here needs them.
             self.tokens.push(GeneratedToken { id: 0, logprob: logprob.min(0.0), text_end: end });
         }
-    }
-
-    /// Cuts the text at the first stop string, if there is one.
-    fn stop_string(&mut self) -> Option<String> {
-        let found =
-            self.stop_strings.iter().filter_map(|stop| Some((self.text.find(stop.as_str())?, stop.clone())));
-        let (at, stop) = found.min_by_key(|(at, _)| *at)?;
-        self.text.truncate(at);
-        Some(stop)
-    }
-
-    /// Bytes at the end that may be the beginning of a stop string.
-    fn possible_stop(&self) -> usize {
-        let longest = self.stop_strings.iter().map(String::len).max().unwrap_or(0);
-        (1..longest.min(self.text.len() + 1))
-            .rev()
-            .find(|length| {
-                let start = self.text.len() - length;
-                self.text.is_char_boundary(start)
-                    && self.stop_strings.iter().any(|stop| stop.starts_with(&self.text[start..]))
-            })
-            .unwrap_or(0)
     }
 
     /// Shows the text up to there to the observer, who may end it.

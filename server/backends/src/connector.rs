@@ -1,6 +1,5 @@
-//! The one place of the program that opens a socket. Must hold: what is connected to is exactly the address that was judged;
-//! there is no other way out, and no environment variable, redirect or proxy can lead elsewhere, because nothing here knows
-//! them.
+//! The only code of the program that opens a socket. Invariant: connections go to exactly the addresses that the guard allowed; no
+//! environment variable, redirect or proxy can lead elsewhere, because nothing here reads them.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -11,14 +10,14 @@ use crate::error::ServerError;
 use crate::guard::{Guard, Reach};
 use crate::tls;
 
-/// How long reading and writing block at most before the request is asked whether it is still wanted.
+/// How long reading and writing block at most before cancellation is checked.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Bytes in both directions.
 pub(crate) trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
-/// An open connection. Dropping it closes it, which is how servers learn that nobody waits any more.
+/// An open connection. Dropping it closes it, which tells the server that the request was cancelled.
 pub(crate) struct Connection {
     pub(crate) stream: Box<dyn Stream>,
     /// Whether it leads to another machine.
@@ -29,18 +28,18 @@ pub(crate) struct Connection {
 pub(crate) fn connect(
     guard: &Guard,
     endpoint: &Endpoint,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Connection, ServerError> {
     let (host, tls) = match endpoint {
         Endpoint::Unix { path } => {
             let stream =
-                open_unix(path, patience).map_err(|error| ServerError::unreachable(endpoint, error))?;
+                open_unix(path, timeout).map_err(|error| ServerError::unreachable(endpoint, error))?;
             return Ok(Connection { stream, is_remote: false });
         }
         Endpoint::Tcp { host, tls, .. } => (host, *tls),
     };
     let (addresses, reach) = addresses(guard, endpoint)?;
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + timeout;
     let mut last = None;
     for address in addresses {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -69,26 +68,26 @@ pub(crate) fn addresses(guard: &Guard, endpoint: &Endpoint) -> Result<(Vec<Socke
 }
 
 #[expect(clippy::disallowed_methods, reason = "the connector")]
-fn open_tcp(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, patience)?;
+fn open_tcp(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TICK))?;
     stream.set_write_timeout(Some(TICK))?;
     Ok(stream)
 }
 
-/// A socket file whose server takes no connections keeps whoever connects waiting, for as long as it likes: a thread waits.
+/// Opens a socket file. The connection is opened on a thread of its own, because it has no timeout.
 #[cfg(unix)]
 #[expect(clippy::disallowed_methods, reason = "the connector")]
-fn open_unix(path: &str, patience: Duration) -> io::Result<Box<dyn Stream>> {
+fn open_unix(path: &str, timeout: Duration) -> io::Result<Box<dyn Stream>> {
     let path = path.to_owned();
     let (sender, connected) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new().name("fimble-connect".to_owned());
     thread.spawn(move || {
-        // Nobody waits any more if this fails, and the connection closes.
+        // After the timeout this fails, and the connection closes.
         let _ = sender.send(std::os::unix::net::UnixStream::connect(path));
     })?;
-    let in_time = connected.recv_timeout(patience);
+    let in_time = connected.recv_timeout(timeout);
     let stream =
         in_time.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it takes no connections"))??;
     stream.set_read_timeout(Some(TICK))?;

@@ -1,5 +1,5 @@
-//! What is said to each kind of server, and how its answers are read. Must hold: pure; the shapes of every interface stand in
-//! one file per kind; what an answer lacks is absent, never guessed.
+//! Requests to each kind of server, and their answers. Invariant: no I/O; each kind of interface has one file; what an answer lacks is
+//! absent, and never assumed.
 
 mod llama_cpp;
 mod ollama;
@@ -17,7 +17,7 @@ const MAX_STOPS: usize = 4;
 /// How code around a cursor is written for a server.
 #[derive(Clone, Debug)]
 pub(crate) enum Writing {
-    /// In parts: the server knows how its model wants them arranged.
+    /// In parts, which the server arranges for its model.
     Parts(TextTemplate),
     /// As one text with the model's special tokens.
     Template(TextTemplate),
@@ -52,7 +52,7 @@ impl Writing {
     }
 }
 
-/// A path of an interface with what is sent there.
+/// A request: a path of the interface, and the body.
 pub(crate) type Question = (&'static str, Value);
 
 /// One piece of an answer.
@@ -60,28 +60,28 @@ pub(crate) type Question = (&'static str, Value);
 pub(crate) struct Delta {
     /// The new text.
     pub(crate) text: String,
-    /// Whether the server tells, apart from the text, what the model thinks.
+    /// Whether this piece is reasoning that the server separates from the text.
     pub(crate) is_thought: bool,
-    /// Texts of the new tokens with the logarithms of their probabilities, if the server tells.
+    /// Texts of the new tokens with the logarithms of their probabilities, if the server sends them.
     pub(crate) tokens: Vec<(String, f32)>,
     /// Why the answer ends here, if it does.
     pub(crate) end: Option<End>,
-    /// Name of the model that answers, if the server tells.
+    /// Name of the model that answers, if the server sends it.
     pub(crate) model: Option<String>,
-    /// Tokens of the prompt, and of them those that were known already.
+    /// Tokens of the prompt, and how many of them were cached.
     pub(crate) prompt_tokens: Option<(usize, usize)>,
 }
 
 /// Why a server ended an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// All is said.
+    /// The model ended it.
     Said,
     /// The limit of tokens.
     Limit,
 }
 
-/// Asks a server of this kind to complete. It is told as many of the stop strings as it takes, the first ones.
+/// A request for a completion. It has as many stop strings as the server accepts, the first ones.
 pub(crate) fn complete(
     kind: Kind,
     model: &str,
@@ -102,7 +102,7 @@ pub(crate) fn complete(
     }
 }
 
-/// Asks a server of this kind to answer a conversation, and with `has_switches` not to think before that.
+/// A request to answer a conversation, with `has_switches` without reasoning.
 pub(crate) fn chat(
     kind: Kind,
     model: &str,
@@ -135,15 +135,15 @@ pub(crate) fn chat_delta(kind: Kind, document: &Value) -> Delta {
     }
 }
 
-/// Has mlx-lm answer a question apart from others, which it does where a seed is given. Those that it answers together it
-/// looks after twice a second only: for so long it would go on with one that was cancelled, and so long the next would wait.
+/// Makes mlx-lm answer a request apart from others, which it does if there is a seed. Requests that it answers together are checked
+/// twice a second only: a cancelled one would continue for so long, and the next one would wait.
 pub(crate) fn ask_alone(body: &mut Value) {
     if let Value::Object(body) = body {
         body.entry("seed").or_insert(json!(0));
     }
 }
 
-/// The same question to mlx-lm, for nothing but the first token, as the tokenizer writes it.
+/// The same request to mlx-lm for the first token alone, as the tokenizer writes it.
 pub(crate) fn first_token(body: &Value) -> Value {
     let mut one = body.clone();
     one["stream"] = json!(false);
@@ -167,7 +167,7 @@ pub(crate) fn begins_with_space(answer: &Value) -> bool {
     token.is_some_and(|token| token.starts_with([' ', 'Ġ', '▁']))
 }
 
-/// What ends a completion: what who asks wants, and what a server that shows special tokens would go on with.
+/// The stop strings of a completion: those of the request, and the special tokens after which a server would continue.
 pub(crate) fn stop_strings(writing: &Writing, options: &GenerateOptions) -> Vec<String> {
     let mut stops = options.stop_strings.clone();
     if let Writing::Template(template) = writing {

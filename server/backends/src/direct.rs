@@ -1,4 +1,4 @@
-//! A server of this machine that is asked in its own words, for measurements beside ours. Invariant: nothing but loopback is
+//! Requests in the words of a server of this machine, for comparisons. Invariant: nothing but loopback is
 //! reachable; the socket is that of the connector.
 
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::address::Endpoint;
 use crate::error::ServerError;
 use crate::exchange::Target;
 use crate::guard::Guard;
-use crate::patience::Patience;
+use crate::timeouts::Timeouts;
 
 /// A server at a port of this machine.
 #[derive(Clone, Debug)]
@@ -26,8 +26,8 @@ impl DirectServer {
     /// Sends one request and waits for one document in JSON. A body makes it a POST.
     ///
     /// # Errors
-    /// Nobody listens there, no answer came within three minutes, or the answer is an error or no JSON.
+    /// There is no server, no answer came within three minutes, or the answer is an error or no JSON.
     pub fn ask(&self, path: &str, body: Option<&Value>) -> Result<Value, ServerError> {
-        self.target.document(path, body, Patience::TALKING, &|| false)
+        self.target.document(path, body, Timeouts::CHAT, &|| false)
     }
 }

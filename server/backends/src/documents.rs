@@ -1,12 +1,11 @@
-//! The JSON documents of an answer, one after the other, in the three ways in which servers send them. Must hold: what is not
-//! such an answer (a page of HTML, half a document, bytes that are no text) becomes an error that names it, and never text
-//! of a completion.
+//! The JSON documents of an answer, in the three framings that servers use. Invariant: anything else (a page of HTML, half a document,
+//! bytes that are not text) becomes an error, and never text of a completion.
 
 use serde_json::Value;
 
-use crate::error::{Fault, ServerError};
+use crate::error::{ServerError, ServerErrorKind};
 use crate::exchange::{Answer, Target};
-use crate::patience::Patience;
+use crate::timeouts::Timeouts;
 
 /// Bytes of one document.
 const MAX_DOCUMENT: usize = 4 << 20;
@@ -41,10 +40,10 @@ impl Target {
         &'a self,
         path: &str,
         body: Option<&Value>,
-        patience: Patience,
+        timeouts: Timeouts,
         stop: &'a dyn Fn() -> bool,
     ) -> Result<Documents<'a>, ServerError> {
-        let answer = self.ask(path, body, patience, stop)?;
+        let answer = self.ask(path, body, timeouts, stop)?;
         let framing = match answer.content_type.as_str() {
             "text/event-stream" => Framing::Events,
             "application/x-ndjson" | "application/jsonl" => Framing::Lines,
@@ -85,11 +84,11 @@ impl Target {
         &self,
         path: &str,
         body: Option<&Value>,
-        patience: Patience,
+        timeouts: Timeouts,
         stop: &dyn Fn() -> bool,
     ) -> Result<Value, ServerError> {
         // The borrow of the answer ends here: the document is owned.
-        let mut documents = self.stream(path, body, patience, stop)?;
+        let mut documents = self.stream(path, body, timeouts, stop)?;
         documents
             .next()?
             .ok_or_else(|| ServerError::broken(&self.endpoint, format!("answers {path} with nothing")))
@@ -104,22 +103,26 @@ impl Target {
                 "Name the server itself in the setting",
             ),
             401 | 403 => ServerError::new(
-                Fault::Declined,
+                ServerErrorKind::Declined,
                 format!("the server at {server} refuses the key (status {status}{said})"),
                 "Check the setting apiKeys and what it names",
             ),
             429 => ServerError::new(
-                Fault::Declined,
+                ServerErrorKind::Declined,
                 format!("the server at {server} has too many requests (status 429{said})"),
                 "Wait, or choose another server",
             ),
             503 => ServerError::new(
-                Fault::Declined,
+                ServerErrorKind::Declined,
                 format!("the server at {server} is not ready (status 503{said})"),
                 "Wait until it has loaded its model",
             ),
             _ => ServerError::new(
-                if matches!(status, 400 | 422) { Fault::Unaccepted } else { Fault::Declined },
+                if matches!(status, 400 | 422) {
+                    ServerErrorKind::BadRequest
+                } else {
+                    ServerErrorKind::Declined
+                },
                 format!("the server at {server} declines {path} (status {status}{said})"),
                 remedy(status, &said),
             ),
@@ -127,7 +130,7 @@ impl Target {
     }
 }
 
-/// What helps against a refusal, as far as the server's words tell.
+/// The remedy for a refusal, as far as the server names it.
 fn remedy(status: u16, said: &str) -> &'static str {
     let said = said.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
@@ -236,7 +239,7 @@ impl Documents<'_> {
     }
 }
 
-/// What an error document says, in one line of bounded length.
+/// The text of an error document, in one line of bounded length.
 fn error_text(document: &Value) -> Option<String> {
     let error = document.get("error").or_else(|| document.get("detail"))?;
     one_line(error.get("message").unwrap_or(error))

@@ -1,5 +1,5 @@
-//! One request and its answer over one connection. Must hold: whoever cancels is heard within a tick, and the connection
-//! closes then; every wait has an end; what a server sends is bounded; a redirect is an answer like any other.
+//! One request and its answer over one connection. Invariant: a cancelled request closes the connection within a tick; every wait has a
+//! timeout; the size of an answer is bounded; redirects are not followed.
 
 mod request;
 
@@ -15,7 +15,7 @@ use crate::address::Endpoint;
 use crate::connector::{Connection, connect};
 use crate::error::ServerError;
 use crate::guard::Guard;
-use crate::patience::Patience;
+use crate::timeouts::Timeouts;
 use request::Prepared;
 
 /// Bytes that the head of an answer may have.
@@ -24,16 +24,16 @@ const MAX_HEAD: usize = 64 << 10;
 const MAX_BODY: usize = 32 << 20;
 const BLOCK: usize = 16 << 10;
 
-/// A server, and the rules under which it is spoken to.
+/// A server, and the rules for connections to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     pub(crate) guard: Guard,
-    /// Whether it is on another machine, once that is known. A name that leads elsewhere later is not followed.
+    /// Whether it is on another machine, once that is known. If the name resolves to the other kind later, nothing is sent.
     pub(crate) is_remote: Option<bool>,
 }
 
-/// An answer whose body is still to be read.
+/// An answer whose body was not read yet.
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     /// Without parameters, lower case; empty if the server does not say.
@@ -43,14 +43,14 @@ pub(crate) struct Answer<'a> {
     n_read: usize,
 }
 
-/// The connection with what was read and not yet understood.
+/// The connection with the bytes that were read and not parsed yet.
 struct Wire<'a> {
     connection: Connection,
     input: Vec<u8>,
     is_at_end: bool,
     endpoint: &'a Endpoint,
     stop: &'a dyn Fn() -> bool,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl Target {
@@ -59,7 +59,7 @@ impl Target {
         &'a self,
         path: &str,
         body: Option<&Value>,
-        patience: Patience,
+        timeouts: Timeouts,
         stop: &'a dyn Fn() -> bool,
     ) -> Result<Answer<'a>, ServerError> {
         let endpoint = &self.endpoint;
@@ -68,14 +68,14 @@ impl Target {
         if stop() {
             return Err(ServerError::stopped());
         }
-        let connection = connect(&self.guard, endpoint, patience.connect)?;
+        let connection = connect(&self.guard, endpoint, timeouts.connect)?;
         if self.is_remote.is_some_and(|expected| expected != connection.is_remote) {
             return Err(ServerError::forbidden(
                 format!("the name of {endpoint} leads to another machine than before, and nothing was sent"),
                 "Restart the editor if that was meant",
             ));
         }
-        let mut wire = Wire { connection, input: Vec::new(), is_at_end: false, endpoint, stop, patience };
+        let mut wire = Wire { connection, input: Vec::new(), is_at_end: false, endpoint, stop, timeouts };
         let Prepared { head, body, call } = call;
         wire.send(&head)?;
         wire.send(&body)?;
@@ -85,29 +85,35 @@ impl Target {
 
 impl<'a> Wire<'a> {
     fn send(&mut self, mut bytes: &[u8]) -> Result<(), ServerError> {
-        let deadline = Instant::now() + self.patience.first;
+        let deadline = Instant::now() + self.timeouts.first_byte;
         while !bytes.is_empty() {
             match self.connection.stream.write(bytes) {
                 Ok(0) => return Err(self.lost("closed the connection")),
                 Ok(n) => bytes = &bytes[n..],
-                Err(error) => {
-                    self.tolerate(&error, deadline, self.patience.first, "no sign of reading the request")?
-                }
+                Err(error) => self.tolerate(
+                    &error,
+                    deadline,
+                    self.timeouts.first_byte,
+                    "no sign of reading the request",
+                )?,
             }
         }
         loop {
             match self.connection.stream.flush() {
                 Ok(()) => return Ok(()),
-                Err(error) => {
-                    self.tolerate(&error, deadline, self.patience.first, "no sign of reading the request")?
-                }
+                Err(error) => self.tolerate(
+                    &error,
+                    deadline,
+                    self.timeouts.first_byte,
+                    "no sign of reading the request",
+                )?,
             }
         }
     }
 
-    /// Reads more, until something came. False at the end of the connection.
-    fn fill(&mut self, patience: Duration, waited_for: &str) -> Result<bool, ServerError> {
-        let deadline = Instant::now() + patience;
+    /// Waits for more bytes. False at the end of the connection.
+    fn fill(&mut self, timeout: Duration, waited_for: &str) -> Result<bool, ServerError> {
+        let deadline = Instant::now() + timeout;
         let mut block = [0; BLOCK];
         while !self.is_at_end {
             if (self.stop)() {
@@ -119,20 +125,20 @@ impl<'a> Wire<'a> {
                     self.input.extend_from_slice(&block[..n]);
                     return Ok(true);
                 }
-                // Encryption has a goodbye of its own; servers that leave without it are told by the length of the body.
+                // The end of a TLS connection without `close_notify`. The length of the body says whether it is complete.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.is_at_end = true,
-                Err(error) => self.tolerate(&error, deadline, patience, waited_for)?,
+                Err(error) => self.tolerate(&error, deadline, timeout, waited_for)?,
             }
         }
         Ok(false)
     }
 
-    /// Goes on after a tick without bytes; anything else is an error.
+    /// Accepts a tick without bytes before the deadline. Everything else is an error.
     fn tolerate(
         &self,
         error: &io::Error,
         deadline: Instant,
-        patience: Duration,
+        timeout: Duration,
         waited_for: &str,
     ) -> Result<(), ServerError> {
         match error.kind() {
@@ -149,7 +155,7 @@ impl<'a> Wire<'a> {
             return Err(ServerError::stopped());
         }
         if Instant::now() >= deadline {
-            return Err(ServerError::silent(self.endpoint, patience.as_secs().max(1), waited_for));
+            return Err(ServerError::timeout(self.endpoint, timeout.as_secs().max(1), waited_for));
         }
         Ok(())
     }
@@ -175,7 +181,7 @@ impl<'a> Wire<'a> {
                     return Err(self.lost("does not end the head of its answer"));
                 }
             }
-            if !self.fill(self.patience.first, "no answer")? {
+            if !self.fill(self.timeouts.first_byte, "no answer")? {
                 return Err(self.lost("closed the connection without an answer"));
             }
         };
@@ -227,7 +233,7 @@ impl Answer<'_> {
             if is_closed_at_end {
                 return Err(wire.lost("broke off in the middle of its answer"));
             }
-            wire.fill(wire.patience.next, "nothing more")?;
+            wire.fill(wire.timeouts.idle, "nothing more")?;
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What may be connected to, and which text may be sent where. Invariant: without `allowRemote` nothing but this machine is
-//! reachable, whatever a name resolves to; a rule that cannot be read forbids all servers beyond this machine; keys are read
-//! when they are needed, and never shown.
+//! The rules for connections, and for the text that is sent. Invariant: without `allowRemote`, only this machine is reachable, whatever
+//! a name resolves to; a rule that cannot be read forbids all servers beyond this machine; keys are read when they are needed, and
+//! never shown.
 
 mod exclusions;
 mod keys;
@@ -16,7 +16,7 @@ use fimble_model::ErrorCode;
 
 use crate::address::Endpoint;
 use crate::error::ServerError;
-use crate::patience::Patience;
+use crate::timeouts::Timeouts;
 use exclusions::Exclusions;
 use keys::Keys;
 
@@ -30,7 +30,7 @@ pub struct NetworkSettings {
     /// Files, as patterns of paths, whose text never leaves this machine; with `!` in front of one, files that servers may see
     /// although their names say that they hold secrets.
     pub no_remote_paths: Vec<String>,
-    /// What was written where a rule was expected and cannot be read as one, in sentences. One forbids every server beyond
+    /// Rules that cannot be read, in sentences. One forbids every server beyond
     /// this machine.
     pub unreadable: Vec<String>,
 }
@@ -47,15 +47,15 @@ pub struct Guard {
     allowed: Vec<(String, u16)>,
     keys: Keys,
     exclusions: Exclusions,
-    /// What cannot be read in the settings, in sentences.
+    /// The rules that cannot be read, in sentences.
     faults: Vec<String>,
-    /// How many of them came with the settings; the user was shown those.
+    /// How many of them are faults of the settings, which the user saw already.
     n_known_faults: usize,
-    /// In the place of this machine's name service.
+    /// Replaces the name service of this machine in tests.
     resolver: Option<Resolver>,
     /// How long a completion may take.
-    pub(crate) patience: Patience,
-    /// Who may sign for servers; none means those that this machine trusts.
+    pub(crate) timeouts: Timeouts,
+    /// Certificate authorities; none means those of this machine.
     pub(crate) roots: Option<Arc<rustls::RootCertStore>>,
 }
 
@@ -116,12 +116,12 @@ impl Guard {
             faults: Vec::new(),
             n_known_faults: 0,
             resolver: None,
-            patience: Patience::TYPING,
+            timeouts: Timeouts::COMPLETION,
             roots: None,
         }
     }
 
-    /// What the user should know of rules that cannot be read, besides what was known before.
+    /// Messages for the user about rules that cannot be read, without those that the user saw already.
     pub(crate) fn notices(&self) -> impl Iterator<Item = String> + '_ {
         let new = self.faults.iter().skip(self.n_known_faults);
         new.map(|fault| format!("No server beyond this machine is asked: {fault}."))
@@ -136,8 +136,8 @@ impl Guard {
 
     /// With another time that a completion may wait for each step. For tests.
     #[must_use]
-    pub fn with_patience(mut self, step: Duration) -> Self {
-        self.patience = Patience { connect: step, first: step, next: step };
+    pub fn with_timeouts(mut self, step: Duration) -> Self {
+        self.timeouts = Timeouts { connect: step, first_byte: step, idle: step };
         self
     }
 

@@ -1,10 +1,9 @@
-//! Model servers (Ollama, llama.cpp, mlx-lm, vLLM, and what speaks OpenAI's interface) as models, behind one guarded
-//! connector.
+//! Model servers (Ollama, llama.cpp, mlx-lm, vLLM, and others with OpenAI's interface) as models, behind one guarded connector.
 //!
-//! Lives here: the only code of the program that opens a socket (`connector.rs`), the rules that it obeys (`guard.rs`),
-//! what is said to each kind of server (`dialect`), and the chain that falls back from one model to the next. Must hold:
+//! Lives here: the only code of the program that opens a socket (`connector.rs`), the rules for connections (`guard.rs`), the requests
+//! to each kind of server (`dialect`), and the chain in which one model replaces another that fails. Invariant:
 //! nothing but loopback and socket files is reachable unless the user listed a host; nothing here runs unless the settings
-//! name a server; every failure comes as a cause and a remedy, and as a reason to ask the next model.
+//! name a server; every failure has a cause and a remedy, and lets the next model be asked.
 
 mod address;
 mod chain;
@@ -15,17 +14,18 @@ mod direct;
 mod documents;
 mod error;
 mod exchange;
+mod found;
 mod guard;
-mod patience;
 mod probe;
 mod server;
 mod spec;
+mod timeouts;
 mod tls;
 
 pub use address::Endpoint;
 pub use chain::{Chain, Choice, LocalLoader};
 pub use direct::DirectServer;
-pub use error::{Fault, ServerError};
+pub use error::{ServerError, ServerErrorKind};
 pub use guard::{Guard, NetworkSettings, Resolver};
 pub use probe::Purpose;
 pub use server::ServerModel;

@@ -1,5 +1,5 @@
-//! Finding out what a server is, has and can do, by asking it and never by trying and failing. Must hold: every way out is a
-//! whole sentence that names the server; a server of another kind on the same port is told by what it answers.
+//! Probing a server: its kind, its models and what they can do. Invariant: every failure is a whole sentence that names the server; a
+//! server of another kind on the same port is recognised by its answers.
 
 mod llama_cpp;
 mod ollama;
@@ -11,18 +11,18 @@ use serde_json::Value;
 use crate::address::Endpoint;
 use crate::connector;
 use crate::dialect::Writing;
-use crate::error::{Fault, ServerError};
+use crate::error::{ServerError, ServerErrorKind};
 use crate::exchange::Target;
+use crate::found::Found;
 use crate::guard::{Guard, Reach};
-use crate::patience::Patience;
-use crate::server::Found;
 use crate::spec::{Kind, ServerSpec};
+use crate::timeouts::Timeouts;
 pub(crate) use llama_cpp::served_model;
 
 /// Context of a server that does not say.
 pub(crate) const USUAL_CONTEXT: usize = 4096;
 
-/// Which work the model is for; decides which one is taken where there are several.
+/// The use of a model. It decides which one is taken if a server has several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// Code around a cursor.
@@ -47,11 +47,11 @@ pub(crate) fn find(
     for (kind, endpoint) in places {
         match look(kind, &endpoint, spec.model.as_deref(), guard, purpose, stop) {
             Ok(found) => return Ok(found),
-            Err(error) if error.fault == Fault::Stopped => return Err(error),
-            // One that is there, but does not fit, says more than one that is not.
+            Err(error) if error.kind == ServerErrorKind::Stopped => return Err(error),
+            // A server that runs, but does not fit, is the better reason.
             Err(error) => {
                 let says_more =
-                    last.as_ref().is_none_or(|last: &ServerError| last.fault == Fault::Unreachable);
+                    last.as_ref().is_none_or(|last: &ServerError| last.kind == ServerErrorKind::Unreachable);
                 if says_more {
                     last = Some(error);
                 }
@@ -59,9 +59,9 @@ pub(crate) fn find(
         }
     }
     let last = last.unwrap_or_else(|| ServerError::unreachable(&spec, "there is no place to look at"));
-    if n_places > 1 && last.fault == Fault::Unreachable {
+    if n_places > 1 && last.kind == ServerErrorKind::Unreachable {
         return Err(ServerError::new(
-            Fault::Unreachable,
+            ServerErrorKind::Unreachable,
             format!("no server for {:?} runs on this machine's usual ports", spec.to_string()),
             "Start one, or write its address: \"llama.cpp@127.0.0.1:PORT\"",
         ));
@@ -97,7 +97,7 @@ struct Probe<'a> {
 
 impl Probe<'_> {
     fn ask(&self, path: &str, body: Option<&Value>) -> Result<Value, ServerError> {
-        self.target.document(path, body, Patience::ASKING, self.stop)
+        self.target.document(path, body, Timeouts::PROBE, self.stop)
     }
 
     fn found(
@@ -115,7 +115,7 @@ impl Probe<'_> {
     fn no_such_model(&self, wanted: &str, there: &[String]) -> ServerError {
         let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
         ServerError::new(
-            Fault::Declined,
+            ServerErrorKind::Declined,
             format!("the server at {} has no model {wanted:?}; it has: {there}", self.target.endpoint),
             "Name one of these in the setting, or give the server the model",
         )
@@ -128,7 +128,7 @@ fn contains_name(path: &str, wanted: &str) -> bool {
     plain(path).contains(&plain(wanted))
 }
 
-/// What of a path people call a model.
+/// The last part of a path, which people call the model.
 fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

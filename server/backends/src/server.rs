@@ -1,11 +1,11 @@
-//! A model behind a server. Must hold: what a caller gets is what a model in this process would give (text, tokens with their
-//! probabilities where the server tells them, the reason for the end); nothing is asked of another machine ahead of time;
-//! what the user keeps on this machine is refused here, at the last place before the connector.
+//! A model behind a server. Invariant: a generation has the same contents as one of a model in this process (text, tokens with their
+//! probabilities if the server sends them, the reason for its end); no request is sent to another machine ahead of time; text that
+//! the user excluded is refused here, right before the connector.
 
+mod active_chats;
 mod completion;
 mod conversation;
-mod talks;
-mod thoughts;
+mod reasoning;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
@@ -16,51 +16,33 @@ use fimble_model::{
 };
 
 use crate::collect::Collector;
-use crate::dialect::{Delta, Question, Writing};
-use crate::error::{Fault, ServerError};
-use crate::exchange::Target;
-use crate::patience::Patience;
+use crate::dialect::{Delta, Question};
+use crate::error::{ServerError, ServerErrorKind};
+use crate::found::Found;
 use crate::probe::served_model;
 use crate::spec::Kind;
-use thoughts::Habit;
+use crate::timeouts::Timeouts;
+use reasoning::ReasoningStyle;
 
 /// Bytes of code for a token, rather too few, where no tokenizer is at hand.
 const BYTES_PER_TOKEN: usize = 3;
 
-/// A server of which nothing was heard for this long may have been started anew, with another model.
-const REST: Duration = Duration::from_secs(2);
-
-/// What was found out about a server.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) kind: Kind,
-    pub(crate) target: Target,
-    /// The name to ask for.
-    pub(crate) model: String,
-    /// Tokens of prompt and answer.
-    pub(crate) context_length: usize,
-    pub(crate) writing: Writing,
-    /// Why it cannot answer conversations, if it cannot.
-    pub(crate) no_chat: Option<String>,
-    /// What may be otherwise than the user thinks, in whole sentences.
-    pub(crate) doubt: Option<String>,
-    /// Whether what is asked goes to another machine.
-    pub(crate) is_remote: bool,
-}
+/// After this time without an answer, a server may have been restarted with another model.
+const RECHECK_AFTER: Duration = Duration::from_secs(2);
 
 /// A model behind a server.
 pub struct ServerModel {
     found: Found,
     info: ModelInfo,
-    /// What the user should know, besides failures.
+    /// Messages for the user, besides failures.
     notices: Vec<String>,
-    /// Since when it has not answered although it was asked, cancelled requests included.
+    /// Since when it has not answered although there were requests, cancelled ones included.
     waiting_since: Mutex<Option<Instant>>,
-    /// When something came from it.
+    /// When it sent something last.
     heard_at: Mutex<Instant>,
-    /// How it begins its answers to conversations, as far as known.
-    habit: Mutex<Habit>,
-    /// Whether it refused a question because of the switches that ask it not to think.
+    /// How it begins its answers to conversations.
+    reasoning_style: Mutex<ReasoningStyle>,
+    /// Whether it refused a request because of the switches against reasoning.
     refuses_switches: AtomicBool,
 }
 
@@ -101,20 +83,20 @@ impl ServerModel {
             calibration: fimble_model::Calibration::default(),
             load_time,
         };
-        let habit = Mutex::new(Habit::guess(found.kind, &found.model));
+        let reasoning_style = Mutex::new(ReasoningStyle::of_name(found.kind, &found.model));
         Self {
             found,
             info,
             notices,
             waiting_since: Mutex::new(None),
             heard_at: Mutex::new(Instant::now()),
-            habit,
+            reasoning_style,
             refuses_switches: AtomicBool::new(false),
         }
     }
 
-    /// For how long it has been asked without a sign of life. Typing cancels most requests before they can time out: without
-    /// this a stuck server would be silent for ever.
+    /// How long it has not answered. Typing cancels most requests before their timeout, so that a stuck server would never be noticed
+    /// otherwise.
     fn silent_for(&self) -> Option<Duration> {
         let since = *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.map(|since| since.elapsed())
@@ -129,11 +111,10 @@ impl ServerModel {
         }
     }
 
-    /// Makes sure that a server which was at rest still has the model that it had. Where a request names the model, its answer
-    /// tells.
+    /// Makes sure that a server which was idle still has the same model. Servers whose requests name the model need no check.
     fn recognise(&self, stop: &dyn Fn() -> bool) -> Result<(), ServerError> {
-        let rest = self.heard_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-        if self.found.kind != Kind::LlamaCpp || rest < REST {
+        let idle = self.heard_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        if self.found.kind != Kind::LlamaCpp || idle < RECHECK_AFTER {
             return Ok(());
         }
         let served = served_model(&self.found.target, stop)?;
@@ -143,7 +124,7 @@ impl ServerModel {
         }
         let (at, before) = (&self.found.target.endpoint, &self.found.model);
         Err(ServerError::new(
-            Fault::Declined,
+            ServerErrorKind::Declined,
             format!("the server at {at} has the model {served:?} now, in the place of {before:?}"),
             "It is asked again in a moment, as that model wants it",
         ))
@@ -158,9 +139,9 @@ impl ServerModel {
         if self.found.kind != Kind::Ollama {
             return Ok(());
         }
-        // A question without a prompt loads the model.
+        // A request without a prompt loads the model.
         let body = serde_json::json!({"model": self.found.model, "stream": false, "keep_alive": "30m"});
-        self.found.target.document("/api/generate", Some(&body), Patience::TALKING, stop).map(drop)
+        self.found.target.document("/api/generate", Some(&body), Timeouts::CHAT, stop).map(drop)
     }
 
     fn converse(
@@ -168,12 +149,12 @@ impl ServerModel {
         question: &Question,
         read: &dyn Fn(&serde_json::Value) -> Delta,
         collector: &mut Collector,
-        patience: Patience,
+        timeouts: Timeouts,
         stop: &dyn Fn() -> bool,
     ) -> Result<StopReason, ServerError> {
         let (path, body) = question;
         let endpoint = &self.found.target.endpoint;
-        let mut documents = self.found.target.stream(path, Some(body), patience, stop)?;
+        let mut documents = self.found.target.stream(path, Some(body), timeouts, stop)?;
         while let Some(document) = documents.next()? {
             self.note_waiting(false);
             self.note_heard();
@@ -200,7 +181,7 @@ impl ServerModel {
 
 fn withheld(reason: &str) -> ServerError {
     let remedy = "Nothing was sent; a model in this process can be asked about such files";
-    ServerError::new(Fault::Withheld, reason, remedy)
+    ServerError::new(ServerErrorKind::Withheld, reason, remedy)
 }
 
 /// Whether two names mean the same model: servers add a tag, or show the file in place of its path.
@@ -216,17 +197,17 @@ fn is_same_model(one: &str, other: &str) -> bool {
         || plain(other) == "default_model"
 }
 
-/// What an error of a server means to who asked a model.
+/// The error of a model for an error of its server.
 pub(crate) fn to_model_error(error: &ServerError, has_begun: bool) -> ModelError {
     let text = error.to_string();
-    if has_begun && error.fault != Fault::Withheld {
+    if has_begun && error.kind != ServerErrorKind::Withheld {
         return ModelError::Engine(text);
     }
     let mut characters = text.chars();
     let first = characters.next().into_iter().flat_map(char::to_uppercase);
     let sentence = format!("{}{}", first.collect::<String>(), characters.as_str());
-    match error.fault {
-        Fault::Withheld => ModelError::Withheld(sentence),
+    match error.kind {
+        ServerErrorKind::Withheld => ModelError::Withheld(sentence),
         _ => ModelError::Unavailable(sentence),
     }
 }
@@ -269,7 +250,7 @@ impl Model for ServerModel {
         cancel: &CancelToken,
         observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
-        // A completion that broke off is worth nothing: another model may begin anew.
+        // A part of a completion is of no use: another model may answer instead.
         self.complete(&request, cancel, observer).map_err(|error| to_model_error(&error, false))
     }
 }

@@ -1,4 +1,4 @@
-//! What the settings `model` and `chat` can name besides a model in this process. Must hold: a text is either clearly a
+//! Names of servers in the settings `model` and `chat`. Invariant: a text is either clearly a
 //! server's name or not one at all; the usual ports are named here and nowhere else.
 
 use std::fmt;
@@ -72,7 +72,7 @@ pub struct ServerSpec {
     pub endpoint: Option<Endpoint>,
 }
 
-/// What the settings may say.
+/// The forms of the settings.
 pub const FORMS: &str = "\"auto\", \"ollama:MODEL\", \"llama.cpp\", \"mlx\", \"vllm\", \"openai:MODEL@http://HOST:PORT\", each \
                          with @HOST:PORT or @unix:/PATH behind it where it is not the usual one";
 

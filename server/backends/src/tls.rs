@@ -1,4 +1,4 @@
-//! Encryption, for the servers beyond this machine that the user listed. Must hold: the server's name is checked against
+//! Encryption, for the servers beyond this machine that the user listed. Invariant: the server's name is checked against
 //! certificates that this machine trusts; there is no switch that turns the check off.
 
 use std::net::TcpStream;

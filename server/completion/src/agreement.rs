@@ -1,4 +1,4 @@
-//! Whether a generation that is still running is worth waiting for. Must hold: the verdict is the suggestion cache's own,
+//! Whether a generation that is still running is worth waiting for. Invariant: the verdict is the suggestion cache's own,
 //! so that what is kept is what the finished suggestion would answer once it is typed through.
 
 use fimble_document::Text;

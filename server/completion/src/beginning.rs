@@ -77,7 +77,7 @@ pub(crate) fn word_ends(generation: &Generation, start: usize) -> Vec<(usize, f3
     found
 }
 
-/// Whether a place is not inside of a word. At the end of what there is nobody knows whether the word goes on.
+/// Whether a place is not inside of a word. At the end of the text so far, the word may continue.
 fn ends_word(text: &str, at: usize) -> bool {
     text.split_at_checked(at).is_some_and(|(before, after)| {
         !before.ends_with(is_of_word) || after.chars().next().is_some_and(|c| !is_of_word(c))
@@ -99,7 +99,7 @@ mod tests {
         let mut made = Generation {
             text: String::new(),
             tokens: Vec::new(),
-            stop: StopReason::Unsure,
+            stop: StopReason::LowConfidence,
             usage: Usage::default(),
         };
         for (text, probability) in tokens {

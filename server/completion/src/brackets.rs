@@ -1,4 +1,4 @@
-//! Brackets and quotes, judged by the characters alone. Must hold: a guess that is wrong costs at most a bracket in a
+//! Brackets and quotes, judged by the characters alone. Invariant: a wrong decision costs at most a bracket in a
 //! suggestion; what is certain about syntax is asked of the tree afterwards.
 
 use fimble_syntax::Language;
@@ -28,7 +28,7 @@ pub(crate) fn closer_of(open: char) -> char {
     }
 }
 
-/// What a character means after the ones before it.
+/// The meaning of a character after the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// Nothing here.

@@ -1,13 +1,13 @@
-//! What a request may cost: tokens to read, tokens to produce, one line or several. Invariant: it moves in steps of two and keeps
-//! still between them, because a prompt of another length is read from its start again; what the user set stands above it.
-//! What is shown in time does not depend on the tokens to produce: the beginning is shown while the model writes on.
+//! The token budget of a request: tokens to read, tokens to generate, one line or several. Invariant: it moves in steps of two with
+//! hysteresis, because a prompt of another length is read again from its start; settings of the user override it. The time until
+//! something is shown does not depend on the tokens to generate: the beginning is shown while the model continues.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fimble_model::Speeds;
 
-/// A model writes on for so many seconds at most after it began: later the user has moved on.
+/// Most seconds of generating: later the user has moved on.
 const WRITING_SECONDS: f64 = 3.0;
 /// Fewer tokens are half a line.
 const NEW_TOKENS: RangeInclusive<usize> = 16..=MOST_NEW_TOKENS;
@@ -18,28 +18,27 @@ pub(crate) const MOST_LINE_TOKENS: usize = 64;
 /// With fewer tokens several lines end in the middle of the second.
 const LEAST_FOR_SEVERAL_LINES: usize = 32;
 
-/// A prompt of which nothing is cached may take so many budgets. It is read when a file is opened, after a jump, and when the
-/// window moves, mostly ahead of the request; every other key reads a few tokens, whatever the prompt's length.
+/// Number of latency budgets that a prompt may take of which nothing is cached. It is read when a file is opened, after a jump, and when
+/// the window moves, mostly ahead of the request; every other key reads a few tokens, whatever the length of the prompt.
 const COLD_BUDGETS: f64 = 10.0;
 /// Less context costs more in quality than it saves in time.
 const PROMPT_TOKENS: RangeInclusive<usize> = 256..=MOST_PROMPT_TOKENS;
 /// More context than this is no default, however quick the model is.
 pub(crate) const MOST_PROMPT_TOKENS: usize = 1024;
 
-/// When a number is halved, and when it is doubled, in parts of the number that is to hold then: the gap between the two
-/// keeps it still.
+/// When a number is halved, and when it is doubled, as shares of the new number. The gap between the two is the hysteresis.
 struct Step {
     keep: f64,
     grow: f64,
 }
 
-/// A prompt is shortened late, because that costs all that is cached of it.
+/// A prompt is shortened late, because that invalidates its cache.
 const PROMPT_STEP: Step = Step { keep: 0.6, grow: 0.8 };
 const NEW_STEP: Step = Step { keep: 0.85, grow: 1.05 };
 
-/// What a request may have where the user set nothing.
+/// The tokens of a request for which the user set no limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allotment {
+pub struct TokenBudget {
     /// Tokens that are read, at most.
     pub prompt_tokens: usize,
     /// Tokens that are produced, at most.
@@ -48,16 +47,16 @@ pub struct Allotment {
     pub several_lines: bool,
 }
 
-impl Default for Allotment {
-    /// As much as any machine gets, until it is known how quick this one is.
+impl Default for TokenBudget {
+    /// The largest budget, until the speed of the model is known.
     fn default() -> Self {
         Self { prompt_tokens: MOST_PROMPT_TOKENS, new_tokens: MOST_NEW_TOKENS, several_lines: true }
     }
 }
 
-impl Allotment {
-    /// What holds from now on, with a model of these speeds. Not to be asked while a line is being typed. A prompt becomes
-    /// shorter only if it `is_cold`, because what is cached of a longer one is quicker still.
+impl TokenBudget {
+    /// The budget from now on, with a model of these speeds. Not to be changed while a line is typed. A prompt becomes shorter only if it
+    /// `is_cold`, because a longer one that is cached is quicker still.
     #[must_use]
     pub fn next(self, budget: Duration, speeds: Speeds, is_cold: bool) -> Self {
         let seconds = budget.as_secs_f64();
@@ -75,7 +74,7 @@ impl Allotment {
     }
 }
 
-/// The number of tokens to have now, where so many fit.
+/// The next number of tokens, if so many fit.
 #[expect(clippy::cast_precision_loss, reason = "numbers of tokens")]
 fn step(current: usize, fits: f64, range: RangeInclusive<usize>, step: Step) -> usize {
     let (least, most) = range.into_inner();
@@ -102,8 +101,8 @@ mod tests {
     }
 
     fn allotted(prefill: f64, decode: f64) -> (usize, usize, bool) {
-        let Allotment { prompt_tokens, new_tokens, several_lines } =
-            Allotment::default().next(BUDGET, speeds(prefill, decode), true);
+        let TokenBudget { prompt_tokens, new_tokens, several_lines } =
+            TokenBudget::default().next(BUDGET, speeds(prefill, decode), true);
         (prompt_tokens, new_tokens, several_lines)
     }
 
@@ -122,15 +121,15 @@ mod tests {
         ] {
             assert_eq!(allotted(prefill, decode), expected, "{prefill}, {decode}");
         }
-        let unknown = Allotment::default().next(BUDGET, Speeds::default(), true);
-        assert_eq!(unknown, Allotment::default());
-        let patient = Allotment::default().next(Duration::from_secs(1), speeds(140.0, 32.0), true);
+        let unknown = TokenBudget::default().next(BUDGET, Speeds::default(), true);
+        assert_eq!(unknown, TokenBudget::default());
+        let patient = TokenBudget::default().next(Duration::from_secs(1), speeds(140.0, 32.0), true);
         assert_eq!((patient.prompt_tokens, patient.new_tokens), (1024, 64));
     }
 
     #[test]
     fn a_warm_prompt_is_not_shortened_but_may_grow() {
-        let short = Allotment { prompt_tokens: 512, ..Allotment::default() };
+        let short = TokenBudget { prompt_tokens: 512, ..TokenBudget::default() };
         assert_eq!(short.next(BUDGET, speeds(60.0, 92.0), false).prompt_tokens, 512);
         assert_eq!(short.next(BUDGET, speeds(60.0, 92.0), true).prompt_tokens, 256);
         assert_eq!(short.next(BUDGET, speeds(900.0, 92.0), false).prompt_tokens, 1024);
@@ -143,13 +142,13 @@ mod tests {
             decode in 1.0_f64..1000.0,
             wavering in prop::collection::vec(0.9_f64..=1.1, 1..40),
         ) {
-            let mut allotment = Allotment::default();
-            let mut seen = vec![allotment];
+            let mut budget = TokenBudget::default();
+            let mut seen = vec![budget];
             // From the slowest on: what comes after it is at most a fifth faster.
             for factor in std::iter::once(&0.9).chain(&wavering) {
-                allotment = allotment.next(BUDGET, speeds(prefill * factor, decode * factor), true);
-                if seen.last() != Some(&allotment) {
-                    seen.push(allotment);
+                budget = budget.next(BUDGET, speeds(prefill * factor, decode * factor), true);
+                if seen.last() != Some(&budget) {
+                    seen.push(budget);
                 }
             }
             prop_assert!(seen.len() <= 2, "{seen:?}");
@@ -158,7 +157,7 @@ mod tests {
         #[test]
         fn a_larger_budget_never_gives_less(prefill in 1.0_f64..5000.0, decode in 1.0_f64..5000.0, ms in 1_u64..5000) {
             let [small, large] = [ms, 2 * ms].map(|ms| {
-                Allotment::default().next(Duration::from_millis(ms), speeds(prefill, decode), true)
+                TokenBudget::default().next(Duration::from_millis(ms), speeds(prefill, decode), true)
             });
             prop_assert!(small.prompt_tokens <= large.prompt_tokens);
             prop_assert!(small.new_tokens <= large.new_tokens);

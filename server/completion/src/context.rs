@@ -1,4 +1,4 @@
-//! What of the buffer a prompt was made of, for the trace. Must hold: ranges and sizes only, no code.
+//! The parts of the buffer that a prompt was made of, for the trace. Invariant: ranges and sizes only, no code.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use fimble_syntax::Region;
 
 use crate::Mode;
 
-/// What of the buffer a prompt was made of. All ranges are bytes of the text that was asked about.
+/// The parts of the buffer that a prompt was made of. All ranges are bytes of the text of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     /// The lines above the cursor's line that are read.
@@ -26,7 +26,7 @@ pub struct Context {
     pub mode: Mode,
     /// Why, for people.
     pub mode_reason: &'static str,
-    /// What the cursor is in; code when there is no tree.
+    /// The syntax at the cursor; code if there is no tree.
     pub region: Region,
     /// Name of the fill-in-the-middle family, or "plain left to right".
     pub template: &'static str,
@@ -34,7 +34,7 @@ pub struct Context {
     pub prompt_tokens: usize,
     /// The limit that was kept.
     pub max_prompt_tokens: usize,
-    /// What the prompt is made of, in the order of the file.
+    /// The parts of the prompt, in the order of the file.
     pub pieces: Vec<ContextPiece>,
 }
 

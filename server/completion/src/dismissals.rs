@@ -1,4 +1,4 @@
-//! What the user has dismissed in one document: places, and what was suggested there. Must hold: at a dismissed place
+//! The dismissals of one document: places, and the suggestions there. Invariant: at a dismissed place
 //! nothing comes until the text around it changes; what was suggested does not come back while the user types along it,
 //! types something else and takes that back, or deletes; a suggestion that says something else is not held back.
 
@@ -20,7 +20,7 @@ pub(crate) struct Dismissals {
     texts: Vec<Dismissed>,
 }
 
-/// What lines would have become.
+/// The lines with a suggestion applied.
 #[derive(Debug, PartialEq)]
 struct Dismissed {
     /// Hash of the text above the first of the lines.
@@ -75,7 +75,7 @@ impl Dismissed {
         let (start, said) = lines(text, offset, suggestion);
         let n_typed = offset.saturating_sub(start);
         let line_starts = self.lines.match_indices('\n').map(|(at, _)| at + 1);
-        // Who typed along suggested lines is in a later one of them.
+        // After typing along suggested lines, the cursor is in a later one of them.
         std::iter::once(0).chain(line_starts).any(|n_above| {
             let rest = self.lines[n_above..].trim_end();
             let said = said.trim_end();

@@ -1,4 +1,4 @@
-//! From a generation to a suggestion, or to the reason why there is none. Must hold: the range of a suggestion stays on
+//! From a generation to a suggestion, or to the reason why there is none. Invariant: the range of a suggestion stays on
 //! the cursor's line, its text differs from what stands there, and every filter that ran is reported.
 
 use std::ops::Range;
@@ -15,12 +15,12 @@ use crate::post_process::{self, Draft};
 use crate::surroundings::Surroundings;
 use crate::{CompletionSettings, CursorInput, Plan, Refusal, RefusalKind};
 
-/// What is shown.
+/// A suggestion to show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suggestion {
     /// The bytes that are replaced: from the cursor, or from the start of the selected item, on the cursor's line.
     pub replace: Range<usize>,
-    /// What stands there then, with the document's own line breaks.
+    /// The new text, with the document's own line breaks.
     pub text: String,
     /// How likely it is right, of several lines each, 0 to 1; 1 if the model tells no probabilities.
     pub confidence: f32,
@@ -35,7 +35,7 @@ pub struct Suggestion {
 pub struct Finished {
     /// The suggestion, or why there is none.
     pub result: Result<Suggestion, Refusal>,
-    /// What each filter did, in order.
+    /// The steps of the filters, in order.
     pub filters: Vec<FilterStep>,
 }
 
@@ -44,7 +44,7 @@ pub struct Finished {
 pub struct FilterStep {
     /// Its name, for people.
     pub name: &'static str,
-    /// What it did, without code: "unchanged", "cut 2 lines".
+    /// Its effect, without code: "unchanged", "cut 2 lines".
     pub effect: String,
 }
 
@@ -98,7 +98,7 @@ fn suggest(
     Ok(Suggestion { replace, text, confidence, n_tokens, is_remote: false })
 }
 
-/// What the model wrote, after the filters that do not ask how likely it is.
+/// The text of the model, after the filters that need no probability.
 fn as_written(
     plan: &Plan,
     input: &CursorInput<'_>,
@@ -112,7 +112,7 @@ fn as_written(
         n_replaced: 0,
         truncated: matches!(
             generation.stop,
-            StopReason::MaxTokens | StopReason::ContextFull | StopReason::Unsure
+            StopReason::MaxTokens | StopReason::ContextFull | StopReason::LowConfidence
         ),
     };
     post_process::run(&mut draft, &plan.limits, &plan.surroundings, &mut |name, effect| {
@@ -220,7 +220,7 @@ fn check_persons(
     effect.map(drop)
 }
 
-/// What is not likely enough as a whole is cut to its likely beginning. Returns how likely what is left is.
+/// Cuts a text that is not likely enough as a whole to its likely beginning. Returns the probability of the rest.
 fn check_confidence(
     plan: &Plan,
     generation: &Generation,

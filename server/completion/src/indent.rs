@@ -1,4 +1,4 @@
-//! How a file is indented. Must hold: what is nearest to the cursor counts most, since files that mix tabs and blanks do so by
+//! How a file is indented. Invariant: what is nearest to the cursor counts most, since files that mix tabs and blanks do so by
 //! blocks; a file without an indented line is indented as its language usually is.
 
 use fimble_syntax::{BlockStyle, Language};
@@ -25,7 +25,7 @@ pub(crate) fn is_makefile(path: &str) -> bool {
     matches!(name, "Makefile" | "makefile" | "GNUmakefile") || name.ends_with(".mk") || name.ends_with(".mak")
 }
 
-/// What a line says about the next one.
+/// The effect of a line on the next one.
 pub(crate) fn opening(line: &str, language: Option<&'static Language>, is_makefile: bool) -> Opening {
     if is_makefile {
         return rule_opening(line);

@@ -1,4 +1,4 @@
-//! What is asked: a place in a text, and what the editor says about it. Must hold: whatever offset or selection comes
+//! The input of a completion: a place in a text, and what the editor says about it. Invariant: whatever offset or selection comes
 //! in, the resolved [`Cursor`] lies in the text and on one line.
 
 use std::fmt;
@@ -21,7 +21,7 @@ pub struct CursorInput<'a> {
     pub language: Option<&'static Language>,
     /// Path relative to the workspace, with forward slashes.
     pub path: &'a str,
-    /// What the memory of the project calls the file: unlike `path` no other file has it.
+    /// The name of the file in the project cache. It is unique, unlike `path`.
     pub file: &'a str,
     /// Name of the workspace folder; may be empty.
     pub repository: &'a str,
@@ -59,7 +59,7 @@ impl fmt::Debug for Elsewhere<'_> {
 }
 
 impl CursorInput<'_> {
-    /// What the cursor is in; code when there is no tree to ask.
+    /// The syntax at the cursor; code if there is no tree.
     pub(crate) fn region(&self) -> Region {
         self.tree
             .map_or(Region::Code, |tree| tree.region(self.text, self.text.floor_char_boundary(self.offset)))
@@ -85,7 +85,7 @@ pub enum Trigger {
 pub struct SelectedItem {
     /// The bytes that the item replaces.
     pub range: Range<usize>,
-    /// What stands there then.
+    /// The new text.
     pub text: String,
 }
 

@@ -1,7 +1,7 @@
 //! From a cursor to a prompt, and from a generation to a suggestion.
 //!
 //! Lives here: whether to answer at all ([`gate`]), what the model reads ([`plan`]), when it has said enough
-//! ([`StopRule`]), what of its answer is shown ([`finish`]), and what was shown before ([`SuggestionCache`]). Must hold:
+//! ([`StopRule`]), what of its answer is shown ([`finish`]), and what was shown before ([`SuggestionCache`]). Invariant:
 //! everything is a function of its arguments, without I/O, clock or threads; offsets are bytes; no reason and no effect
 //! that leaves this crate contains code.
 
@@ -31,7 +31,9 @@ mod surroundings;
 mod window;
 
 pub use agreement::agrees;
-pub use budget::Allotment;
+pub use budget::TokenBudget;
+/// The former name of [`TokenBudget`].
+pub use budget::TokenBudget as Allotment;
 pub use context::{Context, ContextPiece};
 pub use finish::{FilterStep, Finished, Suggestion, candidates, finish};
 pub use gate::gate;

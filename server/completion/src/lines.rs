@@ -1,4 +1,4 @@
-//! Small facts about lines: indentation, blankness, line breaks. Must hold: a tab counts as [`TAB_WIDTH`] columns
+//! Small facts about lines: indentation, blankness, line breaks. Invariant: a tab counts as [`TAB_WIDTH`] columns
 //! everywhere, so that two indentations can be compared.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use fimble_syntax::{BlockStyle, Language};
 /// Columns of a tab. Only differences matter; files that mix tabs and spaces mostly mean 4.
 pub(crate) const TAB_WIDTH: usize = 4;
 
-/// What is looked at of a line that is not the cursor's. Longer ones are data, and copying them would cost time.
+/// Bytes that are read of a line that is not the cursor's. Longer ones are data, and copying them would cost time.
 const HEAD_BYTES: usize = 1024;
 
 /// The start of a line, which is the whole line unless it is a monster.

@@ -1,4 +1,4 @@
-//! One line or several. Must hold: never several lines where text (other than closing brackets) stands right of the
+//! One line or several. Invariant: never several lines where text (other than closing brackets) stands right of the
 //! cursor, nor in strings and comments.
 
 use fimble_syntax::{Language, Region};
@@ -46,7 +46,7 @@ pub(crate) fn choose(
     }
 }
 
-/// What the code at the cursor asks for.
+/// The mode that the code at the cursor suggests.
 fn by_code(input: &CursorInput<'_>, cursor: &Cursor) -> (Mode, &'static str) {
     // The tree knows the buffer, not the selected item; with one, the line is not blank and opens nothing yet.
     if cursor.selected.is_empty()

@@ -1,8 +1,8 @@
-//! What must not be lost when it falls out of the window: imports, and the headers of the scopes around the cursor.
+//! The outline above the window: imports, and the headers of the scopes around the cursor.
 //!
 //! Headers are found by indentation and not by the tree, for one reason: the tree of a line that is being typed is broken
 //! every other keystroke, and a header that comes and goes would change the start of the prompt, which costs the whole
-//! cached prefix. Must hold: everything here depends on the lines above the cursor's line only.
+//! cached prefix. Invariant: everything here depends on the lines above the cursor's line only.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Names and addresses of people: a model has read those of many. Must hold: what is suggested holds an address, or a name
+//! Names and addresses of people: a model has read those of many. Invariant: what is suggested holds an address, or a name
 //! behind words such as "author", only if it stands in the project.
 
 use fimble_syntax::Language;
@@ -226,16 +226,16 @@ fn addresses(line: &str) -> Vec<std::ops::Range<usize>> {
     found.collect()
 }
 
-/// What stands behind a word for a person.
+/// Characters that follow a word for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Value {
     /// Where it begins.
     start: usize,
-    /// Whether one word without a capital may be a name: a sentence goes on with such words.
+    /// Whether one word without a capital may be a name: a sentence continues with such words.
     is_parted: bool,
 }
 
-/// What stands behind the first word for a person or an owner. In code `(c)` is an argument.
+/// Text that follows the first word for a person or an owner. In code `(c)` is an argument.
 fn value_of(line: &str, is_text: bool) -> Option<Value> {
     let lower = line.to_ascii_lowercase();
     let starts_word = |at: usize| !lower[..at].ends_with(char::is_alphanumeric);

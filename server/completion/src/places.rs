@@ -1,4 +1,4 @@
-//! Hashes of the text around a place. Must hold: they read a bounded piece of the text, whatever its size.
+//! Hashes of the text around a place. Invariant: they read a bounded piece of the text, whatever its size.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! From a cursor to a prompt: budget, windows, template, options, stop rule. Must hold: prompt and new tokens together
+//! From a cursor to a prompt: budget, windows, template, options, stop rule. Invariant: prompt and new tokens together
 //! fit the model's context, and equal text above and below gives equal pieces whatever is typed on the line.
 
 use std::ops::{ControlFlow, Range};
@@ -49,11 +49,11 @@ const MIN_PROMPT_TOKENS: usize = 48;
 /// A request, ready for the model, and what is needed to judge the answer.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What the model reads.
+    /// The prompt for the model.
     pub prompt: Prompt,
     /// How it answers.
     pub options: GenerateOptions,
-    /// What the prompt was made of.
+    /// The parts of the prompt.
     pub context: Context,
     pub(crate) calibration: Calibration,
     pub(crate) cursor: Cursor,

@@ -1,6 +1,6 @@
 //! From what the model produced to what is shown: one function per filter, run in the order of [`FILTERS`].
 //!
-//! Must hold: a filter only cuts, or changes white space; the two exceptions (a line break before brackets that stay
+//! Invariant: a filter only cuts, or changes white space; the two exceptions (a line break before brackets that stay
 //! behind, and the selected item in front) are the editor's own text. A filter tells what it did, never with what code.
 
 mod brackets;
@@ -13,7 +13,7 @@ use crate::{Refusal, RefusalKind, StopLimits, StopRule};
 /// A suggestion in the making. Line breaks are `\n`.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
-    /// What would be inserted at the cursor.
+    /// The text to insert at the cursor.
     pub(crate) text: String,
     /// The bytes of the generation that `text` was made of, to know which tokens are shown.
     pub(crate) raw: std::ops::Range<usize>,
@@ -59,7 +59,7 @@ impl Draft {
     }
 }
 
-/// What a filter did, or why there is no suggestion.
+/// The effect of a filter, or the reason for no suggestion.
 pub(crate) type Effect = Result<String, Refusal>;
 
 /// A filter: what it may look at besides the draft is the text around the cursor.

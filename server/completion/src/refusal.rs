@@ -1,4 +1,4 @@
-//! Why there is no suggestion. Must hold: every request without a suggestion has one of these, and its sentence holds no
+//! Why there is no suggestion. Invariant: every request without a suggestion has one of these, and its sentence holds no
 //! code, so that it may be shown and stored.
 
 use std::fmt;
@@ -26,11 +26,11 @@ pub enum RefusalKind {
     NothingGenerated,
     /// The model produced white space only.
     OnlyWhitespace,
-    /// What the model produced stands behind the cursor already.
+    /// The text of the model follows the cursor already.
     RepeatsSuffix,
-    /// What the model produced stands above already.
+    /// The text of the model is above the cursor already.
     RepeatsLineAbove,
-    /// The mean probability is below the settings' bar.
+    /// The mean probability is below the confidence threshold.
     LowConfidence,
     /// The model produced a name or an address of a person who is unknown in the project.
     PersonalData,
@@ -40,7 +40,7 @@ pub enum RefusalKind {
     Cancelled,
     /// Nothing is left that the text does not hold already.
     TooShort,
-    /// What the model produced looks like a password, a key or a token.
+    /// The text of the model looks like a password, a key or a token.
     Secret,
     /// The user dismissed the suggestion at this place.
     Dismissed,

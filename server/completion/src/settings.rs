@@ -1,6 +1,6 @@
-//! What a user can choose about suggestions. Must hold: the defaults are what somebody meets who has set nothing.
+//! Settings of suggestions. Invariant: the defaults are those of a user who has set nothing.
 
-use crate::Allotment;
+use crate::TokenBudget;
 
 /// When a suggestion may have several lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -14,19 +14,19 @@ pub enum MultiLine {
     Never,
 }
 
-/// Choices of one request.
+/// Settings of one request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CompletionSettings {
     /// When a suggestion may have several lines.
     pub multi_line: MultiLine,
     /// At most this many lines with text; at least 1.
     pub max_lines: usize,
-    /// At most this many tokens are generated; none: what the allotment says.
+    /// At most this many tokens are generated; none: those of the token budget.
     pub max_new_tokens: Option<usize>,
-    /// At most this many tokens are read; none: chosen by the model's context and the allotment.
+    /// At most this many tokens are read; none: chosen by the model's context and the token budget.
     pub max_prompt_tokens: Option<usize>,
-    /// What fits into the time that somebody waits.
-    pub allotment: Allotment,
+    /// The token budget of the latency that the user accepts.
+    pub allotment: TokenBudget,
     /// A suggestion is shown only if its lines are that likely to be right, 0 to 1 ([`Generation::confidence`]); of a line that
     /// is not, the beginning that is. 0 shows everything.
     ///
@@ -51,7 +51,7 @@ impl Default for CompletionSettings {
             max_lines: 8,
             max_new_tokens: None,
             max_prompt_tokens: None,
-            allotment: Allotment::default(),
+            allotment: TokenBudget::default(),
             // Measured on lines cut at random in code that no model has read: of what the bundled model is that sure of, 77 % is
             // right as far as it goes, and 69 % above 0.5, for a tenth more characters (docs/performance.md).
             min_confidence: 0.6,

@@ -1,6 +1,6 @@
 //! When the model has said enough.
 //!
-//! Must hold: the verdict depends on the text alone and not on how it was cut into pieces, so that the rule can run
+//! Invariant: the verdict depends on the text alone and not on how it was cut into pieces, so that the rule can run
 //! while tokens arrive and once more over the whole text, and both agree; a stopped rule stays stopped.
 
 use std::ops::ControlFlow;
@@ -9,7 +9,7 @@ use fimble_syntax::Language;
 
 use crate::lines::{indentation, is_blank, is_closing_line, is_telling, is_word, opens_block};
 
-/// What the rule goes by.
+/// The input of the rule.
 #[derive(Clone, Debug, Default)]
 pub struct StopLimits {
     /// Whether several lines are wanted.
@@ -310,7 +310,7 @@ fn loop_length(line: &[char]) -> Option<usize> {
         let n_needed = needed_length(line, unit);
         let start = line.len().checked_sub(n_needed)?;
         let repeats = (start + unit..line.len()).all(|at| line[at] == line[at - unit]);
-        // The text may have begun to loop before: take off all of it.
+        // The loop may have started earlier: all of it is removed.
         let mut first = start;
         while repeats && first > 0 && line[first - 1] == line[first - 1 + unit] {
             first -= 1;

@@ -1,7 +1,7 @@
-//! What was suggested, to be answered again without the model.
+//! The suggestion cache, which answers without the model.
 //!
 //! An entry is found by the text around its place and not by its offset, so that edits elsewhere leave it alone, and a
-//! place that is left and visited again is known. Must hold: what a hit makes of the text equals what the original
+//! place that is left and visited again is known. Invariant: what a hit makes of the text equals what the original
 //! suggestion would have made of it; a lookup reads a few kilobytes for each entry at most, whatever the file's size.
 
 use std::ops::Range;
@@ -33,7 +33,7 @@ pub enum HitKind {
 /// An answer from the cache.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheHit {
-    /// What is left to suggest.
+    /// The text that is left to suggest.
     pub suggestion: Suggestion,
     /// How it was found.
     pub kind: HitKind,
@@ -62,7 +62,7 @@ struct Entry {
     is_ahead: bool,
 }
 
-/// What is known about one document.
+/// The suggestions of one document.
 #[derive(Debug, Default)]
 struct DocumentEntries {
     /// Most recently used first.
@@ -185,9 +185,9 @@ impl SuggestionCache {
         }
     }
 
-    /// Looks for a suggestion that goes on from `offset`: the same place, or one that was reached by typing a part of
+    /// Looks for a suggestion that continues from `offset`: the same place, or one that was reached by typing a part of
     /// it. With a selected item, the suggestion must begin with that item and go beyond it. Dismissals are not looked
-    /// at: who asks by hand may see them.
+    /// at: explicit requests may show them.
     pub fn lookup(
         &mut self,
         document: u64,
@@ -297,7 +297,7 @@ impl<'a> Place<'a> {
         Self { text, offset, line_end, right, below: hash_after(text, line_end, WINDOW_BYTES) }
     }
 
-    /// What an entry still has to suggest here, and how much of it is typed.
+    /// The text that an entry still has to suggest here, and how much of it is typed.
     fn hit(&self, entry: &Entry, selected: Option<&SelectedItem>) -> Option<(usize, Suggestion)> {
         if entry.below != self.below {
             return None;

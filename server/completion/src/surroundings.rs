@@ -1,4 +1,4 @@
-//! What a suggestion is compared with: the text around the cursor, as small strings. Must hold: it is taken once, when
+//! The text around the cursor that a suggestion is compared with, as small strings. Invariant: it is taken once, when
 //! the prompt is planned, so that every filter and the stop rule judge by the same text that the model read.
 
 use std::ops::Range;
@@ -24,7 +24,7 @@ pub(crate) struct Surroundings {
     pub(crate) language: Option<&'static Language>,
     /// The line up to the cursor, a selected item included.
     pub(crate) typed: String,
-    /// What the editor closed by itself right of the cursor, without white space at its end.
+    /// Brackets that the editor closed by itself right of the cursor, without white space at its end.
     pub(crate) replaced: String,
     /// The text right of the cursor, if it is more than that; otherwise empty.
     pub(crate) right: String,
@@ -46,7 +46,7 @@ pub(crate) struct Surroundings {
     pub(crate) has_own_unit: bool,
     /// Closing brackets that the text lacks, innermost first.
     pub(crate) missing_closers: Vec<char>,
-    /// Everything that the model read, to tell what it copied.
+    /// Everything that the model read, to recognise what it copied.
     pub(crate) read: String,
 }
 

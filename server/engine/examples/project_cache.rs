@@ -1,5 +1,5 @@
 //! What the memory of a project costs on this machine: taking a folder in, its size, and the time that it adds to a token.
-//! Must hold: both ways are measured in turn, on the same prompts, so that a slow moment of the machine hits both.
+//! Invariant: both ways are measured in turn, on the same prompts, so that a slow moment of the machine hits both.
 //!
 //! `cargo run --release -p fimble-engine --example project_cache -- MODEL-FOLDER SOURCE-FOLDER`
 

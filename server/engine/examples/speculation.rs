@@ -1,6 +1,6 @@
-//! What guessing tokens is worth on this machine: tokens per second of one model with guesses and without, and how many
+//! What guessing tokens is worth on this machine: tokens per second of one model with drafts and without, and how many
 //! tokens come out differently because a pass over several tokens rounds differently. Generations are told apart by what
-//! they turned out to copy, so that a model with random weights, which follows no prompt, can be measured too. Must hold:
+//! they turned out to copy, so that a model with random weights, which follows no prompt, can be measured too. Invariant:
 //! both ways are measured in turn, so that a slow moment of the machine hits both.
 //!
 //! `cargo run --release -p fimble-engine --example speculation -- MODEL-FOLDER`
@@ -49,7 +49,7 @@ impl Total {
     }
 }
 
-/// Generations without and with guesses.
+/// Generations without and with drafts.
 #[derive(Default)]
 struct Group {
     n_generations: usize,
@@ -148,7 +148,7 @@ fn main() -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "| tokens that were copied | generations | without | with | gain | guesses right | tokens that differ |"
+        "| tokens that were copied | generations | without | with | gain | drafts right | tokens that differ |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for ((name, _), group) in GROUPS.iter().zip(&groups) {

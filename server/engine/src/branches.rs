@@ -1,14 +1,14 @@
 //! Several ways to write one line: the likeliest first, then those that begin with a second choice where the others were
-//! least sure. Must hold: every line is written to its end by the rules of a generation; a request that is no longer wanted
+//! least sure. Invariant: every line is written to its end by the rules of a generation; a request that is no longer wanted
 //! ends this within a token.
 
 use fimble_model::{GeneratedToken, Generation, ModelError, Sampling, StopReason, TokenId, Usage};
+use fimble_ngram::{Lookup, log_probability};
 
 use crate::evaluator::{Evaluator, Wanted};
 use crate::generate::{Prefilled, Task, ends, prefill};
 use crate::heal::Healer;
-use crate::project_cache::Lookup;
-use crate::sampler::{Allowed, Sampler, log_probability};
+use crate::sampler::{Allowed, Sampler};
 use crate::text_stream::TextStream;
 use crate::tokenizer::TextTokenizer;
 
@@ -22,7 +22,7 @@ const TRIES_PER_LINE: usize = 2;
 struct Step {
     id: TokenId,
     logprob: f32,
-    /// What came second, until it was tried.
+    /// The second choice, until it was tried.
     second: Option<(TokenId, f32)>,
 }
 
@@ -44,7 +44,7 @@ impl Line {
 }
 
 /// Writes up to `n_wanted` different lines after a prompt, the likeliest first.
-pub(crate) fn write_lines(
+pub(crate) fn generate_alternatives(
     evaluator: &mut Evaluator,
     tokenizer: &TextTokenizer,
     task: &Task<'_>,
@@ -54,7 +54,7 @@ pub(crate) fn write_lines(
     let Prefilled::Done(slot) = prefill(evaluator, &task.prompt.tokens, task, &mut usage)? else {
         return Ok(Vec::new());
     };
-    let lookup = Lookup::of(task, tokenizer);
+    let lookup = task.lookup();
     let mut writer = Writer { evaluator, tokenizer, task, slot, in_slot: Vec::new(), lookup };
     let mut lines: Vec<Line> = writer.write(Vec::new()).map_err(ModelError::Engine)?.into_iter().collect();
     for _ in 0..TRIES_PER_LINE * n_wanted {
@@ -127,7 +127,7 @@ impl Writer<'_> {
                 let forced = healer.allowed(vocabulary);
                 let allowed = forced.as_deref().map_or(Allowed::Marked(vocabulary.known()), Allowed::Only);
                 let logits = self.evaluator.logits();
-                let mixed = lookup.as_mut().and_then(|lookup| lookup.mix(vocabulary, logits, allowed));
+                let mixed = lookup.as_mut().and_then(|lookup| lookup.mix(logits, forced.as_deref()));
                 let logits = mixed.unwrap_or(logits);
                 let Some(id) = sampler.choose(logits, allowed) else { return Ok(None) };
                 let logprob = log_probability(logits, forced.as_deref(), id);
@@ -140,7 +140,7 @@ impl Writer<'_> {
                 Some(StopReason::EndToken(id))
             } else {
                 if let Some(lookup) = &mut lookup {
-                    lookup.push(id, vocabulary);
+                    lookup.push(id);
                 }
                 let bytes = vocabulary.bytes(id);
                 let only_forced = healer.advance(bytes);

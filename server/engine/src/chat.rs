@@ -1,4 +1,4 @@
-//! A model that answers messages. Must hold: a conversation runs at background priority, so that completions pass it;
+//! A model that answers messages. Invariant: a conversation runs at background priority, so that completions pass it;
 //! its prompt is what the model's own template says, and a cancelled one keeps what it computed in the cache.
 
 use std::time::Instant;
@@ -55,7 +55,7 @@ impl Chat for Engine {
             sampling: options.sampling.clone(),
             ..GenerateOptions::default()
         };
-        // Who reads the answer has to see where the thought begins that the template began.
+        // The template opened the reasoning: its mark has to be part of the answer.
         let opened = template.opened_thought().unwrap_or_default();
         let mut lead = opened;
         let observer: TokenObserver = Box::new(move |piece: &str, _| match std::mem::take(&mut lead) {

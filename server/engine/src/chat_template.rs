@@ -1,4 +1,4 @@
-//! A model's own chat template: from messages to a prompt. Must hold: what a message says enters the prompt as text, never
+//! A model's own chat template: from messages to a prompt. Invariant: what a message says enters the prompt as text, never
 //! parsed for special tokens nor for template code; a template that cannot be rendered is an error of the conversation, never
 //! of the loading.
 //!
@@ -121,7 +121,7 @@ impl ChatTemplate {
             .find_map(|text| split_at_tokens(text, tokenizer).into_iter().find_map(|(_, token)| token))
     }
 
-    /// What the template writes, cut at the contents.
+    /// The text of the template, cut at the contents.
     fn render(&self, roles: &[Role], asks: bool) -> Result<Vec<Part>, String> {
         let messages: Vec<Value> = roles
             .iter()
@@ -260,7 +260,7 @@ fn template_text(source: &ModelSource, config: &Json) -> Option<String> {
     })
 }
 
-/// A JSON file, or null: a broken configuration was told of when the model was loaded.
+/// A JSON file, or null: a broken configuration was reported when the model was loaded.
 fn json(source: &ModelSource, file: &str) -> Json {
     read_json(source, file).ok().flatten().unwrap_or_default()
 }

@@ -1,79 +1,25 @@
-//! Memory that only a device reaches: keys and values stay there from one run to the next, and no run carries them to the
-//! processor and back. Must hold: its content is reached by copying only; the memory outlives every tensor in it.
+//! Memory that only a device reaches. Invariant: its content is reached by copying only; it outlives every tensor in it.
 
 use std::ffi::CString;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::Provider;
+use fimble_onnx::identity_model;
 use ort::AsPointer;
 use ort::session::Session;
 use ort::sys;
 
 use crate::graph::Float;
 use crate::session;
-use crate::tensor::{Element, Output, Runner, Tensor, Value, check};
-
-/// Where the tensors of the cache are.
-#[derive(Clone, Default)]
-pub(crate) enum Place {
-    /// In ordinary memory.
-    #[default]
-    Host,
-    /// In that of a device.
-    Device(Arc<DeviceMemory>),
-}
-
-impl Place {
-    /// The memory of a provider for tensors of this type: its own, if it has some and it can be used.
-    pub(crate) fn of(provider: Provider, float: Float) -> Self {
-        // By the names that the runtime gives them. The other providers compute in ordinary memory.
-        let name = match provider {
-            Provider::Cuda | Provider::TensorRt => "Cuda",
-            Provider::DirectMl => "DML",
-            Provider::Auto | Provider::Cpu | Provider::CoreMl | Provider::OpenVino => return Self::Host,
-        };
-        match DeviceMemory::open(provider, name, float) {
-            Ok(memory) => Self::Device(Arc::new(memory)),
-            Err(reason) => {
-                tracing::warn!(%provider, reason, "the cache stays in ordinary memory");
-                Self::Host
-            }
-        }
-    }
-
-    /// Whether this is the memory of a device.
-    pub(crate) fn is_device(&self) -> bool {
-        matches!(self, Self::Device(_))
-    }
-
-    /// A tensor that a run is about to fill.
-    pub(crate) fn reserve(&self, float: Float, shape: Vec<i64>) -> Result<Tensor, String> {
-        match self {
-            Self::Host => Tensor::zeros(float, shape),
-            Self::Device(memory) => Tensor::in_device(memory, shape),
-        }
-    }
-
-    /// A tensor with the content of another one, which is in ordinary memory.
-    pub(crate) fn place(&self, tensor: Tensor) -> Result<Tensor, String> {
-        match self {
-            Self::Host => Ok(tensor),
-            Self::Device(memory) => {
-                let placed = Tensor::in_device(memory, tensor.shape().to_vec())?;
-                memory.copy(tensor.value(), Output::Into(&placed))?;
-                Ok(placed)
-            }
-        }
-    }
-}
+use crate::tensor::{Element, HostTensor, Output, Runner, Value, check};
 
 /// Memory of one device, for tensors of one type.
 pub(crate) struct DeviceMemory {
     /// Released before the session that it belongs to.
     allocator: NonNull<sys::OrtAllocator>,
     float: Float,
-    /// A model that gives what it gets: feeding it from one memory and reading it in another is a copy, whatever the device.
+    /// A model whose output is its input: feeding it from one memory and reading it in another is a copy, whatever the device.
     copier: Mutex<Runner>,
 }
 
@@ -91,8 +37,14 @@ impl Drop for DeviceMemory {
 
 impl DeviceMemory {
     /// Opens the memory that a provider knows by a name.
-    fn open(provider: Provider, name: &str, float: Float) -> Result<Self, String> {
-        let session = session::open_graph(&identity(float), provider).map_err(|error| error.cause)?;
+    pub(crate) fn open(provider: Provider, name: &str, float: Float) -> Result<Self, String> {
+        // `TensorProto.DataType` of ONNX.
+        let element = match float {
+            Float::F32 => 1,
+            Float::F16 => 10,
+            Float::Bf16 => 16,
+        };
+        let session = session::open_graph(&identity_model(element), provider).map_err(|error| error.cause)?;
         let allocator = allocator_of(&session, name)?;
         // From here on the allocator is released whatever fails.
         let copier = Runner::new(session, &["x"], &["y"]).inspect_err(|_| {
@@ -102,8 +54,8 @@ impl DeviceMemory {
         Ok(Self { allocator, float, copier: Mutex::new(copier) })
     }
 
-    /// A handle of a new tensor; what is in it is anything.
-    pub(crate) fn allocate(&self, shape: &[i64]) -> Result<NonNull<sys::OrtValue>, String> {
+    /// A new tensor with any content. It must not outlive this memory.
+    fn allocate(&self, shape: &[i64]) -> Result<Value<'static>, String> {
         let mut handle = ptr::null_mut();
         // SAFETY: the allocator lives; the shape is read during the call, in which the runtime writes one pointer.
         check(unsafe {
@@ -115,16 +67,51 @@ impl DeviceMemory {
                 &mut handle,
             )
         })?;
-        NonNull::new(handle).ok_or_else(|| "the device has no memory left".to_owned())
+        let handle = NonNull::new(handle).ok_or("the device has no memory left")?;
+        // SAFETY: it was just made.
+        Ok(unsafe { Value::of_handle(handle) })
     }
 
-    /// What a tensor holds, in ordinary memory.
-    pub(crate) fn read(&self, tensor: &Value<'_>) -> Result<Tensor, String> {
-        self.copy(tensor, Output::New)?.pop().ok_or_else(|| "nothing was copied".to_owned())
-    }
-
-    fn copy(&self, from: &Value<'_>, to: Output<'_>) -> Result<Vec<Tensor>, String> {
+    fn copy(&self, from: &Value<'_>, to: Output<'_>) -> Result<Vec<HostTensor>, String> {
         self.copier.lock().unwrap_or_else(PoisonError::into_inner).run(&[from], &[to])
+    }
+}
+
+/// A tensor in the memory of a device.
+pub(crate) struct DeviceTensor {
+    // Declared before the memory: fields are dropped in this order.
+    value: Value<'static>,
+    shape: Vec<i64>,
+    memory: Arc<DeviceMemory>,
+}
+
+impl DeviceTensor {
+    /// A tensor with any content.
+    pub(crate) fn new(memory: &Arc<DeviceMemory>, shape: Vec<i64>) -> Result<Self, String> {
+        Ok(Self { value: memory.allocate(&shape)?, shape, memory: Arc::clone(memory) })
+    }
+
+    /// A tensor with the content of one in ordinary memory.
+    pub(crate) fn copy_of(memory: &Arc<DeviceMemory>, tensor: &HostTensor) -> Result<Self, String> {
+        let placed = Self::new(memory, tensor.shape().to_vec())?;
+        memory.copy(tensor.value(), Output::Into(&placed.value))?;
+        Ok(placed)
+    }
+
+    /// The handle, to feed it or to compute into it.
+    pub(crate) fn value(&self) -> &Value<'static> {
+        &self.value
+    }
+
+    /// Its dimensions.
+    pub(crate) fn shape(&self) -> &[i64] {
+        &self.shape
+    }
+
+    /// Its content, copied into ordinary memory.
+    pub(crate) fn read(&self) -> Result<HostTensor, String> {
+        let mut copies = self.memory.copy(&self.value, Output::New)?;
+        copies.pop().ok_or_else(|| "nothing was copied".to_owned())
     }
 }
 
@@ -154,38 +141,4 @@ fn allocator_of(session: &Session, name: &str) -> Result<NonNull<sys::OrtAllocat
     // SAFETY: session and description live through the call, in which the runtime writes one pointer.
     check(unsafe { (ort::api().CreateAllocator)(session.ptr(), info.0, &mut allocator) })?;
     NonNull::new(allocator).ok_or_else(|| "the runtime gave no allocator".to_owned())
-}
-
-/// A model in ONNX that gives its input x as its output y, of any shape.
-fn identity(float: Float) -> Vec<u8> {
-    /// A field of a protocol buffer with bytes in it.
-    fn bytes(number: u8, content: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(content.len()).expect("every part of this model is shorter than 128 bytes");
-        [&[number << 3 | 2, length], content].concat()
-    }
-    /// A field with a small number.
-    fn number(number: u8, value: u8) -> Vec<u8> {
-        vec![number << 3, value]
-    }
-    // Numbers of fields and types: onnx.proto3, versions of the format from 8 on.
-    let element = match float {
-        Float::F32 => 1,
-        Float::F16 => 10,
-        Float::Bf16 => 16,
-    };
-    let tensor_type = bytes(2, &bytes(1, &number(1, element)));
-    let outlet = |name: &str| [bytes(1, name.as_bytes()), tensor_type.clone()].concat();
-    let node = [bytes(1, b"x"), bytes(2, b"y"), bytes(4, b"Identity")].concat();
-    let graph =
-        [bytes(1, &node), bytes(2, b"copy"), bytes(11, &outlet("x")), bytes(12, &outlet("y"))].concat();
-    let operators = number(2, 17);
-    [number(1, 8), bytes(7, &graph), bytes(8, &operators)].concat()
-}
-
-#[cfg(test)]
-impl Place {
-    /// Ordinary memory that is treated like a device's.
-    pub(crate) fn stand_in(float: Float) -> Self {
-        Self::Device(Arc::new(DeviceMemory::open(Provider::Cpu, "Cpu", float).expect("it opens")))
-    }
 }

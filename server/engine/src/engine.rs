@@ -1,4 +1,4 @@
-//! A loaded model. Must hold: loading either gives a model that has been run once, or one error that names the file at
+//! A loaded model. Invariant: loading either gives a model that has been run once, or one error that names the file at
 //! fault; callers on any thread wait their turn and never see the session.
 
 mod as_model;
@@ -14,16 +14,17 @@ use fimble_model::{
     CancelToken, ErrorCode, GenerateOptions, GenerateRequest, Generation, LoadError, ModelError, ModelInfo,
     Priority, Provider, TokenId, TokenObserver,
 };
+use fimble_ngram::ProjectCache;
 
-use crate::blueprint::Blueprint;
 use crate::chat_template::ChatTemplate;
 use crate::evaluator::{Evaluator, Limits};
+use crate::evaluator_spec::EvaluatorSpec;
 use crate::files::ModelSource;
 use crate::generate::{self, Task};
 use crate::layout::{ModelConfig, choose_onnx_file, weight_bytes};
 use crate::memory;
 use crate::panics::contain;
-use crate::project_cache::{self, Project};
+use crate::project_cache;
 use crate::providers::{self, Chosen, System};
 use crate::score;
 use crate::speed::SpeedMeter;
@@ -40,14 +41,14 @@ const LEAST_FOR_CODE: u64 = 200 << 20;
 /// Context of a model that does not say how long its own is.
 const UNKNOWN_CONTEXT: usize = 2048;
 
-/// A generation waits so long at most until what was told of its own text is remembered: some hundred lines around it.
+/// The longest time that a generation waits until its own document is in the project cache: some hundred lines around the cursor.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
 /// A model in this process.
 pub struct Engine {
     info: ModelInfo,
-    /// What it is since its provider failed.
-    fallen: Arc<OnceLock<ModelInfo>>,
+    /// Its description after its provider failed.
+    fallback_info: Arc<OnceLock<ModelInfo>>,
     notices: Arc<Mutex<Vec<String>>>,
     tokenizer: Arc<TextTokenizer>,
     end_tokens: Arc<[TokenId]>,
@@ -58,7 +59,7 @@ pub struct Engine {
     speed: Mutex<SpeedMeter>,
     most_per_chunk: usize,
     /// None where it is off.
-    project: Option<Arc<Project>>,
+    project: Option<Arc<ProjectCache>>,
     worker: Worker,
     /// The last field: it is dropped last.
     _trim: memory::TrimAtEnd,
@@ -96,11 +97,11 @@ impl Engine {
             prefill_chunk: options.prefill_chunk,
             speculation: options.speculation,
         };
-        let blueprint = Arc::new(Blueprint { source: source.clone(), config, file, threads, limits });
-        let Blueprint { config, file, .. } = &*blueprint;
+        let spec = Arc::new(EvaluatorSpec { source: source.clone(), config, file, threads, limits });
+        let EvaluatorSpec { config, file, .. } = &*spec;
         let plan = providers::plan(options.provider, System::here(), &providers::missing_here);
         let Chosen { provider, ready: mut evaluator, reasons, notice } =
-            providers::choose(plan, &mut |provider| blueprint.open(provider), &mut Evaluator::measure)?;
+            providers::choose(plan, &mut |provider| spec.open(provider), &mut Evaluator::measure)?;
         let vocabulary = evaluator.vocabulary();
         if tokenizer.bytes().n_ids() > vocabulary {
             return Err(source.fault(
@@ -135,13 +136,13 @@ impl Engine {
         let per_token = evaluator.kv_bytes_per_token();
         let notices = notice.into_iter().chain(unfit(options, own_context, per_token)).collect();
         let notices = Arc::new(Mutex::new(notices));
-        let fallen = Arc::new(OnceLock::new());
+        let fallback_info = Arc::new(OnceLock::new());
         if provider != Provider::Cpu {
             let standby = Standby {
-                blueprint: Arc::clone(&blueprint),
+                spec: Arc::clone(&spec),
                 provider,
                 info: info.clone(),
-                fallen: Arc::clone(&fallen),
+                fallback_info: Arc::clone(&fallback_info),
                 notices: Arc::clone(&notices),
             };
             evaluator.set_fallback(Box::new(move |reason| standby.take_over(reason)));
@@ -155,10 +156,10 @@ impl Engine {
         let tokenizer = Arc::new(tokenizer);
         let (speed, most_per_chunk) = (Mutex::default(), options.prefill_chunk);
         let project = project_cache::is_wanted(options.project_cache, weight_bytes)
-            .then(|| Arc::new(Project::new(options.project_cache_bytes, &tokenizer)));
+            .then(|| Arc::new(ProjectCache::new(options.project_cache_bytes, Arc::clone(&tokenizer) as _)));
         Ok(Self {
             info,
-            fallen,
+            fallback_info,
             notices,
             tokenizer,
             end_tokens: end_tokens.into(),
@@ -215,15 +216,15 @@ impl Engine {
         let (project, cancel) = (self.project.clone(), cancel.clone());
         let chunk = self.speed().chunk(request.priority, self.most_per_chunk);
         let options = request.options;
-        self.worker.run(request.priority, move |evaluator, turn| {
+        self.worker.run(request.priority, move |evaluator, preemption| {
             let task = Task {
                 prompt,
                 options: &options,
                 end_tokens: &end_tokens,
-                project: project.as_deref().map(Project::cache),
+                project: project.as_deref(),
                 observer: Box::new(|_, _| ControlFlow::Continue(())),
-                stopped: &|| cancel.is_cancelled() || turn.is_due(),
-                let_pass: &|_| false,
+                stopped: &|| cancel.is_cancelled() || preemption.is_due(),
+                yield_to_others: &|_| false,
                 chunk,
             };
             work(evaluator, &tokenizer, &task)
@@ -256,22 +257,22 @@ impl Engine {
         let cancel = cancel.clone();
         let chunk = self.speed().chunk(priority, self.most_per_chunk);
         let project = self.project.clone();
-        let generation = self.worker.run(priority, move |evaluator, turn| {
-            let stopped = || cancel.is_cancelled() || turn.is_due();
+        let generation = self.worker.run(priority, move |evaluator, preemption| {
+            let stopped = || cancel.is_cancelled() || preemption.is_due();
             if let (Some(project), Some(place)) = (&project, &options.project) {
                 let begun = Instant::now();
-                project.catch_up(place, &|| stopped() || begun.elapsed() >= CATCH_UP);
+                project.catch_up(&place.source, place.line, &|| stopped() || begun.elapsed() >= CATCH_UP);
             }
             let queue = queued.elapsed();
-            let let_pass = |evaluator: &mut Evaluator| turn.let_pass(evaluator);
+            let yield_to_others = |evaluator: &mut Evaluator| preemption.yield_to_others(evaluator);
             let task = Task {
                 prompt,
                 options: &options,
                 end_tokens: &end_tokens,
-                project: project.as_deref().map(Project::cache),
+                project: project.as_deref(),
                 observer,
                 stopped: &stopped,
-                let_pass: &let_pass,
+                yield_to_others: &yield_to_others,
                 chunk,
             };
             let mut generation = generate::generate(evaluator, &tokenizer, task)?;

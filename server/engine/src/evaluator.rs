@@ -1,18 +1,18 @@
-//! Evaluating tokens: one session with its prefix cache. Must hold: after any call, successful or not, every slot's tokens
+//! Evaluating tokens: one session with its prefix cache. Invariant: after any call, successful or not, every slot's tokens
 //! are those in its tensors; whether past and present may share memory was tried out on the model itself.
 
 use std::time::{Duration, Instant};
 
 use fimble_model::{LoadError, TokenId};
 
-use crate::device::Place;
+use crate::cache_memory::CacheMemory;
 use crate::files::ModelSource;
 use crate::graph::{Graph, Role};
 use crate::kv_cache::KvCache;
 use crate::memory::HeldSession;
+use crate::model_runner::{ModelRunner, read_rows};
 use crate::providers::Trial;
-use crate::speculate::{Gauge, Speculation};
-use crate::stepper::{Stepper, read_rows};
+use crate::speculate::{Speculation, SpeculationStats};
 
 /// Logits of one run take at most this many bytes: a model with a large vocabulary that computes them for every position
 /// would otherwise need more memory for them than for itself.
@@ -39,12 +39,12 @@ pub(crate) struct Limits {
     pub(crate) speculation: Speculation,
 }
 
-/// Gives what computes in the place of a session whose run failed, for the reason handed over.
+/// Opens the evaluator that replaces one whose run failed, for this reason.
 pub(crate) type Fallback = Box<dyn FnOnce(&str) -> Result<Evaluator, String> + Send>;
 
 /// A session with its cache.
 pub(crate) struct Evaluator {
-    stepper: Stepper,
+    runner: ModelRunner,
     cache: KvCache,
     chunk: usize,
     max_tokens: usize,
@@ -53,10 +53,10 @@ pub(crate) struct Evaluator {
     logits: Vec<f32>,
     /// The slot of the work under way, emptied if that fails.
     current: Option<usize>,
-    gauge: Gauge,
+    speculation_stats: SpeculationStats,
     fallback: Option<Fallback>,
     /// Where the cache is.
-    place: Place,
+    memory: CacheMemory,
 }
 
 impl Evaluator {
@@ -67,7 +67,7 @@ impl Evaluator {
         source: &ModelSource,
         file: &str,
         limits: Limits,
-        place: Place,
+        memory: CacheMemory,
     ) -> Result<Self, LoadError> {
         let fault = |reason: String| {
             source.fault(
@@ -76,42 +76,42 @@ impl Evaluator {
                 "Choose another export of the model, or another of its ONNX files",
             )
         };
-        let mut stepper = Stepper::new(session, graph).map_err(fault)?;
-        let reference = stepper.try_out(false, &Place::Host).map_err(fault)?;
+        let mut runner = ModelRunner::new(session, graph).map_err(fault)?;
+        let reference = runner.try_out(false, &CacheMemory::Host).map_err(fault)?;
         let width = reference.first().map_or(0, Vec::len);
         if width == 0 {
             return Err(fault("it computes no logits".to_owned()));
         }
-        let mut works = |shared, place: &Place| {
-            stepper.try_out(shared, place).is_ok_and(|logits| agree(&reference, &logits, tolerance(place)))
+        let mut works = |shared, memory: &CacheMemory| {
+            runner.try_out(shared, memory).is_ok_and(|logits| agree(&reference, &logits, tolerance(memory)))
         };
         // In the memory of a device even a cache that is made anew in every step is better off than in another one.
-        let (shared, place) = if works(true, &place) {
-            (true, place)
-        } else if place.is_device() && works(false, &place) {
-            (false, place)
+        let (shared, memory) = if works(true, &memory) {
+            (true, memory)
+        } else if memory.is_device() && works(false, &memory) {
+            (false, memory)
         } else {
-            (place.is_device() && works(true, &Place::Host), Place::Host)
+            (memory.is_device() && works(true, &CacheMemory::Host), CacheMemory::Host)
         };
-        tracing::debug!(shared, in_device = place.is_device(), vocabulary = width, "model tried out");
-        let per_position = width * stepper.graph().logits_float.size();
-        let computes_all = !stepper.graph().has(Role::LogitsToKeep) && !stepper.graph().last_logits_only;
-        let chunk = if stepper.graph().one_token {
+        tracing::debug!(shared, in_device = memory.is_device(), vocabulary = width, "model tried out");
+        let per_position = width * runner.graph().logits_float.size();
+        let computes_all = !runner.graph().has(Role::LogitsToKeep) && !runner.graph().last_logits_only;
+        let chunk = if runner.graph().one_token {
             1
         } else if computes_all {
             limits.prefill_chunk.min((MOST_LOGITS_BYTES / per_position).max(16))
         } else {
             limits.prefill_chunk
         };
-        // Guesses can be verified only by a graph that answers for every token of a pass.
-        let verifies = !stepper.graph().one_token && !stepper.graph().last_logits_only;
+        // Draft tokens can be verified only by a graph that computes logits for every token of a pass.
+        let verifies = !runner.graph().one_token && !runner.graph().last_logits_only;
         let speculation = if verifies { limits.speculation } else { Speculation::Never };
-        let specs = stepper.graph().caches.clone();
+        let specs = runner.graph().caches.clone();
         Ok(Self {
             cache: KvCache::new(
                 specs,
                 shared,
-                place.clone(),
+                memory.clone(),
                 limits.kv_slots,
                 limits.max_tokens,
                 limits.kv_bytes,
@@ -121,26 +121,31 @@ impl Evaluator {
             vocabulary: width,
             logits: Vec::new(),
             current: None,
-            gauge: Gauge::new(speculation),
+            speculation_stats: SpeculationStats::new(speculation),
             fallback: None,
-            place,
-            stepper,
+            memory,
+            runner,
         })
     }
 
     /// Bytes of a slot's tensors that are in ordinary memory.
     #[cfg(test)]
     pub(crate) fn n_host_bytes(&self, slot: usize) -> usize {
-        self.cache.slot(slot).tensors().iter().map(|tensor| tensor.bytes().len()).sum()
+        use crate::cache_memory::CacheTensor;
+        let n_bytes = |tensor: &CacheTensor| match tensor {
+            CacheTensor::Host(tensor) => tensor.bytes().len(),
+            CacheTensor::Device(_) => 0,
+        };
+        self.cache.slot(slot).tensors().iter().map(n_bytes).sum()
     }
 
     /// Lets so many runs pass, and none after them.
     #[cfg(test)]
     pub(crate) fn fail_after(&mut self, n_runs: usize) {
-        self.stepper.fail_after(n_runs);
+        self.runner.fail_after(n_runs);
     }
 
-    /// From now on the first run that fails is repeated on what this gives, with all that follows.
+    /// Sets the fallback. It replaces this evaluator in the first run that fails, and in all further ones.
     pub(crate) fn set_fallback(&mut self, fallback: Fallback) {
         self.fallback = Some(fallback);
     }
@@ -172,7 +177,7 @@ impl Evaluator {
 
     /// Whether the cache is in the memory of a device.
     pub(crate) fn is_in_device(&self) -> bool {
-        self.place.is_device()
+        self.memory.is_device()
     }
 
     /// Chooses a slot for a prompt. Returns the slot and how many of the prompt's tokens it already holds.
@@ -230,8 +235,8 @@ impl Evaluator {
         }
     }
 
-    /// Goes on with another session: it evaluates what the slot holds, so that the work under way notices nothing. The
-    /// other slots are lost with the session that failed.
+    /// Replaces the session: the fallback evaluates the tokens of the slot, so that the running work continues. The other slots are lost
+    /// with the session that failed.
     fn fall_back(&mut self, slot: usize, fallback: Fallback, reason: &str) -> Result<(), String> {
         let held = self.cache.slot(slot).tokens().to_vec();
         *self = Self { current: self.current, ..fallback(reason)? };
@@ -271,29 +276,29 @@ impl Evaluator {
         self.cache.cut_back(slot, n_tokens)
     }
 
-    /// What is known of passes and guesses.
-    pub(crate) fn gauge(&mut self) -> &mut Gauge {
-        &mut self.gauge
+    /// Statistics of passes and draft tokens.
+    pub(crate) fn speculation_stats(&mut self) -> &mut SpeculationStats {
+        &mut self.speculation_stats
     }
 
     fn try_evaluate(&mut self, slot: usize, tokens: &[TokenId], wanted: Wanted) -> Result<(), String> {
         let past = self.cache.slot(slot).len();
         self.cache.reserve(slot, past + tokens.len())?;
         let shared = self.cache.is_shared();
-        let (logits, presents) = self.stepper.step(
+        let (logits, presents) = self.runner.step(
             self.cache.slot(slot).tensors(),
             past,
             tokens,
-            (shared, &self.place),
+            (shared, &self.memory),
             wanted == Wanted::All,
         )?;
         self.cache.append(slot, tokens, presents);
         self.logits.clear();
         match wanted {
             Wanted::Nothing => {}
-            Wanted::Last => read_rows(&logits, self.stepper.graph().logits_float, 1, &mut self.logits),
+            Wanted::Last => read_rows(&logits, self.runner.graph().logits_float, 1, &mut self.logits),
             Wanted::All => {
-                read_rows(&logits, self.stepper.graph().logits_float, tokens.len(), &mut self.logits)
+                read_rows(&logits, self.runner.graph().logits_float, tokens.len(), &mut self.logits)
             }
         }
         Ok(())
@@ -301,8 +306,8 @@ impl Evaluator {
 }
 
 /// How far logits may be apart, relative to the largest: the kernels of devices add in fewer bits.
-fn tolerance(place: &Place) -> f32 {
-    if place.is_device() { 1e-2 } else { 1e-3 }
+fn tolerance(memory: &CacheMemory) -> f32 {
+    if memory.is_device() { 1e-2 } else { 1e-3 }
 }
 
 /// Whether two runs of the same tokens gave the same logits, up to the rounding of another order of additions.

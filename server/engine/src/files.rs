@@ -1,4 +1,4 @@
-//! Where a model's files are: a folder, or memory. Must hold: both answer the same questions, so that everything above
+//! Where a model's files are: a folder, or memory. Invariant: both answer the same questions, so that everything above
 //! reads a bundled model and a downloaded one with the same code.
 
 use std::borrow::Cow;

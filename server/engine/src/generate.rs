@@ -1,41 +1,49 @@
-//! One generation, on the engine's thread. Must hold: cancellation is asked between chunks of the prompt and between
+//! One generation, on the engine's thread. Invariant: cancellation is asked between chunks of the prompt and between
 //! tokens; whatever ended it, the text consists of whole characters, holds no part of a stop string, and is what the
 //! observer saw; log-probabilities are those of the model's own
 //! distribution with the project mixed in.
 
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::time::Instant;
 
 use fimble_model::{
     GenerateOptions, GeneratedToken, Generation, ModelError, StopReason, TokenId, TokenObserver, Usage,
 };
+use fimble_ngram::{Lookup, ProjectCache, log_probability};
 
+use crate::confidence_bound::ConfidenceBound;
 use crate::evaluator::{Evaluator, Wanted};
 use crate::heal::Healer;
-use crate::hope::Hope;
 use crate::line_end::LineEnds;
-use crate::passes::Passes;
-use crate::project_cache::{Lookup, ProjectCache};
-use crate::sampler::{Allowed, Sampler, log_probability};
+use crate::project_cache;
+use crate::sampler::{Allowed, Sampler};
+use crate::speculative_decoder::SpeculativeDecoder;
 use crate::text_stream::TextStream;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
 
-/// What is generated, and for whom.
+/// One generation to do.
 pub(crate) struct Task<'a> {
     pub(crate) prompt: TokenizedPrompt,
     pub(crate) options: &'a GenerateOptions,
     /// Tokens that end every generation of this model.
     pub(crate) end_tokens: &'a [TokenId],
-    /// What the model remembers of the project.
-    pub(crate) project: Option<&'a Mutex<ProjectCache>>,
+    /// The project cache of the model.
+    pub(crate) project: Option<&'a ProjectCache>,
     pub(crate) observer: TokenObserver,
-    /// Asked between chunks and tokens.
+    /// Whether to stop; called between chunks and tokens.
     pub(crate) stopped: &'a dyn Fn() -> bool,
-    /// Most tokens of the prompt that are evaluated at once, so that it is asked often enough.
+    /// Most tokens of the prompt that are evaluated at once, so that `stopped` is called often enough.
     pub(crate) chunk: usize,
-    /// Lets other work use the evaluator, between chunks and tokens, and says whether any did.
-    pub(crate) let_pass: &'a dyn Fn(&mut Evaluator) -> bool,
+    /// Runs other work between chunks and tokens. Returns whether there was any.
+    pub(crate) yield_to_others: &'a dyn Fn(&mut Evaluator) -> bool,
+}
+
+impl<'a> Task<'a> {
+    /// The predictions of the project cache, if the model has one and the request says where in the project it was made.
+    pub(crate) fn lookup(&self) -> Option<Lookup<'a>> {
+        let place = self.options.project.as_ref()?;
+        Some(self.project?.lookup(&project_cache::cursor(place), self.prompt.healed.len()))
+    }
 }
 
 /// Generates. The times of waiting and of tokenising are the caller's to add.
@@ -62,9 +70,9 @@ pub(crate) fn generate(
     let started = Instant::now();
     let stream = TextStream::new(&task.options.stop_strings, task.prompt.healed.len());
     let sampler = Sampler::new(&task.options.sampling);
-    let may_guess = task.options.max_new_tokens > 1 && sampler.is_greedy();
-    let passes = Passes::new(evaluator, slot, &task.prompt.tokens, may_guess);
-    let lookup = Lookup::of(&task, tokenizer);
+    let may_draft = task.options.max_new_tokens > 1 && sampler.is_greedy();
+    let decoder = SpeculativeDecoder::new(evaluator, slot, &task.prompt.tokens, may_draft);
+    let lookup = task.lookup();
     let is_one_line = task.options.most_lines == 1 && sampler.is_greedy();
     let end = task.end_tokens.first().filter(|_| is_one_line);
     let line_ends = end.map(|end| LineEnds::new(tokenizer.bytes(), *end));
@@ -72,7 +80,7 @@ pub(crate) fn generate(
         evaluator,
         tokenizer,
         slot,
-        passes,
+        decoder,
         lookup,
         sampler,
         line_ends,
@@ -83,10 +91,10 @@ pub(crate) fn generate(
         task,
     };
     let stop = decoding.run()?;
-    decoding.passes.finish(decoding.evaluator).map_err(ModelError::Engine)?;
+    decoding.decoder.finish(decoding.evaluator).map_err(ModelError::Engine)?;
     let stop = decoding.show_rest(stop);
-    let Decoding { stream, passes, mut tokens, .. } = decoding;
-    (usage.drafted_tokens, usage.accepted_tokens) = passes.n_drafted_and_accepted();
+    let Decoding { stream, decoder, mut tokens, .. } = decoding;
+    (usage.drafted_tokens, usage.accepted_tokens) = decoder.n_drafted_and_accepted();
     let text = stream.into_shown();
     clamp_to_text(&mut tokens, text.len());
     usage.decode = started.elapsed();
@@ -99,8 +107,8 @@ pub(crate) enum Prefilled {
     Stopped,
 }
 
-/// Evaluates what is not in the cache yet. Other work that passes meanwhile may have taken the slot, or emptied it: then
-/// what it held is read again.
+/// Evaluates the tokens that are not in the cache. Other work that runs meanwhile may take the slot or empty it: then its tokens are
+/// evaluated again.
 pub(crate) fn prefill(
     evaluator: &mut Evaluator,
     prompt: &[TokenId],
@@ -111,7 +119,7 @@ pub(crate) fn prefill(
     if (task.stopped)() {
         return Ok(Prefilled::Stopped);
     }
-    (task.let_pass)(evaluator);
+    (task.yield_to_others)(evaluator);
     let chunk = evaluator.chunk().min(task.chunk).max(1);
     let (mut slot, mut n_read) = evaluator.take(prompt).map_err(ModelError::Engine)?;
     usage.reused_tokens = usage.reused_tokens.max(n_read);
@@ -119,7 +127,7 @@ pub(crate) fn prefill(
         if (task.stopped)() {
             return Ok(Prefilled::Stopped);
         }
-        if (task.let_pass)(evaluator) {
+        if (task.yield_to_others)(evaluator) {
             (slot, n_read) = evaluator.take(prompt).map_err(ModelError::Engine)?;
         }
         let (now, later) = prompt[n_read..].split_at(chunk.min(prompt.len() - n_read));
@@ -152,7 +160,7 @@ struct Decoding<'a> {
     evaluator: &'a mut Evaluator,
     tokenizer: &'a TextTokenizer,
     slot: usize,
-    passes: Passes,
+    decoder: SpeculativeDecoder,
     lookup: Option<Lookup<'a>>,
     sampler: Sampler,
     /// If only the rest of a line is wanted.
@@ -168,19 +176,19 @@ struct Decoding<'a> {
 impl Decoding<'_> {
     fn run(&mut self) -> Result<StopReason, ModelError> {
         let vocabulary = self.tokenizer.bytes();
-        let mut hope = Hope::new(self.task.options);
+        let mut confidence = ConfidenceBound::new(self.task.options);
         let mut healer = Healer::new(std::mem::take(&mut self.task.prompt.healed));
         if self.task.options.max_new_tokens == 0 {
             return Ok(StopReason::MaxTokens);
         }
         loop {
-            if (self.task.stopped)() || !self.let_pass()? {
+            if (self.task.stopped)() || !self.yield_to_others()? {
                 return Ok(StopReason::Cancelled);
             }
             let forced = healer.allowed(vocabulary);
             let allowed = forced.as_deref().map_or(Allowed::Marked(vocabulary.known()), Allowed::Only);
-            let logits = self.passes.logits(self.evaluator);
-            let mixed = self.lookup.as_mut().and_then(|lookup| lookup.mix(vocabulary, logits, allowed));
+            let logits = self.decoder.logits(self.evaluator);
+            let mixed = self.lookup.as_mut().and_then(|lookup| lookup.mix(logits, forced.as_deref()));
             let logits = mixed.unwrap_or(logits);
             // A forced token had less to choose from: what counts is its share among what was allowed.
             let chosen = match &mut self.line_ends {
@@ -197,7 +205,7 @@ impl Decoding<'_> {
                 return Ok(StopReason::EndToken(id));
             }
             if let Some(lookup) = &mut self.lookup {
-                lookup.push(id, vocabulary);
+                lookup.push(id);
             }
             let bytes = vocabulary.bytes(id);
             let only_forced = healer.advance(bytes);
@@ -211,32 +219,35 @@ impl Decoding<'_> {
             if self.show().is_break() {
                 return Ok(StopReason::Observer);
             }
-            if !only_forced && hope.is_lost_with(logprob, bytes) {
-                return Ok(StopReason::Unsure);
+            if !only_forced {
+                confidence.push(logprob, bytes);
+                if confidence.is_unreachable() {
+                    return Ok(StopReason::LowConfidence);
+                }
             }
             if self.tokens.len() >= self.task.options.max_new_tokens {
                 return Ok(StopReason::MaxTokens);
             }
-            if self.passes.is_full(self.evaluator) {
+            if self.decoder.is_full(self.evaluator) {
                 return Ok(StopReason::ContextFull);
             }
             let n_wanted = self.task.options.max_new_tokens - self.tokens.len();
             let ends = |id| ends(&self.task, id);
-            self.passes.advance(self.evaluator, id, n_wanted, ends).map_err(ModelError::Engine)?;
+            self.decoder.advance(self.evaluator, id, n_wanted, ends).map_err(ModelError::Engine)?;
             self.chosen.push(id);
         }
     }
 
-    /// Lets other work pass, and finds the way back to where this generation was. False if it was stopped on that way.
-    fn let_pass(&mut self) -> Result<bool, ModelError> {
-        if !(self.task.let_pass)(self.evaluator) {
+    /// Runs other work, and restores the state of this generation. False if it was stopped meanwhile.
+    fn yield_to_others(&mut self) -> Result<bool, ModelError> {
+        if !(self.task.yield_to_others)(self.evaluator) {
             return Ok(true);
         }
         let read: Vec<TokenId> = self.task.prompt.tokens.iter().chain(&self.chosen).copied().collect();
         match prefill(self.evaluator, &read, &self.task, self.usage)? {
             Prefilled::Done(slot) => {
                 self.slot = slot;
-                self.passes.go_on(self.evaluator, slot);
+                self.decoder.resume(self.evaluator, slot);
                 Ok(true)
             }
             Prefilled::Stopped => Ok(false),

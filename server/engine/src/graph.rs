@@ -1,4 +1,4 @@
-//! What a session wants and gives: its tensors by role, with their types and shapes. Must hold: every input that a graph
+//! The inputs and outputs of a session: its tensors by role, with their types and shapes. Invariant: every input that a graph
 //! requires is known here, or loading fails and names it; nothing is assumed from a file's name.
 
 use fimble_model::LoadError;
@@ -36,7 +36,7 @@ impl Float {
     }
 }
 
-/// What an input is for.
+/// The role of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// The new tokens, [1, new].

@@ -1,10 +1,10 @@
-//! Token healing: the word that a prompt ends in is taken back, and the generation must begin with its text. Must hold: the forced text is produced exactly, in whatever tokens the model prefers.
+//! Token healing: the word that a prompt ends in is taken back, and the generation must begin with its text. Invariant: the forced text is produced exactly, in whatever tokens the model prefers.
 
 use fimble_model::TokenId;
 
 use crate::token_bytes::TokenBytes;
 
-/// What of the forced text is still to come.
+/// The part of the forced text that is left.
 pub(crate) struct Healer {
     forced: Vec<u8>,
     n_done: usize,

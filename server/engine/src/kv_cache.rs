@@ -1,4 +1,4 @@
-//! The prefix cache: slots of tokens with their keys and values. Must hold: a slot's tokens are exactly those whose keys
+//! The prefix cache: slots of tokens with their keys and values. Invariant: a slot's tokens are exactly those whose keys
 //! and values are in its tensors, in order, whatever was cancelled or failed; cutting a slot back never computes.
 //!
 //! Models whose attention writes new keys into the memory of the old ones share one tensor for past and present: it has
@@ -7,9 +7,9 @@
 
 use fimble_model::TokenId;
 
-use crate::device::Place;
+use crate::cache_memory::{CacheMemory, CacheTensor};
 use crate::graph::CacheSpec;
-use crate::tensor::Tensor;
+use crate::tensor::HostTensor;
 
 /// Shared tensors grow by at least this many tokens, and an eighth, so that short prompts stay small and long ones leave room
 /// for other slots: growing copies a few MB, and memory set aside but not used could have kept another sequence.
@@ -20,7 +20,7 @@ const SMALLEST_ROOM: usize = 256;
 pub(crate) struct Slot {
     tokens: Vec<TokenId>,
     /// Empty as long as the slot never held a token.
-    tensors: Vec<Tensor>,
+    tensors: Vec<CacheTensor>,
     /// Tokens for which the tensors have room.
     room: usize,
     /// When it was last taken, in turns.
@@ -39,7 +39,7 @@ impl Slot {
     }
 
     /// Its tensors, in the order of the specifications.
-    pub(crate) fn tensors(&self) -> &[Tensor] {
+    pub(crate) fn tensors(&self) -> &[CacheTensor] {
         &self.tensors
     }
 }
@@ -48,7 +48,7 @@ impl Slot {
 pub(crate) struct KvCache {
     specs: Vec<CacheSpec>,
     shared: bool,
-    place: Place,
+    memory: CacheMemory,
     slots: Vec<Slot>,
     max_tokens: usize,
     max_bytes: usize,
@@ -60,13 +60,13 @@ impl KvCache {
     pub(crate) fn new(
         specs: Vec<CacheSpec>,
         shared: bool,
-        place: Place,
+        memory: CacheMemory,
         n_slots: usize,
         max_tokens: usize,
         max_bytes: usize,
     ) -> Self {
         let slots = (0..n_slots.max(1)).map(|_| Slot::default()).collect();
-        Self { specs, shared, place, slots, max_tokens, max_bytes, turn: 0 }
+        Self { specs, shared, memory, slots, max_tokens, max_bytes, turn: 0 }
     }
 
     /// Whether past and present are the same tensor.
@@ -95,7 +95,7 @@ impl KvCache {
             .max_by_key(|(index, prefix)| (*prefix, self.slots[*index].last_used))
             .unwrap_or((0, 0));
         // Cutting a slot throws the rest of it away, which is right while somebody types: the two have most in common. If
-        // they do not, another slot gives way instead, one that is empty or was not used for longest, and it starts with a
+        // they do not, another slot is used instead, one that is empty or was not used for longest, and it starts with a
         // copy of what the two share.
         let keeps_most = 2 * prefix >= self.slots[best].len().min(prompt.len());
         let index = if keeps_most { best } else { self.least_recently_used() };
@@ -128,7 +128,7 @@ impl KvCache {
 
     /// Notes that these tokens were evaluated after those of the slot. Models that do not share memory hand over the new
     /// tensors.
-    pub(crate) fn append(&mut self, index: usize, tokens: &[TokenId], tensors: Vec<Tensor>) {
+    pub(crate) fn append(&mut self, index: usize, tokens: &[TokenId], tensors: Vec<CacheTensor>) {
         let slot = &mut self.slots[index];
         slot.tokens.extend_from_slice(tokens);
         if !self.shared {
@@ -203,15 +203,15 @@ impl KvCache {
     }
 
     /// New tensors with a copy of the first tokens of a slot.
-    fn copied_tensors(&self, index: usize, n_tokens: usize, room: usize) -> Result<Vec<Tensor>, String> {
+    fn copied_tensors(&self, index: usize, n_tokens: usize, room: usize) -> Result<Vec<CacheTensor>, String> {
         let slot = &self.slots[index];
         let mut copies = Vec::with_capacity(self.specs.len());
         for (layer, spec) in self.specs.iter().enumerate() {
-            let mut copy = Tensor::zeros(spec.float, spec.shape_for(room))?;
+            let mut copy = HostTensor::zeros(spec.float, spec.shape_for(room))?;
             if n_tokens > 0 {
                 copy_rows(spec, &slot.tensors[layer].read()?, slot.room, copy.bytes_mut(), room, n_tokens);
             }
-            copies.push(self.place.place(copy)?);
+            copies.push(self.memory.store(copy)?);
         }
         Ok(copies)
     }

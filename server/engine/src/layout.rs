@@ -1,4 +1,4 @@
-//! What a model's folder says about itself: which ONNX file, which tensor names, which end tokens. Must hold: the session
+//! The configuration in a model's folder: its ONNX file, names of tensors, end tokens. Invariant: the session
 //! has the last word about shapes and types; a config only fills in what a graph leaves open.
 //!
 //! Two layouts are read: that of onnxruntime-genai (`genai_config.json` beside the model) and that of optimum and
@@ -52,7 +52,7 @@ impl Default for TensorNames {
     }
 }
 
-/// What the configuration files say.
+/// The configuration files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModelConfig {
     pub(crate) names: TensorNames,

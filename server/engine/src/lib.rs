@@ -1,39 +1,41 @@
 //! A causal language model in this process, through ONNX Runtime.
 //!
 //! Lives here: loading the runtime ([`runtime`]), loading a model ([`Engine::load`]), the KV prefix cache, sampling, and
-//! the one thread that owns the session. Must hold: only this crate knows ONNX Runtime and the tokenizer's format; a
+//! the one thread that owns the session. Invariant: only this crate knows ONNX Runtime and the tokenizer's format; a
 //! request runs on what its slot of the cache really holds, whatever was cancelled or failed before; nothing that goes
 //! wrong in a foreign library gets past this crate as a panic; no prompt and no text is ever logged.
 
-mod blueprint;
 mod bounded_memory;
 mod branches;
+mod cache_memory;
 mod chat;
 mod chat_template;
+mod confidence_bound;
 mod device;
 mod engine;
 mod evaluator;
+mod evaluator_spec;
 mod files;
 mod generate;
 mod graph;
 mod heal;
-mod hope;
 mod kv_cache;
 mod layout;
 mod line_end;
 mod memory;
+mod model_runner;
 mod operators;
 mod panics;
-mod passes;
 mod project_cache;
 mod providers;
+mod random;
 pub mod runtime;
 mod sampler;
 mod score;
 mod session;
 mod speculate;
+mod speculative_decoder;
 mod speed;
-mod stepper;
 mod tensor;
 mod text_stream;
 mod threads;
@@ -44,4 +46,5 @@ mod worker;
 pub use engine::{Engine, EngineOptions};
 pub use files::ModelSource;
 pub use providers::provider_is_here;
+pub use random::SplitMix64;
 pub use speculate::Speculation;

@@ -1,12 +1,13 @@
-//! Choosing where only the rest of a line is wanted: tokens that differ behind the first line break say the same. Must hold: the
+//! Choosing where only the rest of a line is wanted: tokens that differ behind the first line break say the same. Invariant: the
 //! chance of what is chosen is that of its text up to the line's end, in whatever tokens; greedy only.
 //!
 //! A vocabulary has `)`, `);` and `);⏎`, and ends a line with a dozen tokens and with the end token. Each alone may be
 //! less likely than something that is wrong.
 
 use fimble_model::TokenId;
+use fimble_ngram::log_probability;
 
-use crate::sampler::{Allowed, log_probability, most_likely};
+use crate::sampler::{Allowed, most_likely};
 use crate::token_bytes::TokenBytes;
 
 /// Adds up what ends a line.

@@ -1,4 +1,4 @@
-//! Memory that goes back to the system once a model is loaded. Must hold: a page is dropped only if it is the unchanged page
+//! Memory that goes back to the system once a model is loaded. Invariant: a page is dropped only if it is the unchanged page
 //! of a file, so that whoever reads it again finds what was there; while addresses are listed and dropped, no session
 //! comes or goes.
 //!

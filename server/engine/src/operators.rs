@@ -39,7 +39,7 @@ pub(crate) fn domain() -> Result<OperatorDomain, ort::Error> {
     OperatorDomain::new(DOMAIN)?.add(MatMul)?.add(Gate)?.add(Embed)
 }
 
-/// What the attributes of a node say about its weights.
+/// The weights of a node, by its attributes.
 #[derive(Clone, Copy, Debug)]
 struct Weights {
     form: Form,

@@ -1,4 +1,4 @@
-//! The border to foreign code that may panic. Must hold: a panic becomes a text for people, and what it touched is
+//! The border to foreign code that may panic. Invariant: a panic becomes a text for people, and what it touched is
 //! thrown away or reset by the caller.
 
 use std::any::Any;

@@ -1,4 +1,4 @@
-//! Which execution provider computes a model. Must hold: the processor is always left, so that a model that can be served
+//! Which execution provider computes a model. Invariant: the processor is always left, so that a model that can be served
 //! at all is served; a provider that was asked for and is not used is told with the cause and what to do; one that is
 //! chosen by itself was measured to be faster here, with the same answers.
 
@@ -31,7 +31,7 @@ impl System {
         }
     }
 
-    /// What is tried without being asked for, the most promising first. TensorRT takes minutes to build its kernels, and
+    /// The providers of `auto`, the most promising first. TensorRT takes minutes to build its kernels, and
     /// OpenVINO is no faster than the processor it mostly runs on: both only on request.
     fn candidates(self) -> &'static [Provider] {
         match self {
@@ -43,7 +43,7 @@ impl System {
     }
 }
 
-/// What is tried before the processor.
+/// The providers that are tried before the CPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) tries: Vec<Provider>,
@@ -57,7 +57,7 @@ pub(crate) struct Plan {
 pub(crate) fn plan(wanted: Provider, system: System, missing: &dyn Fn(Provider) -> Option<String>) -> Plan {
     match wanted {
         Provider::Cpu => Plan::default(),
-        // A machine without an accelerator is nothing to tell of.
+        // A machine without an accelerator needs no notice.
         Provider::Auto => {
             let candidates = system.candidates().iter().copied();
             Plan {
@@ -88,7 +88,7 @@ fn not_used(provider: Provider, cause: &str) -> String {
     )
 }
 
-/// What a provider lacks on this machine, as far as can be seen without loading it.
+/// The reason why a provider cannot be used on this machine, as far as can be seen without loading it.
 pub(crate) fn missing_here(provider: Provider) -> Option<String> {
     let Some(info) = runtime::loaded() else { return Some("ONNX Runtime is not loaded".to_owned()) };
     if !is_built_in(provider) {
@@ -137,7 +137,7 @@ fn is_built_in(provider: Provider) -> bool {
     matches!(asked, Ok(Ok(true)))
 }
 
-/// What to register with a session. What TensorRT cannot take, CUDA computes. Registering fails rather than leaving the
+/// The providers to register with a session. What TensorRT cannot take, CUDA computes. Registering fails rather than leaving the
 /// work to the processor unsaid.
 pub(crate) fn registrations(provider: Provider) -> Vec<ExecutionProviderDispatch> {
     // Otherwise every growth doubles what is held, of memory that the user's other programs want too.
@@ -154,7 +154,7 @@ pub(crate) fn registrations(provider: Provider) -> Vec<ExecutionProviderDispatch
     wanted.into_iter().map(ExecutionProviderDispatch::error_on_failure).collect()
 }
 
-/// What a short piece of work took, and what came out.
+/// The time of a short piece of work, and its result.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Trial {
     pub(crate) elapsed: Duration,
@@ -167,7 +167,7 @@ pub(crate) struct Chosen<T> {
     pub(crate) ready: T,
     /// Why the others were not: "CUDA: 4.1 ms, slower than 2.0 ms on the CPU".
     pub(crate) reasons: Vec<String>,
-    /// What to tell the user.
+    /// The message for the user.
     pub(crate) notice: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The shared library of ONNX Runtime, loaded once per process. Must hold: nothing else in this crate calls the runtime
+//! The shared library of ONNX Runtime, loaded once per process. Invariant: nothing else in this crate calls the runtime
 //! before [`initialize`] succeeded; a file that is no usable runtime gives an error, never a panic; and the runtime never tells
 //! anybody that it is used.
 

@@ -1,7 +1,9 @@
-//! Choosing the next token from logits. Must hold: a token that the tokenizer does not know is never chosen; equal logits,
+//! Choosing the next token from logits. Invariant: a token that the tokenizer does not know is never chosen; equal logits,
 //! options and seeds give equal tokens on every machine; ties go to the lower id.
 
 use fimble_model::{Sampling, TokenId};
+
+use crate::random::SplitMix64;
 
 /// Which tokens may be chosen.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,7 @@ impl Sampler {
         let seed = if let Sampling::Random { seed, .. } = sampling { *seed } else { 0 };
         let is_greedy = matches!(sampling, Sampling::Random { temperature, .. } if temperature.is_nan() || *temperature <= 0.0);
         let sampling = if is_greedy { Sampling::Greedy } else { sampling.clone() };
-        Self { sampling, random: SplitMix64(seed) }
+        Self { sampling, random: SplitMix64::new(seed) }
     }
 
     /// Whether equal logits always give equal tokens.
@@ -68,23 +70,6 @@ impl Sampler {
         }
         weighted.last().map(|(_, id)| *id)
     }
-}
-
-/// Natural logarithm of the probability that logits give to a token, among `only` these or among all.
-pub(crate) fn log_probability(logits: &[f32], only: Option<&[TokenId]>, id: TokenId) -> f32 {
-    let Some(logit) = logits.get(id as usize) else { return f32::NEG_INFINITY };
-    let log_sum = match only {
-        None => log_sum_exp(logits.iter().copied()),
-        Some(ids) => log_sum_exp(ids.iter().filter_map(|id| logits.get(*id as usize).copied())),
-    };
-    (logit - log_sum).min(0.0)
-}
-
-/// Logarithm of the sum of exponentials, over the finite ones.
-pub(crate) fn log_sum_exp(logits: impl Iterator<Item = f32> + Clone) -> f32 {
-    let finite = logits.filter(|logit| logit.is_finite());
-    let largest = finite.clone().fold(f32::NEG_INFINITY, f32::max);
-    largest + finite.map(|logit| (logit - largest).exp()).sum::<f32>().ln()
 }
 
 /// The likeliest token that is allowed; none if no number is usable.
@@ -164,26 +149,6 @@ fn keep_top_p(candidates: &mut Vec<(f32, TokenId)>, top_p: Option<f32>) {
     candidates.truncate(n_kept);
 }
 
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): small, and good enough for
-/// drawing tokens.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number in [0, 1).
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
-    fn next_unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,20 +212,5 @@ mod tests {
             let sampling = Sampling::Random { temperature, top_k: None, top_p: None, seed: 3 };
             assert_eq!(draws(&sampling, &[0.0, 1.0, 0.9, 0.0, 0.8]), vec![1; 400]);
         }
-    }
-
-    #[test]
-    fn log_probabilities_are_those_of_the_softmax() {
-        let logits = [1.0_f32, 2.0, 3.0, f32::NEG_INFINITY];
-        let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
-        for (id, logit) in logits.iter().enumerate() {
-            let expected = (logit.exp() / sum).ln();
-            let found = log_probability(&logits, None, TokenId::try_from(id).unwrap());
-            assert!(found == expected || (found - expected).abs() < 1e-6, "{found} {expected}");
-        }
-        // Among two, each counts as if there were no others.
-        let expected = -(1.0 + (-1.0_f32).exp()).ln();
-        assert!((log_probability(&logits, Some(&[0, 1]), 1) - expected).abs() < 1e-6);
-        assert_eq!(log_probability(&logits, Some(&[2]), 2), 0.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Turning an ONNX file into a session. Must hold: the runtime maps a folder's weights itself, because it copies those that
+//! Turning an ONNX file into a session. Invariant: the runtime maps a folder's weights itself, because it copies those that
 //! it is given in memory; what it has read of either is not kept in memory twice; every failure names the file.
 
 use std::path::Path;
@@ -163,7 +163,7 @@ fn os_string(path: &Path) -> Vec<ort::sys::os_char> {
     path.as_os_str().encode_wide().chain([0]).collect()
 }
 
-/// What a message of the runtime says, without the parts of its source code that say it: those can be longer than what
+/// A message of the runtime, without the parts of its source code that say it: those can be longer than what
 /// they say.
 pub(crate) fn essence(message: &str) -> String {
     const MOST: usize = 300;

@@ -1,43 +1,42 @@
-//! Guessing the next tokens by looking them up in what was read and written, so that one pass over several tokens can
-//! take the place of several passes. Must hold: a guess costs time at most, it never changes what is generated; whether
-//! guessing pays is decided by what passes and guesses were measured to cost and to be worth on this machine.
+//! Draft tokens, looked up in the tokens that were read and generated, so that one pass over several tokens replaces several passes.
+//! Invariant: a draft costs time at most, and never changes what is generated; whether drafting pays is decided by measurements on this
+//! machine.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use fimble_model::TokenId;
 
-/// Most tokens that are guessed at once.
+/// Most draft tokens of a pass.
 pub(crate) const MOST_DRAFTED: usize = 8;
-/// Tokens to guess at once until it is known how good guesses are.
+/// Draft tokens of a pass until the acceptance is known.
 const FIRST_DRAFT: usize = 2;
-/// So many of the last tokens must occur elsewhere for a guess: fewer match by chance.
+/// So many of the last tokens must occur elsewhere for a draft: fewer match by chance.
 const NGRAM: usize = 3;
 /// Longer matches than this are all equally good.
 const LONGEST_MATCH: usize = 16;
 /// Places with the same last tokens that are compared, the latest first: a bound on the work for one token.
 const MOST_PLACES: usize = 16;
-/// Passes of one length that are remembered: their median tells a slow machine from one slow moment.
+/// Passes of one length that are kept: their median is not changed by one slow moment.
 const N_PASSES: usize = 7;
-/// So many passes of a length say what it costs.
+/// Passes of a length after which its cost is known.
 const N_PASSES_KNOWN: usize = 3;
-/// What each further token is thought to add to a pass, as a share of a pass over one token, until it was measured. Low,
-/// so that it is tried.
+/// Assumed cost of each further token of a pass, as a share of a pass over one token, until it was measured. Low, so that it is tried.
 const ASSUMED_STEP: f64 = 0.1;
-/// How often guesses are thought to be right before any was made.
+/// Assumed acceptance before the first draft.
 const ASSUMED_ACCEPTANCE: f64 = 0.7;
-/// How much one guess changes the estimate of how often they are right.
+/// Weight of one draft token in the estimate of the acceptance.
 const ACCEPTANCE_WEIGHT: f64 = 1.0 / 16.0;
-/// Guessing must promise at least this much more speed: promises rest on measurements with errors.
+/// Least expected speedup: the expectation is made from measurements with errors.
 const LEAST_GAIN: f64 = 1.05;
 
-/// Whether to guess tokens and verify them in one pass.
+/// Whether to verify draft tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Speculation {
     /// Where it was measured to be quicker.
     #[default]
     Auto,
-    /// Wherever there is a guess. For tests and benchmarks.
+    /// Wherever there is a draft. For tests and benchmarks.
     Always,
     /// Never.
     Never,
@@ -101,17 +100,17 @@ impl NgramIndex {
     }
 }
 
-/// What passes cost and how often guesses are right, over all generations of a model.
-pub(crate) struct Gauge {
+/// The cost of passes and the acceptance of draft tokens, over all generations of a model.
+pub(crate) struct SpeculationStats {
     speculation: Speculation,
     /// Times of the last passes in seconds, by number of tokens less one; each list is a ring.
     passes: [Vec<f64>; MOST_DRAFTED + 1],
     n_noted: [usize; MOST_DRAFTED + 1],
-    /// How likely a guessed token is right if those before it were.
+    /// Probability that a draft token is accepted if those before it were.
     acceptance: f64,
 }
 
-impl Gauge {
+impl SpeculationStats {
     pub(crate) fn new(speculation: Speculation) -> Self {
         Self {
             speculation,
@@ -121,7 +120,7 @@ impl Gauge {
         }
     }
 
-    /// Whether guesses may be made at all.
+    /// Whether there may be drafts at all.
     pub(crate) fn is_on(&self) -> bool {
         self.speculation != Speculation::Never
     }
@@ -144,13 +143,13 @@ impl Gauge {
         self.n_noted[index] += 1;
     }
 
-    fn note_guess(&mut self, is_right: bool) {
+    fn note_draft_token(&mut self, is_right: bool) {
         let target = if is_right { 1.0 } else { 0.0 };
         self.acceptance += ACCEPTANCE_WEIGHT * (target - self.acceptance);
     }
 
-    /// How many tokens to guess, at most `most`: the number with the least expected time for one token. 0 if no number
-    /// promises to be quicker than no guess.
+    /// The length of the next draft, at most `most`: the one with the least expected time for one token. 0 if no draft is expected to be
+    /// quicker.
     fn best_draft(&self, most: usize) -> usize {
         match self.speculation {
             Speculation::Never => return 0,
@@ -197,13 +196,13 @@ impl Gauge {
     }
 }
 
-/// The guesses of one generation.
+/// The drafts of one generation.
 pub(crate) struct Speculator {
     index: NgramIndex,
-    /// What was guessed and not yet seen, whether or not it is being verified: guesses that are only compared with what
-    /// comes anyway tell for free when it would pay to verify them.
+    /// Draft tokens that were not reached yet, verified or not. Comparing those that are not verified with the generated tokens costs
+    /// nothing, and shows when verifying them would pay.
     expected: std::vec::IntoIter<TokenId>,
-    /// Most tokens to guess now: doubled by a guess that was right to its end, halved by one that was wrong at once.
+    /// Longest draft now: doubled after a draft that was accepted to its end, halved after one that was rejected at once.
     most: usize,
     n_right: usize,
 }
@@ -220,10 +219,10 @@ impl Speculator {
     }
 
     /// Notes a token that was generated.
-    pub(crate) fn push(&mut self, token: TokenId, gauge: &mut Gauge) {
+    pub(crate) fn push(&mut self, token: TokenId, stats: &mut SpeculationStats) {
         self.index.push(token);
         let Some(expected) = self.expected.next() else { return };
-        gauge.note_guess(expected == token);
+        stats.note_draft_token(expected == token);
         if expected == token {
             self.n_right += 1;
             if self.expected.as_slice().is_empty() {
@@ -241,13 +240,13 @@ impl Speculator {
     /// not pay.
     pub(crate) fn draft(
         &mut self,
-        gauge: &Gauge,
+        stats: &SpeculationStats,
         limit: usize,
         ends: impl Fn(TokenId) -> bool,
     ) -> Vec<TokenId> {
-        let n_verified = gauge.best_draft(self.most.min(limit));
+        let n_verified = stats.best_draft(self.most.min(limit));
         if n_verified == 0 && !self.expected.as_slice().is_empty() {
-            // The guess made before is still being compared.
+            // The draft before is still being compared.
             return Vec::new();
         }
         let mut draft = self.index.draft(self.most);
@@ -272,7 +271,7 @@ mod tests {
             // The longer match wins over the later one, and the later one among equals.
             (vec![7, 1, 2, 3, 40, 8, 1, 2, 3, 50, 7, 1, 2, 3], 1, vec![40]),
             (vec![7, 1, 2, 3, 40, 8, 1, 2, 3, 50, 9, 1, 2, 3], 1, vec![50]),
-            // What repeats goes on repeating.
+            // A repetition continues.
             (vec![1, 2, 1, 2, 1, 2], 5, vec![1, 2, 1, 2, 1]),
             (vec![4, 4, 4, 4], 3, vec![4, 4, 4]),
             (vec![], 3, vec![]),
@@ -293,18 +292,18 @@ mod tests {
         }
     }
 
-    /// A gauge that saw passes with these costs, and guesses that were right so many times out of ten.
-    fn gauge(costs: &[(usize, u64)], n_right: usize) -> Gauge {
-        let mut gauge = Gauge::new(Speculation::Auto);
+    /// Statistics of passes with these costs, and of draft tokens of which so many in ten were accepted.
+    fn stats(costs: &[(usize, u64)], n_right: usize) -> SpeculationStats {
+        let mut stats = SpeculationStats::new(Speculation::Auto);
         for _ in 0..N_PASSES_KNOWN {
             for (n_tokens, micros) in costs {
-                gauge.note_pass(*n_tokens, Duration::from_micros(*micros));
+                stats.note_pass(*n_tokens, Duration::from_micros(*micros));
             }
         }
         for guess in 0..200 {
-            gauge.note_guess(guess % 10 < n_right);
+            stats.note_draft_token(guess % 10 < n_right);
         }
-        gauge
+        stats
     }
 
     #[test]
@@ -321,43 +320,43 @@ mod tests {
             // Passes over more tokens were never measured: they are tried.
             (&cheap[..1], 10, 4, 4),
         ] {
-            assert_eq!(gauge(costs, n_right).best_draft(most), expected, "{costs:?}, {n_right} of 10");
+            assert_eq!(stats(costs, n_right).best_draft(most), expected, "{costs:?}, {n_right} of 10");
         }
-        let doubtful = gauge(&cheap, 5).best_draft(8);
+        let doubtful = stats(&cheap, 5).best_draft(8);
         assert!((1..4).contains(&doubtful), "{doubtful}");
     }
 
     #[test]
     fn one_slow_pass_changes_no_cost() {
-        let mut gauge = gauge(&[(1, 1000), (2, 1100)], 10);
-        gauge.note_pass(2, Duration::from_secs(1));
-        assert_eq!(gauge.best_draft(1), 1);
+        let mut stats = stats(&[(1, 1000), (2, 1100)], 10);
+        stats.note_pass(2, Duration::from_secs(1));
+        assert_eq!(stats.best_draft(1), 1);
         for _ in 0..N_PASSES {
-            gauge.note_pass(2, Duration::from_millis(4));
+            stats.note_pass(2, Duration::from_millis(4));
         }
-        assert_eq!(gauge.best_draft(1), 0, "it is forgotten how quick it was");
+        assert_eq!(stats.best_draft(1), 0, "it is forgotten how quick it was");
     }
 
     #[test]
-    fn guesses_that_are_not_verified_still_tell_how_good_they_are() {
-        let mut gauge = gauge(&[(1, 1000), (2, 1100), (3, 1200)], 0);
+    fn drafts_that_are_not_verified_count_too() {
+        let mut stats = stats(&[(1, 1000), (2, 1100), (3, 1200)], 0);
         let mut speculator = Speculator::new(&[5, 6, 7, 8, 5, 6, 7]);
-        let before = gauge.acceptance;
+        let before = stats.acceptance;
         let mut verified = Vec::new();
         for token in [8, 5, 6, 7].iter().cycle().take(80) {
-            verified.extend(speculator.draft(&gauge, 8, |_| false));
-            speculator.push(*token, &mut gauge);
+            verified.extend(speculator.draft(&stats, 8, |_| false));
+            speculator.push(*token, &mut stats);
         }
-        assert!(gauge.acceptance > before + 0.5, "{}", gauge.acceptance);
-        assert!(!verified.is_empty(), "guesses that turn out right are verified again");
+        assert!(stats.acceptance > before + 0.5, "{}", stats.acceptance);
+        assert!(!verified.is_empty(), "drafts that turn out right are verified again");
     }
 
     #[test]
     fn no_draft_holds_a_token_that_ends_a_generation() {
-        let gauge = Gauge::new(Speculation::Always);
+        let stats = SpeculationStats::new(Speculation::Always);
         let mut speculator = Speculator::new(&[1, 2, 3, 4, 0, 5, 1, 2, 3]);
-        assert_eq!(speculator.draft(&gauge, 8, |token| token == 0), [4]);
-        assert!(speculator.draft(&gauge, 0, |token| token == 0).is_empty());
-        assert!(Speculator::new(&[1, 2, 3, 4]).draft(&gauge, 8, |_| false).is_empty());
+        assert_eq!(speculator.draft(&stats, 8, |token| token == 0), [4]);
+        assert!(speculator.draft(&stats, 0, |token| token == 0).is_empty());
+        assert!(Speculator::new(&[1, 2, 3, 4]).draft(&stats, 8, |_| false).is_empty());
     }
 }

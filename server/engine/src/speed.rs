@@ -1,4 +1,4 @@
-//! How fast prompts are read and tokens produced, as measured on the work itself. Must hold: what was measured lately counts
+//! How fast prompts are read and tokens produced, as measured on the work itself. Invariant: what was measured lately counts
 //! most, weighted by the time that it took, so that one slow moment changes little and a machine that became busy shows.
 
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl SpeedMeter {
         }
     }
 
-    /// What is known.
+    /// The speeds that are known.
     pub(crate) fn speeds(&self) -> Speeds {
         Speeds { prefill: self.prefill.per_second(), decode: self.decode.per_second() }
     }

@@ -1,25 +1,22 @@
-//! Tensors that the runtime reads and writes, and one run of a session: the only file of this crate that calls the
-//! runtime's C interface for computing (`device` makes memory with it). Must hold: a tensor's memory outlives its handle; nobody holds a slice of a
-//! tensor during a run; handles are released exactly once.
+//! Tensors in ordinary memory that the runtime reads and writes, and one run of a session: the only file of this crate that
+//! calls the runtime's C interface for computing (`device` makes memory with it). Invariant: the memory of a tensor outlives its
+//! handle; nobody holds a slice of a tensor during a run; handles are released exactly once.
 //!
 //! The safe wrapper of `ort` is not used here because it copies an output whose memory is also an input, and the point
 //! of the cache is that keys and values of the past and of the present are the same memory.
 
-use std::borrow::Cow;
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 
 use memmap2::MmapMut;
 use ort::AsPointer;
 use ort::sys;
 
-use crate::device::DeviceMemory;
 use crate::graph::Float;
 use crate::memory::HeldSession;
 
-/// What a tensor holds.
+/// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
     Float(Float),
@@ -65,6 +62,14 @@ impl Drop for Value<'_> {
 }
 
 impl<'a> Value<'a> {
+    /// Takes over a handle.
+    ///
+    /// # Safety
+    /// The handle is owned by nobody else, and the memory of its tensor lives for `'a`.
+    pub(crate) unsafe fn of_handle(handle: NonNull<sys::OrtValue>) -> Self {
+        Self { handle, memory: PhantomData }
+    }
+
     /// A tensor over whole numbers that are kept elsewhere.
     pub(crate) fn of_int64(numbers: &'a [i64], shape: &[i64]) -> Result<Self, String> {
         // SAFETY: the numbers are borrowed for `'a`, and inputs are only read.
@@ -96,7 +101,8 @@ impl<'a> Value<'a> {
             )
         })?;
         let handle = NonNull::new(handle).ok_or("the runtime made no tensor")?;
-        Ok(Self { handle, memory: PhantomData })
+        // SAFETY: it was just made, and the caller vouches for the data.
+        Ok(unsafe { Self::of_handle(handle) })
     }
 }
 
@@ -126,7 +132,7 @@ impl Drop for CpuMemory {
 }
 
 /// A tensor of floats with its memory, ours or the runtime's.
-pub(crate) struct Tensor {
+pub(crate) struct HostTensor {
     // Declared before the memory: fields are dropped in this order.
     value: Value<'static>,
     data: NonNull<u8>,
@@ -134,14 +140,12 @@ pub(crate) struct Tensor {
     shape: Vec<i64>,
     /// Ours, if the runtime did not allocate it. Reached only through `data`.
     _memory: Option<MmapMut>,
-    /// The device's memory that it is in; then `data` leads nowhere and there are no bytes.
-    device: Option<Arc<DeviceMemory>>,
 }
 
 // SAFETY: the memory is owned, and reached through `&self` and `&mut self` only.
-unsafe impl Send for Tensor {}
+unsafe impl Send for HostTensor {}
 
-impl Tensor {
+impl HostTensor {
     /// A tensor of zeros in our memory. It comes straight from the system: what is never touched costs nothing, and all of
     /// it goes back when the tensor is dropped, while an allocator would keep holes that fit nothing else.
     pub(crate) fn zeros(float: Float, shape: Vec<i64>) -> Result<Self, String> {
@@ -151,14 +155,7 @@ impl Tensor {
         let data = NonNull::new(memory.as_mut_ptr()).ok_or("no memory")?;
         // SAFETY: the memory is kept beside the handle, does not move when its owner does, and outlives the handle.
         let value = unsafe { Value::over(data.as_ptr(), n_bytes, &shape, Element::Float(float)) }?;
-        Ok(Self { value, data, n_bytes, shape, _memory: Some(memory), device: None })
-    }
-
-    /// A tensor in a device's memory. What is in it is anything.
-    pub(crate) fn in_device(device: &Arc<DeviceMemory>, shape: Vec<i64>) -> Result<Self, String> {
-        let value = Value { handle: device.allocate(&shape)?, memory: PhantomData };
-        let data = NonNull::<u64>::dangling().cast();
-        Ok(Self { value, data, n_bytes: 0, shape, _memory: None, device: Some(Arc::clone(device)) })
+        Ok(Self { value, data, n_bytes, shape, _memory: Some(memory) })
     }
 
     /// Takes over a tensor that the runtime allocated for an output.
@@ -166,7 +163,8 @@ impl Tensor {
     /// # Safety
     /// `handle` must be an owned handle of a tensor of floats in ordinary memory.
     unsafe fn from_runtime(handle: NonNull<sys::OrtValue>) -> Result<Self, String> {
-        let value = Value { handle, memory: PhantomData };
+        // SAFETY: the handle is owned, and keeps its memory.
+        let value = unsafe { Value::of_handle(handle) };
         let (shape, element) = shape_of(&value)?;
         let mut data = ptr::null_mut();
         // SAFETY: the handle is valid, and the runtime writes one pointer.
@@ -174,7 +172,7 @@ impl Tensor {
         let n_bytes = count(&shape)? * element.size();
         // An empty tensor may have no address.
         let data = NonNull::new(data.cast::<u8>()).unwrap_or(NonNull::<u64>::dangling().cast());
-        Ok(Self { value, data, n_bytes, shape, _memory: None, device: None })
+        Ok(Self { value, data, n_bytes, shape, _memory: None })
     }
 
     /// The handle, to feed it.
@@ -187,22 +185,14 @@ impl Tensor {
         &self.shape
     }
 
-    /// Its content, wherever it is.
-    pub(crate) fn read(&self) -> Result<Cow<'_, [u8]>, String> {
-        match &self.device {
-            None => Ok(Cow::Borrowed(self.bytes())),
-            Some(device) => Ok(Cow::Owned(device.read(&self.value)?.bytes().to_vec())),
-        }
-    }
-
-    /// Its content, if it is in ordinary memory; nothing otherwise.
+    /// Its content.
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: `data` points to that many initialised bytes, owned by this tensor; runs borrow the tensor, so that
         // none is under way while this slice lives on the one thread that has the tensor.
         unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.n_bytes) }
     }
 
-    /// As [`Tensor::bytes`], to change it.
+    /// As [`HostTensor::bytes`], to change it.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above, and `&mut self` makes this the only slice.
         unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.n_bytes) }
@@ -252,7 +242,7 @@ pub(crate) fn check(status: sys::OrtStatusPtr) -> Result<(), String> {
 /// Where an output goes.
 pub(crate) enum Output<'a> {
     /// Into this tensor, whose shape must fit. It may be an input of the same run, where the model allows that.
-    Into(&'a Tensor),
+    Into(&'a Value<'static>),
     /// Into memory of the runtime.
     New,
 }
@@ -294,7 +284,7 @@ impl Runner {
         &mut self,
         inputs: &[&Value<'_>],
         outputs: &[Output<'_>],
-    ) -> Result<Vec<Tensor>, String> {
+    ) -> Result<Vec<HostTensor>, String> {
         if inputs.len() != self.inputs.len() || outputs.len() != self.outputs.len() {
             return Err("the number of tensors does not fit the model".to_owned());
         }
@@ -309,7 +299,7 @@ impl Runner {
         let mut output_handles: Vec<_> = outputs
             .iter()
             .map(|output| match output {
-                Output::Into(tensor) => tensor.value.handle.as_ptr(),
+                Output::Into(value) => value.handle.as_ptr(),
                 Output::New => ptr::null_mut(),
             })
             .collect();
@@ -333,7 +323,7 @@ impl Runner {
         // SAFETY: handles that were null before belong to this function now.
         let made: Vec<_> = asked
             .filter_map(|(_, handle)| NonNull::new(handle))
-            .map(|handle| unsafe { Tensor::from_runtime(handle) })
+            .map(|handle| unsafe { HostTensor::from_runtime(handle) })
             .collect();
         ran?;
         made.into_iter().collect()

@@ -1,10 +1,11 @@
-//! From the bytes of tokens to text that may be shown. Must hold: only whole characters appear; no part of a stop string
+//! From the bytes of tokens to text that may be shown. Invariant: only whole characters appear; no part of a stop string
 //! is ever shown; what was shown is a prefix of the final text.
+
+use fimble_model::StopStrings;
 
 /// Text under construction.
 pub(crate) struct TextStream {
-    stop_strings: Vec<String>,
-    longest_stop: usize,
+    stop_strings: StopStrings,
     /// Bytes at the beginning that belong to the prompt (token healing).
     n_skipped: usize,
     /// The beginning of a character whose end has not come yet.
@@ -16,11 +17,8 @@ pub(crate) struct TextStream {
 impl TextStream {
     /// A stream that drops its first `n_skipped` bytes and ends at any of the stop strings; empty ones are ignored.
     pub(crate) fn new(stop_strings: &[String], n_skipped: usize) -> Self {
-        let stop_strings: Vec<_> = stop_strings.iter().filter(|stop| !stop.is_empty()).cloned().collect();
-        let longest_stop = stop_strings.iter().map(String::len).max().unwrap_or(0);
         Self {
-            stop_strings,
-            longest_stop,
+            stop_strings: StopStrings::new(stop_strings),
             n_skipped,
             incomplete: Vec::new(),
             text: String::new(),
@@ -40,24 +38,16 @@ impl TextStream {
         self.incomplete.extend_from_slice(&bytes[n_dropped..]);
         let old_length = self.text.len();
         self.decode();
-        // A stop string may begin in the old text, but the one that completes now ends in the new one.
-        let mut from = (old_length + 1).saturating_sub(self.longest_stop);
-        while !self.text.is_char_boundary(from) {
-            from -= 1;
-        }
-        let found =
-            self.stop_strings.iter().filter_map(|stop| Some((self.text[from..].find(stop.as_str())?, stop)));
-        let (start, stop) = found.min_by_key(|(start, stop)| (*start, std::cmp::Reverse(stop.len())))?;
-        let stop = stop.clone();
-        self.text.truncate(from + start);
+        let (start, stop) = self.stop_strings.find(&self.text, old_length)?;
+        let stop = stop.to_owned();
+        self.text.truncate(start);
         self.incomplete.clear();
         Some(stop)
     }
 
     /// Text that may be shown and was not yet: none of it can become part of a stop string.
     pub(crate) fn take_shown(&mut self) -> &str {
-        let held = self.stop_strings.iter().map(|stop| overlap(&self.text, stop)).max().unwrap_or(0);
-        let until = (self.text.len() - held).max(self.n_shown);
+        let until = (self.text.len() - self.stop_strings.n_held_back(&self.text)).max(self.n_shown);
         let from = std::mem::replace(&mut self.n_shown, until);
         &self.text[from..until]
     }
@@ -68,7 +58,7 @@ impl TextStream {
         &self.text[from..]
     }
 
-    /// What was shown.
+    /// The text that was shown.
     pub(crate) fn into_shown(mut self) -> String {
         self.text.truncate(self.n_shown);
         self.text
@@ -98,15 +88,6 @@ impl TextStream {
         }
         self.incomplete = rest.to_vec();
     }
-}
-
-/// Length of the longest end of `text` with which `stop` begins.
-fn overlap(text: &str, stop: &str) -> usize {
-    let longest = text.len().min(stop.len());
-    (1..=longest)
-        .rev()
-        .find(|length| stop.is_char_boundary(*length) && text.ends_with(&stop[..*length]))
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How many threads compute. Must hold: never zero, never more than what computing gains from.
+//! How many threads compute. Invariant: never zero, never more than what computing gains from.
 
 use std::num::NonZero;
 use std::thread::available_parallelism;

@@ -1,4 +1,4 @@
-//! The bytes that each token stands for. Must hold: putting together the bytes of a text's tokens gives the text, for
+//! The bytes that each token stands for. Invariant: putting together the bytes of a text's tokens gives the text, for
 //! byte-level vocabularies and for those of SentencePiece; control tokens stand for no text.
 
 use std::collections::HashSet;

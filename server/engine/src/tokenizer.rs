@@ -1,4 +1,4 @@
-//! Text to tokens. Must hold: no text, whatever it contains, becomes a control token; equal pieces of text give equal
+//! Text to tokens. Invariant: no text, whatever it contains, becomes a control token; equal pieces of text give equal
 //! tokens, so that prompts which share pieces share a prefix.
 
 use std::collections::{HashMap, HashSet};

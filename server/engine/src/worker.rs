@@ -1,6 +1,6 @@
-//! The one thread that owns the session. Must hold: work runs in order of priority, then of arrival; within a chunk or a
-//! token when other work arrives, idle work ends, and background work lets it pass and goes on; steps are done one at a time
-//! when there is nothing else; a panic fails the work it happened in and nothing else.
+//! The one thread that owns the session. Invariant: work runs in order of priority, then of arrival; when other work arrives, idle work
+//! ends and background work pauses within a chunk or a token; steps are done one at a time when there is nothing else; a panic fails
+//! the work in which it happened, and nothing else.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -45,9 +45,9 @@ struct Shared {
     arrived: Condvar,
     /// No steps are left.
     settled: Condvar,
-    /// Interactive work that has not begun.
+    /// Interactive work that has not started.
     n_waiting: AtomicUsize,
-    /// Idle work that has not begun.
+    /// Idle work that has not started.
     n_idle_waiting: AtomicUsize,
     /// Background work that has not ended.
     n_background: AtomicUsize,
@@ -74,14 +74,14 @@ pub(crate) struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What running work can ask of the thread.
-pub(crate) struct Yield {
+/// Preemption of running work.
+pub(crate) struct Preemption {
     shared: Arc<Shared>,
     priority: Priority,
 }
 
-impl Yield {
-    /// Whether the work should stop for the sake of other work.
+impl Preemption {
+    /// Whether the work has to end, because other work waits or the thread ends.
     pub(crate) fn is_due(&self) -> bool {
         let is_idle = self.priority == Priority::Idle;
         let others_want = |others: &AtomicUsize| is_idle && others.load(Ordering::Relaxed) > 0;
@@ -90,10 +90,10 @@ impl Yield {
             || self.shared.closed.load(Ordering::Relaxed)
     }
 
-    /// Lets other work pass, if this is background work and some waits. Whether there was any: it may have used the
-    /// cache, and the last logits are its own. Idle work ends at once when it finds background work under way, but it has
-    /// to be run for that: who asked for it waits.
-    pub(crate) fn let_pass(&self, evaluator: &mut Evaluator) -> bool {
+    /// Runs other work that waits, if this is background work. Returns whether there was any: then the cache and the last logits may be
+    /// those of the other work. Idle work ends at once while background work runs, but it has to be started for that, because its
+    /// caller waits.
+    pub(crate) fn yield_to_others(&self, evaluator: &mut Evaluator) -> bool {
         let waits = |others: &AtomicUsize| others.load(Ordering::Relaxed) > 0;
         if self.priority != Priority::Background
             || !(waits(&self.shared.n_waiting) || waits(&self.shared.n_idle_waiting))
@@ -123,7 +123,7 @@ impl Worker {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Interactive work that has not begun.
+    /// Interactive work that has not started.
     pub(crate) fn n_waiting(&self) -> usize {
         self.shared.n_waiting.load(Ordering::Relaxed)
     }
@@ -132,13 +132,13 @@ impl Worker {
     pub(crate) fn run<T: Send + 'static>(
         &self,
         priority: Priority,
-        work: impl FnOnce(&mut Evaluator, &Yield) -> Result<T, ModelError> + Send + 'static,
+        work: impl FnOnce(&mut Evaluator, &Preemption) -> Result<T, ModelError> + Send + 'static,
     ) -> Result<T, ModelError> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let turn = Yield { shared: Arc::clone(&self.shared), priority };
+        let preemption = Preemption { shared: Arc::clone(&self.shared), priority };
         let ending = Arc::clone(&self.shared);
         let work: Work = Box::new(move |evaluator| {
-            let result = contain(|| work(evaluator, &turn)).unwrap_or_else(|reason| {
+            let result = contain(|| work(evaluator, &preemption)).unwrap_or_else(|reason| {
                 evaluator.clear_current();
                 Err(ModelError::Engine(format!("a panic: {reason}")))
             });
@@ -196,7 +196,7 @@ fn serve(shared: &Shared, mut evaluator: Evaluator) {
         match next {
             Next::Work(work) => work(&mut evaluator),
             Next::Step(mut steps) => {
-                // What panics is not gone on with.
+                // Work that panics is abandoned.
                 let has_more = contain(&mut steps).unwrap_or(false);
                 let mut queues = shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
                 queues.in_step = false;
@@ -210,7 +210,7 @@ fn serve(shared: &Shared, mut evaluator: Evaluator) {
     }
 }
 
-/// What the thread does next.
+/// The next work of the thread.
 enum Next {
     Work(Work),
     Step(Steps),

@@ -51,7 +51,7 @@ fn tokens_logits_and_greedy_choices_are_those_of_transformers() {
             let generation = complete(&engine, tokens(&case.prompt), case.greedy.len());
             let ids: Vec<u32> = generation.tokens.iter().map(|token| token.id).collect();
             match generation.stop {
-                // Random weights choose end tokens like any other; the reference goes on after them.
+                // Random weights choose end tokens like any other; the reference continues after them.
                 StopReason::EndToken(id) => {
                     assert_eq!(Some(&id), case.greedy.get(ids.len()), "{name}");
                     assert_eq!(ids, case.greedy[..ids.len()], "{name}");

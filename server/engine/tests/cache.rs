@@ -106,7 +106,7 @@ fn cancels_at_every_chunk_leave_a_cache_that_tells_the_truth() {
             assert_eq!(generation.usage.reused_tokens + generation.usage.prefilled_tokens, prompt.len());
             let row = engine.logits(&prompt, false).expect("it computes").remove(0);
             assert_close(&row, &expected, tolerance(name), &format!("{name} after {n_tokens}"));
-            // What was generated and cached can be gone on from.
+            // A generation that is cached can be continued.
             let mut longer = prompt.clone();
             longer.extend(generation.tokens.iter().map(|token| token.id));
             let expected = reference.logits(&longer, true).expect("it computes").pop().expect("a row");

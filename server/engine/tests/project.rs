@@ -104,7 +104,7 @@ fn lines_are_different_and_the_likeliest_comes_first() {
     let place = ProjectPlace { source: "here".into(), line: 0, before: before.to_owned() };
     let mut request = request(text(before), 6);
     request.options.project = Some(place);
-    let lines = engine.write_lines(request, 3, &CancelToken::new()).unwrap();
+    let lines = engine.generate_alternatives(request, 3, &CancelToken::new()).unwrap();
     let score = |line: &Generation| line.tokens.iter().map(|token| token.logprob).sum::<f32>();
     assert!(lines.len() <= 3);
     for (at, line) in lines.iter().enumerate() {
@@ -115,5 +115,5 @@ fn lines_are_different_and_the_likeliest_comes_first() {
     cancel.cancel();
     let mut cancelled = crate::support::request(text(before), 6);
     cancelled.options.project = None;
-    assert_eq!(engine.write_lines(cancelled, 3, &cancel).unwrap(), []);
+    assert_eq!(engine.generate_alternatives(cancelled, 3, &cancel).unwrap(), []);
 }

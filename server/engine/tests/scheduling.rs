@@ -14,7 +14,7 @@ use crate::support::{assert_close, complete, engine, engine_with, ids, one_threa
 fn idle_work_gives_way_and_keeps_what_it_computed() {
     let engine = engine("llama-genai");
     let (started, has_started) = mpsc::channel();
-    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (resume, may_go_on) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         let idle = scope.spawn(|| {
             let observer = Box::new(move |_: &str, _: &[_]| {
@@ -31,7 +31,7 @@ fn idle_work_gives_way_and_keeps_what_it_computed() {
         while engine.n_waiting() == 0 {
             std::thread::yield_now();
         }
-        drop(go_on);
+        drop(resume);
         let idle = idle.join().expect("no panic").expect("no error");
         assert_eq!(idle.stop, StopReason::Cancelled);
         assert!(idle.usage.decoded_tokens < 200);
@@ -162,7 +162,7 @@ fn background_work_lets_interactive_work_pass_and_goes_on_where_it_was() {
 fn idle_work_ends_at_once_while_background_work_is_under_way() {
     let engine = engine("llama-genai");
     let (started, has_started) = mpsc::channel();
-    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (resume, may_go_on) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         let engine = &engine;
         let background = scope.spawn(move || {
@@ -179,7 +179,7 @@ fn idle_work_ends_at_once_while_background_work_is_under_way() {
         let idle = GenerateRequest { priority: Priority::Idle, ..request(text("let mut total = "), 200) };
         let idle = engine.generate(idle, &CancelToken::new(), silent()).expect("no error");
         assert_eq!((idle.stop, idle.usage.decoded_tokens), (StopReason::Cancelled, 0));
-        drop(go_on);
+        drop(resume);
         assert_ne!(background.join().expect("no panic").stop, StopReason::Cancelled);
     });
 }

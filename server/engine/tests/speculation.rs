@@ -18,14 +18,14 @@ fn exact_models() -> impl Iterator<Item = &'static str> {
     MODELS.into_iter().filter(|name| !name.ends_with("fp16"))
 }
 
-/// The same model without and with guesses.
+/// The same model without and with drafts.
 fn pair(name: &str, options: EngineOptions) -> [Engine; 2] {
     [Speculation::Never, Speculation::Always]
         .map(|speculation| engine_with(name, EngineOptions { speculation, ..options.clone() }))
 }
 
-/// Prompts of all kinds: nothing twice, everything twice, one token over and over, and what the model itself goes on with,
-/// so that it is guessed rightly.
+/// Prompts of all kinds: nothing twice, everything twice, one token over and over, and a text of the model itself, whose drafts are
+/// right.
 fn prompts(plain: &Engine) -> Vec<Vec<TokenId>> {
     let fresh =
         |seed: u32| (0..40_u32).map(|at| 7 + (at * 31 + seed * 17 + at * at) % 369).collect::<Vec<_>>();
@@ -76,7 +76,7 @@ fn generate(
     (generation, text)
 }
 
-/// Fails unless both engines answer the same; returns how many tokens were guessed and how many of them were right.
+/// Fails unless both engines answer the same; returns how many draft tokens were verified and how many accepted.
 #[track_caller]
 fn assert_same(
     [plain, guessing]: &[Engine; 2],
@@ -108,8 +108,8 @@ fn tokens_and_log_probabilities_are_the_same_with_guesses() {
             n_drafted += drafted;
             n_accepted += accepted;
         }
-        assert!(n_accepted > 8, "{name}: {n_accepted} of {n_drafted} guesses were right, too few for a test");
-        assert!(n_accepted < n_drafted, "{name}: no guess was wrong, too few for a test");
+        assert!(n_accepted > 8, "{name}: {n_accepted} of {n_drafted} drafts were right, too few for a test");
+        assert!(n_accepted < n_drafted, "{name}: no draft was wrong, too few for a test");
     }
 }
 
@@ -184,7 +184,7 @@ fn what_follows_finds_the_slot_as_it_would_be_without_guesses() {
             longer.push(77);
             for end_after in [Some(1), Some(2), Some(3), Some(5), Some(8), None] {
                 let [plain, guessing] = engines.each_ref().map(|engine| {
-                    // Ended early, with guesses that were not reached.
+                    // Ended early, with drafts that were not reached.
                     generate(engine, &tokens(prompt), &options, None, end_after);
                     let reused = complete(engine, tokens(&longer), 0).usage.reused_tokens;
                     generate(engine, &tokens(prompt), &options, None, end_after);

@@ -44,7 +44,7 @@ pub fn engine(name: &str) -> Engine {
 }
 
 /// Options for results that are the same from run to run: with several threads additions happen in another order, and when
-/// guesses are made depends on the time that passes take.
+/// drafts are made depends on the time that passes take.
 pub fn one_thread() -> EngineOptions {
     EngineOptions { threads: Some(1), speculation: Speculation::Never, ..EngineOptions::default() }
 }

@@ -2,7 +2,7 @@
 //! numbers come out as NaN, so that a fault upstream stays visible.
 
 use crate::form::{Form, UNIT};
-use crate::multiply::Kernel;
+use crate::kernel::Kernel;
 
 /// Rows of activations, each 32 numbers with a scale of their own.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,7 @@ impl Form {
 }
 
 impl Activations {
-    /// Quantises `numbers`, [rows, columns], in the place of what was here. `columns` is a multiple of 32.
+    /// Quantises `numbers`, [rows, columns], and replaces the content. `columns` is a multiple of 32.
     pub fn quantise(&mut self, rounding: Rounding, numbers: &[f32], columns: usize) {
         self.resize(numbers.len(), columns);
         self.put(rounding, numbers, 0);

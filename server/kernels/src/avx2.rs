@@ -1,217 +1,92 @@
 //! The product with AVX2: two times eight rows of weights at once, one in each lane. Without VNNI bytes are multiplied in pairs
 //! whose sum must fit 16 bits: weights of eight bits are therefore taken with their sign on the side of the activations.
+//! Invariant: nothing here runs on a processor without the instructions that its `target_feature` names.
 
 use std::arch::x86_64::*;
 
 use crate::activations::Activations;
 use crate::form::{Form, HALVES, SUPER_UNITS, TILE_ROWS, UNIT};
-use crate::multiply::Output;
+use crate::output::Output;
+use crate::tile_loop::tile_kernel;
 
-macro_rules! add_products {
-    (true, $form:ident, $sum:ident, $weights:ident, $four:ident) => {{
-        let _ = $form;
-        _mm256_dpbusd_avx_epi32($sum, $weights, $four)
-    }};
-    (false, $form:ident, $sum:ident, $weights:ident, $four:ident) => {{
-        let pairs = if $form.bits() == 8 {
-            let signed = _mm256_xor_si256($weights, _mm256_set1_epi8(-128));
-            _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8($four, signed))
-        } else {
-            _mm256_maddubs_epi16($weights, $four)
-        };
-        _mm256_add_epi32($sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
-    }};
-}
+/// Rows of weights in a vector.
+const LANES: usize = 8;
+/// Vectors of a tile.
+const SIDES: usize = TILE_ROWS / LANES;
+/// Weights are not fetched ahead.
+const PREFETCH: usize = 0;
 
-macro_rules! kernel {
-    ($(#[$doc:meta])* $tile:ident, $module:ident, $features:literal, $vnni:tt) => {
-        $(#[$doc])*
-        ///
-        /// # Safety
-        /// The processor has the instructions; the tile has `form.tile_bytes(activations.n_columns())` bytes.
-        #[target_feature(enable = $features)]
-        pub(crate) unsafe fn $tile(
-            form: Form,
-            tile: &[u8],
-            activations: &Activations,
-            out: &Output<'_>,
-            first: usize,
-        ) {
-            // SAFETY: as for this function; each form goes with its own constant.
-            unsafe {
-                match form {
-                    Form::Q4_0 => $module::rows::<0>(tile, activations, out, first),
-                    Form::Q4_1 => $module::rows::<1>(tile, activations, out, first),
-                    Form::Q5_0 => $module::rows::<2>(tile, activations, out, first),
-                    Form::Q5_1 => $module::rows::<3>(tile, activations, out, first),
-                    Form::Q8_0 => $module::rows::<4>(tile, activations, out, first),
-                    Form::Q4K => $module::rows::<5>(tile, activations, out, first),
-                    Form::Q5K => $module::rows::<6>(tile, activations, out, first),
-                    Form::Q6K => $module::rows::<7>(tile, activations, out, first),
-                }
-            }
-        }
+/// Whole numbers, one for each row of weights.
+type Whole = __m256i;
 
-        mod $module {
-            use super::*;
-
-            /// Takes the rows of activations in groups of four: 16 registers hold no more.
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn rows<const FORM: usize>(
-                tile: &[u8],
-                activations: &Activations,
-                out: &Output<'_>,
-                first: usize,
-            ) {
-                let n_rows = activations.n_rows();
-                let mut row = 0;
-                // SAFETY: as for the tile; the groups end with the last row.
-                unsafe {
-                    while row < n_rows {
-                        row += match n_rows - row {
-                            4.. => group::<FORM, 4>(tile, activations, out, first, row),
-                            2..4 => group::<FORM, 2>(tile, activations, out, first, row),
-                            _ => group::<FORM, 1>(tile, activations, out, first, row),
-                        };
-                    }
-                }
-            }
-
-            #[target_feature(enable = $features)]
-            unsafe fn group<const FORM: usize, const N: usize>(
-                tile: &[u8],
-                activations: &Activations,
-                out: &Output<'_>,
-                first: usize,
-                row: usize,
-            ) -> usize {
-                const { assert!(FORM < Form::ALL.len()) };
-                let form = Form::ALL[FORM];
-                let units = activations.n_units();
-                let has_super = form.has_super_blocks();
-                // Stored numbers are multiplied without their zero, which is made up for with the sums of activations, as a
-                // minimum is. Signed weights carry their zero themselves.
-                let zero = if !$vnni && form.bits() == 8 { 0 } else { form.zero() };
-                let zero = _mm256_set1_ps(-zero as f32);
-                // SAFETY: `at` stays within the tile and the pointers into the activations within their rows, by the lengths
-                // that both have.
-                unsafe {
-                    let mut at = tile.as_ptr();
-                    let q = activations.q.as_ptr().add(row * units * UNIT);
-                    let scales = activations.scales.as_ptr().add(row * units);
-                    let sums = activations.sums.as_ptr().add(row * units);
-                    let sums_of_16 = activations.sums_of_16.as_ptr().add(row * units * 2);
-                    let mut totals = [[_mm256_setzero_ps(); 2]; N];
-                    let mut d = [_mm256_setzero_ps(); 2];
-                    let mut m = [_mm256_setzero_ps(); 2];
-                    for unit in 0..units {
-                        if !has_super || unit % SUPER_UNITS == 0 {
-                            for side in 0..2 {
-                                d[side] = halves(at.add(16 * side));
-                                if form.has_minimum() {
-                                    m[side] = halves(at.add(HALVES + 16 * side));
-                                }
-                            }
-                            at = at.add(form.halves_bytes());
-                        }
-                        let small = at;
-                        at = at.add(form.small_scales_bytes());
-                        let q = q.add(unit * UNIT);
-                        for side in 0..2 {
-                            if form == Form::Q6K {
-                                for half in 0..2 {
-                                    let small = signed_bytes(small.add(half * TILE_ROWS + 8 * side));
-                                    let scale = _mm256_mul_ps(d[side], small);
-                                    let offset = _mm256_mul_ps(scale, zero);
-                                    let steps = 4 * half..4 * half + 4;
-                                    let products = products::<FORM, N>(at, q, units * UNIT, side, steps);
-                                    for n in 0..N {
-                                        let of_row = *scales.add(n * units + unit);
-                                        let sum = *sums_of_16.add((n * units + unit) * 2 + half);
-                                        add(&mut totals[n][side], products[n], scale, of_row, offset, sum);
-                                    }
-                                }
-                            } else {
-                                let (scale, offset) = match form {
-                                    Form::Q4K | Form::Q5K => {
-                                        let minimum =
-                                            _mm256_mul_ps(m[side], bytes(small.add(TILE_ROWS + 8 * side)));
-                                        let scale = _mm256_mul_ps(d[side], bytes(small.add(8 * side)));
-                                        (scale, _mm256_sub_ps(_mm256_setzero_ps(), minimum))
-                                    }
-                                    Form::Q4_1 | Form::Q5_1 => (d[side], m[side]),
-                                    _ => (d[side], _mm256_mul_ps(d[side], zero)),
-                                };
-                                let products = products::<FORM, N>(at, q, units * UNIT, side, 0..8);
-                                for n in 0..N {
-                                    let of_row = *scales.add(n * units + unit);
-                                    let sum = *sums.add(n * units + unit);
-                                    add(&mut totals[n][side], products[n], scale, of_row, offset, sum);
-                                }
-                            }
-                        }
-                        at = at.add(64 * form.bits());
-                    }
-                    for (n, total) in totals.iter().enumerate() {
-                        let mut products = [0.0; TILE_ROWS];
-                        _mm256_storeu_ps(products.as_mut_ptr(), total[0]);
-                        _mm256_storeu_ps(products.as_mut_ptr().add(8), total[1]);
-                        out.put(row + n, first, &products);
-                    }
-                }
-                N
-            }
-
-            /// Sums of the products of some steps of a unit, for eight rows of weights and `N` rows of activations, which are
-            /// `stride` bytes apart.
-            #[inline]
-            #[target_feature(enable = $features)]
-            unsafe fn products<const FORM: usize, const N: usize>(
-                planes: *const u8,
-                q: *const i8,
-                stride: usize,
-                side: usize,
-                steps: std::ops::Range<usize>,
-            ) -> [__m256i; N] {
-                let form = Form::ALL[FORM];
-                let mut products = [_mm256_setzero_si256(); N];
-                for step in steps {
-                    // SAFETY: the planes are those of a unit, and each row of activations has its 32 numbers.
-                    unsafe {
-                        let weights = step_of(form, planes, step, side);
-                        for (n, product) in products.iter_mut().enumerate() {
-                            let four = q.add(n * stride + 4 * step).cast::<i32>().read_unaligned();
-                            *product = dot(form, *product, weights, _mm256_set1_epi32(four));
-                        }
-                    }
-                }
-                products
-            }
-
-            /// Adds the products of 32 weights with four activations.
-            #[inline]
-            #[target_feature(enable = $features)]
-            fn dot(form: Form, sum: __m256i, weights: __m256i, four: __m256i) -> __m256i {
-                add_products!($vnni, form, sum, weights, four)
-            }
-        }
-    };
-}
-
-kernel!(
+tile_kernel!(
     /// Multiplies all rows of the activations with a tile, bytes in pairs.
-    tile_pairs,
-    pairs,
-    "avx2,fma,f16c",
-    false
+    tile_pairs, pairs, "avx2,fma,f16c", groups: [4, 2], dot: dot_pairs, signed: true
 );
-kernel!(
+tile_kernel!(
     /// Multiplies all rows of the activations with a tile, four bytes at once.
-    tile_vnni,
-    vnni,
-    "avx2,fma,f16c,avxvnni",
-    true
+    tile_vnni, vnni, "avx2,fma,f16c,avxvnni", groups: [4, 2], dot: dot_vnni, signed: false
 );
+
+/// Adds the products of 32 weights with four activations, in pairs.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn dot_pairs(form: Form, sum: Whole, weights: Whole, four: Whole) -> Whole {
+    let pairs = if form.bits() == 8 {
+        let signed = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
+        _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(four, signed))
+    } else {
+        _mm256_maddubs_epi16(weights, four)
+    };
+    _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+}
+
+/// Adds the products of 32 weights with four activations, with the instruction that does so.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+fn dot_vnni(_: Form, sum: Whole, weights: Whole, four: Whole) -> Whole {
+    _mm256_dpbusd_avx_epi32(sum, weights, four)
+}
+
+/// The number in every lane.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn splat(number: f32) -> __m256 {
+    _mm256_set1_ps(number)
+}
+
+/// Four bytes in every lane.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn splat_four(four: i32) -> Whole {
+    _mm256_set1_epi32(four)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn mul(left: __m256, right: __m256) -> __m256 {
+    _mm256_mul_ps(left, right)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sub(left: __m256, right: __m256) -> __m256 {
+    _mm256_sub_ps(left, right)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_whole(left: Whole, right: Whole) -> Whole {
+    _mm256_add_epi32(left, right)
+}
+
+/// Stores 8 floats.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn store(at: *mut f32, numbers: __m256) {
+    // SAFETY: the caller has room for 8 floats there.
+    unsafe { _mm256_storeu_ps(at, numbers) }
+}
 
 /// Adds scaled products, and the offset of the weights times the sum of the activations.
 #[inline]

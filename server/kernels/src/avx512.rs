@@ -1,181 +1,97 @@
 //! The product with AVX-512 VNNI: 16 rows of weights at once, one in each lane, so that no sum runs across lanes. A step multiplies
-//! four columns of all 16 rows with four activations, which the instruction reads from memory into every lane.
+//! four columns of all 16 rows with four activations, which the instruction reads from memory into every lane. Invariant: nothing
+//! here runs on a processor without the instructions that its `target_feature` names.
 
 use std::arch::x86_64::*;
 
 use crate::activations::Activations;
 use crate::form::{Form, HALVES, SUPER_UNITS, TILE_ROWS, UNIT};
-use crate::multiply::Output;
+use crate::output::Output;
+use crate::tile_loop::tile_kernel;
 
+/// Rows of weights in a vector.
+const LANES: usize = 16;
+/// Vectors of a tile.
+const SIDES: usize = TILE_ROWS / LANES;
 /// How far ahead weights are fetched, in bytes.
 const PREFETCH: usize = 1024;
 
-/// Multiplies all rows of the activations with a tile.
-///
-/// # Safety
-/// The processor has the instructions; the tile has `form.tile_bytes(activations.n_columns())` bytes.
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni,f16c")]
-pub(crate) unsafe fn tile(
-    form: Form,
-    tile: &[u8],
-    activations: &Activations,
-    out: &Output<'_>,
-    first: usize,
-) {
-    // SAFETY: as for this function; each form goes with its own constant.
-    unsafe {
-        match form {
-            Form::Q4_0 => rows::<0>(tile, activations, out, first),
-            Form::Q4_1 => rows::<1>(tile, activations, out, first),
-            Form::Q5_0 => rows::<2>(tile, activations, out, first),
-            Form::Q5_1 => rows::<3>(tile, activations, out, first),
-            Form::Q8_0 => rows::<4>(tile, activations, out, first),
-            Form::Q4K => rows::<5>(tile, activations, out, first),
-            Form::Q5K => rows::<6>(tile, activations, out, first),
-            Form::Q6K => rows::<7>(tile, activations, out, first),
-        }
-    }
-}
+/// Whole numbers, one for each row of weights.
+type Whole = __m512i;
 
-/// Takes the rows of activations in groups: the more at once, the less often weights are unpacked.
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni,f16c")]
-unsafe fn rows<const FORM: usize>(tile: &[u8], activations: &Activations, out: &Output<'_>, first: usize) {
-    let n_rows = activations.n_rows();
-    let mut row = 0;
-    // SAFETY: as for `tile`; the groups end with the last row.
-    unsafe {
-        while row < n_rows {
-            row += match n_rows - row {
-                10.. => group::<FORM, 10>(tile, activations, out, first, row),
-                5..10 => group::<FORM, 5>(tile, activations, out, first, row),
-                3..5 => group::<FORM, 3>(tile, activations, out, first, row),
-                2 => group::<FORM, 2>(tile, activations, out, first, row),
-                _ => group::<FORM, 1>(tile, activations, out, first, row),
-            };
-        }
-    }
-}
+tile_kernel!(
+    /// Multiplies all rows of the activations with a tile.
+    tile, kernel, "avx512f,avx512bw,avx512vnni,f16c", groups: [10, 5, 3, 2], dot: dot, signed: false
+);
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni,f16c")]
-unsafe fn group<const FORM: usize, const N: usize>(
-    tile: &[u8],
-    activations: &Activations,
-    out: &Output<'_>,
-    first: usize,
-    row: usize,
-) -> usize {
-    const { assert!(FORM < Form::ALL.len()) };
-    let form = Form::ALL[FORM];
-    let units = activations.n_units();
-    let has_super = form.has_super_blocks();
-    // Stored numbers are multiplied without their zero, which is made up for with the sums of activations, as a minimum is.
-    let zero = _mm512_set1_ps(-form.zero() as f32);
-    // SAFETY: `at` stays within the tile and the pointers into the activations within their rows, by the lengths that both have.
-    unsafe {
-        let mut at = tile.as_ptr();
-        let q = activations.q.as_ptr().add(row * units * UNIT);
-        let scales = activations.scales.as_ptr().add(row * units);
-        let sums = activations.sums.as_ptr().add(row * units);
-        let sums_of_16 = activations.sums_of_16.as_ptr().add(row * units * 2);
-        let mut totals = [_mm512_setzero_ps(); N];
-        let mut d = _mm512_setzero_ps();
-        let mut m = _mm512_setzero_ps();
-        for unit in 0..units {
-            if !has_super || unit % SUPER_UNITS == 0 {
-                d = _mm512_cvtph_ps(_mm256_loadu_si256(at.cast()));
-                if form.has_minimum() {
-                    m = _mm512_cvtph_ps(_mm256_loadu_si256(at.add(HALVES).cast()));
-                }
-                at = at.add(form.halves_bytes());
-            }
-            let small = at;
-            at = at.add(form.small_scales_bytes());
-            if N <= 2 {
-                // Few rows leave memory as the limit, and the processor's own prefetching ends with each page.
-                let mut line = 0;
-                while line < form.unit_bytes() {
-                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(PREFETCH + line).cast());
-                    line += 64;
-                }
-            }
-            if form == Form::Q6K {
-                for half in 0..2 {
-                    let scale = _mm512_mul_ps(d, signed_bytes(small.add(half * TILE_ROWS)));
-                    let offset = _mm512_mul_ps(scale, zero);
-                    let products =
-                        products::<FORM, N>(at, q.add(unit * UNIT), units * UNIT, 4 * half..4 * half + 4);
-                    for n in 0..N {
-                        let of_row = _mm512_set1_ps(*scales.add(n * units + unit));
-                        let sum = _mm512_set1_ps(*sums_of_16.add((n * units + unit) * 2 + half));
-                        let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(products[n]), of_row);
-                        totals[n] = _mm512_fmadd_ps(scaled, scale, _mm512_fmadd_ps(offset, sum, totals[n]));
-                    }
-                }
-            } else {
-                let (scale, offset) = match form {
-                    Form::Q4K | Form::Q5K => {
-                        let minimum = _mm512_mul_ps(m, bytes(small.add(TILE_ROWS)));
-                        (_mm512_mul_ps(d, bytes(small)), _mm512_sub_ps(_mm512_setzero_ps(), minimum))
-                    }
-                    Form::Q4_1 | Form::Q5_1 => (d, m),
-                    _ => (d, _mm512_mul_ps(d, zero)),
-                };
-                let products = products::<FORM, N>(at, q.add(unit * UNIT), units * UNIT, 0..8);
-                for n in 0..N {
-                    let of_row = _mm512_set1_ps(*scales.add(n * units + unit));
-                    let sum = _mm512_set1_ps(*sums.add(n * units + unit));
-                    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(products[n]), of_row);
-                    totals[n] = _mm512_fmadd_ps(scaled, scale, _mm512_fmadd_ps(offset, sum, totals[n]));
-                }
-            }
-            at = at.add(64 * form.bits());
-        }
-        for (n, total) in totals.iter().enumerate() {
-            let mut products = [0.0; TILE_ROWS];
-            _mm512_storeu_ps(products.as_mut_ptr(), *total);
-            out.put(row + n, first, &products);
-        }
-    }
-    N
-}
-
-/// Sums of the products of some steps of a unit with `N` rows of activations, which are `stride` bytes apart.
+/// Adds the products of 64 weights with four activations.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni,f16c")]
-unsafe fn products<const FORM: usize, const N: usize>(
-    planes: *const u8,
-    q: *const i8,
-    stride: usize,
-    steps: std::ops::Range<usize>,
-) -> [__m512i; N] {
-    let form = Form::ALL[FORM];
-    let mut products = [_mm512_setzero_si512(); N];
-    // One row of activations alone would wait for each product before the next.
-    let mut odd = _mm512_setzero_si512();
-    for step in steps {
-        // SAFETY: the planes are those of a unit, and each row of activations has its 32 numbers.
-        unsafe {
-            let weights = step_of(form, planes, step);
-            for (n, product) in products.iter_mut().enumerate() {
-                let four = _mm512_set1_epi32(q.add(n * stride + 4 * step).cast::<i32>().read_unaligned());
-                if N == 1 && step % 2 == 1 {
-                    odd = _mm512_dpbusd_epi32(odd, weights, four);
-                } else {
-                    *product = _mm512_dpbusd_epi32(*product, weights, four);
-                }
-            }
-        }
-    }
-    if N == 1 {
-        products[0] = _mm512_add_epi32(products[0], odd);
-    }
-    products
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn dot(_: Form, sum: Whole, weights: Whole, four: Whole) -> Whole {
+    _mm512_dpbusd_epi32(sum, weights, four)
+}
+
+/// Adds scaled products, and the offset of the weights times the sum of the activations.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn add(total: &mut __m512, products: Whole, scale: __m512, of_row: f32, offset: __m512, sum: f32) {
+    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(products), _mm512_set1_ps(of_row));
+    let with_offset = _mm512_fmadd_ps(offset, _mm512_set1_ps(sum), *total);
+    *total = _mm512_fmadd_ps(scaled, scale, with_offset);
+}
+
+/// The number in every lane.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn splat(number: f32) -> __m512 {
+    _mm512_set1_ps(number)
+}
+
+/// Four bytes in every lane.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn splat_four(four: i32) -> Whole {
+    _mm512_set1_epi32(four)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn mul(left: __m512, right: __m512) -> __m512 {
+    _mm512_mul_ps(left, right)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn sub(left: __m512, right: __m512) -> __m512 {
+    _mm512_sub_ps(left, right)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn add_whole(left: Whole, right: Whole) -> Whole {
+    _mm512_add_epi32(left, right)
+}
+
+/// Stores 16 floats.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn store(at: *mut f32, numbers: __m512) {
+    // SAFETY: the caller has room for 16 floats there.
+    unsafe { _mm512_storeu_ps(at, numbers) }
+}
+
+/// 16 half floats as floats.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn halves(at: *const u8) -> __m512 {
+    // SAFETY: the caller's tile has 32 bytes there.
+    unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())) }
 }
 
 /// The 64 weights of a step as bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,f16c")]
-unsafe fn step_of(form: Form, planes: *const u8, step: usize) -> __m512i {
+unsafe fn step_of(form: Form, planes: *const u8, step: usize, _: usize) -> __m512i {
     // SAFETY: the planes of a unit have 64 bytes for each bit.
     unsafe {
         if form.bits() == 8 {

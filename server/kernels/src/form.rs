@@ -70,7 +70,7 @@ impl Form {
         }
     }
 
-    /// What is taken from a stored number to get the signed one.
+    /// The number to subtract from a stored number to get the signed one.
     #[must_use]
     pub fn zero(self) -> i32 {
         match self {
@@ -100,7 +100,7 @@ impl Form {
         if self == Self::Q6K { 16 } else { 32 }
     }
 
-    /// What the length of a row must be a multiple of.
+    /// The number that divides the length of every row.
     #[must_use]
     pub fn row_multiple(self) -> usize {
         if self.has_super_blocks() { SUPER_UNITS * UNIT } else { UNIT }

@@ -1,7 +1,7 @@
-//! What stands between the two products of a feed-forward part: an activation of the gate times the other product. Invariant: the
+//! The step between the two products of a feed-forward part: an activation of the gate times the other product. Invariant: the
 //! approximations stay within 2e-6 of the functions, relative to the larger of 1 and the result.
 
-use crate::multiply::Kernel;
+use crate::kernel::Kernel;
 
 /// The function that a gate passes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

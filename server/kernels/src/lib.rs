@@ -15,14 +15,20 @@ mod avx2;
 mod avx512;
 mod form;
 mod gate;
+mod kernel;
 mod multiply;
+mod output;
 mod pack;
 mod plain;
 mod row;
+#[cfg(target_arch = "x86_64")]
+mod tile_loop;
 
 pub use activations::{Activations, Rounding};
 pub use form::{Form, TILE_ROWS, UNIT};
 pub use gate::{Activation, gate};
-pub use multiply::{Kernel, Output, multiply};
+pub use kernel::Kernel;
+pub use multiply::multiply;
+pub use output::Output;
 pub use pack::{pack_tile, unpack_row};
 pub use row::Row;

@@ -2,7 +2,7 @@
 
 use crate::activations::Activations;
 use crate::form::{Form, HALVES, SUPER_UNITS, TILE_ROWS, UNIT};
-use crate::multiply::Output;
+use crate::output::Output;
 use crate::pack::{bits, half};
 
 /// Multiplies all rows of the activations with a tile.

@@ -60,7 +60,7 @@ impl Row {
         }
     }
 
-    /// What is added to each weight of a block behind its scale: the minimum with its sign; 0 in forms without.
+    /// The offset of each weight of a block, after its scale: the minimum with its sign; 0 in forms without.
     #[must_use]
     pub fn offset(&self, form: Form, block: usize) -> f32 {
         match form {

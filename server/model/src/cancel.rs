@@ -1,4 +1,4 @@
-//! Cancellation of one unit of work. Must hold: once cancelled, a token never becomes live again, and asking is one
+//! Cancellation of one unit of work. Invariant: once cancelled, a token never becomes live again, and asking is one
 //! relaxed atomic load, so that it can be asked between any two tokens.
 
 use std::sync::Arc;

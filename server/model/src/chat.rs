@@ -1,4 +1,4 @@
-//! The seam for conversations: what a model that was trained to answer is asked, and what it answers. Must hold: the text
+//! The seam for conversations: what a model that was trained to answer is asked, and what it answers. Invariant: the text
 //! of a message is text; how a turn begins and ends is up to who implements [`Chat`], so that no message can forge one.
 //!
 //! A model in process renders its own template and generates; a server is asked through its chat endpoint. Both stream,
@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::{CancelToken, ModelError, Observer, Sampling, StopReason, Usage};
 
-/// Who says a [`Message`].
+/// The author of a [`Message`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The rules of the conversation. Where a model knows no such role, they go before the first message of the user.
@@ -42,9 +42,9 @@ impl fmt::Display for Role {
 /// one is the user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Who says it.
+    /// Its author.
     pub role: Role,
-    /// What is said. Spaces and line breaks at its ends mean nothing.
+    /// The text. Spaces and line breaks at its ends mean nothing.
     pub content: String,
     /// The files that it holds text of, by their whole paths with forward slashes: what the user keeps on this machine is told
     /// by them. They are not sent.
@@ -96,7 +96,7 @@ pub const THOUGHT_MARKS: [(&str, &str); 6] = [
     ("[THINK]", "[/THINK]"),
 ];
 
-/// What was answered.
+/// The answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChatAnswer {
     /// The text, without the tokens that end a turn, and with what the model thought aloud, between its marks. Equal to the
@@ -109,7 +109,7 @@ pub struct ChatAnswer {
     pub model: String,
     /// Whether what was asked left this machine.
     pub is_remote: bool,
-    /// What it cost, as far as known.
+    /// Its cost, as far as known.
     pub usage: Usage,
 }
 
@@ -131,7 +131,7 @@ pub trait Chat: Send + Sync {
     }
 
     /// Reads a conversation ahead, so that its answer begins sooner; what is read may be gone by then. Blocks as long as that
-    /// takes, and gives way to all other work. One behind a connection reads nothing.
+    /// takes, and is preempted by all other work. One behind a connection reads nothing.
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
         let _ = (messages, cancel);
     }
@@ -139,7 +139,7 @@ pub trait Chat: Send + Sync {
     /// Longest conversation with its answer, in tokens.
     fn context_length(&self) -> usize;
 
-    /// Number of tokens of a text, or a guess that is rather too high.
+    /// Number of tokens of a text, or an estimate that is rather too high.
     fn count_tokens(&self, text: &str) -> usize;
 
     /// Answers. Blocks until done, and may take minutes; `cancel` is asked between tokens, and whoever is asked over a

@@ -2,7 +2,7 @@
 //! recognised from its tokenizer.
 //!
 //! Lives here: what a caller hands in and gets back, detection and rendering; the families themselves are the table
-//! in `families.rs`, in the terms of `layout.rs`. Must hold: special tokens enter a prompt by id only, and every text that comes from a user (paths
+//! in `families.rs`, in the terms of `layout.rs`. Invariant: special tokens enter a prompt by id only, and every text that comes from a user (paths
 //! and repository names included) enters it as text, so that no file can name a special token.
 //!
 //! Two things are left to who tokenises. The begin-of-sequence token is not part of a template ([`crate::ModelInfo::bos`]
@@ -19,7 +19,7 @@ pub use by_name::{PromptParts, TextTemplate};
 use families::FAMILIES;
 use layout::{Family, Part, SNIPPET_SEPARATOR};
 
-/// What a tokenizer must answer so that a family can be recognised.
+/// The questions to a tokenizer by which a family is recognised.
 pub trait Vocabulary {
     /// Id of an added (special) token, by its exact text.
     fn special_token(&self, text: &str) -> Option<TokenId>;
@@ -34,13 +34,13 @@ pub trait Vocabulary {
 pub struct Snippet {
     /// Path of the file, relative to the workspace.
     pub path: String,
-    /// Its whole path, which no prompt holds: what the user keeps on this machine is told by it.
+    /// Its whole path, for the exclusions of the user. No prompt has it.
     pub file: String,
     /// The text.
     pub text: String,
 }
 
-/// What a template arranges.
+/// The parts that a template arranges.
 #[derive(Clone, Copy, Debug)]
 pub struct FimParts<'a> {
     /// Path of the file, relative to the workspace, with forward slashes; empty if the text has no file yet.
@@ -55,7 +55,7 @@ pub struct FimParts<'a> {
     pub prefix: &'a str,
     /// The current line up to the cursor, and lines right above it that stand together with it: the middle begins with them.
     pub line: &'a str,
-    /// What follows the cursor.
+    /// The text after the cursor.
     pub suffix: &'a str,
 }
 
@@ -124,7 +124,7 @@ impl FimTemplate {
         });
         let ends = family.stops.iter().filter_map(|text| id_of(vocabulary, text));
         let mut stop_tokens = Vec::new();
-        // A model that answers with a token of the prompt's own frame has begun something else: that ends a middle too.
+        // A token of the prompt's own frame begins something else, which ends a middle, too.
         for id in ends.chain(tokens.iter().map(|(_, id)| *id)) {
             if !stop_tokens.contains(&id) {
                 stop_tokens.push(id);

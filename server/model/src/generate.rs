@@ -1,4 +1,4 @@
-//! What a model is asked and what it answers. Must hold: a prompt names special tokens by id, and text pieces are
+//! Requests to a model, and its answers. Invariant: a prompt names special tokens by id, and text pieces are
 //! never parsed for them, so that a file which contains `<|endoftext|>` cannot end or steer a prompt.
 
 use std::fmt;
@@ -27,11 +27,10 @@ pub enum Piece {
 pub struct Prompt {
     /// The pieces in order.
     pub pieces: Vec<Piece>,
-    /// Token healing: when true, the word that the last text piece ends in (its last token at least) is taken back and the
-    /// generation is constrained to begin with its text (which is not returned). It mends prompts that end inside a token.
+    /// Token healing: when true, the word that the last text piece ends in (its last token at least) is removed and the
+    /// generation is constrained to begin with its text (which is not returned). For prompts that end inside a token.
     pub heal: bool,
-    /// The files that the text is from, by their whole paths with forward slashes: what the user keeps on this machine is told
-    /// by them. They stand in no prompt.
+    /// The files that the text is from, by their whole paths with forward slashes, for the exclusions of the user. No prompt has them.
     pub sources: Vec<String>,
 }
 
@@ -89,7 +88,7 @@ pub struct GenerateOptions {
     pub least_confidence: f32,
     /// The most lines with text that are wanted; at least 1. They share what `least_confidence` asks for.
     pub most_lines: usize,
-    /// Where in the project this is, for models that look into what they remember of it; none leaves it out.
+    /// The place in the project, for models with a project cache; none leaves the cache out.
     pub project: Option<ProjectPlace>,
 }
 
@@ -107,15 +106,14 @@ impl Default for GenerateOptions {
     }
 }
 
-/// Who waits for a request. A higher priority makes lower work yield.
+/// The priority of a request. Work of a lower priority is preempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Priority {
-    /// Nobody waits: warm-up and look-ahead. Ends when other work comes.
+    /// Work ahead of time: warm-up and look-ahead. It ends when other work arrives.
     Idle,
-    /// Somebody waits for an answer that takes its time, such as that of a conversation. Pauses while interactive work
-    /// runs, and goes on after it.
+    /// Work that takes long, such as the answer of a conversation. It pauses while interactive work runs, and continues after it.
     Background,
-    /// Somebody looks at the cursor.
+    /// A completion while typing.
     #[default]
     Interactive,
 }
@@ -123,11 +121,11 @@ pub enum Priority {
 /// One request to a [`Model`].
 #[derive(Clone, Debug)]
 pub struct GenerateRequest {
-    /// What the model reads.
+    /// The prompt.
     pub prompt: Prompt,
     /// How it answers.
     pub options: GenerateOptions,
-    /// Who waits for it.
+    /// Its priority.
     pub priority: Priority,
 }
 
@@ -153,7 +151,7 @@ pub enum StopReason {
     /// The model's context is full.
     ContextFull,
     /// [`GenerateOptions::least_confidence`] was out of reach.
-    Unsure,
+    LowConfidence,
     /// The model had said all, and does not say by which token.
     Finished,
     /// The [`CancelToken`] was cancelled. The text so far is returned.
@@ -168,7 +166,7 @@ impl fmt::Display for StopReason {
             Self::Observer => f.write_str("stop rule"),
             Self::MaxTokens => f.write_str("token limit"),
             Self::ContextFull => f.write_str("context full"),
-            Self::Unsure => f.write_str("the confidence bar is out of reach"),
+            Self::LowConfidence => f.write_str("the confidence threshold is out of reach"),
             Self::Finished => f.write_str("end of the answer"),
             Self::Cancelled => f.write_str("cancelled"),
         }
@@ -180,7 +178,7 @@ impl fmt::Display for StopReason {
 pub struct GeneratedToken {
     /// Its id.
     pub id: TokenId,
-    /// Natural logarithm of the probability that the model and its memory of the project gave it, before temperature and
+    /// Natural logarithm of the probability that the model, mixed with its project cache, gave it, before temperature and
     /// filters; among the tokens that healing allowed, where it had to begin with forced text. At most 0.
     pub logprob: f32,
     /// Length of [`Generation::text`] in bytes once this token was added. A token that ends inside a character counts
@@ -188,7 +186,7 @@ pub struct GeneratedToken {
     pub text_end: usize,
 }
 
-/// What one generation cost.
+/// The cost of one generation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of the prompt.
@@ -199,9 +197,9 @@ pub struct Usage {
     pub prefilled_tokens: usize,
     /// Tokens produced (an end token included).
     pub decoded_tokens: usize,
-    /// Tokens that were guessed and evaluated together with the one before them.
+    /// Draft tokens: evaluated together with the token before them.
     pub drafted_tokens: usize,
-    /// Of them, those that were what the model chose, so that no pass of their own was needed.
+    /// Of them, those that the model chose, so that they needed no pass of their own.
     pub accepted_tokens: usize,
     /// Waiting for the model to be free.
     pub queue: Duration,
@@ -213,7 +211,7 @@ pub struct Usage {
     pub decode: Duration,
 }
 
-/// What a model answered.
+/// The answer of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generation {
     /// The new text, without healed text, stop strings and end tokens. Always whole characters.
@@ -222,7 +220,7 @@ pub struct Generation {
     pub tokens: Vec<GeneratedToken>,
     /// Why it ended.
     pub stop: StopReason,
-    /// What it cost.
+    /// Its cost.
     pub usage: Usage,
 }
 
@@ -244,12 +242,12 @@ impl Generation {
     }
 }
 
-/// What a model is; fixed once it is loaded, except for the provider, which can fail and be replaced.
+/// The description of a model; fixed once it is loaded, except for the provider, which can fail and be replaced.
 #[derive(Clone, Debug)]
 pub struct ModelInfo {
     /// Its name: "bundled", a folder's name, or a server's model name.
     pub name: String,
-    /// What computes it, for people: "CPU, 2 threads", with the reason where something else was expected.
+    /// Its execution provider, for people: "CPU, 2 threads", with the reason where something else was expected.
     pub provider: String,
     /// Longest sequence of prompt and new tokens.
     pub context_length: usize,
@@ -281,11 +279,11 @@ pub struct Speeds {
 
 /// A loaded model. One generation runs at a time; concurrent calls wait their turn, a higher [`Priority`] first.
 pub trait Model: Send + Sync {
-    /// What it is.
+    /// Its description.
     fn info(&self) -> &ModelInfo;
 
-    /// What went otherwise than the settings say, with what to do, in whole sentences for people. It can grow while the
-    /// model is used; each is to be told once.
+    /// Deviations from the settings, each with its remedy, in whole sentences for people. More can come while the model is used; each is
+    /// shown once.
     fn notices(&self) -> Vec<String> {
         Vec::new()
     }
@@ -298,55 +296,52 @@ pub trait Model: Send + Sync {
         Err(format!("The model {} completes code and cannot answer messages.", self.info().name))
     }
 
-    /// How fast it is; it follows what else the machine does. Nothing is known before the first work, or ever, of models
-    /// that do not tell.
+    /// How fast it is, as measured lately. Nothing is known before the first work, and never of models that do not measure.
     fn speeds(&self) -> Speeds {
         Speeds::default()
     }
 
-    /// Whether what it is asked leaves this machine.
+    /// Whether prompts leave this machine.
     fn is_remote(&self) -> bool {
         false
     }
 
-    /// Whether what it is asked leaves this process, for a server of this machine or of another. Secrets are taken out of a
-    /// prompt for it.
+    /// Whether prompts leave this process, for a server of this machine or of another. Secrets are removed from such prompts.
     fn leaves_process(&self) -> bool {
         false
     }
 
-    /// Whether text of this file must not be given to it. Who writes a prompt for it leaves such text out; a prompt that holds
+    /// Whether text of this file must not be given to it. Prompts leave such text out; a prompt that has
     /// some all the same is answered with [`ModelError::Withheld`].
     fn is_withheld(&self, _source: &str) -> bool {
         false
     }
 
-    /// Where this model is a choice among several: the one to plan for and to ask now about text of these files (see
-    /// [`Prompt::sources`]); of no files, whoever answers where nothing stands against it. None means this model itself.
-    /// Never waits. After [`ModelError::Unavailable`] it names another one, if there is one.
+    /// For a model that chooses among several: the one that is used now for text of these files (see [`Prompt::sources`]), or for any
+    /// text if there are no files. Prompts are planned for it. None means this model itself. Never waits. After
+    /// [`ModelError::Unavailable`] it is another one, if there is one.
     fn member_for(&self, _sources: &[String]) -> Option<Arc<dyn Model>> {
         None
     }
 
-    /// Number of tokens of a text, special tokens in it not recognised; a guess that is rather too high where the
-    /// tokenizer is not at hand.
+    /// Number of tokens of a text, special tokens in it not recognised; without a tokenizer, an estimate that is rather too
+    /// high.
     fn count_tokens(&self, text: &str) -> usize;
 
-    /// Remembers a text of the project under its path in the workspace, in the place of what was remembered under it; a file
-    /// that is open stays what it is until it is forgotten. Returns at once; it takes effect when the model has nothing else
-    /// to do. Models without such a memory ignore it.
+    /// Adds a document to the project cache under its path in the workspace, or replaces it. The text of an open document counts until it
+    /// is forgotten. Returns at once; the work is done when the model has nothing else to do. Models without a project cache ignore it.
     fn remember(&self, _source: Arc<str>, _layer: Layer, _text: Arc<str>) {}
 
-    /// Forgets a text of the project.
+    /// Removes a document from the project cache.
     fn forget(&self, _source: &str) {}
 
-    /// Writes up to `n_lines` different lines for one prompt, the likeliest first, each to its end; greedily, whatever the
-    /// options say of sampling. Meant for a prompt that was just generated from, which is cached. Models that write one line
-    /// only give none, and [`Model::varies`] says so.
+    /// Generates up to `n_lines` different lines for one prompt, the likeliest first, each to its end; greedily, whatever the options say
+    /// of sampling. Meant for a prompt that was just generated from, which is cached. Models without alternatives
+    /// ([`Model::supports_alternatives`]) return none.
     ///
     /// # Errors
     /// As [`Model::generate`].
-    fn write_lines(
+    fn generate_alternatives(
         &self,
         _request: GenerateRequest,
         _n_lines: usize,
@@ -355,8 +350,8 @@ pub trait Model: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Whether [`Model::write_lines`] writes any.
-    fn varies(&self) -> bool {
+    /// Whether [`Model::generate_alternatives`] returns any.
+    fn supports_alternatives(&self) -> bool {
         false
     }
 
@@ -422,11 +417,11 @@ impl std::error::Error for ModelError {}
 /// Why something could not be done for the user, such as loading a model: the kind, the cause, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
-    /// The kind, for programs.
+    /// The code, for programs.
     pub code: ErrorCode,
-    /// What is wrong, naming the file.
+    /// The cause, with the name of the file.
     pub cause: String,
-    /// What the user can do. Empty if there is nothing, or if the cause says it.
+    /// The remedy. Empty if there is none, or if the cause says it.
     pub remedy: String,
 }
 

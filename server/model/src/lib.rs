@@ -2,7 +2,7 @@
 //!
 //! Lives here: the [`Model`] trait, what goes in ([`Prompt`], [`GenerateOptions`]), what comes out ([`Generation`]),
 //! conversations ([`Chat`]) with the models that can lead one, what is remembered of a project ([`ProjectPlace`]),
-//! cancellation, and the registry of fill-in-the-middle templates. Must hold: this crate imports nothing of ours and does
+//! cancellation, and the registry of fill-in-the-middle templates. Invariant: this crate imports nothing of ours and does
 //! no I/O, so that every engine and every user of one can depend on it.
 
 mod calibration;
@@ -14,6 +14,7 @@ mod generate;
 mod project;
 mod provider;
 mod special;
+mod stop_strings;
 
 pub use calibration::Calibration;
 pub use cancel::CancelToken;
@@ -26,3 +27,4 @@ pub use generate::{
 pub use project::{Layer, ProjectCacheUse, ProjectPlace};
 pub use provider::Provider;
 pub use special::{Restorer, defuse, special_tokens};
+pub use stop_strings::StopStrings;

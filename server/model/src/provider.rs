@@ -1,4 +1,4 @@
-//! What may compute a model. Must hold: every name that a setting allows is here, and nothing else knows the spelling.
+//! Execution providers. Invariant: every name that a setting allows is here, and nothing else knows the spelling.
 
 use std::fmt;
 

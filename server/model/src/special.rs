@@ -1,4 +1,4 @@
-//! Special tokens in the text of a user, for servers that read them wherever they stand. Must hold: one list serves every family
+//! Special tokens in the text of a user, for servers that read them wherever they stand. Invariant: one list serves every family
 //! of models, since a name says little of the model behind it; after [`defuse`] no token of the list stands in the text.
 
 use std::borrow::Cow;
@@ -103,7 +103,7 @@ const LISTED: &[&str] = &[
     "<intermediate_to_code>",
 ];
 
-/// What stands around the names of tokens between bars.
+/// The bars around the names of tokens.
 const BARS: [(&str, &str); 2] = [("<|", "|>"), ("<｜", "｜>")];
 
 /// All tokens that are known by their whole text.
@@ -184,7 +184,7 @@ impl Restorer {
         self.forms.iter().fold(text.to_owned(), |text, (broken, whole)| text.replace(broken, whole))
     }
 
-    /// Takes the next piece of a text; returns what can be told of it already.
+    /// Adds the next piece of a text. Returns the part that no further piece can change.
     pub fn push(&mut self, piece: &str) -> String {
         self.held_back.push_str(piece);
         let text = self.restored(&self.held_back);

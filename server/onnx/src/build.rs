@@ -5,8 +5,10 @@
 //! Source of the field numbers: onnx.proto of the ONNX project.
 
 mod data_file;
+mod identity;
 
 pub(crate) use data_file::{DataFile, Region};
+pub use identity::identity_model;
 
 use crate::wire::{put_bytes, put_number};
 

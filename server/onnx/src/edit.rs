@@ -1,5 +1,5 @@
 //! Edits of ONNX files: logits only for the positions that are asked for, and one copy of weights that are read in two
-//! shapes ([`name_reshaped_weights`]). Must hold: everything that is not changed
+//! shapes ([`name_reshaped_weights`]). Invariant: everything that is not changed
 //! stays byte by byte, also what a later version of ONNX may add; without the new input the model computes what it
 //! computed before; weights in files of their own are not touched.
 //!
@@ -12,6 +12,7 @@ mod graph;
 mod projection;
 mod reshape;
 
+pub use crate::error::EditError;
 use crate::wire::{self, fields, put_bytes, put_number};
 use graph::{
     Graph, INITIALIZER, INPUT, NODE, NODE_INPUT, NODE_NAME, NODE_OP_TYPE, NODE_OUTPUT, OUTPUT,
@@ -50,24 +51,13 @@ const BEFORE_ALL: i64 = -(i32::MAX as i64);
 /// The axis of positions, counted from the end, as a matrix product does.
 const POSITIONS: i64 = -2;
 
-/// What became of a file.
+/// The result of an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// The content of the edited file.
     Made(Vec<u8>),
     /// The file already computes logits only where they are needed; why it is thought to, for people.
     NotNeeded(String),
-}
-
-/// Why a file cannot be edited. It may be a good model all the same.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
-    /// The content is no ONNX model, or only a part of one.
-    #[error("it is no ONNX file or a damaged one: {0}")]
-    Damaged(String),
-    /// The model is of a kind that the edit does not know.
-    #[error("{0}")]
-    Unsupported(String),
 }
 
 /// Edits the content of an ONNX file, so that it computes logits for the last `num_logits_to_keep` positions only; for all

@@ -57,7 +57,7 @@ impl Layout {
     }
 }
 
-/// What an import is to make.
+/// The options of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportOptions {
     /// How weights are kept.
@@ -72,7 +72,7 @@ impl Default for ImportOptions {
     }
 }
 
-/// What a file holds, and what became of it.
+/// The contents of a file, and the result of its import.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImportReport {
     /// The architecture, such as `qwen2`.
@@ -110,7 +110,7 @@ pub enum ImportError {
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// What the file holds.
+        /// The contents of the file.
         what: String,
         /// Which server can run it.
         remedy: String,
@@ -122,7 +122,7 @@ pub enum ImportError {
         path: PathBuf,
         /// The entry.
         key: String,
-        /// What is wrong with it.
+        /// The cause.
         problem: String,
     },
     /// A tensor is missing, has another shape, or holds what is no number.
@@ -132,7 +132,7 @@ pub enum ImportError {
         path: PathBuf,
         /// The tensor.
         tensor: String,
-        /// What is wrong with it.
+        /// The cause.
         problem: String,
     },
     /// The model cannot be written.
@@ -140,7 +140,7 @@ pub enum ImportError {
     Write {
         /// The file that was written.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
 }

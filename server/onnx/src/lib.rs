@@ -4,9 +4,11 @@
 
 mod build;
 pub mod edit;
+mod error;
 pub mod gguf;
 pub mod import;
 pub mod tokenizer;
 mod wire;
 
+pub use build::identity_model;
 pub use edit::LOGITS_TO_KEEP;

@@ -52,7 +52,7 @@ pub enum TokenizerError {
     Entry {
         /// The key.
         key: String,
-        /// What is wrong, as the end of a sentence.
+        /// The cause, as the end of a sentence.
         problem: String,
     },
     /// A kind of tokenizer that no model for code completion uses.
@@ -60,9 +60,9 @@ pub enum TokenizerError {
         "the tokenizer is of the kind {kind:?}, and only \"gpt2\" (byte-level BPE) and \"llama\" (SentencePiece) can be imported. {remedy}"
     )]
     Kind {
-        /// What the file says.
+        /// The value in the file.
         kind: String,
-        /// What to do instead, as a sentence without its full stop.
+        /// The remedy, as a sentence without its full stop.
         remedy: &'static str,
     },
     /// A way of splitting text that is not known here.
@@ -71,7 +71,7 @@ pub enum TokenizerError {
          tokens. Update Fimble, or run the model in llama.cpp's server and name that as the backend"
     )]
     Pre {
-        /// What the file says.
+        /// The value in the file.
         pre: String,
     },
 }

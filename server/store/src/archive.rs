@@ -166,7 +166,7 @@ fn open_zip(path: &Path) -> Result<zip::ZipArchive<BufReader<File>>, StoreError>
     zip::ZipArchive::new(BufReader::new(file)).map_err(bad(path))
 }
 
-/// What happens with a member: its name, its size and its content; false ends the walk.
+/// Called for each member with its name, size and content; false ends the walk.
 type OnMember<'a> = dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, StoreError> + 'a;
 
 fn each_tar_member(path: &Path, on_member: &mut OnMember<'_>) -> Result<(), StoreError> {

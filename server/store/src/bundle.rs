@@ -28,7 +28,7 @@ const LONGEST_INDEX: u64 = 4 << 20;
 /// Most files.
 const MOST_FILES: usize = 10_000;
 
-/// What the file holds.
+/// The contents of the file.
 #[derive(Serialize, Deserialize)]
 struct Index {
     format: u32,
@@ -46,7 +46,7 @@ struct IndexedFile {
     sha256: String,
 }
 
-/// What was written or installed.
+/// The bundle that was written or installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Names of the models.

@@ -1,4 +1,4 @@
-//! The model inside the program. Must hold: the list of its files stands in one place, the build script, which refuses to
+//! The model inside the program. Invariant: the list of its files stands in one place, the build script, which refuses to
 //! build when one of them is missing; nothing here depends on their number or size.
 
 /// The name of the bundled model wherever models are named.

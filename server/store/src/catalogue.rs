@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// What a model is for.
+/// The use of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
@@ -36,7 +36,7 @@ pub struct CatalogueModel {
     pub name: String,
     /// The name for people.
     pub title: String,
-    /// What it is for.
+    /// Its use.
     pub purpose: Purpose,
     /// Its licence.
     pub licence: String,
@@ -84,7 +84,7 @@ pub struct Source {
     pub sha256: Option<String>,
     /// Whose checksum is used where no public listing states one.
     pub checksum: Option<ChecksumOf>,
-    /// What the user must know about this source.
+    /// A notice for the user about this source.
     pub note: Option<String>,
     /// Packages whose members are joined in order; empty for the hub.
     #[serde(default)]
@@ -120,7 +120,7 @@ impl CatalogueModel {
     }
 }
 
-/// What weights were measured to do, whatever name they are added by.
+/// Measurements of weights, whatever name they are added by.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
@@ -143,7 +143,7 @@ impl Measured {
     }
 }
 
-/// What the weights with this checksum were measured to do; none if they are not known here.
+/// The measurements of the weights with this checksum, if there are any.
 #[must_use]
 pub fn measured(sha256: &str) -> Option<Measured> {
     data().measured.into_iter().find(|measured| measured.sha256.eq_ignore_ascii_case(sha256))

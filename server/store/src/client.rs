@@ -60,7 +60,7 @@ impl Fetch for PackageClients {
 /// Names of Python, in the order in which they are tried.
 const PYTHONS: &[&str] = if cfg!(windows) { &["py", "python", "python3"] } else { &["python3", "python"] };
 
-/// What the first of the programs says that is there.
+/// The output of the first program that is installed.
 fn first_present(
     programs: &[&str],
     run: &mut dyn FnMut(&str) -> Result<PathBuf, FetchFailure>,

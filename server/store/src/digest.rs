@@ -1,4 +1,4 @@
-//! SHA-256 of files and streams. Must hold: files of any size are read in pieces.
+//! SHA-256 of files and streams. Invariant: files of any size are read in pieces.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::{Progress, StoreError};
 
 const CHUNK: usize = 1 << 20;
 
-/// What a stream was: its length and its SHA-256 in lower-case hex.
+/// The length of a stream and its SHA-256 in lower-case hex.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     pub size: u64,

@@ -1,4 +1,4 @@
-//! What can go wrong on disk. Invariant: every message names the cause and what the user can do about it.
+//! Errors of files on disk. Invariant: every message names the cause and what the user can do about it.
 
 use std::fmt;
 use std::io;
@@ -14,11 +14,11 @@ pub enum StoreError {
     },
     /// The system refused something.
     Io {
-        /// What was tried: "write".
+        /// The operation: "write".
         action: &'static str,
         /// On what.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
     /// The user named a file or folder that is not there.
@@ -38,7 +38,7 @@ pub enum StoreError {
     },
     /// Neither pip nor npm exists.
     NoClient {
-        /// What was tried, and why it did not work.
+        /// The attempts, and why they failed.
         tried: String,
         /// The file to fetch by hand.
         archive: String,
@@ -56,14 +56,14 @@ pub enum StoreError {
         file: String,
         /// The pinned SHA-256, in hex.
         expected: String,
-        /// What the file has.
+        /// The value of the file.
         got: String,
     },
     /// A file cannot be read as what its name says.
     BadArchive {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// Nothing usable in the folder of `fimble setup --from`.
@@ -72,7 +72,7 @@ pub enum StoreError {
         path: PathBuf,
         /// This platform.
         platform: String,
-        /// What was found and why it does not fit; empty or starting with ": ".
+        /// The one that was found, and why it does not fit; empty or starting with ": ".
         looked_at: String,
         /// The best file to fetch.
         archive: String,
@@ -93,7 +93,7 @@ pub enum StoreError {
     NotAModel {
         /// The folder.
         path: PathBuf,
-        /// What is missing.
+        /// The missing file.
         reason: String,
     },
     /// A name that cannot be a model's.
@@ -116,9 +116,9 @@ pub enum StoreError {
     TooLittleSpace {
         /// The folder.
         path: PathBuf,
-        /// What is needed, in megabytes (10^6 bytes).
+        /// The space that is needed, in megabytes (10^6 bytes).
         needed_mb: u64,
-        /// What there is, in megabytes (10^6 bytes).
+        /// The free space, in megabytes (10^6 bytes).
         free_mb: u64,
     },
     /// A file could not be turned into a model of this store.
@@ -128,7 +128,7 @@ pub enum StoreError {
     },
     /// Something that names a model leads nowhere.
     NotFound {
-        /// What the user named.
+        /// The name that the user gave.
         spec: String,
         /// Why not.
         reason: String,
@@ -144,7 +144,7 @@ pub enum StoreError {
     BadBundle {
         /// The archive.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// No such model.
@@ -165,7 +165,7 @@ pub enum StoreError {
     BadActiveFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// The manifest of a model is missing or broken.
@@ -174,7 +174,7 @@ pub enum StoreError {
         name: String,
         /// Its folder.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
     /// Files of a model changed.

@@ -44,7 +44,7 @@ pub struct Places {
 /// A model on this disk that Fimble does not own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundModel {
-    /// What `fimble model add` takes: `ollama:NAME:TAG`, `hf:OWNER/REPO`, a path.
+    /// The name for `fimble model add`: `ollama:NAME:TAG`, `hf:OWNER/REPO`, a path.
     pub spec: String,
     /// Who keeps it.
     pub store: &'static str,
@@ -71,12 +71,12 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// The models, in the order of the stores.
     pub models: Vec<FoundModel>,
-    /// What could not be read.
+    /// Files and folders that could not be read.
     pub unreadable: Vec<Unreadable>,
 }
 

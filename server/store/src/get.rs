@@ -47,7 +47,7 @@ pub struct Fetched {
     pub sha256: String,
     /// Where it came from, as the user would name it.
     pub source: String,
-    /// What the user must know about it.
+    /// A notice for the user about it.
     pub note: Option<String>,
     /// Whether it is ours, so that it goes when the model was added.
     is_download: bool,
@@ -113,7 +113,7 @@ impl Getter {
         Err(not_fetched(&model.title, &failures))
     }
 
-    /// What a repository holds that can be fetched.
+    /// The files of a repository that can be fetched.
     ///
     /// # Errors
     /// [`StoreError::NotFetched`]: the hub does not say, or there is no model in it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-/// What a header says.
+/// The contents of a header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GgufHeader {
     /// The architecture: `qwen2`. Empty if the file names none.
@@ -81,7 +81,7 @@ impl GgufHeader {
     /// Reads the header of a file.
     ///
     /// # Errors
-    /// What is wrong with the file, as half a sentence: "it ends early at byte 17".
+    /// The fault of the file, as half a sentence: "it ends early at byte 17".
     pub fn read(path: &Path) -> Result<Self, String> {
         let file = fimble_files::open(path).map_err(|error| error.to_string())?;
         let length = file.metadata().map_err(|error| error.to_string())?.len();

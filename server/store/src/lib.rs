@@ -1,4 +1,4 @@
-//! What lies on disk: the ONNX Runtime library, and folders of models. Invariant: whatever appears under its final
+//! Files on disk: the ONNX Runtime library, and folders of models. Invariant: whatever appears under its final
 //! name is whole (it is prepared in a staging folder and renamed into place), and nothing here opens a socket; what has
 //! to be fetched is fetched by the user's own package client, with the user's index, proxy and certificates.
 

@@ -15,7 +15,7 @@ const MAX_BYTES: u64 = 16 << 20;
 /// The version of its format.
 const FORMAT: u32 = 1;
 
-/// What was added, and from where.
+/// The record of an added model.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Manifest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provenance {
-    /// What the user named: `hf:OWNER/REPO/FILE`, `ollama:NAME:TAG`, a path.
+    /// The name that the user gave: `hf:OWNER/REPO/FILE`, `ollama:NAME:TAG`, a path.
     pub source: String,
     /// The file that was read, absolute; it may be gone by now.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What a folder must hold to be a model, and what it may be called. Must hold: everything the engine may need is taken, and
+//! The contents of a model's folder, and valid names of models. Invariant: everything the engine may need is taken, and
 //! nothing that it cannot use.
 
 use std::fs;

@@ -52,7 +52,7 @@ pub struct ModelEntry {
     pub active: bool,
 }
 
-/// What [`ModelStore::verify`] read.
+/// The result of [`ModelStore::verify`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verification {
     /// Number of files.
@@ -343,7 +343,7 @@ impl ModelStore {
         Err(StoreError::UnknownModel { name: name.to_owned(), known })
     }
 
-    /// What the setting says.
+    /// The value of the setting.
     fn active_name(&self) -> Result<String, StoreError> {
         let path = self.home.active_file();
         let text = match fs::read(&path) {
@@ -426,7 +426,7 @@ fn copy(
         .map_err(StoreError::io("copy to", target))
 }
 
-/// What is wrong with a file of a model.
+/// A fault of a model's file.
 fn fault(
     file: &ManifestFile,
     folder: &Path,

@@ -1,4 +1,4 @@
-//! Where Fimble keeps its files. Must hold: the folder is absolute, so that it does not depend on where an editor
+//! Where Fimble keeps its files. Invariant: the folder is absolute, so that it does not depend on where an editor
 //! starts the server, and nothing is created by asking for it.
 
 use std::env;

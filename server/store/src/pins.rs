@@ -1,4 +1,4 @@
-//! Which ONNX Runtime is installed where: the published files and their checksums. Must hold: both the archive and the
+//! Which ONNX Runtime is installed where: the published files and their checksums. Invariant: both the archive and the
 //! library inside are pinned, and every platform that is named here has been looked into.
 
 use crate::platform::{Arch, Os, Platform};
@@ -45,7 +45,7 @@ pub(crate) struct Pin {
     /// Its size in bytes.
     pub archive_size: u64,
     pub library: PinnedFile,
-    /// What the library loads from its own folder.
+    /// The files that the library loads from its own folder.
     pub companions: &'static [PinnedFile],
 }
 

@@ -1,4 +1,4 @@
-//! Operating systems and processors, and what a shared library says about them. Must hold: a library for another machine
+//! Operating systems and processors, and what a shared library says about them. Invariant: a library for another machine
 //! is recognised before anything tries to load it.
 
 use std::fmt;
@@ -18,7 +18,7 @@ pub(crate) enum Arch {
     Aarch64,
 }
 
-/// What a library is built for.
+/// The platform of a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Platform {
     pub os: Os,

@@ -1,11 +1,11 @@
-//! What long work tells its caller. Invariant: no text of the user's files is ever part of it.
+//! Progress of long work. Invariant: no text of the user's files is ever part of it.
 
 /// One report of progress. Reports come often; drawing less often is the receiver's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// A new step begins; the bytes of the last one are done.
     Step {
-        /// What it does, for people, without a final stop: "checking the checksum".
+        /// The step, for people, without a full stop: "checking the checksum".
         what: String,
     },
     /// How far the current step is.

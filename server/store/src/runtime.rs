@@ -1,4 +1,4 @@
-//! The ONNX Runtime library: finding it, and installing it once. Must hold: a library that [`RuntimeStore::find`] reports was
+//! The ONNX Runtime library: finding it, and installing it once. Invariant: a library that [`RuntimeStore::find`] reports was
 //! installed as a whole, because the record that names it is written last; and any number of processes may ask at once.
 
 use std::env;
@@ -65,7 +65,7 @@ pub struct InstalledRuntime {
     pub pinned: bool,
 }
 
-/// What is written on disk about the installed library.
+/// The record of the installed library on disk.
 #[derive(Serialize, Deserialize)]
 struct Record {
     /// The platform, so that a home shared between machines is not mistaken.
@@ -169,7 +169,7 @@ impl RuntimeStore {
     /// Finds the library, or installs it.
     ///
     /// # Errors
-    /// What [`RuntimeStore::locate`] and [`RuntimeStore::install`] say.
+    /// The errors of [`RuntimeStore::locate`] and [`RuntimeStore::install`].
     pub fn ensure(&self, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, StoreError> {
         if let Some(found) = self.locate()? {
             return Ok(found.path);
@@ -221,7 +221,7 @@ impl RuntimeStore {
         self.pins.iter().filter(move |pin| Some(pin.platform) == platform)
     }
 
-    /// What a user without a package client should fetch, in words.
+    /// The file that a user without a package client should fetch, in words.
     fn archive_to_fetch(&self) -> String {
         match self.pins_here().next() {
             Some(pin) => {

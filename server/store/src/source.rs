@@ -1,4 +1,4 @@
-//! Looks for ONNX Runtime in a folder of the user's: `fimble setup --from DIR`. Must hold: nothing in that folder is changed,
+//! Looks for ONNX Runtime in a folder of the user's: `fimble setup --from DIR`. Invariant: nothing in that folder is changed,
 //! and a folder with files for many machines works on each of them.
 
 use std::cmp::Reverse;

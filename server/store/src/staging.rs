@@ -1,4 +1,4 @@
-//! A locked place to prepare things in. Must hold: what is prepared here reaches its final name only by a rename within
+//! A locked place to prepare things in. Invariant: what is prepared here reaches its final name only by a rename within
 //! one file system, and only one process at a time prepares anything in a folder.
 
 use std::fs::{self, File, TryLockError};

@@ -1,8 +1,9 @@
 //! Rests of lines and whole lines, cut at random. Invariant: all lines of all files are alike, so longer files are cut more
 //! often; a place may be taken twice.
 
-use super::Random;
-use crate::cases::{Case, Kind, cut_out};
+use fimble_engine::SplitMix64;
+
+use crate::case::{Case, Kind, cut_out};
 
 /// Shorter lines leave nothing to complete, in bytes.
 const SHORTEST_LINE: usize = 6;
@@ -31,7 +32,7 @@ pub fn cut(files: &[(String, String)], kinds: &[Kind], n_cases: usize, seed: u64
             })
         })
         .collect();
-    let mut random = Random(seed);
+    let mut random = SplitMix64::new(seed);
     let mut cases: Vec<(usize, Case)> = Vec::new();
     for number in 0..n_cases.min(lines.len()) {
         let (file, code, end) = lines[random.below(lines.len())];

@@ -1,6 +1,5 @@
-//! A chain that answers messages. Must hold: a member that fails before it speaks is followed by the next; after the first
-//! word none follows, so that nobody reads one answer behind the half of another. Who asks by hand waits: what does not answer
-//! is looked for here, and not later.
+//! Conversations of a chain. Invariant: if a member fails before the first text of its answer, the next one is asked; after that, none
+//! is, so that no answer has parts of two. Conversations are explicit requests, so that members that are down are probed at once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,12 +11,12 @@ use super::Chain;
 use super::member::Failure;
 
 impl Chain {
-    /// The first member that is ready and answers messages.
+    /// The first available member that has conversations.
     fn speaker(&self) -> Option<Arc<dyn Model>> {
         self.usable(&[]).into_iter().map(|(_, model)| model).find(|model| model.chat().is_ok())
     }
 
-    /// What is left of an answer that nobody wants any more.
+    /// The answer to a cancelled request.
     fn cancelled(&self) -> ChatAnswer {
         ChatAnswer {
             text: String::new(),
@@ -43,7 +42,7 @@ impl Chat for Chain {
     }
 
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
-        // Only the first is asked, and nothing is loaded or sent for what may never be asked.
+        // Only a model on this machine that is ready reads ahead: nothing is loaded or sent for a request that may never come.
         let first = self.speaker().filter(|model| !model.is_remote());
         let Some(model) =
             first.filter(|model| self.withholds(&**model, &Message::sources_of(messages)).is_none())
@@ -56,7 +55,7 @@ impl Chat for Chain {
     }
 
     fn context_length(&self) -> usize {
-        // How much a model reads is known of one that answers only.
+        // The context length is known of an open model only.
         let wake = || {
             let mut woken = self
                 .members
@@ -127,7 +126,7 @@ impl Chat for Chain {
             [only] => only.clone(),
             _ => format!("None of the models of the setting can answer: {}", reasons.join("; ")),
         };
-        // What is kept here today is kept here tomorrow; a server that is down may be up then.
+        // Excluded text stays excluded, while a server that is down may start again.
         Err(if is_withheld && !is_down {
             ModelError::Withheld(sentence)
         } else {

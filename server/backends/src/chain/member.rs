@@ -1,5 +1,5 @@
-//! A member of a chain: its state, and how it is opened. Must hold: a state is never locked while a server is waited for; what
-//! is known of a member is read at once, since others change it meanwhile.
+//! A member of a chain: its state, and how it is opened. Invariant: the state is not locked while a server is waited for; it is read in
+//! one step, because other threads change it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use fimble_model::{ErrorCode, LoadError, Model};
 
 use super::project::Project;
-use crate::error::{Fault, ServerError};
+use crate::error::{ServerError, ServerErrorKind};
 use crate::guard::Guard;
 use crate::probe::{Purpose, find};
 use crate::server::ServerModel;
 use crate::spec::ServerSpec;
 
-/// A server that failed is left alone for this long at first; each further failure doubles it.
+/// Pause after the first failure of a server. Each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Loads a model into this process.
 pub type LocalLoader = Arc<dyn Fn() -> Result<Arc<dyn Model>, LoadError> + Send + Sync>;
 
-/// What a chain is made of.
+/// A member to be.
 pub enum Choice {
     /// A server.
     Server(ServerSpec),
@@ -31,34 +31,34 @@ pub enum Choice {
 
 /// A member's state.
 pub(super) enum State {
-    /// Not looked at: those before it answer.
+    /// Not opened yet.
     Untried,
-    /// A thread looks at it again: why it failed before. That stays true until it answers, and need not be told anew.
+    /// A thread probes it again. It has the error of the failure before.
     Probing(LoadError),
-    /// It answers.
+    /// Open.
     Ready(Arc<dyn Model>),
-    /// It failed: why, and when it is looked at again. No time means never.
+    /// Failed: the error, and when it is probed again; none means never.
     Down(LoadError, Option<Instant>),
 }
 
-/// What a member is at one moment.
-pub(super) enum Standing {
-    /// It can be asked.
+/// Whether a member can be used.
+pub(super) enum Availability {
+    /// It is open.
     Ready(Arc<dyn Model>),
-    /// It failed: why.
+    /// It failed, with this error.
     Down(LoadError),
-    /// Nobody has looked at it.
+    /// It was not opened yet.
     Untried,
 }
 
 /// Why a member was not opened.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It may be there later: why it is not.
+    /// It may be available later.
     Passing(LoadError),
-    /// It is not there as long as the settings and the files are as they are: why.
+    /// It is not available with these settings and files.
     Lasting(LoadError),
-    /// Nobody waits for it any more.
+    /// The request was cancelled.
     Stopped,
 }
 
@@ -84,31 +84,31 @@ impl Member {
         }
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn availability(&self) -> Availability {
         match &*self.state() {
-            State::Ready(model) => Standing::Ready(Arc::clone(model)),
-            State::Down(error, _) | State::Probing(error) => Standing::Down(error.clone()),
-            State::Untried => Standing::Untried,
+            State::Ready(model) => Availability::Ready(Arc::clone(model)),
+            State::Down(error, _) | State::Probing(error) => Availability::Down(error.clone()),
+            State::Untried => Availability::Untried,
         }
     }
 
     pub(super) fn ready(&self) -> Option<Arc<dyn Model>> {
-        match self.standing() {
-            Standing::Ready(model) => Some(model),
-            Standing::Down(_) | Standing::Untried => None,
+        match self.availability() {
+            Availability::Ready(model) => Some(model),
+            Availability::Down(_) | Availability::Untried => None,
         }
     }
 
     /// Whether it is a model in this process that may still be loaded.
     pub(super) fn is_untried_model(&self) -> bool {
-        matches!(self.choice, Choice::Local(..)) && matches!(self.standing(), Standing::Untried)
+        matches!(self.choice, Choice::Local(..)) && matches!(self.availability(), Availability::Untried)
     }
 
-    /// Why it is not asked, if it failed.
+    /// Why it failed, if it did.
     pub(super) fn down_reason(&self) -> Option<LoadError> {
-        match self.standing() {
-            Standing::Down(error) => Some(error),
-            Standing::Ready(_) | Standing::Untried => None,
+        match self.availability() {
+            Availability::Down(error) => Some(error),
+            Availability::Ready(_) | Availability::Untried => None,
         }
     }
 
@@ -123,7 +123,7 @@ impl Member {
         self.fail(LoadError { code, cause, remedy: String::new() });
     }
 
-    /// The same at the end of a look at it, unless somebody else has found it meanwhile.
+    /// As [`Member::fail`], unless another thread has opened it meanwhile.
     pub(super) fn stay_down(&self, error: LoadError) {
         let down = self.down(error);
         let mut state = self.state();
@@ -144,7 +144,7 @@ impl Member {
         *self.state() = State::Ready(model);
     }
 
-    /// Opens it: finds its server, or loads it, and tells it of the project. Waits, and notes what came of it.
+    /// Finds its server or loads its model, and gives it the documents of the project. Waits, and sets the state.
     pub(super) fn open(
         &self,
         guard: &Guard,
@@ -164,7 +164,7 @@ impl Member {
         opened
     }
 
-    /// The model, for one who asks by hand and waits: where nothing answers, it is looked for here and now.
+    /// The model, for an explicit request: a member that is down is probed at once.
     pub(super) fn wake(
         &self,
         guard: &Guard,
@@ -175,7 +175,7 @@ impl Member {
         let known = match &*self.state() {
             State::Ready(model) => Some(Ok(Arc::clone(model))),
             State::Down(error, None) => Some(Err(Failure::Lasting(error.clone()))),
-            // Who looks at it already may have begun before it was there.
+            // A probe that is running may have begun before the server started.
             State::Down(_, Some(_)) | State::Probing(_) | State::Untried => None,
         };
         known.unwrap_or_else(|| self.open(guard, purpose, project, stop))
@@ -191,7 +191,7 @@ fn find_server(
     let started = Instant::now();
     let found = find(spec, guard, purpose, stop)?;
     let server = ServerModel::new(found, started.elapsed());
-    // A model for conversations is loaded when it is asked: it is large, and may push out the one that completes.
+    // A model for conversations is loaded by its first request: it is large, and may evict the one that completes.
     if purpose == Purpose::Completion {
         server.warm_up(stop)?;
     }
@@ -200,9 +200,9 @@ fn find_server(
 
 impl From<ServerError> for Failure {
     fn from(error: ServerError) -> Self {
-        match error.fault {
-            Fault::Stopped => Self::Stopped,
-            Fault::Forbidden => Self::Lasting(error.into()),
+        match error.kind {
+            ServerErrorKind::Stopped => Self::Stopped,
+            ServerErrorKind::Forbidden => Self::Lasting(error.into()),
             _ => Self::Passing(error.into()),
         }
     }

@@ -1,5 +1,5 @@
-//! The texts of the project that a chain was given, for members that are opened later. Must hold: a member that becomes ready knows all
-//! that the ready ones know, the newest text of each source; nothing is kept that no member can need any more.
+//! The documents of the project, for members that are opened later. Invariant: a member that becomes ready has the same documents as
+//! the ready ones; nothing is kept that no member can need any more.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ type Texts = BTreeMap<Arc<str>, (Layer, Arc<str>)>;
 /// The texts of the project, by source.
 #[derive(Default)]
 pub(super) struct Project {
-    /// Locked while texts are handed over, so that no member gets an older text behind a newer one.
+    /// Locked during every update, so that no member gets an older text after a newer one.
     texts: Mutex<Texts>,
 }
 
@@ -20,7 +20,7 @@ impl Project {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells a model that was opened everything, and makes it ready.
+    /// Gives all documents to a model that was opened, and makes it ready.
     pub(super) fn hand_over(&self, model: &dyn Model, make_ready: impl FnOnce()) {
         let texts = self.texts();
         for (source, (layer, text)) in &*texts {
@@ -29,7 +29,7 @@ impl Project {
         make_ready();
     }
 
-    /// Tells the models that are ready; keeps the text if `is_awaited` says that another may come.
+    /// Gives a document to the models that are ready. Keeps it if another model may be opened later (`is_awaited`).
     pub(super) fn remember(
         &self,
         (source, layer, text): (Arc<str>, Layer, Arc<str>),
@@ -47,7 +47,7 @@ impl Project {
         }
     }
 
-    /// Has a source forgotten by the models that are ready, and by those that come.
+    /// Removes a document from the models that are ready, and for those that are opened later.
     pub(super) fn forget(&self, source: &str, ready: impl FnOnce() -> Vec<Arc<dyn Model>>) {
         let mut texts = self.texts();
         texts.remove(source);

@@ -19,12 +19,12 @@ pub(super) fn complete(
     let mut body = json!({
         "model": model,
         "prompt": prompt,
-        // Nothing cannot be asked for here; who only wants the prompt read gets one token for it.
+        // 0 is not accepted: a request that only reads the prompt gets one token.
         "max_tokens": options.max_new_tokens.max(1),
         "stop": stops,
         "stream": true,
     });
-    // The others may refuse what they do not know; mlx-lm tells no probabilities while it streams.
+    // Other servers may refuse unknown fields. mlx-lm sends no probabilities while it streams.
     if kind == Kind::Vllm
         && let Value::Object(body) = &mut body
     {
@@ -41,7 +41,7 @@ pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has
         "max_tokens": options.max_new_tokens,
         "stream": true,
     });
-    // Thoughts are only waited for. Models whose template does not know these switches think all the same.
+    // Reasoning costs time and is not shown. Models whose template ignores these switches reason all the same.
     if has_switches && let Value::Object(body) = &mut body {
         let switches = json!({"enable_thinking": false, "thinking": false});
         body.insert("chat_template_kwargs".to_owned(), switches);
@@ -50,7 +50,7 @@ pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has
     ("/v1/chat/completions", body)
 }
 
-/// `text` is where in a choice the text of a piece stands; a server that does not stream has it in a message.
+/// Reads a piece. `text` is the pointer to its text in a choice. A server that does not stream has it in a message.
 pub(super) fn delta(document: &Value, text: &str) -> Delta {
     let Some(choice) = document.pointer("/choices/0") else {
         return Delta { prompt_tokens: prompt_tokens(document), ..Delta::default() };
@@ -62,7 +62,7 @@ pub(super) fn delta(document: &Value, text: &str) -> Delta {
     let whole = choice.pointer("/message/content").map(|_| text_at(choice, "/message/content"));
     Delta {
         text: whole.unwrap_or_else(|| text_at(choice, text)),
-        // The name was changed; servers of both ages are about.
+        // Older and newer servers have different names for it.
         is_thought: has_text_at(choice, "/delta/reasoning_content")
             || has_text_at(choice, "/delta/reasoning"),
         tokens: choice.get("logprobs").map(tokens).unwrap_or_default(),
@@ -78,7 +78,7 @@ fn prompt_tokens(document: &Value) -> Option<(usize, usize)> {
     Some((all, known))
 }
 
-/// Either two lists side by side, as completions have them, or one list of pairs, as chats do.
+/// The tokens of a piece: two lists in completions, one list of pairs in chats.
 #[expect(clippy::cast_possible_truncation, reason = "a logarithm needs no more")]
 fn tokens(logprobs: &Value) -> Vec<(String, f32)> {
     if let Some(content) = logprobs.get("content") {

@@ -1,4 +1,4 @@
-//! A request as bytes. Must hold: a key stands in no other place than its own header; the connection is for this one request.
+//! A request as bytes. Invariant: a key stands in no other place than its own header; the connection is for this one request.
 
 use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use ureq_proto::client::state::RecvResponse;

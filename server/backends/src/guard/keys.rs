@@ -1,11 +1,11 @@
-//! Keys of servers. Must hold: they are read when they are needed and kept nowhere; nothing that may be one is shown.
+//! Keys of servers. Invariant: they are read when they are needed and kept nowhere; nothing that may be one is shown.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{authority, host_and_port};
 use crate::address::Endpoint;
-use crate::error::{Fault, ServerError};
+use crate::error::{ServerError, ServerErrorKind};
 
 /// Where a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Keys {
             // It may be there the next time.
             KeySource::File(path) => std::fs::read_to_string(path).map_err(|error| {
                 ServerError::new(
-                    Fault::Declined,
+                    ServerErrorKind::Declined,
                     format!("the key of {endpoint} cannot be read from {} ({error})", path.display()),
                     "Put it there, or change the setting apiKeys",
                 )

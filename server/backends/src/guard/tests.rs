@@ -3,13 +3,13 @@
 use std::io;
 
 use super::*;
-use crate::error::Fault;
+use crate::error::ServerErrorKind;
 
 fn endpoint(text: &str) -> Endpoint {
     Endpoint::parse(text, 8080).unwrap()
 }
 
-/// What the rules say. A name that is asked about has to be known to the test.
+/// The decision of the rules. The test has to know every name that is looked up.
 fn judged(guard: &Guard, text: &str) -> Result<(Vec<SocketAddr>, Reach), ServerError> {
     guard.addresses(&endpoint(text), &|_, _| panic!("this machine's name service is asked"))
 }
@@ -48,7 +48,7 @@ fn numbers_are_judged_as_what_they_are() {
         "https://8.8.8.8",
     ] {
         let error = judged(&guard, foreign).unwrap_err();
-        assert_eq!(error.fault, Fault::Forbidden, "{foreign}");
+        assert_eq!(error.kind, ServerErrorKind::Forbidden, "{foreign}");
         assert!(error.to_string().contains("allowRemote"), "{error}");
     }
 }
@@ -62,11 +62,11 @@ fn a_name_is_judged_by_every_address_that_it_has() {
         [&["203.0.113.7"] as &'static [&'static str], &["127.0.0.1", "203.0.113.7"], &["::ffff:203.0.113.7"]]
     {
         let error = judged(&resolving(guard.clone(), foreign), "gpu-box:80").unwrap_err();
-        assert_eq!(error.fault, Fault::Forbidden);
+        assert_eq!(error.kind, ServerErrorKind::Forbidden);
         assert!(error.cause.contains("203.0.113.7"), "{error}");
     }
     let nowhere = guard.with_resolver(Arc::new(|_, _| Err(io::Error::other("no such name"))));
-    assert_eq!(judged(&nowhere, "gpu-box:80").unwrap_err().fault, Fault::Unreachable);
+    assert_eq!(judged(&nowhere, "gpu-box:80").unwrap_err().kind, ServerErrorKind::Unreachable);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn another_machine_needs_its_very_name_and_port_and_encryption() {
     assert_eq!(judged(&guard, "https://models.example:8443").unwrap().1, Reach::Listed);
     assert_eq!(judged(&guard, "https://MODELS.example:8443").unwrap().1, Reach::Listed);
     for other in ["https://models.example", "https://other.example:8443", "https://203.0.113.7:8443"] {
-        assert_eq!(judged(&guard, other).unwrap_err().fault, Fault::Forbidden, "{other}");
+        assert_eq!(judged(&guard, other).unwrap_err().kind, ServerErrorKind::Forbidden, "{other}");
     }
     let error = judged(&guard, "http://models.example:8443").unwrap_err();
     assert!(error.to_string().contains("https://models.example:8443"), "{error}");
@@ -125,7 +125,7 @@ fn a_rule_that_cannot_be_read_forbids_every_server_beyond_this_machine() {
         (unreadable, "noRemotePaths"),
     ] {
         let error = reach(&settings, place).unwrap_err();
-        assert_eq!(error.fault, Fault::Forbidden, "{settings:?}");
+        assert_eq!(error.kind, ServerErrorKind::Forbidden, "{settings:?}");
         assert!(error.cause.contains(named) && !error.to_string().contains("sk-secret"), "{error}");
         let notices: Vec<String> = Guard::new(&settings).notices().collect();
         let is_shown = notices.len() == 1 && notices[0].contains(named);

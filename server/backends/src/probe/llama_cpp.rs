@@ -1,15 +1,15 @@
-//! What a server of llama.cpp is asked about itself: its one model, and whether it knows how that fills in.
+//! Probing the server of llama.cpp: its one model, and whether that has tokens for filling in. Invariant: the probe generates nothing.
 
 use fimble_model::fim::TextTemplate;
 use serde_json::{Value, json};
 
 use super::{Probe, USUAL_CONTEXT, by_name, contains_name, file_name};
 use crate::dialect::Writing;
-use crate::error::{Fault, ServerError};
+use crate::error::{ServerError, ServerErrorKind};
 use crate::exchange::Target;
-use crate::patience::Patience;
-use crate::server::Found;
+use crate::found::Found;
 use crate::spec::Kind;
+use crate::timeouts::Timeouts;
 
 impl Probe<'_> {
     pub(super) fn llama_cpp(self) -> Result<Found, ServerError> {
@@ -32,7 +32,7 @@ impl Probe<'_> {
             return Err(self.no_such_model(wanted, &[served]));
         }
         let writing = match by_name(&served) {
-            // `/infill` would name every file "filename"; a prompt of our own says which language it is.
+            // `/infill` names every file "filename". A prompt of our own has the language.
             Writing::Template(template) => Writing::Template(template),
             _ => self.infill()?,
         };
@@ -42,13 +42,15 @@ impl Probe<'_> {
         Ok(self.found(Kind::LlamaCpp, served, context.unwrap_or(USUAL_CONTEXT), writing, no_chat))
     }
 
-    /// Whether the server of llama.cpp knows how its model fills in.
+    /// How the server writes prompts for its model, if the model has tokens for filling in.
     fn infill(&self) -> Result<Writing, ServerError> {
-        // Asks for next to nothing: it only tells whether the model has the tokens.
+        // A request for no tokens fails if the model has none for filling in.
         let question = json!({"input_prefix": "", "input_suffix": "", "prompt": "", "n_predict": 0});
         match self.ask("/infill", Some(&question)) {
             Ok(_) => Ok(TextTemplate::in_parts().map_or(Writing::Plain, Writing::Parts)),
-            Err(error) if matches!(error.fault, Fault::Declined | Fault::Unaccepted) => Ok(Writing::Plain),
+            Err(error) if matches!(error.kind, ServerErrorKind::Declined | ServerErrorKind::BadRequest) => {
+                Ok(Writing::Plain)
+            }
             Err(error) => Err(error),
         }
     }
@@ -64,12 +66,12 @@ fn served_path(props: &Value) -> String {
 
 /// Name of the model that the server has now.
 pub(crate) fn served_model(target: &Target, stop: &dyn Fn() -> bool) -> Result<String, ServerError> {
-    let props = target.document("/props", None, Patience::ASKING, stop)?;
+    let props = target.document("/props", None, Timeouts::PROBE, stop)?;
     Ok(file_name(&served_path(&props)).to_owned())
 }
 
-/// Whether the model has a template for conversations. For one that has none the server makes one up, of turns and nothing
-/// else, with marks that such a model does not end an answer with.
+/// Whether the model has a template for conversations. For a model without one, the server uses a default, whose marks such a model does
+/// not end an answer with.
 fn has_template(props: &Value) -> bool {
     let is_made_up = |template: &str| {
         template.trim_start().starts_with("{%- for message in messages -%}")

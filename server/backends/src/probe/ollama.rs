@@ -1,15 +1,15 @@
-//! What an Ollama is asked about itself: its models, and what each of them can do.
+//! Probing Ollama: its models, and what each of them can do. Invariant: only questions that load no model are asked.
 
 use fimble_model::fim::TextTemplate;
 use serde_json::{Value, json};
 
 use super::{Probe, Purpose, by_name, names};
 use crate::dialect::Writing;
-use crate::error::{Fault, ServerError};
-use crate::server::Found;
+use crate::error::{ServerError, ServerErrorKind};
+use crate::found::Found;
 use crate::spec::Kind;
 
-/// Context in which Ollama runs a model that is not told otherwise.
+/// Context in which Ollama runs a model by default.
 const OLLAMA_CONTEXT: usize = 4096;
 
 impl Probe<'_> {
@@ -47,7 +47,7 @@ impl Probe<'_> {
         Ok(self.found(Kind::Ollama, model, own.min(OLLAMA_CONTEXT), writing, no_chat))
     }
 
-    /// The model to take where the setting names none: one that is loaded and can do the work, else one that can.
+    /// The model if the setting names none: a loaded one that fits the purpose, or else any that does.
     fn ollama_choice(&self, there: &[String]) -> Result<String, ServerError> {
         let loaded =
             self.ask("/api/ps", None).map(|loaded| names(&loaded, "models", "name")).unwrap_or_default();
@@ -71,7 +71,7 @@ impl Probe<'_> {
             Purpose::Chat => ("answer conversations", "ollama pull qwen2.5-coder:7b"),
         };
         Err(ServerError::new(
-            Fault::Declined,
+            ServerErrorKind::Declined,
             format!("Ollama at {} has no model that can {work}", self.target.endpoint),
             format!("Get one, for example with `{example}`"),
         ))

@@ -1,10 +1,10 @@
-//! What a server with OpenAI's interface is asked about itself: its models. It tells no more.
+//! Probing a server with OpenAI's interface: its models. Invariant: nothing is concluded that its answers do not say.
 
 use serde_json::Value;
 
 use super::{Probe, USUAL_CONTEXT, by_name, contains_name, file_name, names};
 use crate::error::ServerError;
-use crate::server::Found;
+use crate::found::Found;
 use crate::spec::Kind;
 
 impl Probe<'_> {
@@ -33,9 +33,9 @@ impl Probe<'_> {
         Ok(self.found(kind, model, context, writing, None))
     }
 
-    /// mlx-lm with the model that it was started with: asked for another one, it would fetch that. Its list of models is
-    /// that of a cache, with the folder that it serves if it serves one, and it need not exist. What a setting calls the model
-    /// tells how text is written for it, so that a folder may have any name.
+    /// Probes mlx-lm for the model that it was started with: a request for another one would make it download that. Its list of models
+    /// is that of a cache, with the folder that it serves if there is one, and may be missing. The name in the setting decides how text
+    /// is written for the model, so that a folder may have any name.
     fn mlx(self) -> Result<Found, ServerError> {
         let health = self.ask("/health", None)?;
         if health.get("status").and_then(Value::as_str) != Some("ok") {
@@ -54,7 +54,7 @@ impl Probe<'_> {
         Ok(Found { doubt, ..self.found(Kind::Mlx, model, USUAL_CONTEXT, writing, None) })
     }
 
-    /// What makes it doubtful that the model is the one that is meant.
+    /// Why the served model may not be the one of the setting.
     fn doubt(&self, there: &[String], is_clear: bool) -> Option<String> {
         let at = &self.target.endpoint;
         let shown: Vec<&str> =

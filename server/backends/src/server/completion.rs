@@ -1,18 +1,19 @@
-//! A completion by a model behind a server. Must hold: nothing is asked of another machine ahead of time; text that stays here is
-//! refused before anything is written.
+//! Completions by a model behind a server. Invariant: no request is sent to another machine ahead of time; excluded text is refused
+//! before anything is written.
 
 use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, Generation, Priority, StopReason, TokenObserver,
 };
 
-use super::{ServerModel, talks, withheld};
+use super::active_chats::has_active_chat;
+use super::{ServerModel, withheld};
 use crate::collect::Collector;
 use crate::dialect::{self, Question};
-use crate::error::{Fault, ServerError};
+use crate::error::{ServerError, ServerErrorKind};
 use crate::spec::Kind;
 
 impl ServerModel {
-    /// One completion. The error carries whether anything was shown.
+    /// One completion.
     pub(super) fn complete(
         &self,
         request: &GenerateRequest,
@@ -23,17 +24,17 @@ impl ServerModel {
         if let Some(reason) = found.target.guard.withholds(&request.prompt.sources, found.is_remote) {
             return Err(withheld(&reason));
         }
-        // Reading ahead is free on this machine only; and only llama.cpp can read without producing.
+        // Reading ahead costs nothing on this machine only, and only llama.cpp can read a prompt without generating.
         let is_ahead = request.priority == Priority::Idle;
         let is_warm_up = request.options.max_new_tokens == 0;
         if (is_ahead && found.is_remote) || (is_warm_up && found.kind != Kind::LlamaCpp) {
             return Ok(Collector::new(&request.options, observer).finish(StopReason::Cancelled));
         }
         if let Some(silence) =
-            self.silent_for().filter(|silence| *silence > self.found.target.guard.patience.first)
+            self.silent_for().filter(|silence| *silence > self.found.target.guard.timeouts.first_byte)
         {
             self.note_waiting(false);
-            return Err(ServerError::silent(&found.target.endpoint, silence.as_secs().max(1), "no answer"));
+            return Err(ServerError::timeout(&found.target.endpoint, silence.as_secs().max(1), "no answer"));
         }
         let options = GenerateOptions {
             stop_strings: dialect::stop_strings(&found.writing, &request.options),
@@ -41,7 +42,7 @@ impl ServerModel {
         };
         let mut question =
             dialect::complete(found.kind, &found.model, &found.writing, &request.prompt, &options);
-        if found.kind == Kind::Mlx && !talks::is_under_way(&found.target.endpoint) {
+        if found.kind == Kind::Mlx && !has_active_chat(&found.target.endpoint) {
             dialect::ask_alone(&mut question.1);
         }
         let read = |document: &serde_json::Value| dialect::completion_delta(found.kind, document);
@@ -56,20 +57,20 @@ impl ServerModel {
         {
             collector.lead_with(" ");
         }
-        let patience = found.target.guard.patience;
+        let timeouts = found.target.guard.timeouts;
         let mut ended = self
             .recognise(&stop)
-            .and_then(|()| self.converse(&question, &read, &mut collector, patience, &stop));
+            .and_then(|()| self.converse(&question, &read, &mut collector, timeouts, &stop));
         if let Err(error) = &ended
             && error.is_worth_a_retry()
             && !collector.has_begun()
         {
             tracing::debug!(%error, "asked again");
-            ended = self.converse(&question, &read, &mut collector, patience, &stop);
+            ended = self.converse(&question, &read, &mut collector, timeouts, &stop);
         }
         let stop = match ended {
             Ok(stop) => stop,
-            Err(error) if error.fault == Fault::Stopped => StopReason::Cancelled,
+            Err(error) if error.kind == ServerErrorKind::Stopped => StopReason::Cancelled,
             Err(error) => {
                 self.note_waiting(false);
                 return Err(error);
@@ -78,13 +79,13 @@ impl ServerModel {
         Ok(collector.finish(stop))
     }
 
-    /// Whether the answer to this question begins with a space that the server does not send: mlx-lm drops the first one of
-    /// every answer, and with it a part of the indentation. Its first token, asked for alone, tells; reading the prompt for
-    /// that is no loss, since the question itself finds it in the server's cache.
+    /// Whether the answer begins with a space that the server does not send. mlx-lm drops the first space of every answer, and with it
+    /// a part of the indentation. A request for the first token alone has it. The prompt is read once for both requests: the second
+    /// one finds it in the server's cache.
     fn leaves_out_a_space(&self, question: &Question, stop: &dyn Fn() -> bool) -> bool {
         let (path, body) = question;
         let one = dialect::first_token(body);
-        let answer = self.found.target.document(path, Some(&one), self.found.target.guard.patience, stop);
+        let answer = self.found.target.document(path, Some(&one), self.found.target.guard.timeouts, stop);
         answer.is_ok_and(|answer| dialect::begins_with_space(&answer))
     }
 }

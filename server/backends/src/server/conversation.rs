@@ -1,6 +1,6 @@
-//! A model behind a server that answers messages. Must hold: it is asked not to think where that is understood, and a server
-//! that refuses the question for that is asked without; what it thinks all the same is kept apart from its answer; special tokens
-//! in the messages are broken apart, and put together again in the answer.
+//! Conversations with a model behind a server. Invariant: the request asks for an answer without reasoning, and is repeated without
+//! that switch if the server refuses it; reasoning is marked in the answer; special tokens in messages are broken apart, and
+//! restored in the answer.
 
 use std::cell::RefCell;
 use std::sync::atomic::Ordering;
@@ -11,12 +11,13 @@ use fimble_model::{
     Observer, Restorer, StopReason, TokenObserver,
 };
 
-use super::thoughts::HeldBack;
-use super::{ServerModel, talks, to_model_error, withheld};
+use super::active_chats::ActiveChatGuard;
+use super::reasoning::HeldBack;
+use super::{ServerModel, to_model_error, withheld};
 use crate::collect::Collector;
 use crate::dialect;
-use crate::error::{Fault, ServerError};
-use crate::patience::Patience;
+use crate::error::{ServerError, ServerErrorKind};
+use crate::timeouts::Timeouts;
 
 impl Chat for ServerModel {
     fn name(&self) -> &str {
@@ -46,9 +47,9 @@ impl Chat for ServerModel {
         if let Some(reason) = found.target.guard.withholds(&Message::sources_of(messages), found.is_remote) {
             return Err(to_model_error(&withheld(&reason), false));
         }
-        let _talk = talks::begin(&found.target.endpoint);
-        let habit = *self.habit.lock().unwrap_or_else(PoisonError::into_inner);
-        let held_back = Arc::new(Mutex::new(HeldBack::new(habit, observer)));
+        let _active = ActiveChatGuard::new(&found.target.endpoint);
+        let reasoning_style = *self.reasoning_style.lock().unwrap_or_else(PoisonError::into_inner);
+        let held_back = Arc::new(Mutex::new(HeldBack::new(reasoning_style, observer)));
         let theirs = Arc::clone(&held_back);
         let forward: TokenObserver =
             Box::new(move |piece: &str, _| theirs.lock().unwrap_or_else(PoisonError::into_inner).take(piece));
@@ -57,13 +58,14 @@ impl Chat for ServerModel {
         let stop = || cancel.is_cancelled();
         let stop = match self.ask(messages, options, &mut collector, &stop) {
             Ok(stop) => stop,
-            Err(error) if error.fault == Fault::Stopped => StopReason::Cancelled,
+            Err(error) if error.kind == ServerErrorKind::Stopped => StopReason::Cancelled,
             Err(error) => return Err(to_model_error(&error, collector.has_begun())),
         };
         let Generation { text, stop, usage, .. } = collector.finish(stop);
         let mut held_back = held_back.lock().unwrap_or_else(PoisonError::into_inner);
         let lead = held_back.finish(&stop);
-        *self.habit.lock().unwrap_or_else(PoisonError::into_inner) = habit.after(&text, &stop);
+        *self.reasoning_style.lock().unwrap_or_else(PoisonError::into_inner) =
+            reasoning_style.after(&text, &stop);
         Ok(ChatAnswer {
             text: format!("{lead}{text}"),
             stop,
@@ -75,7 +77,7 @@ impl Chat for ServerModel {
 }
 
 impl ServerModel {
-    /// Asks, once more if the connection broke, and without the switches if they are refused.
+    /// Sends the request. Repeats it once if the connection broke, or without the switches if they were refused.
     fn ask(
         &self,
         messages: &[Message],
@@ -99,12 +101,12 @@ impl ServerModel {
                 }
                 delta
             };
-            ended = self.converse(&question, &read, collector, Patience::TALKING, stop);
+            ended = self.converse(&question, &read, collector, Timeouts::CHAT, stop);
             let Err(error) = &ended else {
                 self.refuses_switches.store(!has_switches, Ordering::Relaxed);
                 break;
             };
-            let is_refused = has_switches && error.fault == Fault::Unaccepted;
+            let is_refused = has_switches && error.kind == ServerErrorKind::BadRequest;
             if collector.has_begun() || stop() || !(is_refused || error.is_worth_a_retry()) {
                 break;
             }

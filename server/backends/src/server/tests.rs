@@ -1,4 +1,4 @@
-//! What a server on another machine is never asked. Nobody listens at the address here: whatever tries to connect fails.
+//! Requests that a server on another machine never gets. There is no server at the address: every attempt to connect fails.
 
 use std::ops::ControlFlow;
 
@@ -6,12 +6,14 @@ use fimble_model::{ChatOptions, GenerateOptions, Message, Priority, Prompt, Role
 
 use super::*;
 use crate::address::Endpoint;
+use crate::dialect::Writing;
+use crate::exchange::Target;
 use crate::guard::{Guard, NetworkSettings};
 
 fn model(is_remote: bool) -> ServerModel {
     let settings =
         NetworkSettings { no_remote_paths: vec!["secret/**".to_owned()], ..NetworkSettings::default() };
-    let guard = Guard::new(&settings).with_patience(Duration::from_millis(200));
+    let guard = Guard::new(&settings).with_timeouts(Duration::from_millis(200));
     let endpoint = Endpoint::parse("https://127.0.0.1:1", 1).unwrap();
     let found = Found {
         kind: Kind::LlamaCpp,

@@ -47,7 +47,7 @@ pub fn connect_under(name: &str, guard: Guard) -> (Arc<Chain>, Arc<dyn Model>) {
 
 /// A guard that waits no longer than this for any step.
 pub fn impatient() -> Guard {
-    Guard::own_machine_only().with_patience(Duration::from_millis(300))
+    Guard::own_machine_only().with_timeouts(Duration::from_millis(300))
 }
 
 /// The prompt for a place in a file, as the model wants it.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use fimble_backends::{DirectServer, Fault};
+use fimble_backends::{DirectServer, ServerErrorKind};
 use fimble_model::TokenId;
 use serde_json::{Value, json};
 
@@ -174,7 +174,7 @@ fn free_port() -> anyhow::Result<u16> {
     for at in 0..N_TRIES {
         let port = FIRST_PORT + (own + at * 13) % N_PORTS;
         let answer = DirectServer::on_this_machine(port).ask("/health", None);
-        if answer.is_err_and(|error| error.fault == Fault::Unreachable) {
+        if answer.is_err_and(|error| error.kind == ServerErrorKind::Unreachable) {
             return Ok(port);
         }
     }

@@ -1,5 +1,5 @@
 //! Brackets and quotes: those that the editor closed by itself are replaced and not doubled, those that nobody opened are
-//! cut. Must hold: the range that is replaced starts at the cursor, and is a function of the text: whoever cuts the text
+//! cut. Invariant: the range that is replaced starts at the cursor, and is a function of the text: whoever cuts the text
 //! balances it again.
 
 use crate::brackets::{Mark, Scanner, closer_of, is_quote};
@@ -41,7 +41,7 @@ pub(super) fn balance(draft: &mut Draft, surroundings: &Surroundings) -> Effect 
     Ok(if effects.is_empty() { "unchanged".to_owned() } else { effects.join("; ") })
 }
 
-/// Cuts off a string that a whole line opens and does not close, where no string of the language goes on over a line break.
+/// Cuts off a string that a whole line opens and does not close, if no string of the language continues over a line break.
 pub(super) fn open_string(draft: &mut Draft, surroundings: &Surroundings) -> Effect {
     let unchanged = || Ok("unchanged".to_owned());
     let Some(language) = surroundings.language.filter(|_| !draft.truncated && !surroundings.in_comment)
@@ -72,14 +72,14 @@ pub(super) fn open_string(draft: &mut Draft, surroundings: &Surroundings) -> Eff
     Ok(effect)
 }
 
-/// What the editor closed by itself, used up from its start.
+/// The brackets that the editor closed by itself, consumed from the start.
 struct AutoClosed<'a> {
     text: &'a str,
     n_used: usize,
 }
 
 impl AutoClosed<'_> {
-    /// What is left, without white space in front.
+    /// The rest, without white space in front.
     fn rest(&self) -> &str {
         self.text[self.n_used..].trim_start()
     }
@@ -266,7 +266,7 @@ impl<'a> Walk<'a> {
         true
     }
 
-    /// What separates, and angle brackets, outside of all brackets that the suggestion opened.
+    /// Separators and angle brackets outside of all brackets that the suggestion opened.
     fn step_in_code(&mut self, ch: char, is_last: bool) {
         let may_be_there = match ch {
             // A statement ends once.

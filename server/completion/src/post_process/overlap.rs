@@ -1,4 +1,4 @@
-//! What stands around the cursor already is not suggested again. Must hold: lines that look alike for other reasons (only
+//! Removes text that is around the cursor already. Invariant: lines that look alike for other reasons (only
 //! brackets, a word or two) are no repetition.
 
 use crate::brackets::balance_behind;

@@ -1,4 +1,4 @@
-//! White space: at the start, in front of each line, at the end. Must hold: no filter here adds or removes anything else.
+//! White space: at the start, in front of each line, at the end. Invariant: no filter here adds or removes anything else.
 
 use std::cmp::Ordering;
 
@@ -47,7 +47,7 @@ fn leading_on_blank_line(draft: &mut Draft, surroundings: &Surroundings) {
     let mut lines = rest.lines().filter(|line| !is_blank(line));
     let first = lines.next().unwrap_or_default();
     let next = lines.next().map(|line| surroundings.columns(leading_space(line)));
-    // A model that says again what is typed goes on with the block that the first line opens.
+    // A model that repeats the typed text continues with the block that the first line opens.
     let alone = surroundings.columns(space);
     let says_again = opens_block(first, surroundings.language)
         && !space.contains('\n')
@@ -190,7 +190,7 @@ fn model_step(first: &str, others: &str, surroundings: &Surroundings) -> Option<
     (step != surroundings.step() && gains.iter().all(|gain| *gain == step)).then_some(step)
 }
 
-/// Whether a line that is indented by no whole number of steps is so by mistake: not where it goes on with another one, and
+/// Whether a line that is indented by no whole number of steps is so by mistake: not where it continues another one, and
 /// not in languages where text is aligned.
 fn snaps(line: &str, surroundings: &Surroundings) -> bool {
     let is_code = surroundings.language.is_some_and(|language| {

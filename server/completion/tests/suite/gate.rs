@@ -127,7 +127,7 @@ fn of_a_line_that_is_not_likely_its_likely_beginning_is_shown() {
     let marked = Marked::new("a.rs", "fn f() {\n    let all = $0\n}\n");
     let settings = CompletionSettings { min_confidence: 0.5, ..CompletionSettings::default() };
     let plan = planned(&marked.input(), &settings).expect("a plan");
-    for stop in [StopReason::EndToken(1), StopReason::Unsure] {
+    for stop in [StopReason::EndToken(1), StopReason::LowConfidence] {
         let mut answer = generation("load(self.path)", -0.05, stop);
         answer.tokens.last_mut().expect("tokens").logprob = -3.0;
         let finished = finish(&plan, &marked.input(), &settings, &answer, &ParseBudget::unlimited());

@@ -1,4 +1,4 @@
-//! Behaviour of the crate through its public functions. Must hold: no test needs a model, a clock or a file outside of
+//! Behaviour of the crate through its public functions. Invariant: no test needs a model, a clock or a file outside of
 //! the repository.
 
 mod any_text;

@@ -1,4 +1,4 @@
-//! What the rest of the program asks of a loaded model. Must hold: callers on any thread wait their turn and never see the
+//! The engine as a model. Invariant: callers on any thread wait their turn and never see the
 //! session.
 
 use std::sync::{Arc, PoisonError};
@@ -11,10 +11,11 @@ use fimble_model::{
 
 use crate::branches;
 use crate::engine::Engine;
+use crate::project_cache;
 
 impl Model for Engine {
     fn info(&self) -> &ModelInfo {
-        self.fallen.get().unwrap_or(&self.info)
+        self.fallback_info.get().unwrap_or(&self.info)
     }
 
     fn notices(&self) -> Vec<String> {
@@ -30,30 +31,30 @@ impl Model for Engine {
         self.tokenizer.encode(text).map_or(text.len(), |tokens| tokens.len())
     }
 
-    fn varies(&self) -> bool {
+    fn supports_alternatives(&self) -> bool {
         true
     }
 
-    fn write_lines(
+    fn generate_alternatives(
         &self,
         request: GenerateRequest,
         n_lines: usize,
         cancel: &CancelToken,
     ) -> Result<Vec<Generation>, ModelError> {
         self.run_short(request, cancel, move |evaluator, tokenizer, task| {
-            branches::write_lines(evaluator, tokenizer, task, n_lines)
+            branches::generate_alternatives(evaluator, tokenizer, task, n_lines)
         })
     }
 
     fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
         let Some(project) = self.project.clone() else { return };
-        project.remember(source, layer, text);
+        project.upsert(source, project_cache::layer(layer), text);
         self.worker.run_in_steps(move || project.step());
     }
 
     fn forget(&self, source: &str) {
         let Some(project) = self.project.clone() else { return };
-        project.forget(source);
+        project.remove(source);
         self.worker.run_in_steps(move || project.step());
     }
 

@@ -1,4 +1,4 @@
-//! How a model is run, and what of that it cannot do. Must hold: an option that does not fit the model stops nothing; there is
+//! How a model is run, and what of that it cannot do. Invariant: an option that does not fit the model stops nothing; there is
 //! a sentence about it that says what is done instead.
 
 use fimble_model::{Calibration, ProjectCacheUse, Provider};
@@ -8,7 +8,7 @@ use crate::speculate::Speculation;
 /// How a model is run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EngineOptions {
-    /// What computes. One that is not there, or fails, is replaced by the processor.
+    /// The execution provider. One that is missing or fails is replaced by the CPU.
     pub provider: Provider,
     /// Threads that compute; by default the physical cores, at most 8.
     pub threads: Option<usize>,
@@ -24,7 +24,7 @@ pub struct EngineOptions {
     /// Name of the ONNX file to load, with or without its folder, where a model has several. By default the one that a
     /// processor computes fastest.
     pub onnx_file: Option<String>,
-    /// Whether to guess tokens that were read before and verify several in one pass. Affects time only, up to the
+    /// Whether to draft tokens that were read before, and to verify several in one pass. Affects time only, up to the
     /// rounding of the model's numbers.
     pub speculation: Speculation,
     /// Whether the project around the cursor is mixed into what the model finds likely.
@@ -59,9 +59,9 @@ impl Default for EngineOptions {
     }
 }
 
-/// What the options ask of the model that it does not have, in sentences for people.
+/// The options that do not fit the model, in sentences for people.
 pub(super) fn unfit(options: &EngineOptions, own_context: usize, kv_bytes_per_token: usize) -> Vec<String> {
-    /// What a completion mostly needs.
+    /// The usual needs of a completion.
     const USUAL_TOKENS: usize = 1024;
     let mut sentences = Vec::new();
     if let Some(wanted) = options.max_context.filter(|wanted| *wanted > own_context) {

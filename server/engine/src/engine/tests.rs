@@ -19,7 +19,7 @@ fn engine(name: &str, options: EngineOptions) -> Engine {
         .expect("it loads")
 }
 
-fn blueprint(engine: &Engine, name: &str) -> Blueprint {
+fn evaluator_spec(engine: &Engine, name: &str) -> EvaluatorSpec {
     let source = source(name);
     let config = ModelConfig::read(&source).expect("it is there");
     let file = choose_onnx_file(&source, &config, None).expect("it is there");
@@ -30,18 +30,18 @@ fn blueprint(engine: &Engine, name: &str) -> Blueprint {
         prefill_chunk: 8,
         speculation: Speculation::default(),
     };
-    Blueprint { source, config, file, threads: 1, limits }
+    EvaluatorSpec { source, config, file, threads: 1, limits }
 }
 
 /// Puts the cache where a device would have it.
 fn put_in_device_memory(engine: &Engine, name: &str) {
-    let Blueprint { source, config, file, threads, limits } = blueprint(engine, name);
+    let EvaluatorSpec { source, config, file, threads, limits } = evaluator_spec(engine, name);
     let session = crate::session::open(&source, &file, threads, Provider::Cpu).expect("it opens");
     let graph = crate::graph::Graph::read(&session, &source, &file, &config).expect("it is read");
-    let place = crate::device::Place::stand_in(graph.caches[0].float);
+    let memory = crate::cache_memory::CacheMemory::stand_in(graph.caches[0].float);
     let put = engine.worker.run(Priority::Interactive, move |evaluator, _| {
         let shared = evaluator.shares_memory();
-        *evaluator = Evaluator::new(session, graph, &source, &file, limits, place).expect("it is ready");
+        *evaluator = Evaluator::new(session, graph, &source, &file, limits, memory).expect("it is ready");
         assert_eq!((evaluator.is_in_device(), evaluator.shares_memory()), (true, shared));
         Ok(())
     });
@@ -51,10 +51,10 @@ fn put_in_device_memory(engine: &Engine, name: &str) {
 /// Makes the engine believe that a device computes, which fails after so many runs.
 fn put_on_failing_device(engine: &Engine, name: &str, n_runs: usize) {
     let standby = Standby {
-        blueprint: Arc::new(blueprint(engine, name)),
+        spec: Arc::new(evaluator_spec(engine, name)),
         provider: Provider::Cuda,
         info: engine.info.clone(),
-        fallen: Arc::clone(&engine.fallen),
+        fallback_info: Arc::clone(&engine.fallback_info),
         notices: Arc::clone(&engine.notices),
     };
     let broken = engine.worker.run(Priority::Interactive, move |evaluator, _| {
@@ -172,14 +172,15 @@ fn what_goes_into_the_memory_of_a_device_comes_out_again() {
     source("llama-genai");
     use crate::graph::Float;
     for float in [Float::F32, Float::F16, Float::Bf16] {
-        let place = crate::device::Place::stand_in(float);
-        let mut tensor = crate::tensor::Tensor::zeros(float, vec![1, 2, 3, 4]).expect("there is memory");
+        let memory = crate::cache_memory::CacheMemory::stand_in(float);
+        let mut tensor = crate::tensor::HostTensor::zeros(float, vec![1, 2, 3, 4]).expect("there is memory");
         for (index, byte) in tensor.bytes_mut().iter_mut().enumerate() {
             *byte = u8::try_from(index % 50).expect("it is small");
         }
         let content = tensor.bytes().to_vec();
-        let placed = place.place(tensor).expect("it is copied");
-        assert_eq!((placed.bytes(), placed.shape()), (&[][..], &[1, 2, 3, 4][..]));
+        let placed = memory.store(tensor).expect("it is copied");
+        assert!(matches!(placed, crate::cache_memory::CacheTensor::Device(_)));
+        assert_eq!(placed.shape(), [1, 2, 3, 4]);
         assert_eq!(placed.read().expect("it is copied back").into_owned(), content, "{float:?}");
     }
 }
@@ -189,7 +190,7 @@ fn a_provider_that_the_runtime_lacks_is_an_error_and_no_panic() {
     let engine = engine("llama-genai", EngineOptions::default());
     for provider in Provider::ALL {
         if !crate::providers::provider_is_here(provider) && provider != Provider::Auto {
-            let error = blueprint(&engine, "llama-genai").open(provider).err().expect("it is not there");
+            let error = evaluator_spec(&engine, "llama-genai").open(provider).err().expect("it is not there");
             assert!(error.cause.starts_with("ONNX Runtime cannot load it ("), "{provider}: {error}");
         }
     }

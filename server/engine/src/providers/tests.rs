@@ -47,7 +47,7 @@ fn a_provider_that_is_asked_for_is_used_unmeasured_or_missed_with_cause_and_reme
     assert_eq!(plan_with(Provider::Cpu, System::Linux, &[Provider::Cuda]), Plan::default());
 }
 
-/// What a provider takes in milliseconds and computes as a logit, or why it fails.
+/// The time of a provider in milliseconds and its logit, or why it fails.
 type Machine<'a> = [(Provider, Result<(u64, f32), &'a str>)];
 
 fn chosen(plan: Plan, machine: &Machine<'_>) -> Chosen<Provider> {

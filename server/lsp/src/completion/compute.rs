@@ -183,7 +183,7 @@ fn compute(
             Purpose::Typed | Purpose::LookAhead | Purpose::WarmUp => Priority::Idle,
         },
     };
-    let again = (is_explicit && model.varies()).then(|| request.clone());
+    let again = (is_explicit && model.supports_alternatives()).then(|| request.clone());
     let source = reporting.source(&plan, input, &completion, trace.remote);
     let observer = recording(plan.observer(), reporting.progress, source, reporting.reporter);
     let generation = model.generate(request, cancel, observer).map_err(NoSuggestion::Model)?;
@@ -211,7 +211,7 @@ fn compute(
     let mut suggestions = vec![Suggestion { is_remote: trace.remote, ..suggestion }];
     // Whoever was answered early sees the rest of that line, not others.
     if let Some(request) = again.filter(|_| reporting.progress.is_waited_for()) {
-        let lines = model.write_lines(request, MOST_LINES, cancel).map_err(NoSuggestion::Model)?;
+        let lines = model.generate_alternatives(request, MOST_LINES, cancel).map_err(NoSuggestion::Model)?;
         let passing =
             lines.iter().filter_map(|line| finish(&plan, input, &completion, line, &budget).result.ok());
         for other in passing {

@@ -49,7 +49,7 @@ pub(crate) fn next_step(
     // An explicit inline request wants to choose, and one suggestion is known at most.
     let wants_choice = place.trigger == Trigger::Invoked
         && method == TraceMethod::InlineCompletion
-        && session.models.current().is_some_and(|model| model.varies());
+        && session.models.current().is_some_and(|model| model.supports_alternatives());
     if wants_choice {
         return Next::Choose;
     }

@@ -230,11 +230,11 @@ impl Model for Scripted {
         text.len().div_ceil(4)
     }
 
-    fn varies(&self) -> bool {
+    fn supports_alternatives(&self) -> bool {
         !self.lines.is_empty()
     }
 
-    fn write_lines(
+    fn generate_alternatives(
         &self,
         _request: GenerateRequest,
         n_lines: usize,

@@ -1,5 +1,5 @@
 //! Templates for models behind a server, of which only the name is known: no tokenizer says which tokens they have.
-//! Must hold: the ids are of this module alone (indexes into [`TextTemplate::token_text`]), and text of a user never
+//! Invariant: the ids are of this module alone (indexes into [`TextTemplate::token_text`]), and text of a user never
 //! becomes a special token: what looks like one is broken apart.
 
 use super::layout::{Evidence, Family, Part};
@@ -69,7 +69,7 @@ pub struct PromptParts {
     pub snippets: Vec<Snippet>,
     /// The lines above the current one.
     pub prefix: String,
-    /// What follows the cursor.
+    /// The text after the cursor.
     pub suffix: String,
     /// The current line up to the cursor.
     pub line: String,

@@ -1,4 +1,4 @@
-//! The families: one entry each, in the order in which detection tries them. Must hold: an entry with more evidence
+//! The families: one entry each, in the order in which detection tries them. Invariant: an entry with more evidence
 //! stands before an entry with the same markers and less.
 //!
 //! Sources are named at each entry. Where a family publishes no form for other files, they go into the prefix, parted

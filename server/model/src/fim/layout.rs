@@ -1,5 +1,5 @@
-//! What an entry of the table of families says: a layout, and the evidence by which the family is recognised.
-//! Must hold: a token that stands outside a group is always written, so its family must require it.
+//! An entry of the table of families: a layout, and the evidence by which the family is recognised.
+//! Invariant: a token that stands outside a group is always written, so its family must require it.
 
 use super::Vocabulary;
 
@@ -25,7 +25,7 @@ pub(super) enum Part {
     Line,
     /// Both, as one text.
     PrefixAndLine,
-    /// What follows the cursor.
+    /// The text after the cursor.
     Suffix,
     /// Every snippet in the given form.
     Snippets(&'static [Part]),
@@ -41,7 +41,7 @@ pub(super) enum Part {
     IfRepository(&'static [Part]),
 }
 
-/// What must be known of a model besides its tokens, where several families share them.
+/// The evidence besides the tokens, if several families share these.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Evidence {
     /// Beginnings of model types, any of which is enough.
@@ -73,7 +73,7 @@ pub(super) struct Family {
     pub(super) markers: &'static [&'static str],
     /// Further tokens that must be there, to tell families with equal markers apart or because the layout needs them.
     pub(super) also: &'static [&'static str],
-    /// What else must hold.
+    /// The further evidence.
     pub(super) evidence: Evidence,
     /// The prompt.
     pub(super) layout: &'static [Part],

@@ -1,11 +1,11 @@
-//! A graph of ONNX as names: which node makes a value, what a node reads, what is constant. Must hold: everything is
+//! A graph of ONNX as names: which node makes a value, what a node reads, what is constant. Invariant: everything is
 //! borrowed from the file, and weights are passed over, not read.
 //!
 //! Source of the field numbers: onnx.proto of the ONNX project.
 
 use std::collections::{HashMap, HashSet};
 
-use super::EditError;
+use crate::error::EditError;
 use crate::wire::{Field, fields, text};
 
 /// Fields of `GraphProto`.

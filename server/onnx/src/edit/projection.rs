@@ -1,9 +1,9 @@
-//! Finding the projection that makes logits out of hidden states. Must hold: between it and the logits each position is
+//! Finding the projection that makes logits out of hidden states. Invariant: between it and the logits each position is
 //! computed for itself, from itself and from constants, so that leaving positions out changes none of the others. Only where
 //! hidden states are quantized at run time, with one scale for all positions, does it change the rounding.
 
-use super::EditError;
 use super::graph::{Graph, Node};
+use crate::error::EditError;
 
 /// Where positions can be left out.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct Projection<'a> {
     pub(super) shortened: Vec<&'a str>,
 }
 
-/// What [`find`] found.
+/// The result of [`find`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     /// The projection of all positions.

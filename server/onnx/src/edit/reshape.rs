@@ -1,16 +1,16 @@
-//! Weights that a graph reads in two shapes. Must hold: the second name stands for the same bytes of the same file; what is
+//! Weights that a graph reads in two shapes. Invariant: the second name stands for the same bytes of the same file; what is
 //! not understood as a whole stays as it is.
 //!
 //! Models whose embedding and output layer are one matrix store it once, and reshape it for one of the two. The runtime does
 //! that when it loads, and holds the result beside the original: for the largest matrix of the model. Two names for the same
 //! bytes of the file cost nothing.
 
-use super::EditError;
 use super::graph::{
     Graph, INITIALIZER, NODE, NODE_ATTRIBUTE, Node, TENSOR_DATA_LOCATION, TENSOR_DATA_TYPE, TENSOR_DIMS,
     TENSOR_NAME, TENSOR_RAW_DATA, name_in,
 };
 use super::{DATA_IN_FILE, INT64};
+use crate::error::EditError;
 use crate::wire::{Field, fields, put_bytes, put_number};
 
 /// Field of `AttributeProto` that holds a tensor.
@@ -39,7 +39,7 @@ pub(super) fn with_names_for_reshapes(graph: &Graph<'_>) -> Result<Option<Vec<u8
     Ok(Some(edited))
 }
 
-/// What a node makes, as an initializer; nothing if it is no reshape of weights that are in a file of their own.
+/// The output of a node as an initializer; nothing if it is no reshape of weights that are in a file of their own.
 fn named_anew(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Vec<u8>>, EditError> {
     let ("", "Reshape", [weights, shape], [output]) =
         (node.domain, node.op_type, &node.inputs[..], &node.outputs[..])

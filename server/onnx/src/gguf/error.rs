@@ -4,9 +4,9 @@
 use std::io;
 use std::path::PathBuf;
 
-/// What to do about a file that ends early or whose bytes make no sense.
+/// The remedy for a file that ends early or whose bytes make no sense.
 pub(super) const FETCH_AGAIN: &str = "Download or copy the file again and compare its checksum";
-/// What to do about a file of another generation of the format.
+/// The remedy for a file of another version of the format.
 pub(super) const CONVERT_AGAIN: &str = "Convert the model again with a current version of llama.cpp";
 
 /// Why a GGUF file was refused.
@@ -27,11 +27,11 @@ pub enum GgufError {
         path: PathBuf,
         /// Offset in bytes from the start of the file.
         offset: u64,
-        /// What should stand there.
+        /// The expected content.
         expected: String,
-        /// What stands there instead, as the end of a sentence.
+        /// The content found, as the end of a sentence.
         found: String,
-        /// What to do, as a sentence without its full stop.
+        /// The remedy, as a sentence without its full stop.
         remedy: &'static str,
     },
     /// The parts of a split file do not belong together, or one is missing.
@@ -39,7 +39,7 @@ pub enum GgufError {
     Split {
         /// The part in question.
         path: PathBuf,
-        /// What is wrong, as a sentence without its full stop.
+        /// The cause, as a sentence without its full stop.
         problem: String,
     },
     /// The file is not the one that was opened any more.

@@ -1,4 +1,4 @@
-//! What a decoder computes, read from the metadata of a GGUF file. Invariant: every number is checked before it is used as a size;
+//! The architecture of a decoder, read from the metadata of a GGUF file. Invariant: every number is checked before it is used as a size;
 //! an architecture that differs in any step from what `graph` builds is refused here, with the name of what it is.
 //!
 //! Source of the keys: the GGUF specification; of the differences between architectures: their model cards and configurations.
@@ -26,7 +26,7 @@ pub(super) enum Norm {
     Layer,
 }
 
-/// What stands between the two products of a feed-forward part.
+/// The activation between the two products of a feed-forward part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FeedForward {
     /// `silu(gate) * up`
@@ -59,7 +59,7 @@ pub(super) struct Decoder {
     pub(super) rotated: u64,
     pub(super) rotation: Rotation,
     pub(super) rope_base: f64,
-    /// What positions are divided by.
+    /// The divisor of positions.
     pub(super) rope_factor: f64,
     pub(super) norm: Norm,
     pub(super) epsilon: f32,
@@ -68,7 +68,7 @@ pub(super) struct Decoder {
     pub(super) head_norms: bool,
     pub(super) embedding_scale: f32,
     pub(super) residual_scale: f32,
-    /// What logits are divided by.
+    /// The divisor of logits.
     pub(super) logit_divisor: f32,
     /// Factor of attention scores; none for the usual one.
     pub(super) attention_scale: Option<f32>,

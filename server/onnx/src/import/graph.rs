@@ -8,7 +8,8 @@ use std::path::Path;
 
 use super::DOMAIN;
 use super::decoder::{Decoder, FeedForward, Norm, Rotation};
-use super::weights::{Loss, Matrix, Plan, Storage, WeightError};
+use super::rounding::Loss;
+use super::weights::{Matrix, Plan, Storage, WeightError};
 use super::{DATA_FILE, Layout, dense, packed, rope, standard};
 use crate::build::{Attribute, DataFile, Dimension, Element, MICROSOFT, ModelBuilder};
 use crate::edit::{LOGITS, LOGITS_TO_KEEP};
@@ -132,7 +133,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// What every layer reads: lengths for the attention.
+    /// The inputs of every layer: lengths for the attention.
     fn shared_nodes(&mut self) {
         self.model.constant("one", &[1], &[1]);
         self.model.constant("index_one", &[], &[1]);

@@ -2,7 +2,8 @@
 
 use fimble_kernels::{Form, pack_tile};
 
-use super::weights::{Loss, Matrix, WeightError, for_each_tile};
+use super::rounding::Loss;
+use super::weights::{Matrix, WeightError, for_each_tile};
 use crate::build::{DataFile, Region};
 use crate::gguf::GgufFile;
 

@@ -4,10 +4,15 @@
 use fimble_kernels::{Form, Row};
 use half::f16;
 
-use super::weights::Loss;
-
 /// Weights that share a scale.
 const BLOCK: usize = 32;
+
+/// How far rounded weights are from those of the file: sums of squares.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loss {
+    pub(super) error: f64,
+    pub(super) total: f64,
+}
 
 /// Rounds a row to Q8_0 or Q4_0; other forms are not rounded to.
 pub(super) fn round(form: Form, numbers: &[f32], row: &mut Row, loss: &mut Loss) {

@@ -10,7 +10,8 @@
 
 use fimble_kernels::{Form, Row};
 
-use super::weights::{Loss, Matrix, WeightError, for_each_tile};
+use super::rounding::Loss;
+use super::weights::{Matrix, WeightError, for_each_tile};
 use crate::build::{DataFile, Region};
 use crate::gguf::GgufFile;
 

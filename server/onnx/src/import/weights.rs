@@ -7,13 +7,14 @@ use std::io;
 use fimble_kernels::{Form, Row, TILE_ROWS};
 
 use super::decoder::{self, Decoder, FeedForward, Norm};
-use super::{ImportError, ImportOptions, Layout, Precision, dense, rounding};
+use super::rounding::{self, Loss};
+use super::{ImportError, ImportOptions, Layout, Precision, dense};
 use crate::gguf::{GgufError, GgufFile, TensorInfo, TensorKind};
 
 /// Bytes of a tensor that are read at once, about.
 const PIECE_BYTES: u64 = 4 << 20;
 
-/// What went wrong with weights.
+/// An error with weights.
 #[derive(Debug)]
 pub(super) enum WeightError {
     Gguf(GgufError),
@@ -273,13 +274,6 @@ impl Planner<'_> {
         self.plan.vectors.insert(name.to_owned(), info.clone());
         Ok(())
     }
-}
-
-/// How far rounded weights are from those of the file: sums of squares.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Loss {
-    pub(super) error: f64,
-    pub(super) total: f64,
 }
 
 /// Reads a matrix in pieces and hands each to `encode` as whole tiles of rows, several pieces at once; `write` gets what became of

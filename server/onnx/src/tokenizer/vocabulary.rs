@@ -12,7 +12,7 @@ use crate::gguf::Metadata;
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
 
-/// What a token is for.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A piece of text.
@@ -147,7 +147,7 @@ impl Vocabulary {
         self.texts.get(id as usize).map(String::as_str)
     }
 
-    /// What an id is for.
+    /// The kind of a token.
     pub(super) fn kind(&self, id: u32) -> Kind {
         self.kinds.get(id as usize).copied().unwrap_or(Kind::Unused)
     }

@@ -141,7 +141,7 @@ impl Root {
     }
 }
 
-/// What the system said, without its number, and what it means for the user.
+/// The error of the system without its number, and its meaning for the user.
 fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "you may not read it (permission denied)".to_owned(),

@@ -31,7 +31,7 @@ pub struct HubModel {
     pub non_commercial: bool,
     /// Its files, the weights first.
     pub files: Vec<HubFile>,
-    /// What was chosen among several.
+    /// The choice among several.
     pub note: Option<String>,
 }
 

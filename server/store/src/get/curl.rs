@@ -15,7 +15,7 @@ const STALL_SECONDS: u32 = 60;
 /// Bytes that are handed on at once.
 const CHUNK: usize = 256 << 10;
 
-/// What is asked.
+/// A request.
 pub(super) struct Ask<'a> {
     pub url: &'a str,
     /// Sent with the request; the caller sees to it that it goes to the right host only.

@@ -23,7 +23,7 @@ pub(super) struct Wanted<'a> {
     /// For people.
     pub what: &'a str,
     pub url: &'a str,
-    /// What the partial file is called.
+    /// The name of the partial file.
     pub identity: &'a str,
     pub bytes: Option<u64>,
     pub sha256: Option<&'a str>,
@@ -132,7 +132,7 @@ fn fetch(
     }
 }
 
-/// What is received by one request.
+/// The bytes of one request.
 struct Part<'a, 'b> {
     wanted: &'a Wanted<'a>,
     partial: &'a Path,

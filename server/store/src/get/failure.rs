@@ -13,7 +13,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What a status other than success means. `what` names the file or repository.
+    /// The meaning of a status other than success. `what` names the file or repository.
     pub(super) fn from_status(status: u16, what: &str) -> Self {
         Self::Source(match status {
             401 => format!(
@@ -33,7 +33,7 @@ impl Failure {
         })
     }
 
-    /// What trouble on the way means.
+    /// The meaning of an error of the connection.
     pub(super) fn from_trouble(trouble: Trouble, what: &str) -> Self {
         Self::Source(match trouble {
             Trouble::Absent => format!(

@@ -39,7 +39,7 @@ pub struct HubFile {
     pub sha256: Option<String>,
 }
 
-/// What the hub says about a repository.
+/// The hub's description of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// `OWNER/REPO`.
@@ -52,7 +52,7 @@ pub struct Description {
     pub files: Vec<HubFile>,
 }
 
-/// What the hub said on the way to a file.
+/// The hub's headers for a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Linked {
     /// SHA-256 of the file in hex.

@@ -1,4 +1,4 @@
-//! What the user names on the hub: `hf:OWNER/REPO[@REVISION][/FILE]`. Invariant: no part of it leads out of a folder or adds
+//! The name of a model on the hub: `hf:OWNER/REPO[@REVISION][/FILE]`. Invariant: no part of it leads out of a folder or adds
 //! anything to an address.
 
 /// A repository on the hub, and what of it.

@@ -1,4 +1,4 @@
-//! Installing from the user's own files: `fimble setup --from DIR`. Must hold: a file that does not fit this machine is passed
+//! Installing from the user's own files: `fimble setup --from DIR`. Invariant: a file that does not fit this machine is passed
 //! over with its reason, and a pinned file that is damaged is never passed over.
 
 use std::fs::{self, File};

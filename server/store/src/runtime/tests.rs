@@ -1,4 +1,4 @@
-//! Installs from archives made here, with pins made for them. Must hold: no test reaches the network or the user's home.
+//! Installs from archives made here, with pins made for them. Invariant: no test reaches the network or the user's home.
 
 use std::fs::File;
 use std::io::Write;

@@ -65,7 +65,7 @@ fn tokenizer_of(entries: Entries) -> TextTokenizer {
     load(&Metadata::from_entries(entries)).1
 }
 
-/// What a way of splitting makes of a text.
+/// The pieces of a text by a way of splitting.
 fn pieces(pre: &str, text: &str) -> Vec<String> {
     let tokenizer = tokenizer_of(byte_level(pre, &[("a", NORMAL)], &[]));
     let mut split = PreTokenizedString::from(text);

@@ -102,7 +102,7 @@ fn differences(server: &Server, metadata: &Metadata, n_pieces: usize) -> Vec<Str
     let has_space = metadata.str("tokenizer.ggml.model") == Some("llama")
         && metadata.bool("tokenizer.ggml.add_space_prefix").unwrap_or(true);
     let sources = sources();
-    let mut random = Random(7);
+    let mut random = Random(crate::random::SplitMix64::new(7));
     let mut found = Vec::new();
     let mut n_compared = 0;
     while n_compared < n_pieces {

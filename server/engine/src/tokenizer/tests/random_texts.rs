@@ -3,15 +3,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// SplitMix64.
-pub(super) struct Random(pub(super) u64);
+use crate::random::SplitMix64;
+
+/// Random choices.
+pub(super) struct Random(pub(super) SplitMix64);
 
 impl Random {
     fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % most as u64) as usize
+        self.0.below(most)
     }
 
     fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {

@@ -1,16 +1,16 @@
-//! One step of a session: tokens and a past go in, logits and the new past come out. Must hold: it keeps nothing from one step
+//! One step of a session: tokens and a past go in, logits and the new past come out. Invariant: it keeps nothing from one step
 //! to the next but memory for the small inputs; whoever steps says where the past is, and whether the present may be there.
 
 use fimble_model::TokenId;
 use half::{bf16, f16};
 
-use crate::device::Place;
+use crate::cache_memory::{CacheMemory, CacheTensor};
 use crate::graph::{CacheSpec, Float, Graph, Role};
 use crate::memory::HeldSession;
-use crate::tensor::{Output, Runner, Tensor, Value};
+use crate::tensor::{HostTensor, Output, Runner, Value};
 
 /// Runs a session on tokens and a past. Keeps the small inputs, so that a step allocates next to nothing.
-pub(crate) struct Stepper {
+pub(crate) struct ModelRunner {
     runner: Runner,
     graph: Graph,
     ids: Vec<i64>,
@@ -18,7 +18,7 @@ pub(crate) struct Stepper {
     positions: Vec<i64>,
 }
 
-impl Stepper {
+impl ModelRunner {
     /// Prepares a session.
     pub(crate) fn new(session: HeldSession, graph: Graph) -> Result<Self, String> {
         let inputs: Vec<_> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
@@ -28,7 +28,7 @@ impl Stepper {
         Ok(Self { runner, graph, ids: Vec::new(), ones: Vec::new(), positions: Vec::new() })
     }
 
-    /// What goes in and comes out.
+    /// Its inputs and outputs.
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -40,15 +40,15 @@ impl Stepper {
     }
 
     /// Evaluates `tokens` after `past` tokens that `pasts` hold. Returns the logits and, unless memory is shared, the new
-    /// tensors, which are made in `place`.
+    /// tensors, which are made in `memory`.
     pub(crate) fn step(
         &mut self,
-        pasts: &[Tensor],
+        pasts: &[CacheTensor],
         past: usize,
         tokens: &[TokenId],
-        (shared, place): (bool, &Place),
+        (shared, memory): (bool, &CacheMemory),
         all_logits: bool,
-    ) -> Result<(Tensor, Vec<Tensor>), String> {
+    ) -> Result<(HostTensor, Vec<CacheTensor>), String> {
         let total = past + tokens.len();
         self.ids.clear();
         self.ids.extend(tokens.iter().map(|id| i64::from(*id)));
@@ -81,23 +81,23 @@ impl Stepper {
             });
         }
         // Left to itself the runtime would make them in ordinary memory.
-        let reserved: Vec<_> = if place.is_device() && !shared {
-            let reserve = |spec: &CacheSpec| place.reserve(spec.float, spec.shape_for(total));
+        let reserved: Vec<_> = if memory.is_device() && !shared {
+            let reserve = |spec: &CacheSpec| memory.reserve(spec.float, spec.shape_for(total));
             self.graph.caches.iter().map(reserve).collect::<Result<_, _>>()?
         } else {
             Vec::new()
         };
         let presents = pasts.iter().enumerate().map(|(index, past)| match reserved.get(index) {
-            Some(present) => Output::Into(present),
-            None if shared => Output::Into(past),
+            Some(present) => Output::Into(present.value()),
+            None if shared => Output::Into(past.value()),
             None => Output::New,
         });
         let outputs: Vec<_> = std::iter::once(Output::New).chain(presents).collect();
-        let mut made = self.runner.run(&values, &outputs)?;
-        let presents = if reserved.is_empty() { made.split_off(1) } else { reserved };
-        let logits = made.pop().ok_or("the model computed no logits")?;
+        let mut made = self.runner.run(&values, &outputs)?.into_iter();
+        let logits = made.next().ok_or("the model computed no logits")?;
+        let presents = if reserved.is_empty() { made.map(CacheTensor::Host).collect() } else { reserved };
         if !shared {
-            let fits = |(spec, tensor): (&CacheSpec, &Tensor)| tensor.shape() == spec.shape_for(total);
+            let fits = |(spec, tensor): (&CacheSpec, &CacheTensor)| tensor.shape() == spec.shape_for(total);
             if !self.graph.caches.iter().zip(&presents).all(fits) {
                 return Err(
                     "the cache that it returns has another shape than the one that it reads".to_owned()
@@ -109,7 +109,7 @@ impl Stepper {
 
     /// Evaluates a few tokens in three steps and returns the logits after each. With shared memory this must give what
     /// it gives without, or the model does not write its present where its past is.
-    pub(crate) fn try_out(&mut self, shared: bool, place: &Place) -> Result<Vec<Vec<f32>>, String> {
+    pub(crate) fn try_out(&mut self, shared: bool, memory: &CacheMemory) -> Result<Vec<Vec<f32>>, String> {
         const ROOM: usize = 8;
         // Any tokens do; the lowest ids exist in every vocabulary.
         let steps: &[&[TokenId]] =
@@ -119,12 +119,12 @@ impl Stepper {
             .graph
             .caches
             .iter()
-            .map(|spec| place.place(Tensor::zeros(spec.float, spec.shape_for(room))?));
+            .map(|spec| memory.store(HostTensor::zeros(spec.float, spec.shape_for(room))?));
         let mut tensors = zeros.collect::<Result<Vec<_>, _>>()?;
         let mut past = 0;
         let mut rows = Vec::new();
         for tokens in steps {
-            let (logits, presents) = self.step(&tensors, past, tokens, (shared, place), false)?;
+            let (logits, presents) = self.step(&tensors, past, tokens, (shared, memory), false)?;
             let mut row = Vec::new();
             read_rows(&logits, self.graph.logits_float, 1, &mut row);
             rows.push(row);
@@ -138,7 +138,7 @@ impl Stepper {
 }
 
 /// Appends the last rows of a tensor [1, positions, vocabulary].
-pub(crate) fn read_rows(logits: &Tensor, float: Float, n_rows: usize, into: &mut Vec<f32>) {
+pub(crate) fn read_rows(logits: &HostTensor, float: Float, n_rows: usize, into: &mut Vec<f32>) {
     let width = logits.shape().last().and_then(|width| usize::try_from(*width).ok()).unwrap_or(0);
     let bytes = logits.bytes();
     let wanted = (n_rows * width * float.size()).min(bytes.len());

@@ -1,4 +1,4 @@
-//! A member of a chain as it is handed out. Must hold: when it fails, its chain knows, and asks it no more for a while.
+//! A member of a chain that reports its failures to the chain. Invariant: after a failure, the chain does not use it for a while.
 
 use std::sync::{Arc, Weak};
 
@@ -9,15 +9,15 @@ use fimble_model::{
 
 use super::Chain;
 
-/// A member as it is handed out: when it fails, its chain knows.
-pub(super) struct Handed {
+/// A member that reports its failures to its chain.
+pub(super) struct MonitoredModel {
     pub(super) chain: Weak<Chain>,
     pub(super) index: usize,
     pub(super) model: Arc<dyn Model>,
 }
 
-impl Handed {
-    fn noted<T>(&self, outcome: Result<T, ModelError>) -> Result<T, ModelError> {
+impl MonitoredModel {
+    fn monitored<T>(&self, outcome: Result<T, ModelError>) -> Result<T, ModelError> {
         if let (Err(ModelError::Unavailable(reason)), Some(chain)) = (&outcome, self.chain.upgrade()) {
             chain.failed(self.index, reason);
         }
@@ -25,7 +25,7 @@ impl Handed {
     }
 }
 
-impl Model for Handed {
+impl Model for MonitoredModel {
     fn info(&self) -> &ModelInfo {
         self.model.info()
     }
@@ -66,17 +66,17 @@ impl Model for Handed {
         self.model.forget(source);
     }
 
-    fn varies(&self) -> bool {
-        self.model.varies()
+    fn supports_alternatives(&self) -> bool {
+        self.model.supports_alternatives()
     }
 
-    fn write_lines(
+    fn generate_alternatives(
         &self,
         request: GenerateRequest,
         n_lines: usize,
         cancel: &CancelToken,
     ) -> Result<Vec<Generation>, ModelError> {
-        self.noted(self.model.write_lines(request, n_lines, cancel))
+        self.monitored(self.model.generate_alternatives(request, n_lines, cancel))
     }
 
     fn generate(
@@ -85,6 +85,6 @@ impl Model for Handed {
         cancel: &CancelToken,
         observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
-        self.noted(self.model.generate(request, cancel, observer))
+        self.monitored(self.model.generate(request, cancel, observer))
     }
 }

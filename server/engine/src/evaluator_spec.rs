@@ -1,9 +1,9 @@
-//! All that it takes to open a model on any provider, also again after one failed. Must hold: whatever provider, the same
+//! All that it takes to open a model on any provider, also again after one failed. Invariant: whatever provider, the same
 //! file with the same limits is opened.
 
 use fimble_model::{LoadError, Provider};
 
-use crate::device::Place;
+use crate::cache_memory::CacheMemory;
 use crate::evaluator::{Evaluator, Limits};
 use crate::files::ModelSource;
 use crate::graph::Graph;
@@ -11,7 +11,7 @@ use crate::layout::ModelConfig;
 use crate::session;
 
 /// A model that can be opened.
-pub(crate) struct Blueprint {
+pub(crate) struct EvaluatorSpec {
     pub(crate) source: ModelSource,
     pub(crate) config: ModelConfig,
     /// The ONNX file.
@@ -20,7 +20,7 @@ pub(crate) struct Blueprint {
     pub(crate) limits: Limits,
 }
 
-impl Blueprint {
+impl EvaluatorSpec {
     /// Opens the model and runs it on a few tokens.
     ///
     /// # Errors
@@ -28,12 +28,12 @@ impl Blueprint {
     pub(crate) fn open(&self, provider: Provider) -> Result<Evaluator, LoadError> {
         let session = session::open(&self.source, &self.file, self.threads, provider)?;
         let graph = Graph::read(&session, &self.source, &self.file, &self.config)?;
-        let place = match &graph.caches[..] {
+        let memory = match &graph.caches[..] {
             [first, others @ ..] if others.iter().all(|cache| cache.float == first.float) => {
-                Place::of(provider, first.float)
+                CacheMemory::of(provider, first.float)
             }
-            _ => Place::Host,
+            _ => CacheMemory::Host,
         };
-        Evaluator::new(session, graph, &self.source, &self.file, self.limits, place)
+        Evaluator::new(session, graph, &self.source, &self.file, self.limits, memory)
     }
 }

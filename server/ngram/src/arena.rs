@@ -1,21 +1,21 @@
-//! Tokens of many pieces of text, with the places where the same few tokens stand. Must hold: a match never reaches over
+//! Tokens of many pieces of text, with chains of the positions where the same few tokens stand. Invariant: a match never reaches over
 //! the edge of a piece, and none is found in a piece that was removed; adding a token takes constant time.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use fimble_model::TokenId;
+use crate::vocabulary::TokenId;
 
-/// So many last tokens are looked up, the most first: more tell places apart better, fewer are found more often.
+/// Numbers of last tokens that are looked up. More of them are more specific, fewer are found more often.
 const ORDERS: [usize; 3] = [4, 2, 1];
-/// Places that are looked at for one number of last tokens, the latest first: a bound on the work for one token.
-const MOST_PLACES: usize = 48;
-/// With so many places found, fewer last tokens would only bring worse ones.
-const ENOUGH_PLACES: usize = 12;
+/// Occurrences that are compared for one order, the latest first: a bound on the work for one token.
+const MOST_COMPARED: usize = 48;
+/// With so many occurrences found, lower orders are not looked up: they would only add worse ones.
+const ENOUGH_FOUND: usize = 12;
 /// Longer matches than this are all equally good.
 pub(crate) const LONGEST_MATCH: usize = 16;
-/// Stands at the edges of pieces and in the place of removed ones.
+/// Marks the ends of pieces, and fills removed ones.
 const NOTHING: TokenId = TokenId::MAX;
 const NOWHERE: u32 = u32::MAX;
 
@@ -23,20 +23,20 @@ const NOWHERE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SegmentId(u32);
 
-/// A place that the last tokens were found at.
+/// An occurrence of the last tokens of a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The token that follows there.
+pub(crate) struct Occurrence {
+    /// The token that follows.
     pub(crate) next: TokenId,
-    /// How many tokens before it are those that were looked for.
+    /// How many tokens before it agree with the context.
     pub(crate) length: usize,
 }
 
-/// Keys are hashes already.
+/// Spreads keys that are hashes already.
 #[derive(Default)]
-struct AsItIs(u64);
+struct Spread(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for Spread {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -48,19 +48,19 @@ impl Hasher for AsItIs {
     }
 
     fn write_u32(&mut self, key: u32) {
-        // The table takes the lowest bits for the place and the highest to compare.
+        // The table takes the lowest bits for the bucket and the highest to compare.
         self.0 = u64::from(key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
-type Heads = HashMap<u32, u32, BuildHasherDefault<AsItIs>>;
+type Heads = HashMap<u32, u32, BuildHasherDefault<Spread>>;
 
-/// The chain of places of one order.
+/// The chains of occurrences of one order.
 #[derive(Default)]
 struct Chain {
-    /// By hash of the tokens, the place of the last one of the latest occurrence.
+    /// By the hash of the tokens, the position of the last one of the latest occurrence.
     heads: Heads,
-    /// By place, the occurrence before.
+    /// By position, the position of the occurrence before.
     previous: Vec<u32>,
 }
 
@@ -93,49 +93,49 @@ impl Arena {
         }
     }
 
-    /// Where the tokens of a piece are.
+    /// The tokens of a piece, and the position of the first one.
     pub(crate) fn tokens(&self, id: SegmentId) -> (usize, &[TokenId]) {
         let range = self.segments.get(&id).map_or(0..0, |range| range.start as usize..range.end as usize);
         (range.start, &self.tokens[range])
     }
 
-    /// Memory in bytes, about.
+    /// Approximate memory in bytes.
     pub(crate) fn n_bytes(&self) -> usize {
         let entries: usize = self.chains.iter().map(|chain| chain.heads.capacity()).sum();
         let per_token = size_of::<TokenId>() + ORDERS.len() * size_of::<u32>();
         self.tokens.capacity() * per_token + entries * (2 * size_of::<u32>() + 1)
     }
 
-    /// Finds where the last tokens of `context` stand, the longest matches and of these the latest ones among the first,
-    /// but none whose next token is inside of `except` or not `wanted`.
+    /// Finds occurrences of the last tokens of `context`: longer matches first, and the latest first among those of one order. None
+    /// whose next token lies in the range `except`, or is not `wanted`.
     pub(crate) fn find(
         &self,
         context: &[TokenId],
         except: &Range<usize>,
         wanted: &dyn Fn(TokenId) -> bool,
-        into: &mut Vec<Place>,
+        into: &mut Vec<Occurrence>,
     ) {
         let mut n_found = 0;
-        // Places with more tokens in common were already found by them.
+        // Longer matches were already found by a higher order.
         let mut known_from = usize::MAX;
         for (order, chain) in ORDERS.iter().zip(&self.chains) {
             let Some(last) = context.len().checked_sub(*order).map(|start| &context[start..]) else {
                 continue;
             };
-            let mut place = chain.heads.get(&hash(last)).copied();
-            for _ in 0..MOST_PLACES {
-                let Some(position) = place.filter(|place| *place != NOWHERE) else { break };
+            let mut head = chain.heads.get(&hash(last)).copied();
+            for _ in 0..MOST_COMPARED {
+                let Some(position) = head.filter(|head| *head != NOWHERE) else { break };
                 let position = position as usize;
-                place = Some(chain.previous[position]);
+                head = Some(chain.previous[position]);
                 let next = self.tokens.get(position + 1).copied().unwrap_or(NOTHING);
                 let length = self.match_length(position, context);
                 let is_good = next != NOTHING && (*order..known_from).contains(&length);
                 if is_good && !except.contains(&(position + 1)) && wanted(next) {
-                    into.push(Place { next, length });
+                    into.push(Occurrence { next, length });
                     n_found += 1;
                 }
             }
-            if n_found >= ENOUGH_PLACES {
+            if n_found >= ENOUGH_FOUND {
                 return;
             }
             known_from = *order;
@@ -160,7 +160,7 @@ impl Arena {
             }
         }
         let end = self.tokens.len();
-        // The edge: what follows the piece is nothing.
+        // The end of the piece.
         self.tokens.push(NOTHING);
         for chain in &mut self.chains {
             chain.previous.push(NOWHERE);
@@ -169,14 +169,14 @@ impl Arena {
         self.segments.insert(id, range);
     }
 
-    /// Gives memory back that nothing is in.
+    /// Frees the memory of removed pieces.
     pub(crate) fn shrink(&mut self) {
         if self.n_removed_tokens > 0 {
             self.compact();
         }
     }
 
-    /// Moves what is left together, in the old order.
+    /// Rebuilds the arena without removed pieces, in the old order.
     fn compact(&mut self) {
         let old = std::mem::take(self);
         let mut kept: Vec<_> = old.segments.into_iter().collect();
@@ -188,7 +188,7 @@ impl Arena {
     }
 }
 
-/// FNV-1a over the ids. Other tokens with the same hash are told apart by the comparison that follows.
+/// FNV-1a over the tokens. The comparison of tokens excludes others with the same hash.
 fn hash(tokens: &[TokenId]) -> u32 {
     let step = |hash: u32, part: u32| (hash ^ part).wrapping_mul(0x0100_0193);
     tokens.iter().fold(0x811c_9dc5, |hash, token| step(step(hash, token & 0xffff), token >> 16))
@@ -203,9 +203,9 @@ mod tests {
     const NONE: Range<usize> = 0..0;
 
     fn find(arena: &Arena, context: &[TokenId]) -> Vec<(TokenId, usize)> {
-        let mut places = Vec::new();
-        arena.find(context, &NONE, &|_| true, &mut places);
-        places.into_iter().map(|place| (place.next, place.length)).collect()
+        let mut found = Vec::new();
+        arena.find(context, &NONE, &|_| true, &mut found);
+        found.into_iter().map(|one| (one.next, one.length)).collect()
     }
 
     #[test]
@@ -226,10 +226,10 @@ mod tests {
         arena.add(&[1, 2, 3]);
         let id = arena.add(&[1, 2, 4]);
         let (start, tokens) = arena.tokens(id);
-        let mut places = Vec::new();
-        arena.find(&[1, 2], &(start..start + tokens.len()), &|_| true, &mut places);
-        arena.find(&[1, 2], &NONE, &|next| next == 4, &mut places);
-        assert_eq!(places, [Place { next: 3, length: 2 }, Place { next: 4, length: 2 }]);
+        let mut found = Vec::new();
+        arena.find(&[1, 2], &(start..start + tokens.len()), &|_| true, &mut found);
+        arena.find(&[1, 2], &NONE, &|next| next == 4, &mut found);
+        assert_eq!(found, [Occurrence { next: 3, length: 2 }, Occurrence { next: 4, length: 2 }]);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
-//! The passes of one generation: gives the logits for each next token, from a pass over one token, or from one over several
-//! that were guessed. Must hold: logits are given only for tokens that were really chosen; when a generation is over its
-//! slot holds what it would hold without guesses.
+//! The passes of one generation: gives the logits for each next token, from a pass over one token, or from one over a token and the
+//! draft tokens behind it. Invariant: logits are given only for tokens that were really chosen; when a generation is over, its slot
+//! holds what it would hold without draft tokens.
 
 use std::time::{Duration, Instant};
 
@@ -10,34 +10,34 @@ use crate::evaluator::{Evaluator, Wanted};
 use crate::speculate::Speculator;
 
 /// Where a generation stands in its slot.
-pub(crate) struct Passes {
+pub(crate) struct SpeculativeDecoder {
     slot: usize,
-    /// Tokens of the slot that were read or chosen. Behind them there may be guesses.
+    /// Tokens of the slot that were read or chosen. Draft tokens may follow.
     n_agreed: usize,
-    /// What the last pass guessed, after the chosen token that it began with.
+    /// Draft tokens of the last pass, behind the chosen token that it began with.
     draft: Vec<TokenId>,
-    /// Which row of the last pass comes next: as many of its guesses were right.
+    /// The next row of the last pass: the number of its draft tokens that were accepted.
     row: usize,
     /// Tokens of the last pass over generated tokens, and its time.
     last_pass: Option<(usize, Duration)>,
-    /// None where guessing is off.
+    /// None if speculation is off.
     speculator: Option<Speculator>,
     n_drafted: usize,
     n_accepted: usize,
 }
 
-impl Passes {
-    /// Begins after a prompt that a slot holds, whose last pass gave logits for one token. Guesses, if that `may_guess`
-    /// is true and the model can verify them.
-    pub(crate) fn new(evaluator: &mut Evaluator, slot: usize, prompt: &[TokenId], may_guess: bool) -> Self {
-        let guesses = may_guess && evaluator.gauge().is_on() && evaluator.chunk() > 1;
+impl SpeculativeDecoder {
+    /// Begins after a prompt that a slot holds, whose last pass gave logits for one token. Verifies draft tokens, if `may_draft` and if
+    /// the model can.
+    pub(crate) fn new(evaluator: &mut Evaluator, slot: usize, prompt: &[TokenId], may_draft: bool) -> Self {
+        let drafts = may_draft && evaluator.speculation_stats().is_on() && evaluator.chunk() > 1;
         Self {
             slot,
             n_agreed: evaluator.n_cached(slot),
             draft: Vec::new(),
             row: 0,
             last_pass: None,
-            speculator: guesses.then(|| Speculator::new(prompt)),
+            speculator: drafts.then(|| Speculator::new(prompt)),
             n_drafted: 0,
             n_accepted: 0,
         }
@@ -54,7 +54,7 @@ impl Passes {
         self.n_agreed >= evaluator.max_tokens()
     }
 
-    /// Tokens that were guessed and verified, and how many of them were right.
+    /// Draft tokens that were verified, and how many of them were accepted.
     pub(crate) fn n_drafted_and_accepted(&self) -> (usize, usize) {
         (self.n_drafted, self.n_accepted)
     }
@@ -69,7 +69,7 @@ impl Passes {
         ends: impl Fn(TokenId) -> bool,
     ) -> Result<(), String> {
         if let Some(speculator) = &mut self.speculator {
-            speculator.push(token, evaluator.gauge());
+            speculator.push(token, evaluator.speculation_stats());
         }
         if self.draft.get(self.row) == Some(&token) {
             self.row += 1;
@@ -77,11 +77,11 @@ impl Passes {
             self.n_accepted += 1;
             return Ok(());
         }
-        self.drop_guesses(evaluator)?;
+        self.drop_draft(evaluator)?;
         let room = evaluator.max_tokens().saturating_sub(self.n_agreed + 1);
         let limit = room.min(n_wanted.saturating_sub(1)).min(evaluator.chunk() - 1);
         if let Some(speculator) = &mut self.speculator {
-            self.draft = speculator.draft(evaluator.gauge(), limit, ends);
+            self.draft = speculator.draft(evaluator.speculation_stats(), limit, ends);
         }
         if self.draft.is_empty() {
             return self.evaluate_one(evaluator, token);
@@ -91,8 +91,8 @@ impl Passes {
         let started = Instant::now();
         let n_logits = evaluator.evaluate(self.slot, &tokens, Wanted::All)?.len();
         if n_logits < tokens.len() * evaluator.vocabulary() {
-            // The graph drops logits without saying so in its interface: its guesses cannot be verified.
-            evaluator.gauge().turn_off();
+            // The graph drops logits, which its interface does not say: draft tokens cannot be verified.
+            evaluator.speculation_stats().turn_off();
             self.speculator = None;
             self.draft.clear();
             evaluator.cut_back(self.slot, self.n_agreed)?;
@@ -104,9 +104,9 @@ impl Passes {
         Ok(())
     }
 
-    /// Goes on in a slot that holds what was read and chosen, whose last pass gave logits for one token. Guesses that were
-    /// verified but not reached are forgotten.
-    pub(crate) fn go_on(&mut self, evaluator: &Evaluator, slot: usize) {
+    /// Resumes in a slot that holds what was read and chosen, whose last pass gave logits for one token. Draft tokens that were verified
+    /// but not reached are dropped.
+    pub(crate) fn resume(&mut self, evaluator: &Evaluator, slot: usize) {
         self.slot = slot;
         self.n_agreed = evaluator.n_cached(slot);
         self.draft.clear();
@@ -116,7 +116,7 @@ impl Passes {
 
     /// Leaves in the slot what was read and chosen. A failure empties the slot.
     pub(crate) fn finish(&mut self, evaluator: &mut Evaluator) -> Result<(), String> {
-        self.drop_guesses(evaluator)
+        self.drop_draft(evaluator)
     }
 
     fn evaluate_one(&mut self, evaluator: &mut Evaluator, token: TokenId) -> Result<(), String> {
@@ -127,12 +127,12 @@ impl Passes {
         Ok(())
     }
 
-    /// Cuts off guesses that were wrong or not reached. What that takes counts as part of the pass that they were in.
-    fn drop_guesses(&mut self, evaluator: &mut Evaluator) -> Result<(), String> {
+    /// Cuts off draft tokens that were rejected or not reached. The time counts as part of their pass.
+    fn drop_draft(&mut self, evaluator: &mut Evaluator) -> Result<(), String> {
         let started = Instant::now();
         evaluator.cut_back(self.slot, self.n_agreed)?;
         if let Some((n_tokens, time)) = self.last_pass.take() {
-            evaluator.gauge().note_pass(n_tokens, time + started.elapsed());
+            evaluator.speculation_stats().note_pass(n_tokens, time + started.elapsed());
         }
         self.draft.clear();
         self.row = 0;

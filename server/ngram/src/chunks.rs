@@ -1,16 +1,16 @@
-//! Texts in chunks of whole lines, cut where the content says so. Must hold: the chunks of a text are the text, in order;
-//! an edit changes the chunks that it touches and perhaps the next one, wherever it stands in the text.
+//! Texts in chunks of whole lines, cut where the content says so. Invariant: the chunks of a text, one behind the other, are the
+//! text; an edit changes the chunks that it touches and perhaps the next one.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// A chunk ends with a line of which about one in so many is chosen by its hash.
+/// A chunk ends with a line whose hash is a multiple of this.
 const MEAN_LINES: u64 = 16;
 const FEWEST_LINES: usize = 4;
 const MOST_LINES: usize = 48;
 /// Tokenising a chunk must take about a millisecond at most.
 const MOST_BYTES: usize = 2048;
-/// Longer lines are data, and not kept.
+/// Longer lines are data, and left out.
 const LONGEST_LINE: usize = 1000;
 
 /// A few lines of a text.
@@ -22,8 +22,7 @@ pub(crate) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// The lines as they are compared: with plain line breaks, and an empty line in the place of one that is data, so that
-    /// lines can still be counted.
+    /// The lines with plain line breaks. A line that is data becomes an empty one, so that line numbers stay right.
     pub(crate) fn normalized(&self) -> String {
         let lines = self.text.split_inclusive('\n').map(|line| {
             let content = line.trim_end_matches(['\n', '\r']);
@@ -46,7 +45,7 @@ pub(crate) fn split(text: &str) -> Vec<Chunk<'_>> {
     let (mut start, mut end, mut n_lines) = (0, 0, 0);
     let mut n_bytes = 0;
     for line in text.split_inclusive('\n') {
-        // Where a text is cut does not hang on its kind of line breaks.
+        // The cuts do not depend on the kind of line breaks.
         let plain = match line.strip_suffix("\r\n") {
             Some(content) => Cow::Owned(format!("{content}\n")),
             None => Cow::Borrowed(line),
