@@ -1,4 +1,4 @@
-# Of the output of all tests: each test that no step ran, and why. Must hold: a test that is ignored in one step and run in another
+# Of the output of all tests: each test that no step ran, and why. Invariant: a test that is ignored in one step and run in another
 # was run; what is left out although this machine could run it ends in failure.
 /^test .* \.\.\. / {
   name = $0

@@ -1,5 +1,5 @@
 //! Finds out which tools the proofs of tests/privacy.rs can have here, so that a proof which cannot run is reported as ignored,
-//! with the reason. Must hold: nothing of the program depends on it.
+//! with the reason. Invariant: nothing of the program depends on it.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! The command line: one file per subcommand. Must hold: answers go to standard output, everything else to standard
+//! The command line: one file per subcommand. Invariant: answers go to standard output, everything else to standard
 //! error; an error is printed once, in `main`, with its cause and its remedy.
 
 /// Writes to standard output. A reader that has gone away (`fimble … | head`) has had enough; that is no error.

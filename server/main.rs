@@ -1,4 +1,4 @@
-//! The binary: reads the command line, runs one subcommand, prints its error if it has one. Must hold: however early a
+//! The binary: reads the command line, runs one subcommand, prints its error if it has one. Invariant: however early a
 //! command ends, the process ends by its exit code and not by a signal; what it loads is told to send nothing.
 
 use std::process::ExitCode;

@@ -257,7 +257,7 @@ fn reasons_in_the_sources() -> BTreeSet<String> {
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         words.extend(words_behind(&text, &["::nothing(", " nothing(", "Refuse(", "conclude_nothing("]));
-        if file.ends_with("suggest/next_step.rs") {
+        if file.ends_with("completion/next_step.rs") {
             words.extend(words_behind(&text, &["Some(("]));
         }
     }

@@ -1,4 +1,4 @@
-//! Which grammar and which queries belong to a language: the only list that names the grammar crates. Must hold: one entry
+//! Which grammar and which queries belong to a language: the only list that names the grammar crates. Invariant: one entry
 //! for each feature, and each entry's name occurs in `languages.toml`.
 
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! One language. Must hold: a `Language` lives as long as the process, there is one of each, and its grammar and queries
+//! One language. Invariant: a `Language` lives as long as the process, there is one of each, and its grammar and queries
 //! are built once, when they are first asked for.
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The languages fimble knows.
 //!
 //! Lives here: the registry read from `languages.toml` ([`Language`], [`detect`]), the grammars behind one Cargo feature
-//! each, and our queries under `queries/<language>/` ([`QueryKind`]). Must hold: nothing is read or compiled before it is
+//! each, and our queries under `queries/<language>/` ([`QueryKind`]). Invariant: nothing is read or compiled before it is
 //! first asked for; a language whose feature is off does not exist, so that its files are plain text; every query
 //! compiles (a test goes through all of them).
 

@@ -1,4 +1,4 @@
-//! The memory of tree-sitter, counted. Must hold: tree-sitter gets its memory from the system's allocator, so that it does
+//! The memory of tree-sitter, counted. Invariant: tree-sitter gets its memory from the system's allocator, so that it does
 //! not matter which of its objects were made before the counting began; each thread counts for itself.
 
 use std::cell::Cell;

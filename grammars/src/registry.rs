@@ -1,4 +1,4 @@
-//! Which language a file is written in. Must hold: what the client says wins over the file's name, and the name over the
+//! Which language a file is written in. Invariant: what the client says wins over the file's name, and the name over the
 //! first line; an unknown language is no error.
 
 use std::sync::OnceLock;

@@ -1,7 +1,7 @@
 // Loss and gradient of the model of model.py on one core with Intel's AMX: the same sums as `Model.learn`, with matrices
 // in bf16, sums in fp32, and the residual stream in fp32.
 //
-// Must hold: every width, and every length, is a multiple of 32 (native.py looks); one `Work` serves one thread; weights are
+// Invariant: every width, and every length, is a multiple of 32 (native.py looks); one `Work` serves one thread; weights are
 // packed again by `prepare` after each step. Weights lie in the flat order of `Shape.parameters`.
 //
 // A product takes its left side row by row and its right side packed in tiles of 32 x 16, in which two neighbours along the

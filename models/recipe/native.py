@@ -1,6 +1,6 @@
 """The step of a model on a CPU core with Intel's AMX (amx.cpp), built by g++ when a training starts.
 
-Must hold: `Native.learn` gives what `Model.learn` gives, but for rounding; where the processor, the compiler or the sizes
+Invariant: `Native.learn` gives what `Model.learn` gives, but for rounding; where the processor, the compiler or the sizes
 do not allow it, `Native.of` gives None, and the training goes on with torch.
 """
 

@@ -1,4 +1,4 @@
-//! One action on all source files of a folder, overnight if need be. Must hold: what was done is not done again unless the
+//! One action on all source files of a folder, overnight if need be. Invariant: what was done is not done again unless the
 //! file changed; however the program ends, the results and the list of what is done are whole; a source is written only where a
 //! report says so, and only while it is what was read.
 #![expect(clippy::print_stderr, reason = "the summary is no result")]

@@ -1,4 +1,4 @@
-//! Which model answers the commands that need one for conversations. Must hold: the names and the rules are those of the
+//! Which model answers the commands that need one for conversations. Invariant: the names and the rules are those of the
 //! settings `chat`, `allowRemote`, `apiKeys` and `noRemotePaths`; what may be a key is never repeated.
 
 use anyhow::Context as _;

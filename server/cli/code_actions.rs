@@ -1,4 +1,4 @@
-//! Code actions from a shell: the real server in this process does them, as it does for an editor. Must hold: a file appears
+//! Code actions from a shell: the real server in this process does them, as it does for an editor. Invariant: a file appears
 //! whole or stays what it was, and one that may not be written is not; an answer that takes its time is waited for; what the server warns of is told.
 #![expect(clippy::print_stderr, reason = "what else there is to know is no answer")]
 

@@ -1,4 +1,4 @@
-//! One action on every function of a file, the last one first, so that the lines above stay where they are. Must hold: what the
+//! One action on every function of a file, the last one first, so that the lines above stay where they are. Invariant: what the
 //! model made is kept whatever form it has; why something did not come is told.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `fimble explain`: what code does, in Markdown, for a place or for all files of a folder. Must hold: nothing but the
+//! `fimble explain`: what code does, in Markdown, for a place or for all files of a folder. Invariant: nothing but the
 //! explanation goes to standard output.
 #![expect(clippy::print_stderr, reason = "why there is no explanation is none")]
 

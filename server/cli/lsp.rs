@@ -1,4 +1,4 @@
-//! `fimble lsp`: the server on standard input and output. Must hold: nothing but the protocol is written to standard
+//! `fimble lsp`: the server on standard input and output. Invariant: nothing but the protocol is written to standard
 //! output, and nothing that takes time happens before the first message is answered.
 
 use std::io::Write as _;

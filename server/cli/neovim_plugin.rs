@@ -1,5 +1,5 @@
 //! The Neovim plugin, which is inside of the binary so that both are of one version, and its way to where Neovim finds it.
-//! Must hold: the plugin is written whole or what was there stays; nothing outside of its own folder is touched.
+//! Invariant: the plugin is written whole or what was there stays; nothing outside of its own folder is touched.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Progress on standard error, the same for every command. Must hold: where nobody watches (a pipe, a log, an editor)
+//! Progress on standard error, the same for every command. Invariant: where nobody watches (a pipe, a log, an editor)
 //! nothing is drawn, and each step is one plain line; standard output is never touched.
 #![expect(clippy::print_stderr, reason = "this is where progress is written when no bar can be drawn")]
 

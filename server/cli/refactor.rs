@@ -1,4 +1,4 @@
-//! `fimble refactor`: changes to code as a patch, for a place or for every function of a folder. Must hold: files are written
+//! `fimble refactor`: changes to code as a patch, for a place or for every function of a folder. Invariant: files are written
 //! only with `--apply`, and only while they are what was read.
 #![expect(clippy::print_stderr, reason = "why nothing was changed is no patch")]
 

@@ -1,4 +1,4 @@
-//! Paths as the protocol writes them. Must hold: a path of any bytes gives a URI that names the same file.
+//! Paths as the protocol writes them. Invariant: a path of any bytes gives a URI that names the same file.
 
 use std::path::Path;
 

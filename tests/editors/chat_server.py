@@ -3,7 +3,7 @@
 
     tests/editors/chat_server.py ANSWERS     prints its port; ANSWERS are JSON, `POST /test/go` lets it go on
 
-Must hold: nothing but loopback; an answer goes on when the test says so, and not after some time; whether a client left
+Invariant: nothing but loopback; an answer goes on when the test says so, and not after some time; whether a client left
 before the end is known.
 """
 

@@ -2,7 +2,7 @@
 
 A screen is a pair: its lines with their escape sequences for colours, and the column and row of the cursor.
 
-Must hold: a picture shows cells of the screen and nothing else, but the key that is named below a recording; a viewer that plays
+Invariant: a picture shows cells of the screen and nothing else, but the key that is named below a recording; a viewer that plays
 no animation shows one whole screen.
 """
 

@@ -3,7 +3,7 @@
 
     tests/editors/pictures.py [neovim] [helix]
 
-Must hold: what is in a picture was on the screen, in the recording at the time that it shows; no picture holds a path or a name of
+Invariant: what is in a picture was on the screen, in the recording at the time that it shows; no picture holds a path or a name of
 this machine.
 """
 

@@ -1,6 +1,6 @@
 """Where things are, and the texts that tests type into.
 
-Must hold: a test works in folders of its own, with settings of its own; only ONNX Runtime is the user's.
+Invariant: a test works in folders of its own, with settings of its own; only ONNX Runtime is the user's.
 """
 
 import os

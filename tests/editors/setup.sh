@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real editors that tests/editors drives into one folder: Neovim (0.12 or newer, and 0.10), Helix, VS Code's
-# workbench (code-server) and Playwright, plus Chromium from Debian. Must hold: a finished folder is found again without any
+# workbench (code-server) and Playwright, plus Chromium from Debian. Invariant: a finished folder is found again without any
 # network; nothing but the listed Debian packages is installed outside of it; what fails says what is missing.
 #
 #   tests/editors/setup.sh [FOLDER]     default: $FIMBLE_EDITORS, else ~/.cache/fimble-editors; prints the folder

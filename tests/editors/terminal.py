@@ -1,6 +1,6 @@
 """A program in a terminal of its own (tmux).
 
-Must hold: nothing waits for a time, only for conditions; every terminal is gone when its test is, whatever happened.
+Invariant: nothing waits for a time, only for conditions; every terminal is gone when its test is, whatever happened.
 """
 
 import os

@@ -3,7 +3,7 @@
 
     tests/fuzz/seeds.py FOLDER
 
-Must hold: the same files come out each time; each target gets inputs that it accepts as a whole.
+Invariant: the same files come out each time; each target gets inputs that it accepts as a whole.
 """
 
 import json

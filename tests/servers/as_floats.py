@@ -2,7 +2,7 @@
 
     as_floats.py FILE.gguf FLOATS.gguf
 
-Must hold: the metadata stay; the numbers are those that the package of GGUF itself reads from the blocks.
+Invariant: the metadata stay; the numbers are those that the package of GGUF itself reads from the blocks.
 """
 
 import sys

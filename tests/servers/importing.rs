@@ -1,5 +1,5 @@
 //! Tiny GGUF files of every architecture and every type of tensors, imported in both layouts, against llama.cpp's server with the
-//! same files. Must hold: what this process finds likely is what the server finds likely, up to the rounding of activations.
+//! same files. Invariant: what this process finds likely is what the server finds likely, up to the rounding of activations.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
 //! Real model servers serve the weights of a model of ours: completion, chat, cancelling, a restart, a wrong model, and the
-//! same greedy text as in this process. Must hold: only loopback; every test is ignored unless it is asked for, and fails
+//! same greedy text as in this process. Invariant: only loopback; every test is ignored unless it is asked for, and fails
 //! without its server and its weights.
 //!
 //! `FIMBLE_SERVERS` is the folder that `tests/servers/setup.sh` made; `FIMBLE_SERVER_MODEL` a model folder with

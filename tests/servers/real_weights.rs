@@ -1,4 +1,4 @@
-//! Published GGUF files, imported, against llama.cpp's server with the same files, on source code in several languages. Must hold:
+//! Published GGUF files, imported, against llama.cpp's server with the same files, on source code in several languages. Invariant:
 //! both sides compute from the same tokens at every position; weights that are not
 //! there are left out, and that is said.
 //!
@@ -115,7 +115,7 @@ fn equal_share(found: &[Vec<Next>], expected: &[Vec<Next>]) -> f64 {
     n_equal as f64 / pairs().count() as f64
 }
 
-/// Imports a file exactly and in the given other ways, and compares it at some positions of each text. Must hold for the exact one:
+/// Imports a file exactly and in the given other ways, and compares it at some positions of each text. Invariant for the exact one:
 /// where llama.cpp does not find two tokens about as likely as each other, the likeliest is the same.
 fn is_exact(servers: &Servers, file: &Path, positions: usize, others: &[Precision], demand: Demand) {
     let name = file.file_stem().unwrap().display();

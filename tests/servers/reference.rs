@@ -1,5 +1,5 @@
 //! llama.cpp's server as what imported models are compared with: the logarithms of probabilities that it gives the next token.
-//! Must hold: it computes in the same precision as this process where it can (a cache of 32-bit floats), and each question is
+//! Invariant: it computes in the same precision as this process where it can (a cache of 32-bit floats), and each question is
 //! about the tokens themselves, so that no tokenizer takes part.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Real servers as child processes. Must hold: each ends with its handle, and only what was started here is ended.
+//! Real servers as child processes. Invariant: each ends with its handle, and only what was started here is ended.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real model servers that tests/servers drives into one folder: llama.cpp's from a newer Debian suite, unpacked
 # beside the system with its own libc, and mlx-lm (which runs on Linux) with what makes a GGUF file from safetensors, in a
-# Python environment of their own. Must hold: a finished folder is found again without any network; the system stays as it
+# Python environment of their own. Invariant: a finished folder is found again without any network; the system stays as it
 # is but for patchelf.
 #
 #   tests/servers/setup.sh [FOLDER]     default: $FIMBLE_SERVERS, else ~/.cache/fimble-servers; prints the folder

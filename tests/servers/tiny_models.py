@@ -4,7 +4,7 @@
                                         numbers that the blocks stand for; prints the names. FOLDER/llama.halves.gguf is llama.gguf
                                         with the name of an architecture that turns other numbers of a head together.
 
-Must hold: the same names give the same weights; attention, feed-forward part and embedding each change the answer visibly, so
+Invariant: the same names give the same weights; attention, feed-forward part and embedding each change the answer visibly, so
 that an error in any of them shows.
 """
 

@@ -2,7 +2,7 @@
 
     to_gguf.py FOLDER FILE.gguf
 
-Must hold: weights are written in 32 bits, so that answers can be compared with those of other engines; what this does not
+Invariant: weights are written in 32 bits, so that answers can be compared with those of other engines; what this does not
 know (another architecture, another pre-tokeniser) is named, and for the pre-tokeniser the nearest is taken.
 """
 

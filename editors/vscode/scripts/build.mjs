@@ -1,4 +1,4 @@
-// Bundles the extension into dist/extension.js. Must hold: the editor's own module stays outside, everything else goes in.
+// Bundles the extension into dist/extension.js. Invariant: the editor's own module stays outside, everything else goes in.
 import { build } from "esbuild";
 
 await build({

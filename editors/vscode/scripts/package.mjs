@@ -1,6 +1,6 @@
 // Packs the extension with the server for one platform:
 //   npm run package -- --target linux-x64 [--binary ../../target/release/fimble] [--out FILE.vsix] [--third-party THIRD-PARTY.md]
-// Must hold: the package holds the binary of that platform and nothing else that is not made from this folder.
+// Invariant: the package holds the binary of that platform and nothing else that is not made from this folder.
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";

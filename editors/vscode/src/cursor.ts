@@ -1,4 +1,4 @@
-// Where the cursor rests: told to the server, which reads that place before the first key. Must hold: nothing is told while
+// Where the cursor rests: told to the server, which reads that place before the first key. Invariant: nothing is told while
 // somebody types, since the server sees that itself.
 
 import * as vscode from "vscode";

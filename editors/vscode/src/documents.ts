@@ -1,4 +1,4 @@
-// Documents that exist in the editor only: explanations that the server writes, and pages of ours. Must hold: they are shown
+// Documents that exist in the editor only: explanations that the server writes, and pages of ours. Invariant: they are shown
 // rendered, beside the code, and go with the window.
 
 import * as vscode from "vscode";

@@ -1,4 +1,4 @@
-// The extension's start and its commands. Must hold: a command that cannot do its work says why; nothing here or below opens
+// The extension's start and its commands. Invariant: a command that cannot do its work says why; nothing here or below opens
 // a connection or counts anything for somebody else.
 
 import { rm } from "node:fs/promises";

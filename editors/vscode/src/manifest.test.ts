@@ -1,4 +1,4 @@
-// package.json against the sources. Must hold: what the editor offers is there, and what is there is offered.
+// package.json against the sources. Invariant: what the editor offers is there, and what is there is offered.
 
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";

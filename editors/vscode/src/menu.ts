@@ -1,4 +1,4 @@
-// The menu behind the status bar's item. Must hold: its first line is the state, in words; what it offers can be done now.
+// The menu behind the status bar's item. Invariant: its first line is the state, in words; what it offers can be done now.
 
 import * as vscode from "vscode";
 import type { Places } from "./places";

@@ -1,4 +1,4 @@
-// Where there are no suggestions: everywhere, in a language, in a file. Must hold: what is switched off for everything or for
+// Where there are no suggestions: everywhere, in a language, in a file. Invariant: what is switched off for everything or for
 // a language stands in the settings, where the server reads it; a file is remembered for this workspace only.
 
 import * as vscode from "vscode";

@@ -1,4 +1,4 @@
-// The server process and the connection to it. Must hold: at most one runs; one that ends is started again, but not forever;
+// The server process and the connection to it. Invariant: at most one runs; one that ends is started again, but not forever;
 // whatever keeps it from running is told once, with what to do, and stays in the status bar.
 
 import * as vscode from "vscode";

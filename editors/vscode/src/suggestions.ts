@@ -1,4 +1,4 @@
-// Ghost text: what passes between the editor and the server. Must hold: a document that is switched off is not asked about;
+// Ghost text: what passes between the editor and the server. Invariant: a document that is switched off is not asked about;
 // a dismissed suggestion is told to the server, which keeps it away from that place.
 
 import * as vscode from "vscode";

@@ -1,4 +1,4 @@
-// The binary's own commands, in a terminal where the user sees what they do. Must hold: what runs is the binary that serves
+// The binary's own commands, in a terminal where the user sees what they do. Invariant: what runs is the binary that serves
 // this window.
 
 import * as vscode from "vscode";

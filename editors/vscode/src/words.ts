@@ -1,4 +1,4 @@
-// What the extension tells the user, apart from the editor so that it can be tested alone. Must hold: each message says what
+// What the extension tells the user, apart from the editor so that it can be tested alone. Invariant: each message says what
 // is wrong and what to do about it.
 
 /** The oldest editor that shows inline completions the way the client library asks for them. */

@@ -1,4 +1,4 @@
-//! The actions. Must hold: names and titles stand here and nowhere else.
+//! The actions. Invariant: names and titles stand here and nowhere else.
 
 /// What can be done with a piece of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! From what a chat model answered to the code in it. Must hold: prose never counts as code; an answer that was cut off, or
+//! From what a chat model answered to the code in it. Invariant: prose never counts as code; an answer that was cut off, or
 //! that leaves code out, is refused; line numbers and diff marks in front of lines are taken off.
 
 use crate::Refusal;

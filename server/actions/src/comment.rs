@@ -1,4 +1,4 @@
-//! Doc comments: where they stand and what they look like in each language. Must hold: whatever text is rendered, the
+//! Doc comments: where they stand and what they look like in each language. Invariant: whatever text is rendered, the
 //! comment ends where it should and hides no code.
 
 use std::ops::Range;

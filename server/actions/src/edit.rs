@@ -1,4 +1,4 @@
-//! From an old and a new text to the smallest edits by lines. Must hold: applied to the old text the edits give the new one
+//! From an old and a new text to the smallest edits by lines. Invariant: applied to the old text the edits give the new one
 //! exactly; they are in order and do not touch.
 
 use std::ops::Range;

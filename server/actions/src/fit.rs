@@ -1,4 +1,4 @@
-//! Code as a model wrote it, in the form of the file it goes into: indentation and line breaks. Must hold: the relative
+//! Code as a model wrote it, in the form of the file it goes into: indentation and line breaks. Invariant: the relative
 //! indentation of lines stays; where the form that is meant is in doubt, the one that leaves most of the old lines alone
 //! comes first.
 

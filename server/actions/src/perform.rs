@@ -1,4 +1,4 @@
-//! An action from its question to its outcome. Must hold: an edit comes out only if it was checked against the syntax tree;
+//! An action from its question to its outcome. Invariant: an edit comes out only if it was checked against the syntax tree;
 //! a model that answers badly is asked once more, with what was wrong, and not a third time.
 
 use std::ops::{ControlFlow, Range};

@@ -1,4 +1,4 @@
-//! Which code an action is about: the selection, or the item at the cursor. Must hold: a target is made of whole lines and
+//! Which code an action is about: the selection, or the item at the cursor. Invariant: a target is made of whole lines and
 //! lies in the text; without a tree the paragraph around the cursor stands for the item.
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Where tests go: into the file itself, or into a new one beside it, as each language has it. Must hold: a path that comes
+//! Where tests go: into the file itself, or into a new one beside it, as each language has it. Invariant: a path that comes
 //! out stays in the folder of the file.
 
 use fimble_document::Text;

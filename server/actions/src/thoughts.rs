@@ -1,4 +1,4 @@
-//! What a model says, without what it thinks aloud before that. Must hold: whatever pieces an answer comes in, the outcome is
+//! What a model says, without what it thinks aloud before that. Invariant: whatever pieces an answer comes in, the outcome is
 //! the same; nothing between two marks is ever handed out, also where the second mark never comes; code and words that only
 //! mention a mark stay whole.
 

@@ -1,4 +1,4 @@
-//! How fast this machine reads its memory, which limits how fast a model decodes. Must hold: what is read is larger than
+//! How fast this machine reads its memory, which limits how fast a model decodes. Invariant: what is read is larger than
 //! any cache; no page is the shared page of zeros.
 
 use std::hint::black_box;

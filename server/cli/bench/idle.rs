@@ -1,4 +1,4 @@
-//! What a server costs that nobody uses. Must hold: everything that works of its own accord is on and has had something to
+//! What a server costs that nobody uses. Invariant: everything that works of its own accord is on and has had something to
 //! do; what it left behind is done before anything is measured, and is not waited for without an end.
 
 use std::path::Path;

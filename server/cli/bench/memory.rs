@@ -1,4 +1,4 @@
-//! `fimble bench model --memory`: what a model takes with a full prefix cache. Must hold: the slots really hold what is said,
+//! `fimble bench model --memory`: what a model takes with a full prefix cache. Invariant: the slots really hold what is said,
 //! each another text.
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `fimble bench model`: what a model costs on this machine, without the server around it. Must hold: the memory bandwidth
+//! `fimble bench model`: what a model costs on this machine, without the server around it. Invariant: the memory bandwidth
 //! that a figure is compared with was measured in the same run; nothing is taken from the prefix cache that the figure
 //! says was computed.
 

@@ -1,4 +1,4 @@
-//! `fimble bench replay`: recorded typing through the real server. Must hold: figures are of the questions as an editor
+//! `fimble bench replay`: recorded typing through the real server. Invariant: figures are of the questions as an editor
 //! asks them; sessions with a fault are refused before anything is measured.
 
 mod compare;

@@ -1,4 +1,4 @@
-//! Small functions with one answer each, to find out whether a model writes code that is asked for. Must hold: a trial is answered as
+//! Small functions with one answer each, to find out whether a model writes code that is asked for. Invariant: a trial is answered as
 //! the actions of an editor would be, checks included; equal weights give an equal result.
 
 use fimble_completion::{CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan};

@@ -1,4 +1,4 @@
-//! What the server sent, until somebody takes it. Must hold: each answer is matched with its request, and what does not
+//! What the server sent, until somebody takes it. Invariant: each answer is matched with its request, and what does not
 //! match anything is kept as a fault.
 
 use std::collections::{HashMap, HashSet};

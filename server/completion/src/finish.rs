@@ -1,4 +1,4 @@
-//! From a generation to a suggestion, or to the reason why there is none. Invariant: the range of a suggestion stays on
+//! Step 8 of a keystroke: from a generation to a suggestion, or to the reason why there is none. Invariant: the range of a suggestion stays on
 //! the cursor's line, its text differs from what stands there, and every filter that ran is reported.
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! One open buffer. Must hold: the text equals the client's as long as [`SyncState::InSync`] says so; once a change did
+//! One open buffer. Invariant: the text equals the client's as long as [`SyncState::InSync`] says so; once a change did
 //! not fit, the document answers nothing until the client sends the full text again.
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Text of an open buffer.
 //!
 //! Lives here: the rope behind [`Text`], versions and changes ([`Document`]), and the conversion between byte offsets and
-//! the protocol's positions ([`PositionEncoding`]). Must hold: everything outside this crate speaks byte offsets (UTF-8,
+//! the protocol's positions ([`PositionEncoding`]). Invariant: everything outside this crate speaks byte offsets (UTF-8,
 //! always on character boundaries); ropey appears nowhere else; cloning a [`Text`] is O(1).
 
 mod document;

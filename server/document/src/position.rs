@@ -1,4 +1,4 @@
-//! Positions as the protocol counts them. Must hold: a position that lies outside the text is clamped as the
+//! Positions as the protocol counts them. Invariant: a position that lies outside the text is clamped as the
 //! specification says and never panics: a character past the end of its line means the end of the line (before its line
 //! break), a line past the end means the end of the text.
 

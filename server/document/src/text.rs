@@ -1,4 +1,4 @@
-//! The rope. Must hold: offsets that come in are clamped to the text and to character boundaries, so that no caller can
+//! The rope. Invariant: offsets that come in are clamped to the text and to character boundaries, so that no caller can
 //! make it panic; clones share their memory.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! A loaded model. Invariant: loading either gives a model that has been run once, or one error that names the file at
+//! A loaded model; its generations are step 7 of a keystroke. Invariant: loading either gives a model that has been run once, or one error that names the file at
 //! fault; callers on any thread wait their turn and never see the session.
 
 mod as_model;

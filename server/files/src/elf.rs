@@ -1,4 +1,4 @@
-//! How long a shared library of Linux must be, by its headers. Must hold: nonsense in the headers overflows nothing.
+//! How long a shared library of Linux must be, by its headers. Invariant: nonsense in the headers overflows nothing.
 
 use std::io::{self, Read, Seek, SeekFrom};
 

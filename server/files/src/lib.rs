@@ -1,7 +1,7 @@
 //! Reading files whose names are known and whose kinds are not: those of a project, of a model's folder, of what somebody
 //! names. A pipe, a socket or a device may have any name.
 //!
-//! Must hold: opening never waits; what is no ordinary file is an error; no more is read than the caller allows.
+//! Invariant: opening never waits; what is no ordinary file is an error; no more is read than the caller allows.
 
 mod elf;
 mod library;

@@ -1,7 +1,7 @@
 //! Whether a shared library was cut off on its way, by its own headers. Loaders map such a file without comparing its length
 //! with what its headers promise, and the process ends by a signal, which no error handling can catch.
 //!
-//! Must hold: a file that is whole, or of a format that is not known here, passes; whatever stands in the headers, no more
+//! Invariant: a file that is whole, or of a format that is not known here, passes; whatever stands in the headers, no more
 //! than a bounded part of the file is read.
 //!
 //! Sources: elf(5); the headers mach-o/loader.h and mach-o/fat.h; the specification of the PE format.

@@ -1,5 +1,5 @@
-//! Completion: from a request to its answer. The files of a keystroke, in order, are `request`, `new_job`, `work`, `compute`,
-//! `outcome` and `answer`; ARCHITECTURE.md names the others on its way.
+//! Completion: from a request to its answer. A keystroke passes `request`, `start`, `work`, `compute`, `outcome` and `answer`, in this
+//! order; ARCHITECTURE.md names the files of other crates on its way.
 
 pub(crate) mod acceptance;
 pub(crate) mod answer;

@@ -1,5 +1,5 @@
-//! Step 2 of a keystroke: each event goes to its handler. Invariant: a request whose id is in use is refused; at the end everything
-//! that waits is answered.
+//! The way from an event to its handler. Invariant: a request whose id is in use is refused; at the end everything that waits is
+//! answered.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Panics. Must hold: a panic costs the one request it happened in; and its message is not logged, since it may quote
+//! Panics. Invariant: a panic costs the one request it happened in; and its message is not logged, since it may quote
 //! the text that was being cut.
 
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};

@@ -1,4 +1,4 @@
-//! Threads for work that must not run on the loop. Must hold: threads are started only when work comes (starting the
+//! Threads for work that must not run on the loop. Invariant: threads are started only when work comes (starting the
 //! server costs nothing), and a panic costs one job, not a thread.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

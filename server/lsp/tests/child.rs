@@ -1,5 +1,5 @@
 //! The server as a process of its own: this program starts itself again as a server on standard input and output. It has
-//! no test harness, because standard output is the protocol. Must hold: the process ends at `exit` although its input
+//! no test harness, because standard output is the protocol. Invariant: the process ends at `exit` although its input
 //! stays open, with the exit code that the protocol names.
 
 #![expect(clippy::print_stdout, reason = "it reports like a test")]

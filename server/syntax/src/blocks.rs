@@ -1,4 +1,4 @@
-//! Whether a new block is about to be written at the cursor. Must hold: the answer does not need a tree without errors,
+//! Whether a new block is about to be written at the cursor. Invariant: the answer does not need a tree without errors,
 //! for right after `{` there hardly ever is one: it is read from the lines around the cursor, and the tree only tells
 //! comments and strings apart.
 

@@ -1,4 +1,4 @@
-//! Imports, items and names in a range. Must hold: the cost is bounded by the range asked about, not by the text.
+//! Imports, items and names in a range. Invariant: the cost is bounded by the range asked about, not by the text.
 
 use std::ops::Range;
 

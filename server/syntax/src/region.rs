@@ -1,4 +1,4 @@
-//! Whether the cursor stands in code, in a comment or in a string. Must hold: what counts is what a typist means: behind
+//! Whether the cursor stands in code, in a comment or in a string. Invariant: what counts is what a typist means: behind
 //! a closing quote one writes code again, at the end of a line comment one still writes the comment.
 
 use std::ops::Range;

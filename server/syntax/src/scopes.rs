@@ -1,4 +1,4 @@
-//! What encloses the cursor. Must hold: a body that is still being written encloses, too: in languages without closing
+//! What encloses the cursor. Invariant: a body that is still being written encloses, too: in languages without closing
 //! brackets a blank line belongs to the block it is indented for, and where the tree is broken the headers above are
 //! found by their indentation.
 

@@ -1,4 +1,4 @@
-//! Whether a suggestion fits where it would be put. Must hold: the document itself is not touched; the parse is
+//! Whether a suggestion fits where it would be put. Invariant: the document itself is not touched; the parse is
 //! incremental, so that it costs what the suggestion costs and not what the file does.
 
 use std::ops::Range;

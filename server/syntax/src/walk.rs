@@ -1,4 +1,4 @@
-//! Steps over trees and texts that several files need. Must hold: no recursion, for trees may be as deep as the text is
+//! Steps over trees and texts that several files need. Invariant: no recursion, for trees may be as deep as the text is
 //! long; nothing visits the whole of a large text.
 
 use std::ops::{ControlFlow, Range};

@@ -1,4 +1,4 @@
-//! The snippets that were chosen for places. Must hold: a choice is kept until its document is closed or what it shows
+//! The snippets that were chosen for places. Invariant: a choice is kept until its document is closed or what it shows
 //! changed elsewhere, so that the prompt above a cursor keeps still while somebody types.
 
 use std::collections::BTreeSet;

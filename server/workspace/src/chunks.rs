@@ -1,4 +1,4 @@
-//! Files cut into chunks, and chunks reduced to the words in them. Must hold: the chunks of a text cover its lines in order
+//! Files cut into chunks, and chunks reduced to the words in them. Invariant: the chunks of a text cover its lines in order
 //! and do not overlap; equal texts give equal chunks.
 
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! Whether a text is one that somebody writes, judged by its content alone. Must hold: what files of languages without a
+//! Whether a text is one that somebody writes, judged by its content alone. Invariant: what files of languages without a
 //! grammar look like is text; columns of figures, encoded bytes and what programs print are not.
 
 /// Texts of fewer lines are too short to judge, and too short to harm.

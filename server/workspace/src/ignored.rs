@@ -1,4 +1,4 @@
-//! Which files of a folder are ignored, as git and ripgrep decide it. Must hold: only ordinary files are read for that; an
+//! Which files of a folder are ignored, as git and ripgrep decide it. Invariant: only ordinary files are read for that; an
 //! ignore file that is there and cannot be read ignores all of its folder, for what it would keep out is not known.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The index: chunks of many files, and the search for those that share rare words with a place. Must hold: its memory is
+//! The index: chunks of many files, and the search for those that share rare words with a place. Invariant: its memory is
 //! bounded by the number of chunks; a file that is replaced or removed leaves nothing behind; the order of results is the
 //! same for equal content.
 

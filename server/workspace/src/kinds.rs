@@ -1,4 +1,4 @@
-//! What the name of a file tells of its content. Must hold: a name only ever leaves a file out, or lets it come before others;
+//! What the name of a file tells of its content. Invariant: a name only ever leaves a file out, or lets it come before others;
 //! whether a file of an unknown kind is text that somebody wrote is for its content to say.
 
 /// Endings of files in languages that have no grammar here, in lower case. They come before files of unknown kinds where not

@@ -1,4 +1,4 @@
-//! Which files matter most where not all can be taken. Must hold: the order depends on the files and on what is open alone;
+//! Which files matter most where not all can be taken. Invariant: the order depends on the files and on what is open alone;
 //! the first N hold as many of the nearest to the open documents as of those that were edited last.
 
 use std::cmp::Reverse;

@@ -1,4 +1,4 @@
-//! The source files of a folder. Must hold: what `.gitignore`, `.ignore`, `.fimbleignore` and `.git/info/exclude` name is not
+//! The source files of a folder. Invariant: what `.gitignore`, `.ignore`, `.fimbleignore` and `.git/info/exclude` name is not
 //! visited, nor what is hidden, nor what a link points to; where there is more than the limits allow, what matters most is
 //! taken, and the walk says that there is more.
 

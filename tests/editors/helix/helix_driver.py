@@ -1,6 +1,6 @@
 """Helix in a terminal, as a user has it: configured by `fimble doctor --print-config helix` and nothing else.
 
-Must hold: Helix has no remote interface, so tests read its screen, its files on disk, and what Fimble says of itself.
+Invariant: Helix has no remote interface, so tests read its screen, its files on disk, and what Fimble says of itself.
 """
 
 import json

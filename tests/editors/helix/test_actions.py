@@ -1,6 +1,6 @@
 """Explanations and refactorings from Helix's menu of code actions, with a chat server that answers as the test says.
 
-Must hold: nothing is written that the server did not answer whole.
+Invariant: nothing is written that the server did not answer whole.
 """
 
 import re

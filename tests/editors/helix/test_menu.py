@@ -1,6 +1,6 @@
 """Suggestions as items of Helix's completion menu.
 
-Must hold: a test knows no suggestion of any model; it reads what the menu shows in the text, and says what has to become
+Invariant: a test knows no suggestion of any model; it reads what the menu shows in the text, and says what has to become
 of it.
 """
 

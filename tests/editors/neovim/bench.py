@@ -3,7 +3,7 @@
 
     tests/editors/neovim/bench.py
 
-Must hold: the clock runs inside of the editor, from the moment the key is taken to the moment the suggestion is drawn. The
+Invariant: the clock runs inside of the editor, from the moment the key is taken to the moment the suggestion is drawn. The
 editor's own way waits 200 ms after each key.
 """
 

@@ -1,6 +1,6 @@
 """Neovim in a terminal, as a user has it, with the plugin of this repository.
 
-Must hold: whatever is asked of the editor goes through its own remote interface; the file is what is on disk.
+Invariant: whatever is asked of the editor goes through its own remote interface; the file is what is on disk.
 """
 
 import json

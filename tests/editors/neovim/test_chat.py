@@ -1,6 +1,6 @@
 """Explanations and refactorings, with a chat server that answers as the test says.
 
-Must hold: nothing is written that the server did not answer whole; whatever the server does, typing goes on.
+Invariant: nothing is written that the server did not answer whole; whatever the server does, typing goes on.
 """
 
 import re

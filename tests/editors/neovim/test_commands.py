@@ -1,6 +1,6 @@
 """Commands, help, health, the status line, menus of other plugins, and Fimble without its plugin.
 
-Must hold: what a command says is on the screen.
+Invariant: what a command says is on the screen.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What goes wrong, and what the user is told.
 
-Must hold: each fault brings one message that says what to do, and the editor goes on without a key being pressed.
+Invariant: each fault brings one message that says what to do, and the editor goes on without a key being pressed.
 """
 
 import os

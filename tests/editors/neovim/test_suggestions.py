@@ -1,6 +1,6 @@
 """What a user sees and does with suggestions, in every way that they are shown.
 
-Must hold: a test knows no suggestion of any model; it reads what is shown, and says what has to become of it.
+Invariant: a test knows no suggestion of any model; it reads what is shown, and says what has to become of it.
 """
 
 import json

@@ -1,4 +1,4 @@
-// Explanations and refactorings, with a chat server that answers as the test says. Must hold: nothing is written that was not
+// Explanations and refactorings, with a chat server that answers as the test says. Invariant: nothing is written that was not
 // answered whole and confirmed.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

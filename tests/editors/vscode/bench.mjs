@@ -1,5 +1,5 @@
 // How long it takes from a key to ghost text on the page, and where the time goes: 50 places that the model has not seen, one
-// key each, told in milliseconds. Must hold: both ends are taken in the page; what takes longer than the patience of the tests
+// key each, told in milliseconds. Invariant: both ends are taken in the page; what takes longer than the patience of the tests
 // is a failure; the parts of one place add up to its whole.
 //
 //   tests/editors/vscode/run --bench

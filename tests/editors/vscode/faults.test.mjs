@@ -1,4 +1,4 @@
-// What goes wrong: processes that die, settings that are no good, binaries that are missing or foreign. Must hold: one message
+// What goes wrong: processes that die, settings that are no good, binaries that are missing or foreign. Invariant: one message
 // that says what to do, and the text is safe.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

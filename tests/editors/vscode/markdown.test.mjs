@@ -1,4 +1,4 @@
-// Explanations of a model that was made to write what would load something. Must hold: rendered, they ask nobody for anything; the
+// Explanations of a model that was made to write what would load something. Invariant: rendered, they ask nobody for anything; the
 // test sees what is asked for, as a page of the folder with the same text shows.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -1,4 +1,4 @@
-// The status bar's item, its menu, and the pages. Must hold: what is switched off is off at once, and comes back.
+// The status bar's item, its menu, and the pages. Invariant: what is switched off is off at once, and comes back.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { LINES, START } from "./texts.mjs";

@@ -1,4 +1,4 @@
-// The picture of VS Code in the READMEs: a suggestion in a file of the fixtures. Must hold: what is in it was on
+// The picture of VS Code in the READMEs: a suggestion in a file of the fixtures. Invariant: what is in it was on
 // the page, with the default settings of Fimble and the bundled model.
 //
 //   tests/editors/vscode/run --picture

@@ -1,4 +1,4 @@
-// Texts to type into. Must hold: what is to come repeats what stands there, so that any model that completes code goes on with
+// Texts to type into. Invariant: what is to come repeats what stands there, so that any model that completes code goes on with
 // it; no test knows what exactly it says.
 
 const NAMES = ["first", "second", "third", "fourth"];

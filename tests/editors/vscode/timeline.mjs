@@ -1,5 +1,5 @@
 // Clocks in the page: when a key came, when messages went to the editor's extension host and came from it, when ghost text stood
-// in the document and when it was painted. Must hold: times are those of the system's clock, so that they can be put beside
+// in the document and when it was painted. Invariant: times are those of the system's clock, so that they can be put beside
 // what the server records; watching changes nothing of what passes.
 
 /** Prepares a page that is to be opened. */

@@ -1,5 +1,5 @@
 // VS Code's workbench in a browser, with the packed extension: started for one test, driven by keys, read from the page and from
-// the disk. Must hold: every wait is for a condition; a test has folders, settings and a server of its own; nothing that is
+// the disk. Invariant: every wait is for a condition; a test has folders, settings and a server of its own; nothing that is
 // started outlives it.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
--- `:Fimble`. Must hold: every word answers with something the user can see.
+-- `:Fimble`. Invariant: every word answers with something the user can see.
 local client_of = require("fimble.client")
 local config = require("fimble.config")
 local documents = require("fimble.documents")

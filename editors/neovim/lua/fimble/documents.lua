@@ -1,4 +1,4 @@
--- Texts that the server writes for the user, such as explanations, in scratch windows. Must hold: the cursor stays where
+-- Texts that the server writes for the user, such as explanations, in scratch windows. Invariant: the cursor stays where
 -- the user works; a window that was closed early ends the work behind it.
 local message = require("fimble.message")
 

@@ -1,4 +1,4 @@
--- The editor's own inline completion (Neovim 0.12). Must hold: does nothing where there is none.
+-- The editor's own inline completion (Neovim 0.12). Invariant: does nothing where there is none.
 local M = {}
 
 local function inline_completion()

@@ -1,5 +1,5 @@
 -- The suggestion at the cursor: what it is, what is left of it, and what keys do with it. In Neovim 0.12 the editor asks
--- for it and draws it (editor.lua), elsewhere this file does. Must hold: what is drawn is what accepting inserts; text that
+-- for it and draws it (editor.lua), elsewhere this file does. Invariant: what is drawn is what accepting inserts; text that
 -- disagrees with what was typed is never shown; nothing is shown outside of insert mode.
 local client_of = require("fimble.client")
 local config = require("fimble.config")

@@ -1,4 +1,4 @@
--- `:checkhealth fimble`. Must hold: every warning comes with what to do.
+-- `:checkhealth fimble`. Invariant: every warning comes with what to do.
 local M = {}
 
 local health = vim.health

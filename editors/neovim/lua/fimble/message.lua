@@ -1,4 +1,4 @@
--- Messages to the user. Must hold: none makes the user press a key before they can go on, however long it is.
+-- Messages to the user. Invariant: none makes the user press a key before they can go on, however long it is.
 local M = {}
 
 local told = {}

@@ -1,4 +1,4 @@
--- Draws a suggestion with extmarks. Must hold: the buffer's text is never touched.
+-- Draws a suggestion with extmarks. Invariant: the buffer's text is never touched.
 local text = require("fimble.text")
 
 local M = {}

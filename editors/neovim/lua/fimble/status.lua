@@ -1,4 +1,4 @@
--- The state of the servers, for the status line: each tells after every change. Must hold: drawing a line asks nobody.
+-- The state of the servers, for the status line: each tells after every change. Invariant: drawing a line asks nobody.
 local M = { by_client = {} }
 
 local words = { ready = "fimble", loading = "fimble …", idle = "fimble …", disabled = "fimble off", failed = "fimble !" }

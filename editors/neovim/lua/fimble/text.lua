@@ -1,4 +1,4 @@
--- Texts, places and pieces of suggestions. Rows and columns are from 0, columns in bytes. Must hold: pure, apart from
+-- Texts, places and pieces of suggestions. Rows and columns are from 0, columns in bytes. Invariant: pure, apart from
 -- reading a buffer.
 local M = {}
 

@@ -1,4 +1,4 @@
-//! The difference between two results. Must hold: whatever is in one of them only is shown too; the form of results may
+//! The difference between two results. Invariant: whatever is in one of them only is shown too; the form of results may
 //! grow without a change here.
 
 use std::collections::BTreeMap;

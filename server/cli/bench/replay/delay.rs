@@ -1,4 +1,4 @@
-//! What look-ahead costs a request that does not use it. Must hold: the same keys are played without look-ahead and with it,
+//! What look-ahead costs a request that does not use it. Invariant: the same keys are played without look-ahead and with it,
 //! session by session in turn, so that other work on the machine slows both down alike; only keys that the model answered
 //! both times are compared.
 

@@ -1,4 +1,4 @@
-//! Characters that a typist would not have had to type. Must hold: a suggestion counts only if all of it equals what the
+//! Characters that a typist would not have had to type. Invariant: a suggestion counts only if all of it equals what the
 //! session itself types at its place afterwards; no character counts twice.
 
 use fimble_client::InlineItem;

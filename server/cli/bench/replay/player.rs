@@ -1,4 +1,4 @@
-//! Plays a script through the real server. Must hold: at a typing speed nothing waits for an answer, as in an editor; the
+//! Plays a script through the real server. Invariant: at a typing speed nothing waits for an answer, as in an editor; the
 //! time of an answer is that of its arrival, however late it is looked at.
 
 use std::collections::HashMap;

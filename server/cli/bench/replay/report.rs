@@ -1,4 +1,4 @@
-//! What a replay measured. Must hold: every figure says what it counts; a figure of nothing is 0, never left out, so that
+//! What a replay measured. Invariant: every figure says what it counts; a figure of nothing is 0, never left out, so that
 //! results can be compared.
 
 use std::collections::BTreeMap;

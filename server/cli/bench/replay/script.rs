@@ -1,4 +1,4 @@
-//! From a session to what is sent: one beat for each key, with its messages and its question. Must hold: everything that
+//! From a session to what is sent: one beat for each key, with its messages and its question. Invariant: everything that
 //! can be wrong with a session is found here, before a server is started, and is named by line; the texts of the files are
 //! followed exactly, so that positions fit.
 

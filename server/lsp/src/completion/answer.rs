@@ -1,5 +1,4 @@
-//! Step 10 of a keystroke, the last: the answer to a request. Invariant: every answer ends in [`finish`], which keeps the trace and
-//! sends it.
+//! Step 10 of a keystroke, the last: the answer. Invariant: every answer ends in [`finish`], which keeps the trace and sends it.
 
 use std::time::Instant;
 

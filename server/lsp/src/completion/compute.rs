@@ -1,5 +1,5 @@
-//! Step 6 of a keystroke: gate, plan, generation, post-processing. Invariant: a cancelled job ends at the next step; each step's
-//! time and each reason is in the trace.
+//! Step 5 of a keystroke: the gate, then the plan, the generation and the post-processing, which are steps 6 to 8. Invariant: a
+//! cancelled job ends at the next step; each step's time and each reason is in the trace.
 
 use std::borrow::Cow;
 use std::sync::Arc;

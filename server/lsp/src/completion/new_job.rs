@@ -1,4 +1,4 @@
-//! Step 5 of a keystroke: what a job sees is copied out of the session. Invariant: a job is made in one place, whatever it is for.
+//! A new job: what it sees is copied out of the session. Invariant: a job is made in this one place, whatever it is for.
 
 use std::sync::Arc;
 use std::time::Instant;

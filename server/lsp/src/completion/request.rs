@@ -1,6 +1,6 @@
-//! Step 4 of a keystroke: a request for a suggestion, whatever its method. It is answered from what is known, attached to a job that
+//! Step 2 of a keystroke: a request for a suggestion, whatever its method. It is answered from what is known, attached to a job that
 //! is under way, or gets a job of its own. Invariant: what can be answered without the model is answered in the same turn; every way
-//! out goes through [`crate::completion::answer`], so that it answers the request and leaves a trace with its reason.
+//! out leads to [`crate::completion::answer`], so that it answers the request and leaves a trace with its reason.
 
 use std::time::Instant;
 

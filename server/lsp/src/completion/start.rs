@@ -1,5 +1,5 @@
-//! Starting the job of a request, and parking a request until a model is there. Invariant: a job is started for a document that is
-//! open and a model that answers.
+//! Step 3 of a keystroke: the job of a request starts, or the request waits until a model is there. Invariant: a job is started for a
+//! document that is open and a model that answers.
 
 use std::sync::Arc;
 use std::time::Duration;

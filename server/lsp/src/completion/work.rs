@@ -1,5 +1,5 @@
-//! Step 6 of a keystroke: a job runs on a thread of its own. It brings the tree up to date, chooses snippets and asks the model.
-//! Invariant: a job reports its end exactly once, panics included; each step's time is in the trace.
+//! Step 4 of a keystroke: the job runs on a thread of its own. It brings the syntax tree up to date and chooses snippets of other
+//! files. Invariant: a job reports its end exactly once, panics included; each step's time is in the trace.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What is wrong with a text that is not code. Must hold: looking costs one pass over the text, at the speed of memory, and no
+//! What is wrong with a text that is not code. Invariant: looking costs one pass over the text, at the speed of memory, and no
 //! copy.
 
 use fimble_document::Text;

@@ -1,4 +1,4 @@
-//! Step 3 of a keystroke: `textDocument/inlineCompletion`.
+//! Step 1 of a keystroke: the handler of `textDocument/inlineCompletion`. It reads the parameters.
 
 use tower_lsp_server::jsonrpc::Id;
 

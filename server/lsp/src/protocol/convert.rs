@@ -1,4 +1,4 @@
-//! Between the protocol's values and ours. Must hold: protocol types stop here and in the handlers; inside there are only
+//! Between the protocol's values and ours. Invariant: protocol types stop here and in the handlers; inside there are only
 //! byte offsets.
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! What is read from messages. Must hold: these are tolerant where clients differ (a missing version, the three values
+//! What is read from messages. Invariant: these are tolerant where clients differ (a missing version, the three values
 //! that `triggerKind` had in the protocol's history), so that a client's small fault does not cost it an answer.
 
 use fimble_completion::Trigger;

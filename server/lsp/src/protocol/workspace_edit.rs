@@ -1,4 +1,4 @@
-//! Outcomes of actions as the protocol's edits. Must hold: a client gets the richest form that it announced and nothing
+//! Outcomes of actions as the protocol's edits. Invariant: a client gets the richest form that it announced and nothing
 //! beyond it.
 
 use fimble_actions::{Change, Outcome};

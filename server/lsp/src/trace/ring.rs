@@ -1,4 +1,4 @@
-//! The last traces, in memory, and the thread that hands them to who keeps them. Must hold: the loop never waits for the
+//! The last traces, in memory, and the thread that hands them to who keeps them. Invariant: the loop never waits for the
 //! sink; the sink sees the traces at most once per second, and once more at the end.
 
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Traces for people. Must hold: both renderings show the same rows, so that the editor and the command line say the
+//! Traces for people. Invariant: both renderings show the same rows, so that the editor and the command line say the
 //! same.
 
 use std::fmt::Write;

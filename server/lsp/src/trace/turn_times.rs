@@ -1,4 +1,4 @@
-//! How long edits keep the loop busy. Must hold: recording costs nothing worth measuring, and memory is bounded.
+//! How long edits keep the loop busy. Invariant: recording costs nothing worth measuring, and memory is bounded.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The ordering layer. The transport calls the service in the order in which it reads, but runs the returned futures
 //! concurrently; so everything that matters happens in the synchronous `call`, which turns each message into an event
-//! before any future is polled. Must hold: edits, cancellations and requests reach the loop in the order of the wire;
+//! before any future is polled. Invariant: edits, cancellations and requests reach the loop in the order of the wire;
 //! a message at the wrong time or of an unknown kind gets the error code that the protocol names.
 
 use std::future::Future;

@@ -2,7 +2,7 @@
 //! bytes that are no UTF-8. A message with such a text must not be dropped, or the server's text is another than the
 //! editor's from then on.
 //!
-//! Must hold: what replaces a fault has the length that the client counts for it, so that later positions are right.
+//! Invariant: what replaces a fault has the length that the client counts for it, so that later positions are right.
 
 use std::borrow::Cow;
 

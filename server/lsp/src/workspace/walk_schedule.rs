@@ -1,4 +1,4 @@
-//! When the workspace is walked. Must hold: many changes at once cost few walks; however often files change, walking takes
+//! When the workspace is walked. Invariant: many changes at once cost few walks; however often files change, walking takes
 //! a fixed share of one core at most; where nobody tells of changes they are found while somebody works, and an idle server
 //! does nothing. It reads no clock: times come in.
 

@@ -1,4 +1,4 @@
-//! Random interleavings of edits, requests and cancellations. Must hold: the server's text equals a plain string after
+//! Random interleavings of edits, requests and cancellations. Invariant: the server's text equals a plain string after
 //! every step, and (the strict client sees to it) each request is answered exactly once.
 
 use fimble_client::{ClientError, InlineTrigger};

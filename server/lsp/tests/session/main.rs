@@ -1,4 +1,4 @@
-//! The real loop, over the real protocol, in memory, with a scripted model. Must hold: every client here is strict, so
+//! The real loop, over the real protocol, in memory, with a scripted model. Invariant: every client here is strict, so
 //! that a request which is never answered, or answered twice, fails the test that sent it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -1,4 +1,4 @@
-//! A long session. Must hold: what the server keeps does not grow with the number of keystrokes.
+//! A long session. Invariant: what the server keeps does not grow with the number of keystrokes.
 
 use fimble_client::InlineTrigger;
 use serde_json::Value;
