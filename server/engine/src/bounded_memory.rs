@@ -3,7 +3,7 @@
 //!
 //! Invariant: a thread without a bound allocates as ever; a thread that would go past its bound reports that and then stands
 //! still for good. An allocator can neither refuse memory nor unwind without ending the process, so that the thread, and
-//! what it holds, is given up. Whoever runs such work must not run it a second time.
+//! what it holds, is given up. Callers must not run such work a second time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};

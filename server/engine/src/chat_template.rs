@@ -2,8 +2,8 @@
 //! parsed for special tokens nor for template code; a template that cannot be rendered is an error of the conversation, never
 //! of the loading.
 //!
-//! The template is rendered with stand-ins in the place of the contents. What it writes itself is then searched for special
-//! tokens, and the contents take the places of their stand-ins as text.
+//! The template is rendered with placeholders instead of the contents. Its own text is then searched for special tokens, and the
+//! contents replace their placeholders as text.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

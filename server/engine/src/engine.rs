@@ -204,7 +204,7 @@ impl Engine {
         })
     }
 
-    /// Runs work behind a prompt that is short, so that none has to pass it, and that nobody watches.
+    /// Runs work behind a short prompt, which has no observer and never yields to other work.
     fn run_short<T: Send + 'static>(
         &self,
         request: GenerateRequest,
@@ -280,7 +280,7 @@ impl Engine {
             generation.usage.tokenize = tokenize;
             Ok(generation)
         })?;
-        // The time of work that pauses for other work tells nothing.
+        // The time of work that pauses for other work is no measure of speed.
         if priority != Priority::Background {
             self.speed().note(&generation.usage);
         }

@@ -1,5 +1,5 @@
 //! Memory that goes back to the system once a model is loaded. Invariant: a page is dropped only if it is the unchanged page
-//! of a file, so that whoever reads it again finds what was there; while addresses are listed and dropped, no session
+//! of a file, so that a later read finds the same content; while addresses are listed and dropped, no session
 //! comes or goes.
 //!
 //! The runtime reads all weights of the mapped file to bring them into another order, and most of them never again: their

@@ -1,5 +1,5 @@
 //! One step of a session: tokens and a past go in, logits and the new past come out. Invariant: it keeps nothing from one step
-//! to the next but memory for the small inputs; whoever steps says where the past is, and whether the present may be there.
+//! to the next but memory for the small inputs; the caller decides where the past is, and whether the present may be there.
 
 use fimble_model::TokenId;
 use half::{bf16, f16};

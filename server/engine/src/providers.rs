@@ -1,5 +1,5 @@
 //! Which execution provider computes a model. Invariant: the processor is always left, so that a model that can be served
-//! at all is served; a provider that was asked for and is not used is told with the cause and what to do; one that is
+//! at all is served; if a provider of the settings is not used, a notice has the cause and the remedy; one that is
 //! chosen by itself was measured to be faster here, with the same answers.
 
 use std::path::Path;

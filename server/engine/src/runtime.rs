@@ -1,6 +1,6 @@
 //! The shared library of ONNX Runtime, loaded once per process. Invariant: nothing else in this crate calls the runtime
-//! before [`initialize`] succeeded; a file that is no usable runtime gives an error, never a panic; and the runtime never tells
-//! anybody that it is used.
+//! before [`initialize`] succeeded; a file that is no usable runtime gives an error, never a panic; and the runtime never
+//! reports its use to anybody.
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
@@ -112,10 +112,9 @@ pub(crate) fn environment() -> Result<&'static Environment, LoadError> {
     })
 }
 
-/// Ends this process at once with an exit code, without what runs at a usual exit: there ONNX Runtime takes its own
-/// state away, and a thread that still loads or computes with it is killed by a signal, and the process with it. Threads
-/// that nobody may wait for are usual here: a client can leave while a large model is being loaded. The caller has to
-/// have written what is to be written.
+/// Ends this process at once with an exit code, without the functions of a usual exit. Those of ONNX Runtime release its state, and
+/// a signal would end the process while another thread still loads a model or computes. Such threads are usual: a client can
+/// leave while a large model is loaded. The caller has to flush its output before.
 pub fn exit_process(code: i32) -> ! {
     unsafe extern "C" {
         /// Of the C library of every platform: `exit` without the functions that were registered for it.

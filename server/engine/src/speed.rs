@@ -9,8 +9,7 @@ use fimble_model::{Priority, Speeds, Usage};
 const MEMORY_SECONDS: f64 = 2.0;
 /// Fewer tokens say nothing about reading: the pass over one costs about what producing one costs.
 const LEAST_PREFILLED: usize = 16;
-/// A part of a prompt that nobody waits for may take as long as so many produced tokens, within these bounds: a request
-/// that comes meanwhile waits for its end.
+/// Time of a chunk of idle work, in generated tokens, within these bounds: a request that arrives meanwhile waits for its end.
 const IDLE_TOKENS: f64 = 3.0;
 const IDLE_SECONDS: (f64, f64) = (0.010, 0.040);
 /// The same for a request, which may be superseded.

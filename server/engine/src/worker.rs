@@ -185,7 +185,7 @@ impl Drop for Worker {
         self.shared.arrived.notify_all();
         self.shared.settled.notify_all();
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread was reported to whoever waited for it.
+            // A panic of the thread was reported to the caller of its work.
             let _ = thread.join();
         }
     }

@@ -46,8 +46,8 @@ pub struct Message {
     pub role: Role,
     /// The text. Spaces and line breaks at its ends mean nothing.
     pub content: String,
-    /// The files that it holds text of, by their whole paths with forward slashes: what the user keeps on this machine is told
-    /// by them. They are not sent.
+    /// The files that it holds text of, by their whole paths with forward slashes: for the exclusions of the user. They are
+    /// not sent.
     pub sources: Vec<String>,
 }
 
@@ -142,8 +142,8 @@ pub trait Chat: Send + Sync {
     /// Number of tokens of a text, or an estimate that is rather too high.
     fn count_tokens(&self, text: &str) -> usize;
 
-    /// Answers. Blocks until done, and may take minutes; `cancel` is asked between tokens, and whoever is asked over a
-    /// connection closes it at once. A cancelled answer is no error: it holds what there is. The observer sees each
+    /// Answers. Blocks until done, and may take minutes; `cancel` is checked between tokens, and a connection
+    /// is closed at once. A cancelled answer is no error: it holds what there is. The observer sees each
     /// piece of text as it comes and may end the answer; it must be quick. An empty piece says that the model thinks where
     /// its thoughts are not handed out.
     ///

@@ -226,7 +226,7 @@ pub struct Generation {
 
 impl Generation {
     /// How likely a line is what was meant, 0 to 1: the probability of the text up to the end of the line that holds `end`, a
-    /// byte offset, as a geometric mean over its lines with text. 1 if the model tells no probabilities.
+    /// byte offset, as a geometric mean over its lines with text. 1 if there are no probabilities.
     #[must_use]
     pub fn confidence(&self, end: usize) -> f32 {
         let line_end = self.text.bytes().skip(end).position(|byte| byte == b'\n');

@@ -31,7 +31,7 @@ pub struct EngineOptions {
     pub project_cache: ProjectCacheUse,
     /// Most memory for that, in bytes.
     pub project_cache_bytes: usize,
-    /// Whether the model writes several lines well, where that was measured; else its size tells.
+    /// Whether the model writes several lines well, if that was measured; none decides by its size.
     pub writes_code: Option<bool>,
     /// How likely what it writes is what was meant.
     pub calibration: Calibration,
@@ -85,7 +85,7 @@ pub(super) fn unfit(options: &EngineOptions, own_context: usize, kv_bytes_per_to
     sentences
 }
 
-/// A cache in proportion to its model: whoever has the memory for the weights has some more for it.
+/// A cache in proportion to its model: a machine with enough memory for the weights has some more for it.
 pub(super) fn default_kv_bytes(weight_bytes: u64) -> usize {
     usize::try_from(weight_bytes / 2).unwrap_or(usize::MAX).max(24 << 20)
 }

@@ -20,7 +20,7 @@ pub(super) struct Standby {
 }
 
 impl Standby {
-    /// Opens the model on the processor, and tells of it.
+    /// Opens the model on the CPU, and adds a notice.
     pub(super) fn take_over(self, reason: &str) -> Result<Evaluator, String> {
         let Self { spec, provider, mut info, fallback_info, notices } = self;
         let cause = essence(reason);
