@@ -29,7 +29,17 @@ enum Runs {
 /// Commands of other programs than `fimble`. A `*` at the end stands for any further arguments.
 const OTHER_COMMANDS: &[(&str, Runs)] = &[
     ("cargo run --release -- demo", Runs::In(".ci/run", "cargo run --release --locked -- demo")),
-    ("cargo test", Runs::In(".ci/run", "cargo test --locked 2>&1")),
+    // The same tests, each as a process of its own.
+    ("cargo test", Runs::In(".ci/run", "cargo nextest run --locked --profile ci")),
+    ("cargo test --doc", Runs::In(".ci/run", "cargo test --locked --doc")),
+    ("cargo nextest run", Runs::In(".ci/run", "cargo nextest run --locked --profile ci")),
+    ("tests/fuzz/run *", Runs::In(".ci/run", "tests/fuzz/run 60")),
+    ("tests/editors/pictures.py", Runs::Nothing("it writes files; tests/editors/run runs the same editors")),
+    (
+        "tests/editors/vscode/run --picture",
+        Runs::Nothing("it writes a file; the tests run the same workbench"),
+    ),
+    ("cargo machete", Runs::In(".ci/run", "cargo machete")),
     ("cargo install --path .", Runs::Nothing("it builds what .ci/run builds by `cargo build --release`")),
     ("cargo build --release", Runs::In(".ci/run", "cargo build --release --locked --bin fimble")),
     (
@@ -53,7 +63,6 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
         "cargo test -p fimble --test settings",
         Runs::Nothing("with FIMBLE_RENEW it writes files; `cargo test` runs it without"),
     ),
-    ("cargo +nightly fuzz run *", Runs::Nothing("it needs a nightly compiler and cargo-fuzz")),
     (
         "cargo run --release -p fimble-syntax --example hostile_texts *",
         Runs::Nothing("it searches without an end; the lints of .ci/run compile it"),

@@ -13,14 +13,25 @@ use fimble_lsp::{ServerOptions, serve};
 use fimble_model::{ErrorCode, LoadError};
 use serde_json::{Value, json};
 
+const NAME: &str = "a_server_process_ends_with_the_protocols_exit_code";
+
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("serve") {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |argument: &str| arguments.iter().any(|given| given == argument);
+    if has("serve") {
         return serve_on_stdio();
+    }
+    // A test runner that starts each test as a process of its own asks for their names first.
+    if has("--list") {
+        if !has("--ignored") {
+            println!("{NAME}: test");
+        }
+        return ExitCode::SUCCESS;
     }
     for (way, expected) in [(Way::ShutdownAndExit, 0), (Way::ExitAlone, 1), (Way::EndOfInput, 1)] {
         converse(way, expected);
     }
-    println!("test a_server_process_ends_with_the_protocols_exit_code ... ok");
+    println!("test {NAME} ... ok");
     ExitCode::SUCCESS
 }
 
