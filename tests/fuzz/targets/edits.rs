@@ -30,7 +30,8 @@ fn check(input: &mut Unstructured<'_>) -> Result<()> {
         }
         let change = change(input)?;
         let mut edits = Vec::new();
-        let result = document.apply(version, &[change.clone()], encoding, |_, edit| edits.push(edit));
+        let result =
+            document.apply(version, std::slice::from_ref(&change), encoding, |_, edit| edits.push(edit));
         let (start, old_end, inserted) = match &change {
             TextChange::Whole(text) => (0, expected.len(), text.to_string()),
             TextChange::Part { range, text } => {
