@@ -15,13 +15,13 @@ pub type LogLevelSink = Arc<dyn Fn(LogLevel) + Send + Sync>;
 /// Sees the body of a message.
 pub type MessageSink = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
-/// Tells whether the machine runs on battery. Never called on the loop: it may read files.
+/// Whether the machine runs on battery. Never called on the loop: it may read files.
 pub type PowerProbe = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// Tells whether a process with this number runs. Called on a thread of its own.
+/// Whether a process with this number runs. Called on a thread of its own.
 pub type ProcessProbe = Arc<dyn Fn(u32) -> bool + Send + Sync>;
 
-/// Tells whether nobody can write to the input any more, whatever is still to be read there. Called on a thread of its own.
+/// Whether the input is closed at its other end, even if bytes are still to be read. Called on a thread of its own.
 pub type InputProbe = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Returns when the process is asked to end. Called once, on a thread of its own.
@@ -36,7 +36,7 @@ pub struct ServerOptions {
     pub stand_in: Option<Arc<dyn StandIn>>,
     /// Gets the recent traces, oldest first, at most once per second and once at the end, off the loop.
     pub trace_sink: Option<TraceSink>,
-    /// Told when the client sets `logLevel`.
+    /// Called when the client sets `logLevel`.
     pub log_level_sink: Option<LogLevelSink>,
     /// Sees every message of the client, as it was read and before it is handled. It must be quick.
     pub message_sink: Option<MessageSink>,
@@ -50,7 +50,7 @@ pub struct ServerOptions {
     /// Whether to run one token through a model once it is loaded, and to read prompts that are likely to be asked about, so
     /// that the first request finds them warm.
     pub warm_up: bool,
-    /// Asked before work that nobody waits for, unless the setting `lookAhead` decides; none means that there is always
+    /// Asked before speculative work, unless the setting `lookAhead` decides; none means that there is always
     /// power.
     pub on_battery: Option<PowerProbe>,
     /// Asked every second whether the process runs that the client names as its own in `initialize`; the session ends with it.
@@ -60,7 +60,7 @@ pub struct ServerOptions {
     pub input_ended: Option<InputProbe>,
     /// Waits until the process is asked to end, as by a signal: the session ends then. None leaves that to the system.
     pub end_asked: Option<EndWaiter>,
-    /// How long the disk is not looked at again while somebody works, where the client does not tell what changes there.
+    /// The least time between two looks at the disk while the user works, where the client does not watch files.
     pub look_again: Duration,
 }
 

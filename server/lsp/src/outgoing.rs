@@ -63,7 +63,7 @@ impl Outgoing {
         (Self(sender), receiver)
     }
 
-    /// Queues a message. Once the connection is gone nobody reads it.
+    /// Queues a message. Once the connection is gone it is dropped.
     pub(crate) fn send(&self, message: Message) {
         let _ = self.0.send(message);
     }

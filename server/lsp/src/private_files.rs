@@ -1,5 +1,5 @@
-//! Files and folders that only their user may read. Invariant: they are that from the moment they exist, and a file is new: none
-//! that somebody put there is written into.
+//! Files and folders that only their user may read. Invariant: they are private from the moment they exist; a file is new, and one
+//! that is there already is never written into.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -8,7 +8,7 @@ use std::path::Path;
 /// Makes a folder, with those above it, or takes a folder that is there from the reach of others.
 ///
 /// # Errors
-/// It cannot be made, or belongs to somebody else.
+/// It cannot be made, or belongs to another user.
 pub fn create_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

@@ -110,7 +110,7 @@ impl LanguageServer for Lifecycle {
         Ok(result)
     }
 
-    /// The loop was told when the request was read.
+    /// The ordering layer has sent the event already.
     async fn shutdown(&self) -> jsonrpc::Result<()> {
         Ok(())
     }

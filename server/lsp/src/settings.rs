@@ -26,7 +26,7 @@ pub(crate) const SECTION: &str = "fimble";
 /// Documents over this size in bytes get no suggestions, if the user says nothing else.
 const MAX_FILE_BYTES: usize = 10_000_000;
 
-/// How long a suggestion may take in milliseconds, if the user says nothing else: longer than that nobody waits while typing.
+/// How long a suggestion may take in milliseconds, if the user says nothing else: longer than that is too late while typing.
 const BUDGET_MS: usize = 250;
 
 /// A choice that can be left to the server.

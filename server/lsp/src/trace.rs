@@ -217,7 +217,7 @@ pub struct RequestTrace {
 }
 
 impl RequestTrace {
-    /// Ends it without a suggestion. The sentence begins with a capital and ends with a full stop, whoever wrote it.
+    /// Ends it without a suggestion. The sentence begins with a capital and ends with a full stop, whatever its source.
     pub(crate) fn conclude_nothing(&mut self, reason: &str, sentence: impl AsRef<str>) {
         let mut characters = sentence.as_ref().trim_end_matches('.').chars();
         let first = characters.next().into_iter().flat_map(char::to_uppercase);
@@ -225,7 +225,7 @@ impl RequestTrace {
         self.decision = Decision::Nothing { reason: reason.to_owned(), sentence };
     }
 
-    /// Takes what is known about work that was begun before this request.
+    /// Takes over the trace of a job that was started before this request.
     pub(crate) fn take_work(&mut self, work: Self) {
         self.mode = work.mode;
         self.pieces = work.pieces;

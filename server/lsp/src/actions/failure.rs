@@ -23,7 +23,7 @@ const NO_MODEL: i64 = -32001;
 /// No model can be asked now. The same may be done later.
 const UNAVAILABLE: i64 = -32004;
 
-/// Why an action is not done: a code of the protocol, and what the user is told.
+/// Why an action is not done: a code of the protocol, and the message for the user.
 #[derive(Debug)]
 pub(crate) struct ActionFailure {
     code: i64,
@@ -99,7 +99,7 @@ impl ActionFailure {
         self.is_cancelled() || client.reads_action_errors
     }
 
-    /// What the user is told.
+    /// The message for the user.
     pub(crate) fn sentences(&self) -> String {
         self.error.sentences()
     }

@@ -27,7 +27,7 @@ use crate::report::Reporter;
 const PARSE_BUDGET: Duration = Duration::from_secs(10);
 /// How often a growing answer is reported.
 const REPORT_INTERVAL: Duration = Duration::from_millis(150);
-/// Limits of a completion that somebody asked for by an action.
+/// Limits of a completion by an action.
 const MAX_LINES: usize = 40;
 const MAX_NEW_TOKENS: usize = 384;
 
@@ -268,7 +268,7 @@ fn generate(job: &ActionJob, source: &Source<'_>, model: &dyn Model) -> Result<S
     at_place(job, source, model, &edited, end + style.line_break.len() + blanks.len())
 }
 
-/// The whole text with a doc comment of one line, by a model that goes on writing where one begins.
+/// The whole text with a doc comment of one line, by a model that completes one.
 fn document(job: &ActionJob, source: &Source<'_>, model: &dyn Model) -> Result<String, ActionFailure> {
     let failed = |refusal: Refusal| ActionFailure::refused(&refusal);
     let target = find_target(source, job.selection.clone(), true).ok_or_else(|| failed(Refusal::NoCode))?;

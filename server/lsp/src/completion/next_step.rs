@@ -106,7 +106,7 @@ pub(crate) fn ineligible_reason(
         Unfit::Binary => Some(("binary-file", "The file holds NUL characters: it is not text.".to_owned())),
         Unfit::LongLine => Some((
             "line-too-long",
-            "The file has a line that is too long to be code that somebody types.".to_owned(),
+            "The file has a line that is too long to be code that is typed.".to_owned(),
         )),
     }
 }

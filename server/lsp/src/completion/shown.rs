@@ -1,4 +1,4 @@
-//! The suggestion that was shown last, and how an edit tells that it was accepted. Invariant: each suggestion counts as accepted
+//! The suggestion that was shown last, and how its acceptance is recognised in an edit. Invariant: each suggestion counts as accepted
 //! once at most, whether the client runs its command, only edits the text (Helix), or does both; typing along with a suggestion is
 //! no acceptance.
 

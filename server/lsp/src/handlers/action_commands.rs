@@ -1,4 +1,4 @@
-//! The commands of actions. Invariant: each is answered at once; what takes time goes on under the token of its answer.
+//! The commands of actions. Invariant: each is answered at once; an action continues under the token of its answer.
 
 use fimble_actions::ActionKind;
 use serde_json::{Value, json};

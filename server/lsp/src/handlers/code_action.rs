@@ -69,7 +69,7 @@ fn offered(session: &Session, params: &CodeActionParams) -> Vec<Value> {
     let has_comments = document
         .language
         .is_some_and(|language| language.line_comment().is_some() || language.block_comment().is_some());
-    // Without a tree nobody knows; then the action itself looks.
+    // Without a tree this is unknown; then the action itself finds out.
     let place = has_comments.then(|| find_target(&source, range.clone(), true)).flatten();
     let is_documented =
         place.and_then(|target| comment_place(&source, &target)).is_some_and(|place| place.is_taken());

@@ -15,7 +15,7 @@ use crate::report::Reporter;
 pub(crate) enum LoadReport {
     /// The name of the model that is loaded.
     Name(String),
-    /// It goes on.
+    /// It proceeds.
     Progress(LoadProgress),
     /// The stand-in answers from now on.
     StandIn(Arc<dyn Model>),
@@ -78,7 +78,7 @@ impl Load {
         let is_stand_in = wanted == Some(WantedModel::StandIn);
         let model = result.as_ref().ok().filter(|_| self.warm_up).cloned();
         let done = LoadReport::Done { result, is_stand_in };
-        // Where somebody answers meanwhile, a model takes over when it is at its best, and its speed is known.
+        // Where a stand-in answers meanwhile, the model takes over once it is warm and its speed is known.
         let warms_first = self.has_stand_in && wanted != Some(WantedModel::Independent);
         if let (true, Some(model)) = (warms_first, &model) {
             warm(&**model);
@@ -124,8 +124,8 @@ fn internal_error(settings: &ModelSettings) -> LoadError {
 const WARM_UP_TEXT: &str = "fn sum(values: &[u64]) -> u64 {\n    let mut sum = 0;\n    for value in values {\n        \
     sum += value;\n    }\n    sum\n}\n\nfn mean(values: &[u64]) -> Option<u64> {\n    let n = values.len();\n    ";
 
-/// The first pass through a model pays for memory and kernels that later ones find ready. Nobody waits for this one. A second
-/// round tells how fast the model is here.
+/// The first pass through a model pays for memory and kernels that later ones find ready. No request waits for this one. A second
+/// round measures how fast the model is here.
 fn warm(model: &dyn Model) {
     for (text, max_new_tokens) in [("\n", 1), (WARM_UP_TEXT, 8)] {
         let mut prompt = Prompt::default();
@@ -134,8 +134,8 @@ fn warm(model: &dyn Model) {
         let request = GenerateRequest { prompt, options, priority: Priority::Idle };
         let observer = Box::new(|_: &str, _: &[_]| std::ops::ControlFlow::Continue(()));
         let outcome = contain(|| model.generate(request, &CancelToken::new(), observer));
-        // Nothing to warn of: a client that leaves at once ends the engine under it, and whatever is wrong with the model is
-        // told by the first request.
+        // Nothing to warn of: a client that leaves at once ends the engine under it, and an error of the model comes again
+        // with the first request.
         match outcome {
             Some(Ok(_)) => {}
             Some(Err(error)) => tracing::debug!(%error, "the model was not warmed up"),

@@ -1,5 +1,5 @@
-//! Documents in files, for clients that cannot hold them. Invariant: nobody but the user may read one; all of a session go with
-//! it; those of a session that was killed go when the next one starts, and those of one that runs stay.
+//! Documents in files, for clients that cannot hold them. Invariant: only the user may read one; those of a session are removed at
+//! its end; those of a session that was killed are removed when the next one starts, and those of a session that runs stay.
 
 use std::fs::File;
 use std::io::{self, Write as _};

@@ -31,7 +31,7 @@ pub(crate) struct ClientFacts {
     pub(crate) registers_watchers: bool,
     /// Whether the client reads code actions, and not commands only.
     pub(crate) reads_code_actions: bool,
-    /// Whether the client asks for the edit of an action once it is chosen, and goes on meanwhile.
+    /// Whether the client asks for the edit of an action once it is chosen, and stays usable meanwhile.
     pub(crate) resolves_edits: bool,
     /// Whether the client reads why an action was not done from an error; others get a message that they show.
     pub(crate) reads_action_errors: bool,

@@ -122,7 +122,7 @@ pub(crate) struct DidChangeWatchedFiles {
     pub(crate) changes: Vec<WatchedFile>,
 }
 
-/// A file that was made, written or removed. Which of these is for the disk to say: clients tell late.
+/// A file that was made, written or removed. The disk says which of these: notifications come late.
 #[derive(Debug, Deserialize)]
 pub(crate) struct WatchedFile {
     pub(crate) uri: String,
@@ -207,7 +207,7 @@ struct CompletionContext {
 }
 
 impl CompletionParams {
-    /// 1 means "asked for, or an identifier typed": clients do not tell these apart, so only an absent context counts as
+    /// 1 means "asked for, or an identifier typed": clients do not distinguish these, so only an absent context counts as
     /// asked for.
     pub(crate) fn trigger(&self) -> Trigger {
         match self.context.as_ref().and_then(|context| context.trigger_kind) {

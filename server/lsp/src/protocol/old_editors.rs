@@ -1,5 +1,5 @@
 //! Editors that are too old to show suggestions as they should and cannot say so themselves: VS Code's extension and Neovim's
-//! plugin tell their users, Helix has neither. Invariant: an editor that does not tell its version is not judged.
+//! plugin warn their users, Helix has neither. Invariant: an editor that does not name its version is not judged.
 
 use serde_json::Value;
 

@@ -14,7 +14,7 @@ pub(super) struct Setting {
     pub(super) key: &'static str,
     /// What it allows, and how it is put into [`Settings`].
     pub(super) kind: Kind,
-    /// What holds when nobody sets it.
+    /// The value if it is not set.
     pub(super) default: Default,
     /// Who may set it.
     pub(super) scope: Scope,
@@ -51,7 +51,7 @@ pub(super) struct Choice {
     pub(super) set: fn(&mut Settings),
 }
 
-/// What holds when nobody sets it.
+/// The value if it is not set.
 pub(super) enum Default {
     /// True or false.
     Flag(bool),

@@ -13,7 +13,7 @@ pub(crate) struct Counters {
     pub(crate) n_failed: u64,
     pub(crate) n_accepted: u64,
     pub(crate) n_dismissed: u64,
-    /// Jobs that were started and those that reported, whether or not somebody still waited for them.
+    /// Jobs that were started and those that reported, whether or not a request still waited for them.
     pub(crate) n_jobs_started: u64,
     pub(crate) n_jobs_reported: u64,
     /// Tokens of all jobs that reported.

@@ -55,8 +55,8 @@ impl lsp::Notification for DocumentNotification {
         <lsp::ProgressNotification as lsp::Notification>::MESSAGE_DIRECTION;
 }
 
-/// `fimble/inlineCompletionRefresh`: the suggestion that was answered for this version of a document goes on; who asks again has
-/// the rest.
+/// `fimble/inlineCompletionRefresh`: there is a longer or likelier suggestion for this version of a document; a new request
+/// gets it.
 enum RefreshNotification {}
 
 impl lsp::Notification for RefreshNotification {

@@ -29,8 +29,8 @@ impl Session {
         self.index.workers.is_busy() || self.wants_index() && self.index.walks.is_pending()
     }
 
-    /// Starts to read the source files of the client's folders, once, if anybody wants to know them; and stops if nobody
-    /// does any more.
+    /// Starts to read the source files of the client's folders, once, if the settings want snippets; stops if they no longer
+    /// do.
     pub(crate) fn index_workspace(&mut self) {
         if !self.wants_index() {
             self.index.stop_walk();
@@ -59,11 +59,11 @@ impl Session {
         self.folders_changed();
     }
 
-    /// The client watches these files, and tells that something happened to them.
+    /// The client reports changes of watched files.
     pub(crate) fn watched_files_changed(&mut self, files: impl Iterator<Item = String>) {
         let mut files = files.peekable();
         if files.peek().is_some_and(|file| !self.documents.is_open(file)) {
-            // One that tells of what it saved itself need not know of anything else.
+            // A client that reports only the files it saved itself may not watch any.
             self.index.walks.watched();
         }
         self.files_changed(files);
@@ -97,7 +97,7 @@ impl Session {
     fn refresh(&mut self, files: BTreeSet<String>) {
         let n_files = files.len();
         self.index.n_refreshed += n_files;
-        // Who saves a file goes on writing: what is known for other places stays until they are left.
+        // A save is followed by more typing: the choice for other places stays until they are left.
         let elsewhere: BTreeSet<String> =
             files.iter().filter(|file| !self.documents.is_open(file)).cloned().collect();
         let (workspace, reporter) = (Arc::clone(&self.index.workspace), self.events.reporter(Event::Indexed));
@@ -119,7 +119,7 @@ impl Session {
         }
         let now = Instant::now();
         self.follow_open_documents(now);
-        self.index.walks.rest(now);
+        self.index.walks.idle(now);
         if self.index.walks.start(now) {
             let (workspace, cancel) = (Arc::clone(&self.index.workspace), self.index.cancel.clone());
             let walk = self.index.walk.insert(CancelToken::new()).clone();

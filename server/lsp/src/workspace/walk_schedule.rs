@@ -1,14 +1,14 @@
 //! When the workspace is walked. Invariant: many changes at once cost few walks; however often files change, walking takes
-//! a fixed share of one core at most; where nobody tells of changes they are found while somebody works, and an idle server
+//! a fixed share of one core at most; where no client reports changes they are found while the user works, and an idle server
 //! does nothing. It reads no clock: times come in.
 
 use std::time::{Duration, Instant};
 
-/// Changes come in groups: so long the others are waited for.
+/// Changes come in groups: a walk waits this long for the others.
 const SETTLE: Duration = Duration::from_millis(200);
-/// Between two walks that somebody asked for lies at least so many times what the last one took.
+/// The least pause between two walks that are due to changes, in durations of the last walk.
 const PAUSE: u32 = 4;
-/// The same for walks that nobody asked for.
+/// The same for walks that no change asked for.
 const LONG_PAUSE: u32 = 50;
 /// A client that watches files still misses some (folders that were moved, too many changes at once): what is looked at
 /// again without it is looked at so much more seldom.
@@ -16,7 +16,7 @@ const WATCHED: u32 = 6;
 
 /// The walks: wanted, under way, ended.
 pub(crate) struct WalkSchedule {
-    /// How long after a walk the next one is worth while, where nobody tells of changes.
+    /// How long after a walk the next one is worth while, where no client reports changes.
     look_again: Duration,
     due: Option<Instant>,
     started: Option<Instant>,
@@ -31,7 +31,7 @@ impl WalkSchedule {
         Self { look_again, due: None, started: None, last: None, is_watched: false, n_walks: 0 }
     }
 
-    /// Something changed that only a walk can tell more about.
+    /// Something changed that needs a walk.
     pub(crate) fn want(&mut self, now: Instant) {
         self.want_at(now + SETTLE);
     }
@@ -46,13 +46,13 @@ impl WalkSchedule {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
-    /// The client told of a file that it does not have open: it does watch.
+    /// The client reported a file that it does not have open: it watches files.
     pub(crate) fn watched(&mut self) {
         self.is_watched = true;
     }
 
-    /// Somebody works, and nothing else is to be done.
-    pub(crate) fn rest(&mut self, now: Instant) {
+    /// The user works, and no event waits.
+    pub(crate) fn idle(&mut self, now: Instant) {
         let Some((ended, took)) = self.last.filter(|_| !self.is_pending()) else { return };
         let patience = if self.is_watched { self.look_again * WATCHED } else { self.look_again };
         if ended + patience.max(took * LONG_PAUSE) <= now {
@@ -161,7 +161,7 @@ mod tests {
                 if is_watched {
                     schedule.watched();
                 }
-                schedule.rest(now);
+                schedule.idle(now);
             });
             assert_eq!(schedule.n_walks(), expected, "{is_watched} {took}");
         }
