@@ -88,6 +88,11 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
         Runs::Nothing("it builds what `cargo test` builds without optimisation"),
     ),
     ("target/release/fimble-eval *", Runs::In("tools/tests/eval.rs", "CARGO_BIN_EXE_fimble-eval")),
+    (
+        "cargo build --release -p fimble -p fimble-tools",
+        Runs::Nothing("it builds what `cargo test` builds without optimisation"),
+    ),
+    ("target/release/fimble-bench *", Runs::In("tools/tests/replay.rs", "CARGO_BIN_EXE_fimble-bench")),
     ("fimble-eval *", Runs::In("tools/tests/eval.rs", "CARGO_BIN_EXE_fimble-eval")),
     ("tools/sets/build.py *", Runs::Nothing("it fetches packages and measures for hours")),
 ];

@@ -1,4 +1,4 @@
-//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble bench replay` plays. Invariant: it happens
+//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble-bench replay` plays. Invariant: it happens
 //! only when it was asked for, and a message says so; nobody else may read the file, and no secret stands in it that the detector
 //! knows; the server never waits for the file; what was typed until a crash is in it, but for the last line.
 
@@ -17,7 +17,7 @@ use fimble_document::{Document, Position, PositionEncoding, PositionRange, Text,
 use fimble_lsp::{MessageSink, create_private_file};
 use serde_json::Value;
 
-use super::bench::session::{Action, Event, Header, Place};
+use super::session_file::{Action, Event, Header, Place};
 use hiding::{Edited, Held, Step};
 
 /// A message and when it was read; none ends the recording.
