@@ -34,10 +34,6 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
     ("cargo test --doc", Runs::In(".ci/run", "cargo test --locked --doc")),
     ("cargo nextest run", Runs::In(".ci/run", "cargo nextest run --locked --profile ci")),
     ("tests/fuzz/run *", Runs::In(".ci/run", "tests/fuzz/run 60")),
-    (
-        "tests/editors/vscode/run --picture",
-        Runs::Nothing("it writes a file; the tests run the same workbench"),
-    ),
     ("cargo install --path .", Runs::Nothing("it builds what .ci/run builds by `cargo build --release`")),
     ("cargo build --release", Runs::In(".ci/run", "cargo build --release --locked --bin fimble")),
     (
