@@ -297,7 +297,7 @@ fn doctor_names_each_fault_once_with_what_to_do() {
         let report = text_of(&output.stdout);
         assert_eq!((report.matches(cause).count(), report.matches(remedy).count()), (1, 1), "{report}");
         assert!(
-            report.contains("1 fault to mend") && !report.contains("..") && output.stderr.is_empty(),
+            report.contains("1 problem to fix") && !report.contains("..") && output.stderr.is_empty(),
             "{output:?}"
         );
     }

@@ -168,7 +168,7 @@ fn a_batch_whose_server_goes_away_ends_and_goes_on_later() {
         ("/v1/chat/completions", Reply::Turns(vec![said, failing])),
     ]);
     let (code, told) = batch(&leaving);
-    assert!(code == Some(1) && told.contains("status 500") && told.contains("goes on from there"), "{told}");
+    assert!(code == Some(1) && told.contains("status 500") && told.contains("continues there"), "{told}");
     let (code, told) = batch(&server("script", &["It adds."]));
     assert!(code == Some(0) && told.contains("1 results") && told.contains("1 done before"), "{told}");
     assert!(out.join("calc.py.md").exists() && out.join("shop.py.md").exists());
@@ -211,7 +211,7 @@ fn a_file_that_changes_while_the_model_answers_is_left_as_it_is() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), typed);
     // Now nothing changes any more.
     let told = text_of(&fimble(Some(home.path()), &batch).stderr);
-    assert!(told.contains("1 results") && told.contains("what did not come, and why"), "{told}");
+    assert!(told.contains("1 results") && told.contains("files without a result, and the reasons"), "{told}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), typed.replace("a + b", "b + a"));
 }
 

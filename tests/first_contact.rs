@@ -108,7 +108,7 @@ fn setup_without_a_source_is_no_failure_unless_a_model_was_named() {
     let home = scratch();
     let text = succeeded(&run(home.path(), NOWHERE, &["setup"]));
     let said: Vec<&str> = text.lines().filter(|line| line.contains("could not be fetched")).collect();
-    assert!(said.len() == 1 && said[0].contains("The bundled model goes on"), "{text}");
+    assert!(said.len() == 1 && said[0].contains("The bundled model stays in use"), "{text}");
     assert_eq!(in_use(home.path()), "bundled");
     let named = run(home.path(), NOWHERE, &["setup", "--model", "qwen2.5-coder-0.5b"]);
     assert_eq!(named.status.code(), Some(1));
@@ -134,7 +134,7 @@ fn setup_gets_the_model_that_is_named_and_keeps_a_choice() {
     assert_eq!(in_use(home.path()), "Tiny");
     let n_asked = hub.asked().len();
     let again = succeeded(&run(home.path(), &hub.address, &["setup"]));
-    assert!(again.contains("Tiny stays in use, as it was chosen."), "{again}");
+    assert!(again.contains("Tiny stays in use, because you chose it."), "{again}");
     // The bundled model can be chosen, too.
     let back = succeeded(&run(home.path(), &hub.address, &["setup", "--model", "bundled"]));
     assert!(back.contains("bundled is in use"), "{back}");

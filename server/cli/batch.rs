@@ -75,15 +75,15 @@ impl Summary {
     pub fn print(&self) -> ExitCode {
         let Self { n_written, n_refused, n_skipped, .. } = self;
         eprintln!(
-            "{n_written} results in {}, {n_refused} files without, {n_skipped} done before",
+            "{n_written} results in {}, {n_refused} files without a result, {n_skipped} done before",
             self.out.display()
         );
         if self.has_reasons {
-            eprintln!("what did not come, and why: {}", self.out.join(STATE_FILE).display());
+            eprintln!("files without a result, and the reasons: {}", self.out.join(STATE_FILE).display());
         }
         if self.n_changed > 0 {
             eprintln!(
-                "{} files were changed by somebody else meanwhile and left as they are; run the command again for them",
+                "{} files were changed by another program meanwhile and left as they are; run the command again for them",
                 self.n_changed
             );
         }
@@ -152,7 +152,7 @@ pub fn run(
         }
         let acted = act(file, &text);
         let Report { result, source, mut refused } = acted.with_context(|| {
-            format!("ended at file {} of {}; the same command goes on from there", index + 1, files.len())
+            format!("stopped at file {} of {}; the same command continues there", index + 1, files.len())
         })?;
         if !read(&file.path, limits.max_file_bytes).is_ok_and(|now| now == text) {
             summary.n_changed += 1;
@@ -193,7 +193,7 @@ fn read_state(file: &std::path::Path, task: &str) -> anyhow::Result<State> {
     let shown = file.display();
     let content = std::fs::read(file).with_context(|| format!("cannot read {shown}"))?;
     let state: State = serde_json::from_slice(&content)
-        .with_context(|| format!("{shown} cannot be understood; remove it to begin anew"))?;
+        .with_context(|| format!("{shown} cannot be parsed; remove it to start again"))?;
     if state.task != task {
         bail!("{shown} belongs to the task {:?}; choose another folder with --out", state.task);
     }

@@ -55,7 +55,7 @@ impl Lines {
         let n_lines = u32::try_from(text.n_lines())?;
         let (first, last) = self.lines.unwrap_or((1, n_lines));
         if last > n_lines {
-            bail!("{} has {n_lines} lines, and line {last} is wanted", self.file.display());
+            bail!("{} has {n_lines} lines; there is no line {last}", self.file.display());
         }
         let end_of = |line: u32| {
             let offset = text.line_end(line as usize - 1);

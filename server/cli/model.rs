@@ -39,7 +39,7 @@ pub enum ModelCommand {
     Add(AddArgs),
     /// Fetch a model and add it
     Get(GetArgs),
-    /// Use a model, from the next start of a server on
+    /// Use a model, after the next start of a server
     Use {
         /// Its name; `bundled` is the one in the program
         name: String,
@@ -132,7 +132,7 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
         ModelCommand::Bundle { names, to } => bundle::write(&store, &names, &to)?,
         ModelCommand::Use { name } => {
             store.use_model(&name)?;
-            outln!("{name} is in use from the next start of a server on.");
+            outln!("{name} is in use after the next start of a server.");
         }
         ModelCommand::Verify { name } => verify(&store, name)?,
         ModelCommand::Remove { name } => {

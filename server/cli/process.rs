@@ -82,9 +82,7 @@ pub fn wait_for_end() {
 
     let signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]);
     let Some(signal) = signals.ok().and_then(|mut signals| signals.forever().next()) else {
-        tracing::warn!(
-            "signals cannot be waited for; what is written for this session is removed by the next one"
-        );
+        tracing::warn!("cannot wait for signals; the next session removes the files of this one");
         return never();
     };
     ASKED.store(signal, std::sync::atomic::Ordering::SeqCst);

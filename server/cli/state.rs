@@ -88,7 +88,7 @@ pub fn read_traces() -> anyhow::Result<Option<TraceFile>> {
     }
     let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = serde_json::from_slice(&content).with_context(|| {
-        format!("{} cannot be understood; remove it, the next request writes a new one", path.display())
+        format!("{} cannot be parsed; remove it, and the next request writes a new one", path.display())
     })?;
     Ok(Some(file))
 }

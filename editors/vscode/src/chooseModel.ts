@@ -34,7 +34,7 @@ export class ModelChoice implements vscode.Disposable {
     const items = list.then((list) => asItems(rows(list)));
     const picked = await vscode.window.showQuickPick(items, {
       title: "The model that completes",
-      placeHolder: "What is chosen answers once it is loaded; the bundled model answers until then",
+      placeHolder: "The chosen model answers once it is loaded; the bundled model answers until then",
       matchOnDescription: true,
       matchOnDetail: true,
     });

@@ -96,7 +96,7 @@ export function editorFault(version: string): string | undefined {
 /** The binary is not there, or may not be run. */
 export function noBinary(path: string, isFromSetting: boolean, why: string): string {
   const remedy = isFromSetting
-    ? "Correct the setting fimble.server.path, or clear it to use the server that the extension carries."
+    ? "Correct the setting fimble.server.path, or clear it to use the server of the extension."
     : "Install the extension's package for this platform, or set fimble.server.path to the path of a fimble binary.";
   return `Fimble cannot start its server ${path}: ${why}. ${remedy}`;
 }
@@ -111,7 +111,7 @@ export function notFimble(path: string, said: string): string {
 /** The binary is of another version than the extension; none if they fit. */
 export function otherVersion(path: string, binary: string, extension: string): string | undefined {
   if (binary === extension) return undefined;
-  return `Fimble's server ${path} is version ${binary}, the extension is ${extension}. Install both in the same version, or clear fimble.server.path to use the server that the extension carries.`;
+  return `Fimble's server ${path} is version ${binary}, the extension is ${extension}. Install both in the same version, or clear fimble.server.path to use the server of the extension.`;
 }
 
 /** The server keeps ending. */
@@ -177,7 +177,7 @@ export function statisticsPage(status: Record<string, unknown>): string {
     ["dismissed", number("dismissed")],
     ["superseded while typing", number("superseded")],
     ["tokens read", (tokens["prefilled"] ?? 0).toLocaleString("en")],
-    ["tokens kept from before", (tokens["reused"] ?? 0).toLocaleString("en")],
+    ["tokens reused from the cache", (tokens["reused"] ?? 0).toLocaleString("en")],
     ["tokens written", (tokens["decoded"] ?? 0).toLocaleString("en")],
     ["open documents", number("documents")],
   ];

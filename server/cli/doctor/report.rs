@@ -88,16 +88,16 @@ impl Report {
             outln!("{}", json!({"checks": checks, "faults": self.n_faults, "likely": likely}));
             return code;
         }
-        outln!("\nLikeliest faults in this state, and what to do:");
+        outln!("\nLikeliest problems in this state, and what to do:");
         for (number, likely) in (1..).zip(likely) {
             outln!("{number}. {}\n   {}", likely.cause, likely.remedy);
         }
         match self.n_faults {
             0 => outln!(
-                "\nEverything works. `fimble doctor --print-config vscode|neovim|helix` prints an editor's part."
+                "\nEverything works. `fimble doctor --print-config vscode|neovim|helix` prints an editor's configuration."
             ),
-            1 => outln!("\n1 fault to mend, see above."),
-            n => outln!("\n{n} faults to mend, see above."),
+            1 => outln!("\n1 problem to fix, see above."),
+            n => outln!("\n{n} problems to fix, see above."),
         }
         code
     }

@@ -71,7 +71,7 @@ fn measured(entry: &ModelEntry, engine: &Engine) -> String {
     }
     let offered = if writes_code { "are offered" } else { "are not offered" };
     format!(
-        "It wrote {} of {} small functions rightly: actions that write code and doc comments {offered} with it.",
+        "It wrote {} of {} small functions correctly: actions that write code and doc comments {offered} with it.",
         tried.n_right, tried.n_made
     )
 }
@@ -82,10 +82,10 @@ fn of_known(measured: &Measured) -> String {
     let weak = measured.weak_actions();
     let actions = match weak.as_slice() {
         [] => "all other code actions are".to_owned(),
-        weak => format!("other code actions are, but for {}", weak.join(", ")),
+        weak => format!("other code actions are, except {}", weak.join(", ")),
     };
     format!(
-        "It was measured before: actions that write code where the cursor is {writes}; {actions} (docs/actions.md)."
+        "It was measured before: actions that write code at the cursor {writes}; {actions} (docs/actions.md)."
     )
 }
 

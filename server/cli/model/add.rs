@@ -49,7 +49,7 @@ pub fn run(store: &ModelStore, args: &AddArgs) -> anyhow::Result<()> {
     }
     if args.and_use {
         store.use_model(&added.entry.name)?;
-        outln!("It is in use from the next start of a server on.");
+        outln!("It is in use after the next start of a server.");
     } else {
         outln!("Use it with `fimble model use {}`.", added.entry.name);
     }
@@ -146,7 +146,7 @@ pub fn add_gguf(
     let sha256 = match origin.sha256 {
         Some(sha256) => sha256,
         None => {
-            progress.step("taking the checksum of the file");
+            progress.step("computing the checksum of the file");
             sha256_of(parts, &mut |report| progress.store(report))?
         }
     };

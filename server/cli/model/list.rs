@@ -64,7 +64,7 @@ fn print_installed(models: &[ModelEntry]) {
 
 fn print_found(found: &Found) {
     if !found.models.is_empty() || !found.unreadable.is_empty() {
-        outln!("\nOn this disk, in stores of other programs:");
+        outln!("\nOn this disk, from other programs:");
     }
     for model in &found.models {
         let parameters = model.parameters.map(|number| format!(", {} weights", millions(number)));

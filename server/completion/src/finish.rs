@@ -188,7 +188,7 @@ fn end_whole(
     if is_cut {
         post_process::rebalance(draft, surroundings);
     }
-    let effect = if is_cut { "cut a word that may not be whole" } else { "unchanged" };
+    let effect = if is_cut { "cut a word that may be incomplete" } else { "unchanged" };
     filters.push(FilterStep { name: "whole words", effect: effect.to_owned() });
     if draft.text.trim().is_empty() {
         return Err(Refusal::new(RefusalKind::TooShort, "the model had no time to write a whole word"));
@@ -239,9 +239,7 @@ fn check_confidence(
     kept.map(|(probability, _)| probability).map_err(|whole| {
         Refusal::new(
             RefusalKind::LowConfidence,
-            format!(
-                "the model is unsure: this is right with a probability of {whole:.3}; the least is {least:.3}"
-            ),
+            format!("the confidence is too low: {whole:.3}; the threshold is {least:.3}"),
         )
     })
 }

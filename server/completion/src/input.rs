@@ -137,10 +137,10 @@ impl Cursor {
         let start = text.floor_char_boundary(selected.range.start);
         let end = text.floor_char_boundary(selected.range.end).max(offset);
         if start < line_start || start > offset || end > line_end || selected.text.contains(['\n', '\r']) {
-            return Err(conflict("the popup item that is selected does not end on the line of the cursor"));
+            return Err(conflict("the selected menu item does not end on the line of the cursor"));
         }
         let Some(extends) = selected.text.strip_prefix(text.slice(start..offset).as_ref()) else {
-            return Err(conflict("the popup item that is selected does not begin with what is typed"));
+            return Err(conflict("the selected menu item does not begin with what is typed"));
         };
         cursor.typed.push_str(extends);
         cursor.replace_start = start;

@@ -157,7 +157,7 @@ pub(crate) fn check(draft: &mut Draft, surroundings: &Surroundings, known: &dyn 
             "the model produced a name or an address of a person who is unknown in this project",
         ));
     }
-    Ok(format!("cut {} bytes from a person who is unknown in this project", before - draft.text.len()))
+    Ok(format!("cut {} bytes that name a person who is unknown in this project", before - draft.text.len()))
 }
 
 /// Where a person begins in a line, of whom something stands behind the first `n_typed` bytes.

@@ -170,7 +170,7 @@ fn stop_rule(draft: &mut Draft, limits: &StopLimits) -> Effect {
     }
     Ok(match (cause, n_cut) {
         (None, 0) => "unchanged".to_owned(),
-        (None, n_cut) => format!("cut {n_cut} bytes of a line that is not whole"),
+        (None, n_cut) => format!("cut {n_cut} bytes of an incomplete line"),
         (Some(cause), n_cut) => format!("cut {n_cut} bytes: {}", cause.name()),
     })
 }

@@ -74,7 +74,7 @@ pub fn write(
     target: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, StoreError> {
-    progress(Progress::step("taking the checksums of the files"));
+    progress(Progress::step("computing the checksums of the files"));
     let mut contents = Vec::new();
     let mut files = Vec::new();
     let mut licences = String::from("ONNX Runtime: MIT licence, (c) Microsoft Corporation\n");

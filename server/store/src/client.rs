@@ -114,7 +114,7 @@ fn work_folders(folder: &Path) -> Result<(PathBuf, PathBuf), FetchFailure> {
 fn found_archive(program: &str, downloads: &Path, output: &str) -> Result<PathBuf, FetchFailure> {
     match largest_file(downloads).filter(|(_, size)| *size > 0) {
         Some((archive, _)) => Ok(archive),
-        None => Err(FetchFailure::Failed(format!("{program} ended well, but wrote no archive. {output}"))),
+        None => Err(FetchFailure::Failed(format!("{program} succeeded, but wrote no archive. {output}"))),
     }
 }
 

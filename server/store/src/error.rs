@@ -295,10 +295,10 @@ impl StoreError {
             }
             Self::Checksum { .. } => {
                 "It is damaged or not the published file, and was not installed: run `fimble \
-                 setup` again, or get the file anew"
+                 setup` again, or get the file again"
                     .to_owned()
             }
-            Self::BadArchive { .. } => "Get the file anew".to_owned(),
+            Self::BadArchive { .. } => "Get the file again".to_owned(),
             Self::NothingSuitable { archive, .. } => {
                 format!(
                     "Put one of these there: {archive}, an official release archive of ONNX \
@@ -328,7 +328,8 @@ impl StoreError {
             }
             Self::NotFound { .. } => "`fimble model list` shows what was found on this disk".to_owned(),
             Self::BadBundle { .. } => {
-                "Write it anew with `fimble model bundle NAME... --to FILE`; nothing was installed".to_owned()
+                "Write it again with `fimble model bundle NAME... --to FILE`; nothing was installed"
+                    .to_owned()
             }
             Self::UnknownModel { .. } => {
                 "Choose one with `fimble model use NAME`, or add one with `fimble model add \

@@ -211,7 +211,7 @@ impl Getter {
         let identity = sha256.map_or_else(|| digest::of_text(&url), str::to_ascii_lowercase);
         let have = download::length(&folder.join(format!("{identity}.partial")));
         disk::check_room(folder, source.bytes.saturating_sub(have), self.free_bytes)?;
-        let resumed = if have > 0 { ", going on where it ended" } else { "" };
+        let resumed = if have > 0 { ", continuing where it stopped" } else { "" };
         let megabytes = source.bytes / 1_000_000;
         progress(Progress::step(format!("fetching {} from the hub ({megabytes} MB){resumed}", source.file)));
         let wanted = Wanted {

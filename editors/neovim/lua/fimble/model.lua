@@ -165,7 +165,7 @@ end
 --- Uses, adds or gets a model.
 local function use(row)
   if running then
-    return warn("another model is still being got. Wait for it, or end it with `:Fimble model cancel`.")
+    return warn("another model is still being fetched. Wait for it, or cancel it with `:Fimble model cancel`.")
   end
   local step, said = "starting", {}
   local this = {}
@@ -184,7 +184,7 @@ local function use(row)
     running = nil
     message.progress()
     if this.is_cancelled then
-      return message.tell(("%s is not got; nothing has changed."):format(row.title))
+      return message.tell(("%s was not fetched; nothing has changed."):format(row.title))
     elseif not is_good then
       return warn(problem)
     end
@@ -247,7 +247,7 @@ end
 function M.cancel()
   local this = running
   if not this then
-    return message.tell("no model is being got.")
+    return message.tell("no model is being fetched.")
   end
   this.is_cancelled = true
   kill(this.process, "sigterm")

@@ -140,13 +140,12 @@ impl Hub {
                 return Ok(head);
             }
             let target = head.get("location").and_then(|location| joined(&url, location));
-            url =
-                target.ok_or_else(|| Trouble::Unusable("it leads to an address that is none".to_owned()))?;
+            url = target.ok_or_else(|| Trouble::Unusable("it redirects to an invalid address".to_owned()))?;
             if self.endpoint.starts_with("https:") && !url.starts_with("https:") {
-                return Err(Trouble::Unusable("it leads to an address without encryption".to_owned()));
+                return Err(Trouble::Unusable("it redirects to an address without encryption".to_owned()));
             }
         }
-        Err(Trouble::Unusable(format!("it leads in circles: more than {MOST_REDIRECTS} redirects")))
+        Err(Trouble::Unusable(format!("too many redirects: more than {MOST_REDIRECTS} redirects")))
     }
 
     /// Asks for the description of a repository.

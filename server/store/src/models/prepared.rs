@@ -37,7 +37,7 @@ impl ModelStore {
         let prepared = staging.path().join("model");
         fs::create_dir(&prepared).map_err(StoreError::io("create", &prepared))?;
         let provenance = prepare(&prepared, progress)?;
-        progress(Progress::step("taking the checksums of the files"));
+        progress(Progress::step("computing the checksums of the files"));
         let files = model_folder::files(&prepared)?;
         let total = files.iter().map(|file| file.size).sum();
         let (mut before, mut listed) = (0, Vec::new());

@@ -181,7 +181,7 @@ fn misfit_of(library: &Path, platform: Platform) -> Result<Option<String>, Store
         return Ok(Some(misfit));
     }
     let is_cut_off = fimble_files::is_cut_off(&mut file).map_err(StoreError::io("read", library))?;
-    Ok(is_cut_off.then(|| "cut off: its headers speak of more bytes than it has".to_owned()))
+    Ok(is_cut_off.then(|| "cut off: its headers describe more bytes than it has".to_owned()))
 }
 
 /// The version of a library, by its name, by where it came from, or by its content.
