@@ -19,28 +19,28 @@ const STATE_FILE: &str = "fimble-batch.json";
 /// Files that one run takes; more than a night is long.
 const MAX_FILES: usize = 100_000;
 
-/// What is to be done.
+/// The task.
 pub struct Batch {
     /// Where the sources are.
     pub folder: PathBuf,
     /// Where the results go.
     pub out: PathBuf,
-    /// What is done, so that results of different tasks are not mixed.
+    /// The description of the task, so that results of different tasks are not mixed.
     pub task: String,
 }
 
-/// What came of one file.
+/// The outcome for one file.
 #[derive(Default)]
 pub struct Report {
     /// The result: its path in the folder of the results, and what it says.
     pub result: Option<(String, String)>,
     /// The new text of the source, where it is to be written.
     pub source: Option<String>,
-    /// What did not come, and why.
+    /// Why there is no result.
     pub refused: Vec<String>,
 }
 
-/// What is done, as it stands in the folder of the results.
+/// The finished work, as stored in the folder of the results.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     task: String,
@@ -52,17 +52,17 @@ struct State {
 struct Done {
     /// Of the source: bytes and a checksum.
     content: (u64, u32),
-    /// What did not come, and why.
+    /// Files without a result, and the reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused: Vec<String>,
 }
 
-/// What a run did.
+/// The counts of a run.
 pub struct Summary {
     n_written: usize,
     n_refused: usize,
     n_skipped: usize,
-    /// Files that somebody else changed meanwhile.
+    /// Files that another program changed meanwhile.
     n_changed: usize,
     /// Whether the list says why something did not come.
     has_reasons: bool,
@@ -200,7 +200,7 @@ fn read_state(file: &std::path::Path, task: &str) -> anyhow::Result<State> {
     Ok(state)
 }
 
-/// What tells one text of a source from another.
+/// A digest that distinguishes the texts of a source.
 fn content_of(text: &str) -> (u64, u32) {
     (text.len() as u64, checksum(text.as_bytes()))
 }

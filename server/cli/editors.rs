@@ -1,4 +1,4 @@
-//! What an editor needs to be told, printed by `fimble doctor --print-config`. Invariant: what is printed works as it
+//! The configuration of an editor, printed by `fimble doctor --print-config`. Invariant: what is printed works as it
 //! stands when pasted; it names this very binary, so that it need not be on the PATH.
 
 use std::fmt::Write as _;

@@ -9,13 +9,13 @@ use fimble_syntax::{ParseBudget, SyntaxTree, by_path};
 
 use super::code_actions::{ActionServer, Lines, Made};
 
-/// What came of all functions of a file.
+/// The outcomes of all functions of a file.
 pub struct EveryFunction {
     /// The new text of the file.
     pub text: String,
-    /// What belongs into no file of the sources, as Markdown; empty mostly.
+    /// Text that belongs into no source file, as Markdown; usually empty.
     pub words: String,
-    /// What did not come, and why.
+    /// Functions without a result, and the reasons.
     pub refused: Vec<String>,
 }
 

@@ -38,7 +38,7 @@ impl Precision {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The architecture: `qwen2`.

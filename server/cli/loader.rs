@@ -72,7 +72,7 @@ impl StandIn for BundledStandIn {
     }
 }
 
-/// What the settings name.
+/// The model that the settings name.
 enum Chosen {
     /// One model in this process; none means the one in use.
     InProcess(Option<String>),
@@ -205,7 +205,7 @@ pub fn source(name: Option<&str>) -> Result<ModelSource, LoadError> {
     if let Some(path) = added.and_then(|entry| entry.path) {
         return Ok(ModelSource::Folder(path));
     }
-    // A relative path would lead into the project that the server was started in, which may be anybody's.
+    // A relative path would lead into the project that the server was started in, which may be untrusted.
     let folder = PathBuf::from(name);
     if folder.is_absolute() && folder.is_dir() {
         return Ok(ModelSource::Folder(folder));
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(wanted(&["big", "ollama:a"]), WantedModel::Other("big".to_owned()));
         assert_eq!(wanted(&["ollama:a", "big"]), WantedModel::Independent);
         assert_eq!(wanted(&["auto"]), WantedModel::Independent);
-        // A name that is no good fails when it is loaded; the bundled model goes on then.
+        // A bad name fails when it is loaded; the bundled model stays in use then.
         assert_eq!(wanted(&["ollama:"]), WantedModel::Other("ollama:".to_owned()));
     }
 }

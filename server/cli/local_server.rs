@@ -31,12 +31,12 @@ pub struct Answer {
     pub elapsed: Duration,
 }
 
-/// What an inline-completion client announces that counts characters.
+/// The capabilities of an inline-completion client that counts characters.
 pub fn capabilities() -> Value {
     capabilities_counting("utf-32")
 }
 
-/// What an inline-completion client announces that counts positions in this encoding.
+/// The capabilities of an inline-completion client that counts positions in this encoding.
 pub fn capabilities_counting(encoding: &str) -> Value {
     json!({
         "general": {"positionEncodings": [encoding]},

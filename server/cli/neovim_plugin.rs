@@ -57,7 +57,7 @@ pub fn folder() -> anyhow::Result<PathBuf> {
     Ok(Path::new(&base).join(name).join("site/pack/fimble/start/fimble"))
 }
 
-/// Writes the plugin into `folder`, in the place of one that is there.
+/// Writes the plugin into `folder`, replacing one that is there.
 ///
 /// # Errors
 /// A file could not be written; the error names it.

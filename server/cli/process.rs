@@ -2,7 +2,7 @@
 //! system asks this one to end. Invariant: what cannot be found out counts as running; a process that is asked to end does so
 //! within some seconds, whatever it is busy with.
 
-/// Whether nobody can write to the standard input any more. Bytes that were written before may still wait there.
+/// Whether the standard input has no writer any more. Bytes that were written before may still wait there.
 #[cfg(unix)]
 #[must_use]
 pub fn has_input_ended() -> bool {
@@ -14,14 +14,14 @@ pub fn has_input_ended() -> bool {
     poll(&mut files, Some(&now)).is_ok() && files[0].revents().contains(PollFlags::HUP)
 }
 
-/// Not found out on this system: reading the input tells it.
+/// Unknown on this system: reading the input shows it.
 #[cfg(not(unix))]
 #[must_use]
 pub fn has_input_ended() -> bool {
     false
 }
 
-/// Whether a process with this number runs; one that has ended and that nobody has waited for does not.
+/// Whether a process with this number runs; a zombie, which has ended, does not.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn is_running(process: u32) -> bool {

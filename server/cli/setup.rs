@@ -1,5 +1,5 @@
 //! `fimble setup`: installs ONNX Runtime and a model for daily use, or the plugin for an editor. Invariant: it says what is installed
-//! and how far that was checked; running it again mends a damaged installation; a choice of the user's stays.
+//! and how far that was checked; running it again repairs a damaged installation; the user's choice stays.
 
 use std::path::PathBuf;
 
@@ -69,8 +69,8 @@ pub fn run(args: SetupArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Fetches the recommended model unless the user has chosen one. Without it the bundled model goes on, so that nothing here is a
-/// failure.
+/// Fetches the recommended model unless the user has chosen one. Without it the bundled model stays in use, so that
+/// nothing here is a failure.
 fn use_recommended(store: &ModelStore) {
     if store.has_choice() {
         match store.active() {

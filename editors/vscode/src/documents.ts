@@ -15,7 +15,7 @@ export class Documents implements vscode.TextDocumentContentProvider {
     return this.texts.get(uri.toString()) ?? "";
   }
 
-  /** What the server has written so far. */
+  /** The text that the server has written so far. */
   async written({ uri, text: written, done, thinking }: ServerDocument): Promise<void> {
     const text = written || done ? written : thinking ? "*The model is thinking …*" : "*Waiting for the model …*";
     const parsed = vscode.Uri.parse(uri);

@@ -1,4 +1,4 @@
-// What the extension tells the user, apart from the editor so that it can be tested alone. Invariant: each message says what
+// Messages of the extension to the user, apart from the editor so that they can be tested alone. Invariant: each message says what
 // is wrong and what to do about it.
 
 /** The oldest editor that shows inline completions the way the client library asks for them. */
@@ -16,11 +16,11 @@ export interface ServerStatus {
   wanted?: { model: string; state: "loading" | "failed"; reason?: string | null; message?: string | null; fraction?: number | null } | null;
   /** Whether code goes to another machine. */
   remote?: boolean;
-  /** What is otherwise than the settings say. */
+  /** Differences from the settings. */
   notices?: string[];
 }
 
-/** What the status bar shows. */
+/** The text of the status bar. */
 export interface Shown {
   icon: string;
   text: string;
@@ -28,13 +28,13 @@ export interface Shown {
   isError: boolean;
 }
 
-/** What is known when the status bar is drawn. */
+/** The state when the status bar is drawn. */
 export interface Known {
   /** None: the server does not run. */
   status: ServerStatus | undefined;
   /** Why it does not run, if that is known. */
   fault: string | undefined;
-  /** Whether a suggestion is being computed, for long enough that somebody may wonder. */
+  /** Whether a suggestion is being computed, for long enough that the user may notice. */
   isWorking: boolean;
   /** Why there are no suggestions in the file that is shown, if that is so. */
   disabledHere: string | undefined;
@@ -87,7 +87,7 @@ export function isOlder(a: string, b: string): boolean {
   return false;
 }
 
-/** What is wrong with this editor, if anything. */
+/** The problem with this editor, if any. */
 export function editorFault(version: string): string | undefined {
   if (!isOlder(version, OLDEST_EDITOR)) return undefined;
   return `Fimble needs VS Code ${OLDEST_EDITOR} or newer, and this is ${version}. Update the editor.`;
@@ -134,7 +134,7 @@ export interface ServerError {
 const INSTALL = { title: "Install ONNX Runtime", command: "fimble.setUp" };
 const DOCTOR = { title: "Run the Doctor", command: "fimble.doctor" };
 
-/** What the editor can do about an error instead of a command in a shell. */
+/** The button that the editor offers for an error instead of a command in a shell. */
 export function remedies(error: ServerError | undefined): { title: string; command: string }[] {
   switch (error?.code) {
     case "runtime-missing":

@@ -113,7 +113,7 @@ fn sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
-/// A text that goes on in a sentence; a name at its beginning stays as it is.
+/// A text in the middle of a sentence; a name at its beginning stays as it is.
 fn lower(text: &str) -> String {
     let mut characters = text.chars();
     match (characters.next(), text.split_whitespace().next()) {

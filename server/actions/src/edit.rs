@@ -8,7 +8,7 @@ use similar::{Algorithm, DiffTag, TextDiff, capture_diff_slices};
 /// A replacement, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// What is replaced.
+    /// The range that is replaced.
     pub range: Range<usize>,
     /// By what.
     pub text: String,

@@ -63,7 +63,7 @@ pub(crate) fn renamed(
     let pairs: Vec<(String, String)> = hidden.restored(answer).lines().filter_map(pair).collect();
     for (from, to) in &pairs {
         let Some(variable) = variables.iter().find(|variable| variable.name == *from) else { continue };
-        // A name that somebody wrote in full is not made shorter.
+        // A name that the author wrote in full is not made shorter.
         let is_better = to.len() > from.len() || to.len() > 3;
         if is_name(to) && is_better && taken.insert(to.clone()) && done.insert(from.clone()) {
             replaced.extend(variable.uses.iter().map(|range| (range.clone(), to.clone())));

@@ -1,4 +1,4 @@
-//! What models paste beside the code that was asked for: the file's imports, its other functions, the class around, examples of
+//! Text that models copy beside the requested code: the file's imports, its other functions, the class around, examples of
 //! use. Invariant: what is taken off stands in the file outside of the target, or only uses what was asked for; what was asked
 //! for stays whole.
 
@@ -11,7 +11,7 @@ use crate::{Refusal, Source, Target};
 
 /// Containers that are opened at most: a class in a module.
 const MAX_CONTAINERS: usize = 3;
-/// What an example is called that only runs the code.
+/// The name of an example that only runs the code.
 const ENTRY: &str = "main";
 
 /// An answer without what stands around the target already.
@@ -32,7 +32,7 @@ pub(crate) fn without_surroundings(code: &str, source: &Source<'_>, target: &Tar
 /// `keeps_name` it has to be called as before, for who calls it stands outside.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The problem with it.
 pub(crate) fn check(
     source: &Source<'_>,
     target: &Target,
@@ -219,7 +219,7 @@ fn names(text: &str, word: &str) -> bool {
     })
 }
 
-/// What stands between brackets, without them, in whole lines.
+/// The text between brackets, without them, in whole lines.
 fn inner(body: &str) -> String {
     let trimmed = body.trim();
     let bare = trimmed.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
     use crate::find_target;
 
-    /// What is left of an answer about the item at `$` of a file.
+    /// The part of an answer that remains, for the item at `$` of a file.
     fn left(language: &str, marked: &str, code: &str) -> (String, Result<(), Refusal>) {
         let at = marked.find('$').unwrap();
         let text = Text::new(&marked.replacen('$', "", 1));

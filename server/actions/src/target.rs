@@ -17,7 +17,7 @@ pub struct Source<'a> {
     pub language: Option<&'static Language>,
     /// Path relative to the workspace, with forward slashes.
     pub path: &'a str,
-    /// The whole path, which no question holds: what the user keeps on this machine is told by it.
+    /// The whole path, which is in no prompt: it says whether the text must stay on this machine.
     pub file: &'a str,
 }
 
@@ -57,7 +57,7 @@ impl Source<'_> {
 pub struct Target {
     /// Whole lines, with their last line break if it has one.
     pub range: Range<usize>,
-    /// What is selected, if it is only a part of the target.
+    /// The selection, if it is only a part of the target.
     pub selected: Option<Range<usize>>,
     /// Name of the item; empty for a selection.
     pub name: String,

@@ -13,7 +13,7 @@ pub(crate) enum TestPlace {
     Here,
     /// Into a file of this name beside it.
     Beside(String),
-    /// Nobody knows: they are shown.
+    /// No known place: they are shown.
     Nowhere,
 }
 
@@ -33,15 +33,15 @@ pub(crate) fn test_place(language: &str, path: &str) -> TestPlace {
     }
 }
 
-/// What tests of a target are written with.
+/// The test library for a target.
 pub(crate) struct TestForm {
-    /// The library, as it goes on in a sentence; empty where nobody knows.
+    /// The library, in the middle of a sentence; empty if unknown.
     pub(crate) with: &'static str,
     /// The lines that the file of the tests begins with.
     pub(crate) head: String,
 }
 
-/// What tests of a target are written with: what comes with the language, so that they run anywhere.
+/// The test library for a target: the one that comes with the language, so that tests run anywhere.
 pub(crate) fn test_form(source: &Source<'_>, target: &Target) -> TestForm {
     let form = |with, head: String| TestForm { with, head };
     let file = source.path.rsplit('/').next().unwrap_or(source.path);

@@ -1,4 +1,4 @@
-//! What fits on a line of the screen. Invariant: no line is longer than the terminal has columns, and the suggestion is cut last.
+//! The layout of a line of the screen. Invariant: no line is longer than the terminal has columns, and the suggestion is cut last.
 
 /// Columns that a line takes beside the code and what answered: line number, bar and time.
 const FRAME_WIDTH: usize = 17;
@@ -7,7 +7,7 @@ const PATH_WIDTH: usize = 22;
 /// Columns of the longest counts of tokens and of the word that a suggestion was accepted.
 const DETAIL_WIDTH: usize = 36;
 
-/// What fits on a line.
+/// The layout of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Columns that the code may take; what is longer is cut with an ellipsis.

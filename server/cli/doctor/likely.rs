@@ -1,4 +1,4 @@
-//! What is likeliest to be wrong in the state that was found. Invariant: there are always three, each with a remedy; what the
+//! The likeliest problems in the state that was found. Invariant: there are always three, each with a remedy; what the
 //! state shows comes before what it does not.
 
 use fimble_store::catalogue;
@@ -21,7 +21,7 @@ pub enum State {
     Works(Facts),
 }
 
-/// What is known of the loaded model and of the machine beside it.
+/// Facts about the loaded model and the machine.
 pub struct Facts {
     /// The name of the model.
     pub name: String,
@@ -46,9 +46,9 @@ pub struct Facts {
 /// A fault that may be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Likely {
-    /// What is wrong, as a sentence.
+    /// The problem, as a sentence.
     pub cause: String,
-    /// What to do, as a sentence.
+    /// The remedy, as a sentence.
     pub remedy: String,
 }
 

@@ -1,4 +1,4 @@
-//! What the doctor prints: lines for people, or one JSON object. Invariant: both hold the same checks; the keys of the JSON form
+//! The output of the doctor: lines for people, or one JSON object. Invariant: both hold the same checks; the keys of the JSON form
 //! are fixed.
 
 use std::io::stdout;
@@ -37,21 +37,21 @@ impl Report {
         }
     }
 
-    /// What works.
+    /// A check that succeeded.
     pub fn good(&mut self, what: &str, text: &str) {
         if !self.keep("ok", what, text, None) {
             outln!("{} {what:<11} {text}", self.good.apply_to("ok     "));
         }
     }
 
-    /// What works otherwise than one may think.
+    /// A check that succeeded with a difference from what one may expect.
     pub fn warning(&mut self, what: &str, text: &str) {
         if !self.keep("note", what, text, None) {
             outln!("{} {what:<11} {text}", self.warning.apply_to("note   "));
         }
     }
 
-    /// What could not be tried.
+    /// A check that could not be run.
     pub fn skipped(&mut self, what: &str, text: &str) {
         if !self.keep("skipped", what, text, None) {
             outln!("{} {what:<11} {text}", self.dim.apply_to("-      "));
@@ -69,7 +69,7 @@ impl Report {
         }
     }
 
-    /// What does not work, and what to do.
+    /// A check that failed, and the remedy.
     pub fn fault(&mut self, what: &str, error: &LoadError) {
         let LoadError { cause, remedy, .. } = error;
         self.n_faults += 1;

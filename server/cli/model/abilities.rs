@@ -1,4 +1,4 @@
-//! What a model that was added can do, in the last lines of `add` and `get`. Invariant: it is asked of the engine that will run it,
+//! The abilities of an added model, in the last lines of `add` and `get`. Invariant: they come from the engine that will run it,
 //! so that what is said is what happens.
 
 use fimble_engine::Engine;
@@ -12,7 +12,7 @@ use crate::cli::loader;
 
 /// Tokens that are written to measure the speed.
 const N_TOKENS: usize = 32;
-/// The beginning of a line where every model goes on.
+/// The beginning of a line that every model continues.
 const TRIAL: &str = "class Ledger:\n    def __init__(self, entries):\n        self.entries = entries\n\n    def largest(self):\n        return max(";
 
 /// Sentences about template, filling in the middle, chat, context and speed.
@@ -76,7 +76,7 @@ fn measured(entry: &ModelEntry, engine: &Engine) -> String {
     )
 }
 
-/// What is known of weights that were measured already.
+/// A text about weights that were measured already.
 fn of_known(measured: &Measured) -> String {
     let writes = if measured.writes_code { "are offered" } else { "are not offered" };
     let weak = measured.weak_actions();

@@ -195,7 +195,7 @@ pub fn add_folder(
     Ok(Added { entry, notes })
 }
 
-/// What is said about a graph file, and its new content if it has one.
+/// A message about a graph file, and its new content if it has one.
 fn edit(file: &str, content: &[u8]) -> (String, Option<Vec<u8>>) {
     // What is damaged for one edit is damaged for the other, which says so.
     let named = name_reshaped_weights(content).unwrap_or_default();

@@ -14,7 +14,7 @@ use super::{GetArgs, ProgressForm, abilities};
 use crate::cli::gguf_import::Precision;
 use crate::cli::progress::ProgressReporter;
 
-/// What is asked for.
+/// The request for a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// A name of the catalogue or a place on the hub; none means the best for this machine.
@@ -49,7 +49,7 @@ pub struct Got {
     pub lines: Vec<String>,
 }
 
-/// What is to be fetched.
+/// The source to fetch.
 enum Wanted {
     Listed(CatalogueModel),
     OnHub(HubModel),

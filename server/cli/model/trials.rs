@@ -13,7 +13,7 @@ const LEAST_RIGHT: usize = (2 * ALL.len()).div_ceil(3);
 struct Trial {
     path: &'static str,
     text: &'static str,
-    /// What every right body holds.
+    /// Patterns that every right body contains.
     holds: &'static [&'static str],
 }
 
@@ -51,7 +51,7 @@ const ALL: [Trial; 6] = [
     },
 ];
 
-/// What came of the trials.
+/// The outcome of the trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Trials that were made.
@@ -89,7 +89,7 @@ fn is_right(trial: &Trial, body: &str) -> bool {
     trial.holds.iter().all(|part| body.contains(part))
 }
 
-/// What a model writes; none if nothing passes the checks.
+/// The body that a model writes; none if nothing passes the checks.
 fn body(model: &dyn Model, trial: &Trial) -> Option<String> {
     let offset = trial.text.find('$')?;
     let text = Text::new(&trial.text.replacen('$', "", 1));

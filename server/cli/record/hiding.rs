@@ -12,7 +12,7 @@ use super::super::bench::session::{Action, Event};
 /// Lines around a change in which the beginning and the end of a secret are looked for: a private key has about fifty.
 const LINES_AROUND: usize = 64;
 
-/// What happened.
+/// An action of the recording, and the edit that it comes from.
 pub(super) struct Step {
     pub(super) action: Action,
     /// Where, if it is a change.
@@ -77,7 +77,7 @@ fn replaced(text: &str, by: char, is_replaced: impl Fn(char) -> bool) -> String 
         .collect()
 }
 
-/// What was typed on one line, until it is left.
+/// The keys on one line, until the cursor leaves it.
 #[derive(Default)]
 pub(super) struct Held {
     events: Vec<Event>,
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(shown(&text, 0..5, false), ("a = \"".to_owned(), false));
     }
 
-    /// What is written of these keys, typed one after the other into a file.
+    /// The written form of these keys, typed one after the other into a file.
     fn typed(keys: &str) -> String {
         let mut held = Held::default();
         let mut whole = String::new();

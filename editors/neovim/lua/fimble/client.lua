@@ -40,7 +40,7 @@ function M.notify(client, method, params)
   end
 end
 
---- Runs one of the server's commands. Without a handler an error of the server is told.
+--- Runs one of the server's commands. Without a handler an error of the server is shown.
 function M.execute(client, command, argument, handler)
   local params = { command = command, arguments = { argument or vim.empty_dict() } }
   M.request(client, "workspace/executeCommand", params, handler or function(err)
@@ -109,7 +109,7 @@ local function on_exit(code, _, client_id)
         :format(command, M.n_failures), vim.log.levels.WARN)
       return
     end
-    -- The editor tells of the end itself, in a long sentence, and forgets the old server first.
+    -- The editor reports the end itself, in a long sentence, and forgets the old server first.
     message.make_room(#command + 200)
     vim.defer_fn(M.attach_all, 100)
   end)
@@ -135,7 +135,7 @@ local function start_config(bufnr)
     end,
     on_attach = function(_, attached)
       require("fimble.editor").enable(attached)
-      -- What was typed before, such as right after `:edit`, nobody has asked about.
+      -- There was no request for text that was typed before, such as right after `:edit`.
       vim.schedule(require("fimble.ghost").refresh)
     end,
     on_exit = on_exit,

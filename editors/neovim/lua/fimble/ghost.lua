@@ -20,7 +20,7 @@ local timer, pending, asked
 local n_questions = 0
 --- Whether the request that is being sent is ours and not the editor's.
 local is_asking = false
---- Where the user asked by hand: nothing that is asked in passing takes its answer away there.
+--- The place of an explicit request: no automatic request replaces its answer there.
 local by_hand
 
 local function is_inserting()
@@ -99,7 +99,7 @@ local function item_of(raw, bufnr, position, encoding)
   }
 end
 
---- Takes an answer, whoever asked. Returns whether it is to be shown.
+--- Takes an answer to any request. Returns whether it is to be shown.
 local function take(client, bufnr, params, result, is_our_question, before)
   local items = result and (result.items or result) or {}
   local is_invoked = params.context.triggerKind == INVOKED
@@ -113,7 +113,7 @@ local function take(client, bufnr, params, result, is_our_question, before)
   state = nil
   local at = params.position
   local line = text.line(bufnr, at.line)
-  -- Where the text before the place has changed, the answer is about a text that is gone.
+  -- Where the text before the place has changed, the answer is for an old text.
   if items[1] and vim.startswith(line, before) then
     state = {
       client = client,
@@ -288,13 +288,13 @@ function M.extend(document)
   local bufnr = vim.api.nvim_get_current_buf()
   local is_here = document.uri == vim.uri_from_bufnr(bufnr) and document.version == vim.lsp.util.buf_versions[bufnr]
   if is_here and state and not is_covered() then
-    -- What was asked by hand is asked on by us.
+    -- An explicit request is continued by the plugin.
     by_hand = nil
     ask(AUTOMATIC)
   end
 end
 
---- Suggestions were switched off or on: what is shown goes, and is asked for anew.
+--- Suggestions were switched off or on: the shown suggestion is removed, and requested again.
 function M.renew()
   clear()
   M.refresh()

@@ -25,7 +25,7 @@ function M.clear()
   drawn_in = nil
 end
 
---- Draws what would be inserted at the cursor, in the place of `n_replaced` bytes after it.
+--- Draws the text to insert at the cursor instead of `n_replaced` bytes after it.
 function M.show(bufnr, rest, n_replaced, hint)
   local row, column = text.cursor()
   local replaced = text.line(bufnr, row):sub(column + 1, column + n_replaced)

@@ -1,4 +1,4 @@
--- The state of the servers, for the status line: each tells after every change. Invariant: drawing a line asks nobody.
+-- The state of the servers, for the status line: each server reports every change. Invariant: drawing a line sends no request.
 local M = { by_client = {} }
 
 local words = { ready = "fimble", loading = "fimble …", idle = "fimble …", disabled = "fimble off", failed = "fimble !" }
@@ -20,7 +20,7 @@ M.handlers = {
   end,
 }
 
---- The server is gone.
+--- The server has ended.
 function M.forget(client_id)
   M.by_client[client_id] = nil
 end
