@@ -398,7 +398,7 @@ fn files_import_each_other_in_no_circle() {
     }
 }
 
-/// What opens or accepts a connection, or asks for addresses, as it is written in Rust.
+/// Rust code that opens or accepts a connection, or resolves addresses.
 const SOCKET_CALLS: &[&str] = &[
     "TcpStream::connect",
     "TcpListener",

@@ -132,7 +132,7 @@ fn a_server_explains_and_refactors_without_any_model_here() {
     assert!(asked.contains("File: src/calc.py (") && asked.contains("return a + b"), "{asked}");
 
     let coder = server("script", &["```python\ndef add(a, b):\n", "    return b + a\n```\n"]);
-    // The first of the chain is not there: who answers instead is told.
+    // The first of the chain is not there: the message names the model that answers instead.
     let gone = server("gone", &[]).address();
     let names = [format!("llama.cpp@{gone}"), format!("vllm@{}", coder.address())];
     let arguments =
@@ -238,7 +238,7 @@ fn tests_that_belong_into_a_file_of_their_own_are_results_of_a_batch() {
         "{tests}"
     );
     assert!(tests.contains("## Line 5: test_calc.py"), "{tests}");
-    // Where nobody knows where tests go, they are shown.
+    // If the place of tests is unknown, they are shown.
     let place = format!("{}:2", sources.join("Calc.java").display());
     let output = fimble(Some(home.path()), &["refactor", &place, "--kind", "tests", "--chat", &name]);
     assert!(output.status.success() && text_of(&output.stdout).contains("def test_it()"), "{output:?}");

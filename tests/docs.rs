@@ -18,7 +18,7 @@ use page::Page;
 /// The README is read at first sight: one screen and a half.
 const MOST_README_BYTES: usize = 6_000;
 
-/// What runs a command.
+/// The file that runs a command, or the reason why none does.
 enum Runs {
     /// This file, in which this text stands.
     In(&'static str, &'static str),

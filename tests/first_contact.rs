@@ -10,7 +10,7 @@ use crate::hub::{Reply, StandIn};
 use crate::models::{command, tiny_hub};
 use crate::{scratch, set_up, text_of};
 
-/// Nobody listens there.
+/// No server listens there.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// A machine with a runtime and curl, but without pip.
@@ -153,7 +153,7 @@ fn setup_from_files_fetches_no_model() {
     let text = succeeded(&run(home.path(), &hub.address, &["setup", "--from", &folder]));
     assert!(text.contains("is installed") && !text.contains("could not be fetched"), "{text}");
     assert!(hub.asked().is_empty());
-    // A model that is named is got all the same.
+    // A model that is named is fetched anyway.
     let named = run(home.path(), &hub.address, &["setup", "--from", &folder, "--model", "hf:someone/Tiny"]);
     assert_eq!((named.status.code(), hub.asked().is_empty()), (Some(1), false));
 }

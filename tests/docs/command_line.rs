@@ -10,7 +10,7 @@ pub struct CommandLine {
     known: BTreeMap<Vec<String>, Help>,
 }
 
-/// What `--help` says of one subcommand.
+/// The help of one subcommand.
 #[derive(Clone, Default)]
 struct Help {
     subcommands: Vec<String>,
@@ -19,7 +19,7 @@ struct Help {
     most_arguments: usize,
 }
 
-/// What `--help` says of an option.
+/// The help of an option.
 #[derive(Clone, Default)]
 struct OptionHelp {
     value: Value,

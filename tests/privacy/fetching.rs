@@ -63,7 +63,7 @@ fn fetch(command: &mut Command, home: &Path, hub: &StandIn) {
     }
 }
 
-/// What is recorded of the calls about sockets and programs.
+/// The recorded calls about sockets and programs.
 const TRACE: [&str; 5] =
     ["strace", "-f", "-e", "trace=execve,socket,connect,bind,listen,sendto,sendmsg,sendmmsg", "-o"];
 

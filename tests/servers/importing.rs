@@ -142,7 +142,7 @@ fn a_rotation_of_the_other_kind_is_noticed() {
     }
 }
 
-/// What the server with a file finds behind each beginning of a prompt.
+/// The predictions of the server with a file after each beginning of a prompt.
 fn asked(servers: &Servers, file: &Path, prompt: &[u32]) -> Vec<Next> {
     let reference = Reference::start(servers, file, 1, 128);
     (1..=POSITIONS).map(|length| reference.next(&prompt[..length], prompt[length], TOKENS)).collect()

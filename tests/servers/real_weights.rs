@@ -63,7 +63,7 @@ fn texts(engine: &Engine, positions: usize) -> Vec<Vec<u32>> {
     TEXTS.iter().map(tokens).collect()
 }
 
-/// What the server finds at every position of every text.
+/// The predictions of the server at every position of every text.
 fn asked(reference: &Reference, texts: &[Vec<u32>]) -> Vec<Vec<Next>> {
     let of_text = |text: &Vec<u32>| {
         (1..text.len()).map(|length| reference.next(&text[..length], text[length], 10)).collect()
@@ -97,7 +97,7 @@ fn say(what: &str, difference: &Difference) {
     );
 }
 
-/// What must hold for the exact import of a file.
+/// The requirements for the exact import of a file.
 #[derive(Clone, Copy)]
 enum Demand {
     /// It differs from the server by no more than the order of additions changes, where both round activations alike.
@@ -202,7 +202,7 @@ fn qwen_of_one_and_a_half_billion_answers_as_in_llama_cpp() {
     is_exact(&servers, &file, positions(100), &[], Demand::NotWorse);
 }
 
-/// A prompt in parts, cut back, and gone on from, against the same prompt at once.
+/// A prompt in parts, truncated and continued, compared with the same prompt at once.
 #[test]
 #[ignore = "needs real servers and weights: tests/servers/run"]
 fn cached_equals_uncached_with_real_weights() {

@@ -8,7 +8,7 @@ use crate::{Suggestion, SuggestionCache};
 
 /// Whether `text` with its cursor at `offset` is `origin` with nothing, or with a part of `so_far`, typed at
 /// `origin_offset`. `so_far` is what was generated for `origin` until now: typing beyond its end does not agree, because
-/// nobody knows yet what comes there.
+/// the text there is not known yet.
 #[must_use]
 pub fn agrees(origin: &Text, origin_offset: usize, so_far: &str, text: &Text, offset: usize) -> bool {
     let mut expected = match line_break(origin, origin.line_of(origin_offset)) {

@@ -22,7 +22,7 @@ pub struct Suggestion {
     pub replace: Range<usize>,
     /// The new text, with the document's own line breaks.
     pub text: String,
-    /// How likely it is right, of several lines each, 0 to 1; 1 if the model tells no probabilities.
+    /// How likely it is right, of several lines each, 0 to 1; 1 if the model reports no probabilities.
     pub confidence: f32,
     /// How many tokens are shown.
     pub n_tokens: usize,
@@ -196,7 +196,7 @@ fn end_whole(
     Ok(())
 }
 
-/// Nobody is named whom the project does not name.
+/// Cuts or refuses names of persons that are not in the project.
 fn check_persons(
     plan: &Plan,
     input: &CursorInput<'_>,

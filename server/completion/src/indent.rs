@@ -76,7 +76,7 @@ pub(crate) fn is_recipe(line: &str) -> bool {
     !line.starts_with('#') && !DIRECTIVES.contains(&first) && !defines
 }
 
-/// One step of indentation where nothing tells.
+/// One step of indentation if the file shows none.
 fn usual_unit(language: Option<&'static Language>) -> &'static str {
     match language.map_or("", Language::name) {
         "go" => "\t",

@@ -46,7 +46,7 @@ const DEEDS: &[&str] = &[
 ];
 /// Keys in a list of people.
 const KEYS: &[&str] = &["name", "email", "alias", "given-names", "family-names", "username", "login"];
-/// Words that name nobody.
+/// Words that are no names of persons.
 const NOBODY: &[&str] = &[
     "a",
     "address",
@@ -199,7 +199,7 @@ fn is_text_at(line: &str, at: usize, language: Option<&'static Language>) -> boo
     scanner.in_string() || line.trim_start().starts_with("* ")
 }
 
-/// Addresses of electronic mail; those of domains that are kept for examples are nobody's.
+/// Addresses of electronic mail; those of domains reserved for examples do not count.
 fn addresses(line: &str) -> Vec<std::ops::Range<usize>> {
     let is_local = |ch: char| ch.is_alphanumeric() || matches!(ch, '.' | '_' | '%' | '+' | '-');
     let is_domain = |ch: char| ch.is_alphanumeric() || matches!(ch, '.' | '-');
@@ -376,7 +376,7 @@ mod tests {
             ("  - name: Ada Lovelace", "maintainers:", vec!["Ada Lovelace"]),
             ("    \"Ada Lovelace\",", "authors = [", vec!["Ada Lovelace"]),
             ("\tname = Ada Lovelace", "[user]", vec!["Ada Lovelace"]),
-            // Nobody in particular, or no announcement.
+            // No person, or no announcement.
             ("# Author: unknown", "", vec![]),
             ("# Written by hand in assembly", "", vec![]),
             ("# The author of this file is Ada", "", vec![]),

@@ -114,7 +114,7 @@ pub fn plan_reading(
 
     let right = input.text.slice(cursor.rest_start..cursor.line_end);
     let text_right = !is_only_auto_closed(&right);
-    // What the editor closed by itself comes and goes while somebody types: the model does not see it.
+    // Brackets that the editor closed by itself come and go while the user types: the model does not see them.
     let suffix_start = if text_right { cursor.rest_start } else { cursor.line_end };
     let as_read = CursorInput { text: read, ..input.clone() };
     let (prefix, suffix) =

@@ -8,7 +8,7 @@ pub enum MultiLine {
     /// Where the code asks for it: an empty block, a blank line inside a scope, below a comment.
     #[default]
     Auto,
-    /// Wherever nothing but closing brackets stands right of the cursor.
+    /// If only closing brackets are right of the cursor.
     Always,
     /// Never.
     Never,

@@ -334,7 +334,7 @@ fn needed_length(line: &[char], unit: usize) -> usize {
     if tail.iter().all(|ch| !ch.is_alphanumeric()) {
         return 100;
     }
-    // The longer the unit, the less likely it is that somebody means to write it twice in a row.
+    // The longer the unit, the less likely it is intended twice in a row.
     match unit {
         1 => 12,
         0..12 => (4 * unit).max(20),

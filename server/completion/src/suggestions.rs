@@ -26,7 +26,7 @@ pub enum HitKind {
     TypedThrough,
     /// The user took back what had been typed of it.
     DeletedBack,
-    /// It was computed before anybody asked for it, and is asked for the first time.
+    /// It was computed before any request, and is requested for the first time.
     LookAhead,
 }
 
@@ -58,7 +58,7 @@ struct Entry {
     confidence: f32,
     n_tokens: usize,
     is_remote: bool,
-    /// Whether it was computed ahead and nobody has asked for it yet.
+    /// Whether it was computed ahead and was not requested yet.
     is_ahead: bool,
 }
 

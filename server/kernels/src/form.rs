@@ -1,5 +1,5 @@
 //! The forms of quantised weights, and where their parts are in a packed tile. Invariant: every module asks here for a form's
-//! geometry; none computes it anew.
+//! geometry; none computes it again.
 //!
 //! A tile is 16 rows of weights, cut along the columns into units of 32. A unit holds, for all 16 rows, the scales and the planes
 //! of bits of its 512 weights:

@@ -130,7 +130,7 @@ pub trait Chat: Send + Sync {
         true
     }
 
-    /// Reads a conversation ahead, so that its answer begins sooner; what is read may be gone by then. Blocks as long as that
+    /// Reads a conversation ahead, so that its answer begins sooner; it may be evicted by then. Blocks as long as that
     /// takes, and is preempted by all other work. One behind a connection reads nothing.
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
         let _ = (messages, cancel);

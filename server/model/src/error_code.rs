@@ -87,7 +87,7 @@ codes! {
     ServerUnreachable = "server-unreachable",
     /// A server did not answer in time.
     ServerTimeout = "server-timeout",
-    /// What a server sent is not the answer of such a server, or is incomplete.
+    /// A server sent an invalid or incomplete answer.
     ServerAnswerInvalid = "server-answer-invalid",
     /// A server answered that it cannot or will not.
     ServerRefused = "server-refused",

@@ -179,7 +179,7 @@ impl FimTemplate {
     }
 
     /// Whether the typed text is the last piece of the prompt (anchored, or suffix first), so that a token which the
-    /// cursor cuts can be healed. The last piece is a token all the same when there is no typed text.
+    /// cursor cuts can be healed. If there is no typed text, the last piece is a token.
     #[must_use]
     pub fn ends_at_cursor(&self) -> bool {
         matches!(self.family.layout.last(), Some(Part::Line | Part::PrefixAndLine))

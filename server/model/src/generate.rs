@@ -312,7 +312,7 @@ pub trait Model: Send + Sync {
     }
 
     /// Whether text of this file must not be given to it. Prompts leave such text out; a prompt that has
-    /// some all the same is answered with [`ModelError::Withheld`].
+    /// some is answered with [`ModelError::Withheld`].
     fn is_withheld(&self, _source: &str) -> bool {
         false
     }

@@ -39,7 +39,7 @@ pub(crate) struct Rule {
     pub name: &'static str,
     /// Keywords, one of which stands in the token; letters count as they are written.
     pub keys: &'static [&'static str],
-    /// What the token looks like.
+    /// The form of the token.
     pub form: Form,
 }
 

@@ -10,7 +10,7 @@ use regex::Regex;
 use crate::floor;
 use crate::values::{self, Level, Writing};
 
-/// What such secrets are found by, in lower case.
+/// Keywords before such secrets, in lower case.
 pub(crate) const KEYWORDS: &[&str] = &["://", "basic ", "bearer ", " -u", "--user", " -p", " -a "];
 
 /// Functions that take a secret as one of their arguments, in lower case.
@@ -125,7 +125,7 @@ fn address(text: &str, at: usize) -> Option<Range<usize>> {
             .map(|_| sign)
     })?;
     let Some((user, password)) = rest[..sign].split_once(':') else {
-        // A token in the place of the user.
+        // A token instead of the user.
         let is_token = sign >= 20 && values::is_secret(&rest[..sign], Level::Token, Writing::Quoted);
         return is_token.then_some(at..at + sign);
     };

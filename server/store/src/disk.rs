@@ -1,5 +1,5 @@
 //! How much room a disk has and how much memory the machine. Invariant: a system that does not say counts as unknown, and what
-//! is unknown never stops anybody.
+//! is unknown never stops a command.
 
 use std::path::Path;
 

@@ -40,14 +40,14 @@ pub enum StoreError {
     NoClient {
         /// The attempts, and why they failed.
         tried: String,
-        /// The file to fetch by hand.
+        /// The file that the user can download.
         archive: String,
     },
     /// The package client failed.
     ClientFailed {
         /// Each client with its last lines.
         details: String,
-        /// The file to fetch by hand.
+        /// The file that the user can download.
         archive: String,
     },
     /// The file is not the one that is pinned.
@@ -201,7 +201,7 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 impl StoreError {
-    /// What is wrong.
+    /// The problem.
     #[must_use]
     pub fn cause(&self) -> String {
         match self {
@@ -260,7 +260,7 @@ impl StoreError {
         }
     }
 
-    /// What the user can do. Empty if the cause says it.
+    /// The remedy. Empty if the cause says it.
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
@@ -362,7 +362,7 @@ impl StoreError {
         }
     }
 
-    /// Turns an error of the system into ours, telling a full disk from the rest.
+    /// Converts an error of the system; a full disk is an error of its own.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |reason| match reason.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -158,7 +158,7 @@ impl Getter {
         if source.repository.is_some() {
             return self.take_from_hub(source, folder, progress);
         }
-        // A file that somebody else left in the hub's cache was found before: its source comes first.
+        // A file that another program left in the hub's cache was found before: its source comes first.
         let n_packages = source.packages.len();
         progress(Progress::step(format!(
             "fetching {} with pip, out of {n_packages} packages ({} MB)",

@@ -6,7 +6,7 @@ use crate::platform::{Arch, Os, Platform};
 /// The oldest ONNX Runtime that the engine can drive, as (major, minor).
 pub(crate) const OLDEST_VERSION: (u32, u32) = (1, 22);
 
-/// Who fetches an archive.
+/// The program that fetches an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
     /// Python's package installer. The tags are those of the platform's wheels.

@@ -79,7 +79,7 @@ fn version_at(text: &str) -> Option<Version> {
     Some((major.parse().ok()?, minor.parse().ok()?, rest[..n_digits].parse().ok()?))
 }
 
-/// The version that a Linux library carries in its symbol table, where its name does not tell.
+/// The version that a Linux library carries in its symbol table, if its name does not have it.
 pub(crate) fn version_inside(library: &[u8]) -> Option<Version> {
     const MARK: &[u8] = b"VERS_1.";
     let at = library.windows(MARK.len()).position(|window| window == MARK)? + b"VERS_".len();

@@ -357,7 +357,7 @@ fn too_many_requests_are_waited_for_once() {
 #[test]
 fn where_nothing_helps_each_source_is_listed() {
     let bytes = weights();
-    // Nobody listens on port 1, and there is no such program.
+    // No server listens on port 1, and there is no such program.
     let world = World::with("http://127.0.0.1:1", MadeUp::default(), |hub| hub);
     let message = world.refused(vec![source(&bytes), packages(&bytes, 2)]);
     assert_eq!(message.lines().count(), 3, "{message}");

@@ -18,7 +18,7 @@ const LATEST: Duration = Duration::from_secs(2);
 /// Longest text, in bytes.
 const MAX_BYTES: usize = 200_000;
 
-/// What scanners keep in their states, and what parsers look far ahead for.
+/// Texts that scanners keep in their states, or that parsers look far ahead for.
 const PIECES: &[&str] = &[
     "<<\"",
     "<<'",

@@ -1,5 +1,5 @@
 //! How deep brackets nest in a text. Where a grammar gives up, the parser goes through all that are open at once, and asks
-//! nobody meanwhile whether to stop. Invariant: the depth is never too small; it is counted anew only when edits may have made
+//! not meanwhile whether to stop. Invariant: the depth is never too small; it is counted again only when edits may have made
 //! it too large, so that a small change costs no walk over the text.
 
 use fimble_document::TextEdit;

@@ -82,7 +82,7 @@ thread_local! {
     static PARSER: Cell<Option<Parser>> = const { Cell::new(None) };
 }
 
-/// What all the parses of one text may take together.
+/// The limits of all parses of one text together.
 pub(crate) struct Limits<'a> {
     cancelled: &'a dyn Fn() -> bool,
     deadline: Option<Instant>,

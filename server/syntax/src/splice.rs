@@ -7,7 +7,7 @@ use fimble_document::{Point, Text, TextEdit};
 
 use crate::{ParseBudget, ParseStopped, SyntaxTree};
 
-/// What an insertion does to a text's syntax.
+/// The effect of an insertion on the syntax of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpliceCheck {
     /// Places that do not fit the grammar, in the text as it is.

@@ -14,7 +14,7 @@ use crate::parse::{Limits, input_edit, parse_chunks};
 use crate::walk::count_errors;
 use crate::{Definition, Outline, ParseBudget, ParseStopped, Region, Scope};
 
-/// What a text looks like to its language's grammar. Clones share their memory.
+/// The syntax tree of a text. Clones share their memory.
 #[derive(Clone)]
 pub struct SyntaxTree {
     whole: Layer,
@@ -113,7 +113,7 @@ impl SyntaxTree {
         lists
     }
 
-    /// What the cursor is in. Code inside a string (`${here}`) is code. An offset past the end means the end.
+    /// The kind of text at the cursor. Code inside a string (`${here}`) is code. An offset past the end means the end.
     #[must_use]
     pub fn region(&self, text: &Text, offset: usize) -> Region {
         self.at(offset).region(text, offset)
@@ -178,8 +178,8 @@ impl SyntaxTree {
         self.at(range.start).defined_names(text, range)
     }
 
-    /// Where a variable of this name is used in a range; none if it stands there also in a way that cannot be told from other
-    /// text, such as in a string. Fields and keys of the same name are not among its uses.
+    /// Where a variable of this name is used in a range; none if it is also used there in a way that cannot be
+    /// distinguished from other text, such as in a string. Fields and keys of the same name are not among its uses.
     #[must_use]
     pub fn uses(&self, text: &Text, range: Range<usize>, name: &str) -> Option<Vec<Range<usize>>> {
         self.at(range.start).uses(text, range, name)

@@ -64,7 +64,7 @@ const MAX_ANCESTORS: usize = 512;
 /// in a row would take minutes. What was found until then counts.
 pub(crate) const QUERY_TIME: Duration = Duration::from_millis(100);
 
-/// What a query runs over.
+/// The nodes that a query searches.
 pub(crate) struct QueryScope<'tree> {
     /// Where it starts.
     pub(crate) node: Node<'tree>,

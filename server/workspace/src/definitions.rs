@@ -26,7 +26,7 @@ pub struct Around<'a> {
 
 /// Lines above and below the cursor whose names count.
 const NEAR: (usize, usize) = (16, 4);
-/// What a name weighs: in the header of what encloses the cursor or right above it, near to it, in an import.
+/// The weight of a name: in the header of what encloses the cursor or right above it, near to it, in an import.
 const WEIGHTS: [f32; 3] = [3.0, 2.0, 0.5];
 /// Names that are looked up in files that are not imported.
 const MAX_SEARCHED_NAMES: usize = 6;
@@ -61,7 +61,7 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// What is to be looked for at a cursor, and where; none if nothing is known of its names.
+    /// The names to search for at a cursor, and the files; none if no name is known.
     pub(crate) fn of(index: &Index, file: &str, around: &Around<'_>) -> Option<Self> {
         let (tree, language) = (around.tree?, by_path(file)?);
         let wanted = wanted_names(around, tree);
@@ -70,7 +70,7 @@ impl Search {
         Some(Self { wanted, candidates })
     }
 
-    /// The files that define what is looked for, with these definitions; the most telling last.
+    /// The files with the wanted definitions, and these definitions; the most relevant last.
     pub(crate) fn find(self, read: &dyn Fn(&str) -> Option<String>) -> Vec<Defined> {
         let mut n_left = MAX_PARSED;
         let mut found: Vec<(f32, Defined)> = Vec::new();

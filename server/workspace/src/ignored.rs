@@ -22,7 +22,7 @@ const MAX_POINTER_BYTES: u64 = 8 << 10;
 /// The rules of all folders that were asked about.
 pub(crate) struct Ignored {
     folders: Mutex<HashMap<PathBuf, Arc<Rules>>>,
-    /// What the user's own settings of git ignore everywhere.
+    /// The ignore rules of the user's own git settings.
     everywhere: Gitignore,
 }
 

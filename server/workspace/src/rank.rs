@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::kinds::Kind;
 
-/// What the order goes by.
+/// The sort key of a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing<'a> {
     /// The whole path.

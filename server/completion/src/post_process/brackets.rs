@@ -1,5 +1,5 @@
-//! Brackets and quotes: those that the editor closed by itself are replaced and not doubled, those that nobody opened are
-//! cut. Invariant: the range that is replaced starts at the cursor, and is a function of the text: whoever cuts the text
+//! Brackets and quotes: those that the editor closed by itself are replaced and not doubled, those without an opening one are
+//! cut. Invariant: the range that is replaced starts at the cursor, and is a function of the text: code that cuts the text
 //! balances it again.
 
 use crate::brackets::{Mark, Scanner, closer_of, is_quote};
@@ -201,7 +201,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Where the suggestion opens what it leaves open although what stands right of the cursor closes something around it:
-    /// nobody would close it in between.
+    /// it would not be closed in between.
     fn left_open(&self) -> Option<usize> {
         let stays = if self.surroundings.replaced.is_empty() {
             self.surroundings.right.trim_start()

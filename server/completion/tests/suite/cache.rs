@@ -1,4 +1,4 @@
-//! What was suggested is answered again, and makes the same of the text.
+//! Cached suggestions are answered again, and have the same effect on the text.
 
 use std::ops::Range;
 

@@ -135,7 +135,7 @@ impl TextTemplate {
         self.texts.get(usize::try_from(id).ok()?).copied()
     }
 
-    /// Texts that end a middle, most telling first, for a server that may not know them as ends: what the model would
+    /// Texts that end a middle, the most reliable first, for a server that may not know them as ends: what the model would
     /// begin another file or another frame with.
     pub fn stop_texts(&self) -> impl Iterator<Item = &'static str> {
         self.template.stop_tokens().iter().filter_map(|id| self.token_text(*id)).map(|text| {

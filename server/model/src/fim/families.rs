@@ -101,7 +101,7 @@ pub(super) const FAMILIES: &[Family] = &[
         stops: &["<|end_of_text|>", "<|endoftext|>", "<|fim_pad|>", "<|filename|>", "<|reponame|>"],
         stop_strings: &[],
     },
-    // From here on the plain markers. Where the tokens are StarCoder's own, the model type or the name tells.
+    // From here on the plain markers. Where the tokens are StarCoder's own, the model type or the name decides.
     Family {
         name: "Granite 3.3",
         source: "ggml-org/llama.cpp pull request 12988",
@@ -156,7 +156,7 @@ pub(super) const FAMILIES: &[Family] = &[
         stops: PLAIN_STOPS,
         stop_strings: &[],
     },
-    // Suffix first, unlike all others with these markers, and with the tokens of StarCoder: the name tells, or else that
+    // Suffix first, unlike all others with these markers, and with the tokens of StarCoder: the name decides, or otherwise that
     // it is a Llama, which of all others only Granite Code is, whose name is asked for above.
     Family {
         name: "Mellum",
@@ -330,7 +330,7 @@ pub(super) const FAMILIES: &[Family] = &[
         stops: &["<[end▁of▁sentence]>"],
         stop_strings: &[],
     },
-    // The only family that is told the language and how much to write.
+    // The only family whose prompt has the language and the amount of text.
     Family {
         name: "CodeGeeX4 or GLM",
         source: "CodeGeeX4 infilling guide",

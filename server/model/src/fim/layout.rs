@@ -71,7 +71,7 @@ pub(super) struct Family {
     pub(super) source: &'static str,
     /// The tokens that frame prefix, suffix and middle.
     pub(super) markers: &'static [&'static str],
-    /// Further tokens that must be there, to tell families with equal markers apart or because the layout needs them.
+    /// Further tokens that must be there, to distinguish families with equal markers or because the layout needs them.
     pub(super) also: &'static [&'static str],
     /// The further evidence.
     pub(super) evidence: Evidence,

@@ -16,7 +16,7 @@ use crate::wire::{Field, fields, put_bytes, put_number};
 /// Field of `AttributeProto` that holds a tensor.
 const ATTRIBUTE_TENSOR: u64 = 5;
 
-/// The graph with names in the place of reshapes, if it has any that can be replaced.
+/// The graph with names instead of reshapes, if it has any that can be replaced.
 pub(super) fn with_names_for_reshapes(graph: &Graph<'_>) -> Result<Option<Vec<u8>>, EditError> {
     let mut replaced = Vec::new();
     for node in &graph.nodes {

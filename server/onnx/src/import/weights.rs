@@ -41,7 +41,7 @@ pub(super) enum Storage {
     Same(Form),
     /// Quantised, with the numbers of the file in a form that has room for them.
     Widened(Form),
-    /// Quantised anew.
+    /// Quantised again.
     Rounded(Form),
     /// As 32-bit floats.
     Floats,

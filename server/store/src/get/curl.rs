@@ -54,7 +54,7 @@ pub(super) trait Sink {
 pub(super) enum Trouble {
     /// curl is not installed.
     Absent,
-    /// Nobody answered; curl's own words.
+    /// No server answered; curl's own words.
     Unreachable(String),
     /// The answer broke off; curl's own words.
     Cut(String),

@@ -1,4 +1,4 @@
-//! Models whose files are made by somebody else, such as an import. Invariant: the maker sees only the staging folder; what it
+//! Models whose files are made by other code, such as an import. Invariant: the maker sees only the staging folder; what it
 //! made gets its final name in one step, after all of it has a checksum; nothing is made where there is too little room.
 
 use std::fs;
