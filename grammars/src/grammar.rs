@@ -1,5 +1,5 @@
-//! Which grammar and which queries belong to a language: the only list that names the grammar crates. Invariant: one entry
-//! for each feature, and each entry's name occurs in `languages.toml`.
+//! The grammar and the queries of each language: the only list that names the grammar crates. Invariant: one entry for each
+//! feature, and each entry's name occurs in `languages.toml`.
 
 use std::sync::OnceLock;
 

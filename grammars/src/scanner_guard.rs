@@ -1,13 +1,12 @@
-//! The external scanners of the grammars, with their state and their way through the text checked. After each of its tokens a
-//! scanner writes its state into a buffer of the parser, and reads it back before the next. Some scanners write past the end
-//! of that buffer, or write what they then fail to read and end the process for it (`assert`). That of SQL loses what it holds
-//! whenever it reads. Some look for a character that is not there, and never return: the parser does not ask meanwhile
-//! whether to stop.
+//! The external scanners of the grammars, with checks of their state and of their progress in the text. After each of its tokens
+//! a scanner writes its state into a buffer of the parser, and reads it back before the next. Some scanners write past the end of
+//! that buffer, or write what they then fail to read and end the process (`assert`). That of SQL loses its state whenever it
+//! reads. Some look for a character that is not there, and never return: the parser does not ask meanwhile whether to stop.
 //!
-//! Invariant: the parser's buffer never gets a state that is longer than the buffer, nor one that its scanner cannot read;
-//! what is refused is replaced by the empty state, which every scanner reads; a scanner holds nothing that is lost when it
-//! reads a state; a scanner that is behind the end of the text, or runs after the deadline, soon returns and has found
-//! nothing. A parse that is worth nothing is reported by [`take_refusal`].
+//! Invariant: the parser's buffer never gets a state that is longer than the buffer, nor one that its scanner cannot read; what
+//! is refused is replaced by the empty state, which every scanner reads; a scanner holds nothing that is lost when it reads a
+//! state; a scanner that is behind the end of the text, or runs after the deadline, soon returns and has found nothing. An
+//! unusable parse is reported by [`take_refusal`].
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_uint, c_void};

@@ -1,6 +1,6 @@
-//! One action on all source files of a folder, overnight if need be. Invariant: what was done is not done again unless the
-//! file changed; however the program ends, the results and the list of what is done are whole; a source is written only where a
-//! report says so, and only while it is what was read.
+//! One action on all source files of a folder, which may take a night. Invariant: finished work is not repeated unless the file
+//! changed; however the program ends, the results and the list of finished work are complete; a source is written only if a
+//! report says so, and only if it has not changed since it was read.
 #![expect(clippy::print_stderr, reason = "the summary is no result")]
 
 use std::collections::BTreeMap;

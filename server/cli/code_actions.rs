@@ -1,5 +1,5 @@
-//! Code actions from a shell: the real server in this process does them, as it does for an editor. Invariant: a file appears
-//! whole or stays what it was, and one that may not be written is not; an answer that takes its time is waited for; what the server warns of is told.
+//! Code actions from a shell: the real server in this process runs them, as for an editor. Invariant: a file is written whole or
+//! not at all, and a read-only file is not written; slow answers are waited for; warnings of the server are shown.
 #![expect(clippy::print_stderr, reason = "what else there is to know is no answer")]
 
 use std::io::Write as _;

@@ -1,5 +1,5 @@
-//! `fimble doctor`: is everything there, does it work, and if not, what to do. Invariant: each fault is named once, with a
-//! remedy; later checks that depend on a failed one say so instead of failing for a second reason.
+//! `fimble doctor`: checks the installation and names remedies. Invariant: each fault is named once, with a remedy; later checks
+//! that depend on a failed one say so instead of failing for a second reason.
 
 use std::process::ExitCode;
 use std::sync::Arc;

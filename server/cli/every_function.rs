@@ -1,5 +1,5 @@
-//! One action on every function of a file, the last one first, so that the lines above stay where they are. Invariant: what the
-//! model made is kept whatever form it has; why something did not come is told.
+//! One action on every function of a file, the last one first, so that the lines above stay where they are. Invariant: the
+//! results of the model are kept in any form; the reason for a missing result is shown.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! From names to a model: the one place where the store, the engine and the servers meet. Invariant: every failure comes as a
-//! cause and a remedy; nothing is fetched here (that is `fimble setup`); no server is looked for unless a name asks for it.
+//! Loads a model by its name: the only file that uses the store, the engine and the servers. Invariant: every failure has a cause
+//! and a remedy; nothing is fetched here (that is `fimble setup`); no server is looked for unless a name asks for it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! `fimble model`: the models on this machine and those that can be fetched. Lives here: the arguments and the short commands; the
-//! longer ones are in `model/`. Invariant: it only asks the store, the engine and the import; what a model is and where it lies is
-//! known to the first.
+//! `fimble model`: the models on this machine and those that can be fetched. Contents: the arguments and the short commands; the
+//! longer ones are in `model/`. Invariant: it only calls the store, the engine and the import; the files of models and their
+//! places are known only to the store.
 
 use std::path::PathBuf;
 

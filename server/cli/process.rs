@@ -1,4 +1,4 @@
-//! The process on the other side, and the end of this one: whether that runs and still holds the standard input, and when the
+//! The client process and the end of this process: whether the client runs and still holds the standard input, and when the
 //! system asks this one to end. Invariant: what cannot be found out counts as running; a process that is asked to end does so
 //! within some seconds, whatever it is busy with.
 

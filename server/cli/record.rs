@@ -1,6 +1,6 @@
-//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble bench replay` plays. Invariant: it happens
-//! only when it was asked for, and a message says so; nobody else may read the file, and no secret stands in it that the detector
-//! knows; the server never waits for the file; what was typed until a crash is in it, but for the last line.
+//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble bench replay` plays. Invariant: it runs
+//! only on request, and a message says so; only the user may read the file, and it holds no secret that the detector knows; the
+//! server never waits for the file; after a crash it has all typed text except the last line.
 
 mod hiding;
 

@@ -1,5 +1,5 @@
 //! `fimble refactor`: changes to code as a patch, for a place or for every function of a folder. Invariant: files are written
-//! only with `--apply`, and only while they are what was read.
+//! only with `--apply`, and only if they have not changed since they were read.
 #![expect(clippy::print_stderr, reason = "why nothing was changed is no patch")]
 
 use std::path::{Path, PathBuf};

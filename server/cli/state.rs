@@ -1,6 +1,6 @@
-//! The file through which `fimble why` sees what a running server did. Invariant: it holds traces only, which have no code
-//! and no prompt in them; only the user may read it; it appears whole or not at all, and what a killed server left
-//! behind is removed; losing it costs nothing.
+//! The file through which `fimble why` sees what a running server did. Invariant: it holds traces only, which have no code and no
+//! prompt in them; only the user may read it; it is written whole or not at all, and files that a killed server left behind are
+//! removed; it can be lost without harm.
 
 use std::fs::{self, File};
 use std::io::Write as _;

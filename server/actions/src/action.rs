@@ -1,4 +1,4 @@
-//! The actions. Invariant: names and titles stand here and nowhere else.
+//! The actions. Invariant: names and titles are in this file only.
 
 /// An action on a piece of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,5 @@
-//! From what a chat model answered to the code in it. Invariant: prose never counts as code; an answer that was cut off, or
-//! that leaves code out, is refused; line numbers and diff marks in front of lines are taken off.
+//! Takes the code out of the answer of a chat model. Invariant: prose never counts as code; an answer that was cut off, or that
+//! leaves code out, is refused; line numbers and diff marks in front of lines are removed.
 
 use crate::Refusal;
 use crate::edit::similarity;

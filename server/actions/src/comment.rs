@@ -1,5 +1,5 @@
-//! Doc comments: where they stand and what they look like in each language. Invariant: whatever text is rendered, the
-//! comment ends where it should and hides no code.
+//! Doc comments: their place and their form in each language. Invariant: whatever text is rendered, the comment ends where it
+//! should and hides no code.
 
 use std::ops::Range;
 

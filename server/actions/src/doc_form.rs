@@ -1,5 +1,5 @@
-//! The form of a doc comment: a summary, a line for each parameter, and what is returned. Invariant: an answer that is not in
-//! the form is no loss: it is taken as it is.
+//! The form of a doc comment: a summary, a line for each parameter, and what is returned. Invariant: an answer that is not in the
+//! form is not lost: it is used unchanged.
 
 use fimble_document::Text;
 use fimble_syntax::SyntaxTree;

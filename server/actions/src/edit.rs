@@ -1,4 +1,4 @@
-//! From an old and a new text to the smallest edits by lines. Invariant: applied to the old text the edits give the new one
+//! Computes the smallest line edits from an old text to a new one. Invariant: applied to the old text the edits give the new one
 //! exactly; they are in order and do not touch.
 
 use std::ops::Range;

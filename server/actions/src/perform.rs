@@ -1,5 +1,5 @@
-//! An action from its question to its outcome. Invariant: an edit comes out only if it was checked against the syntax tree;
-//! a model that answers badly is asked once more, with what was wrong, and not a third time.
+//! An action from its prompt to its outcome. Invariant: an edit is returned only if it was checked with the syntax tree; a bad
+//! answer is sent back to the model once, with the reason, and not a second time.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;

@@ -1,6 +1,5 @@
-//! Text that models copy beside the requested code: the file's imports, its other functions, the class around, examples of
-//! use. Invariant: what is taken off stands in the file outside of the target, or only uses what was asked for; what was asked
-//! for stays whole.
+//! Text that models copy beside the requested code: the file's imports, its other functions, the class around, examples of use.
+//! Invariant: removed text is in the file outside the target, or only uses the requested code; the requested code stays whole.
 
 use std::ops::Range;
 

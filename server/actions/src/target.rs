@@ -1,5 +1,5 @@
-//! Which code an action is about: the selection, or the item at the cursor. Invariant: a target is made of whole lines and
-//! lies in the text; without a tree the paragraph around the cursor stands for the item.
+//! The target of an action: the selection, or the item at the cursor. Invariant: a target is made of whole lines and is in the
+//! text; without a tree the target is the paragraph around the cursor.
 
 use std::ops::Range;
 

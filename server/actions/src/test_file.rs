@@ -1,5 +1,5 @@
-//! Where tests go: into the file itself, or into a new one beside it, as each language has it. Invariant: a path that comes
-//! out stays in the folder of the file.
+//! The place of tests: the file itself, or a new one beside it, as usual in each language. Invariant: a returned path stays in
+//! the folder of the file.
 
 use fimble_document::Text;
 use fimble_syntax::{ParseBudget, PartKind, SyntaxTree};

@@ -1,6 +1,6 @@
-//! The answer of a model, without the thoughts before it. Invariant: whatever pieces an answer comes in, the outcome is
-//! the same; nothing between two marks is ever handed out, also where the second mark never comes; code and words that only
-//! mention a mark stay whole.
+//! The answer of a model, without the thoughts before it. Invariant: whatever pieces an answer comes in, the outcome is the same;
+//! nothing between two marks is ever returned, even if the second mark is missing; code and words that only mention a mark stay
+//! whole.
 
 use fimble_model::THOUGHT_MARKS;
 

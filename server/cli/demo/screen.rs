@@ -1,5 +1,5 @@
-//! The display while typing, and the figures for the end. Invariant: at most [`LINES_PER_FILE`] lines stand below the name of a
-//! file, whatever a model suggests; what was taken is always among them.
+//! The display while typing, and the figures for the end. Invariant: at most [`LINES_PER_FILE`] lines are below the name of a
+//! file, whatever a model suggests; accepted suggestions are always among them.
 
 use std::io::{IsTerminal, stdout};
 use std::time::Duration;

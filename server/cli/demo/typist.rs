@@ -1,5 +1,5 @@
-//! Types into the samples, one key at a time, and takes what is suggested where it is what was to be typed. Invariant: what was
-//! saved is counted on places that were typed to their end, so that two models are compared on the same keys.
+//! Types into the samples, one key at a time, and accepts a suggestion that equals the text to type. Invariant: saved keys are
+//! counted on places that were typed to their end, so that two models are compared on the same keys.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! `fimble model add`: from a GGUF file, a folder, or a store of another program. Invariant: what a model is added from is only
-//! read.
+//! `fimble model add`: from a GGUF file, a folder, or a store of another program. Invariant: the source of a model is only read.
 
 use std::path::{Path, PathBuf};
 

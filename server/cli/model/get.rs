@@ -1,5 +1,5 @@
-//! `fimble model get`: fetches a model, checks it, imports it. Invariant: the licence is shown before anything is fetched; what is
-//! there already is not fetched again.
+//! `fimble model get`: fetches a model, checks it, imports it. Invariant: the licence is shown before anything is fetched; files
+//! that are there already are not fetched again.
 
 use anyhow::bail;
 use fimble_store::catalogue::{self, CatalogueModel};

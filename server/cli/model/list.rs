@@ -1,4 +1,4 @@
-//! `fimble model list`: what is installed, what other programs left on this disk, and the catalogue. Invariant: the keys of the
+//! `fimble model list`: installed models, models of other programs on this disk, and the catalogue. Invariant: the keys of the
 //! JSON form are fixed: editors read them.
 
 use fimble_store::catalogue::{self, CatalogueModel};

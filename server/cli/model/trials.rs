@@ -1,5 +1,5 @@
-//! Small functions with one answer each, to find out whether a model writes code that is asked for. Invariant: a trial is answered as
-//! the actions of an editor would be, checks included; equal weights give an equal result.
+//! Small functions with one answer each, to find out whether a model writes requested code. Invariant: a trial is handled as the
+//! actions of an editor are, checks included; equal weights give an equal result.
 
 use fimble_completion::{CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan};
 use fimble_document::Text;

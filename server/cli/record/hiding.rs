@@ -1,6 +1,6 @@
-//! Passwords, keys and tokens in a recording. Invariant: what the detector knows is written as asterisks, and so is what was typed
-//! on a line until the detector knew it; of a file that holds secrets by its name, letters and digits are written as `x`. Every
-//! place stays where it is, in UTF-16.
+//! Passwords, keys and tokens in a recording. Invariant: secrets that the detector knows are written as asterisks, and so is the
+//! text typed on a line until the detector knew it; of a file that holds secrets by its name, letters and digits are written as
+//! `x`. Every place stays where it is, in UTF-16.
 
 use std::iter::repeat_n;
 use std::ops::Range;

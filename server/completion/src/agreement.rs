@@ -1,5 +1,5 @@
-//! Whether a generation that is still running is worth waiting for. Invariant: the verdict is the suggestion cache's own,
-//! so that what is kept is what the finished suggestion would answer once it is typed through.
+//! Whether a generation that is still running is worth waiting for. Invariant: the verdict is the suggestion cache's own, so that
+//! a generation is kept exactly if its finished suggestion would answer the typed text.
 
 use fimble_document::Text;
 

@@ -1,5 +1,5 @@
-//! Brackets and quotes, judged by the characters alone. Invariant: a wrong decision costs at most a bracket in a
-//! suggestion; what is certain about syntax is asked of the tree afterwards.
+//! Brackets and quotes, judged by the characters alone. Invariant: a wrong decision costs at most a bracket in a suggestion; the
+//! syntax tree is checked afterwards.
 
 use fimble_syntax::Language;
 

@@ -1,5 +1,5 @@
-//! Step 8 of a keystroke: from a generation to a suggestion, or to the reason why there is none. Invariant: the range of a suggestion stays on
-//! the cursor's line, its text differs from what stands there, and every filter that ran is reported.
+//! Step 8 of a keystroke: turns a generation into a suggestion, or into the reason why there is none. Invariant: the range of a
+//! suggestion stays on the cursor's line, its text differs from the text there, and every filter that ran is reported.
 
 use std::ops::Range;
 

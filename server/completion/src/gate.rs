@@ -1,4 +1,4 @@
-//! Whether to answer at all. Invariant: it costs microseconds and reads at most some kilobytes around the cursor,
+//! Decides whether a place gets suggestions. Invariant: it takes microseconds and reads at most some kilobytes around the cursor,
 //! however large the file is, because it runs before anything else on every keystroke.
 
 use fimble_syntax::Region;

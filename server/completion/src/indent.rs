@@ -1,5 +1,5 @@
-//! How a file is indented. Invariant: what is nearest to the cursor counts most, since files that mix tabs and blanks do so by
-//! blocks; a file without an indented line is indented as its language usually is.
+//! The indentation of a file. Invariant: the lines nearest to the cursor count most, since files that mix tabs and blanks do so
+//! by blocks; a file without an indented line is indented as its language usually is.
 
 use fimble_syntax::{BlockStyle, Language};
 

@@ -1,5 +1,5 @@
 //! The input of a completion: a place in a text, and what the editor says about it. Invariant: whatever offset or selection comes
-//! in, the resolved [`Cursor`] lies in the text and on one line.
+//! in, the resolved [`Cursor`] is in the text and on one line.
 
 use std::fmt;
 use std::ops::Range;

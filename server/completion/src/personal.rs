@@ -1,5 +1,5 @@
-//! Names and addresses of people: a model has read those of many. Invariant: what is suggested holds an address, or a name
-//! behind words such as "author", only if it stands in the project.
+//! Names and addresses of people, which models learn in training. Invariant: a suggestion has an address, or a name after words
+//! such as "author", only if it occurs in the project.
 
 use fimble_syntax::Language;
 

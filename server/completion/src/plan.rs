@@ -1,5 +1,6 @@
-//! Step 6 of a keystroke: from a cursor to a prompt, with budget, windows, template, options and stop rule. Invariant: prompt and new
-//! tokens together fit the model's context; equal text above and below gives equal pieces, whatever is typed on the line.
+//! Step 6 of a keystroke: builds the prompt for a cursor, with budget, windows, template, options and stop rule. Invariant:
+//! prompt and new tokens together fit the model's context; equal text above and below gives equal pieces, whatever is typed on
+//! the line.
 
 use std::ops::{ControlFlow, Range};
 

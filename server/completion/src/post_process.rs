@@ -1,7 +1,7 @@
-//! From what the model produced to what is shown: one function per filter, run in the order of [`FILTERS`].
+//! The filters of a generated text: one function for each, run in the order of [`FILTERS`].
 //!
-//! Invariant: a filter only cuts, or changes white space; the two exceptions (a line break before brackets that stay
-//! behind, and the selected item in front) are the editor's own text. A filter reports what it did, without the code.
+//! Invariant: a filter only cuts, or changes white space; the two exceptions (a line break before brackets that stay behind, and
+//! the selected item in front) are the editor's own text. A filter reports what it did, without the code.
 
 mod brackets;
 mod overlap;

@@ -1,7 +1,7 @@
-//! When the model has said enough.
+//! The rule that ends a generation.
 //!
-//! Invariant: the verdict depends on the text alone and not on how it was cut into pieces, so that the rule can run
-//! while tokens arrive and once more over the whole text, and both agree; a stopped rule stays stopped.
+//! Invariant: the verdict depends on the text alone and not on how it was cut into pieces, so that the rule can run while tokens
+//! arrive and once more over the whole text, and both agree; a stopped rule stays stopped.
 
 use std::ops::ControlFlow;
 

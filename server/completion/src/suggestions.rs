@@ -1,8 +1,8 @@
 //! The suggestion cache, which answers without the model.
 //!
-//! An entry is found by the text around its place and not by its offset, so that edits elsewhere leave it alone, and a
-//! place that is left and visited again is known. Invariant: what a hit makes of the text equals what the original
-//! suggestion would have made of it; a lookup reads a few kilobytes for each entry at most, whatever the file's size.
+//! An entry is found by the text around its place and not by its offset, so that edits elsewhere leave it alone, and a place that
+//! is left and visited again is known. Invariant: the effect of a hit on the text equals the effect that the original suggestion
+//! would have had; a lookup reads a few kilobytes for each entry at most, whatever the file's size.
 
 use std::ops::Range;
 

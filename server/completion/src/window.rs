@@ -1,8 +1,8 @@
-//! Which bytes the model reads.
+//! The ranges of text that the model reads.
 //!
-//! Invariant: while the user types on one line, the prompt before that line does not change, because all
-//! of it is a function of the lines above; while the cursor moves down, the start moves only every two fifths of a
-//! window; and the tokens never exceed the budget, which is checked with the tokenizer and not only estimated.
+//! Invariant: while the user types on one line, the prompt before that line does not change, because all of it is a function of
+//! the lines above; while the cursor moves down, the start moves only every two fifths of a window; and the tokens never exceed
+//! the budget, which is checked with the tokenizer and not only estimated.
 
 use std::ops::Range;
 

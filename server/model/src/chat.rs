@@ -1,9 +1,8 @@
-//! The seam for conversations: what a model that was trained to answer is asked, and what it answers. Invariant: the text
-//! of a message is text; how a turn begins and ends is up to who implements [`Chat`], so that no message can forge one.
+//! The interface for conversations: prompts for a chat model, and its answers. Invariant: the text of a message is text;
+//! implementations of [`Chat`] mark the turns, so that no message can imitate one.
 //!
-//! A model in process renders its own template and generates; a server is asked through its chat endpoint. Both stream,
-//! both can be cancelled, and a conversation never delays a completion: in process it runs at
-//! [`crate::Priority::Background`].
+//! A model in process renders its own template and generates; a server is asked through its chat endpoint. Both stream, both can
+//! be cancelled, and a conversation never delays a completion: in process it runs at [`crate::Priority::Background`].
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
-//! The one detector of secrets: passwords, keys and tokens in a text ([`find`], [`has_secret`], [`masked`], [`redacted`]), and files that
-//! hold them by their names ([`is_secret_path`]). The rules are tables: [`token_rules`] for what services issue, [`names`] for
-//! what variables and keys are called.
+//! The one detector of secrets: passwords, keys and tokens in a text ([`find`], [`has_secret`], [`masked`], [`redacted`]), and
+//! files that hold them by their names ([`is_secret_path`]). The rules are tables: [`token_rules`] for what services issue,
+//! [`names`] for what variables and keys are called.
 //!
-//! Invariant: the time is linear in the length of the text, also for one long line, because every rule looks at a bounded
-//! stretch around a keyword; ranges lie on character boundaries, in order, and do not overlap.
+//! Invariant: the time is linear in the length of the text, also for one long line, because every rule reads a bounded stretch
+//! around a keyword; ranges lie on character boundaries, in order, and do not overlap.
 
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};

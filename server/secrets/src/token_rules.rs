@@ -1,7 +1,7 @@
 //! Tokens that services issue, as data: how each begins and what follows. The formats are those that the services document.
 //!
-//! Invariant: every rule has a keyword of at least 2 bytes that stands in each of its tokens, so that a text without the
-//! keywords is never looked at twice.
+//! Invariant: every rule has a keyword of at least 2 bytes that occurs in each of its tokens, so that a text without the keywords
+//! is never read twice.
 
 /// Bytes that may follow a beginning.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
-//! The models that can be fetched by name, out of one data file. Invariant: each source says by which checksum its file is
-//! known, or that the hub's own is used.
+//! The models that can be fetched by name, from one data file. Invariant: each source names the checksum of its file, or says
+//! that the hub's is used.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! Runs the user's own package client to fetch an archive. Invariant: Fimble itself opens no socket; the client works
-//! inside our staging folder only, and its progress is read off the bytes that appear there, so that every version of it
-//! shows true progress.
+//! Runs the user's own package client to fetch an archive. Invariant: Fimble itself opens no socket; the client works inside our
+//! staging folder only, and its progress is measured by the bytes that appear there, so that every version of it shows true
+//! progress.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

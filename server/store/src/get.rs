@@ -1,5 +1,5 @@
-//! Models fetched from elsewhere. Invariant: Fimble opens no socket: the user's own curl and pip do; what they bring lies among the
-//! downloads until its checksum was compared, and nothing half-done ever has a final name.
+//! Models fetched from elsewhere. Invariant: Fimble opens no socket: the user's own curl and pip do; fetched files are among the
+//! downloads until their checksum was compared, and an incomplete file never has a final name.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

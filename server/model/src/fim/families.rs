@@ -1,8 +1,8 @@
-//! The families: one entry each, in the order in which detection tries them. Invariant: an entry with more evidence
-//! stands before an entry with the same markers and less.
+//! The families: one entry each, in the order in which detection tries them. Invariant: an entry with more evidence stands before
+//! an entry with the same markers and less.
 //!
-//! Sources are named at each entry. Where a family publishes no form for other files, they go into the prefix, parted
-//! by a line that no language means anything by (the way of llama.cpp's server).
+//! Sources are named at each entry. If a family publishes no form for other files, they are in the prefix, separated by a line
+//! that has no meaning in any language (as in llama.cpp's server).
 
 use super::layout::{Evidence, Family, Part};
 

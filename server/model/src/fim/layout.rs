@@ -1,5 +1,5 @@
-//! An entry of the table of families: a layout, and the evidence by which the family is recognised.
-//! Invariant: a token that stands outside a group is always written, so its family must require it.
+//! An entry of the table of families: a layout, and the evidence by which the family is recognised. Invariant: a token outside a
+//! group is always written, so its family must require it.
 
 use super::Vocabulary;
 

@@ -1,9 +1,9 @@
-//! Weights that a graph reads in two shapes. Invariant: the second name stands for the same bytes of the same file; what is
-//! not understood as a whole stays as it is.
+//! Weights that a graph reads in two shapes. Invariant: the second name means the same bytes of the same file; a graph that is
+//! not understood as a whole is not changed.
 //!
-//! Models whose embedding and output layer are one matrix store it once, and reshape it for one of the two. The runtime does
-//! that when it loads, and holds the result beside the original: for the largest matrix of the model. Two names for the same
-//! bytes of the file cost nothing.
+//! Models whose embedding and output layer are one matrix store it once, and reshape it for one of the two. The runtime does that
+//! when it loads, and holds the result beside the original: for the largest matrix of the model. Two names for the same bytes of
+//! the file cost nothing.
 
 use super::graph::{
     Graph, INITIALIZER, NODE, NODE_ATTRIBUTE, Node, TENSOR_DATA_LOCATION, TENSOR_DATA_TYPE, TENSOR_DIMS,

@@ -1,5 +1,5 @@
-//! Why a source gave nothing. Invariant: each is one sentence with the remedy; a fault of the disk ends the search, any other
-//! lets the next source be tried.
+//! Why nothing was fetched from a source. Invariant: each is one sentence with the remedy; an error of the disk ends the search,
+//! any other lets the next source be tried.
 
 use super::curl::Trouble;
 use crate::StoreError;

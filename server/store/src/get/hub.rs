@@ -1,5 +1,5 @@
 //! The Hugging Face hub: addresses, redirects, and what it says about a repository. Invariant: the user's token goes to the hub
-//! itself only, to no host that it leads to; nothing that is encrypted is followed to where it would not be.
+//! itself only, to no host that it redirects to; a redirect from an encrypted to an unencrypted address is not followed.
 
 use std::env;
 use std::path::{Path, PathBuf};
