@@ -1,6 +1,6 @@
-//! The rules of the house, as tests: who may import whom, that files do not import each other in a circle, who may know which
-//! library, that one file alone opens sockets, that every source file says what lives there, and that each promise about privacy
-//! has a test.
+//! The rules of the architecture, as tests: which crate may import which, that imports between files have no cycles, which crate
+//! may use which library, that exactly one file opens sockets, that every source file says what is in it, and that each promise
+//! about privacy has a test.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

@@ -1,5 +1,5 @@
-//! An editor whose settings name a model server that answers badly: the model in this process completes, the reason is shown
-//! in a message, in the status and in `fimble.why`, and no edit comes of half an answer.
+//! An editor whose settings name a model server that answers badly: the model in this process completes, the reason is shown in a
+//! message, in the status and in `fimble.why`, and half an answer never becomes an edit.
 
 use std::time::Instant;
 

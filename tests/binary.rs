@@ -1,5 +1,5 @@
-//! The binary as a user has it: the protocol over its standard input and output with the bundled model, and the
-//! commands. The runtime is installed first if it is missing, by the very command that the README names.
+//! The binary as a user has it: the protocol over its standard input and output with the bundled model, and the commands. The
+//! runtime is installed first if it is missing, by the command that the README names.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

@@ -1,5 +1,5 @@
-//! Code actions from a shell: what the bundled model cannot do is said with the remedy, what a model behind a server answers is
-//! done, and no source is written unless that is asked for.
+//! Code actions from a shell: if the bundled model cannot do an action, the message has the remedy; the answer of a model server
+//! is applied; and no source is written without `--apply`.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The documentation: its commands, links, reasons and error codes. Invariant: each `fimble` command in it is one that the binary takes; each
-//! other command is run by something that is named here, or has a reason why nothing runs it; each link leads somewhere.
+//! The documentation: its commands, links, reasons and error codes. Invariant: each `fimble` command in it is one that the binary
+//! takes; each other command is run by a file that is named here, or has a reason why nothing runs it; each link has a target.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

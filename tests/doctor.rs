@@ -1,4 +1,4 @@
-//! `fimble doctor` on models of every kind. Invariant: no test asks another machine.
+//! `fimble doctor` on models of every kind. Invariant: no test contacts another machine.
 
 use std::path::Path;
 use std::process::{Command, Output};

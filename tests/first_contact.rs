@@ -1,5 +1,5 @@
-//! `fimble demo` and `fimble setup` as a new user has them, with a stand-in of the hub and with no source at all. Invariant: no test
-//! asks another machine.
+//! `fimble demo` and `fimble setup` as a new user runs them, with a mock of the hub and without any source. Invariant: no test
+//! contacts another machine.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,6 +1,7 @@
-//! The proof that code stays on the machine, on the finished binary: it works where there is no network at all, and the
-//! system's own record of a session lists no socket, and the home folder holds nothing but our own. `FIMBLE_BINARY` names another binary than the one of this build (the
-//! release, in CI). A proof whose tool was not there when this was compiled is ignored; one that is run without it fails.
+//! Tests that code stays on the machine, with the finished binary: it works without a network, the system's own record of a
+//! session lists no socket, and the home folder holds nothing but our own. `FIMBLE_BINARY` names another binary than the one of
+//! this build (the release, in CI). A test whose tool was missing when this was compiled is ignored; if it is run anyway, it
+//! fails.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test")]

@@ -1,5 +1,5 @@
-//! A server of another machine, asked by the real binary as an editor and a shell have it asked: what leaves, what is marked,
-//! and that files which stay here stay. The machine is a stand-in under a number that no rule takes for this machine.
+//! A server on another machine, used by the real binary from an editor and from a shell: which text is sent, what is marked, and
+//! that excluded files are not sent. The machine is a mock at an address that no rule takes for this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

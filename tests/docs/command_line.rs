@@ -1,5 +1,5 @@
 //! The command line of the binary, as `--help` describes it. Invariant: a command passes only if each subcommand and each option
-//! in it is known, each option has its value, and no more arguments stand there than the subcommand takes.
+//! in it is known, each option has its value, and there are no more arguments than the subcommand takes.
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -1,4 +1,4 @@
-// Which server binary is used, and whether it can be. Invariant: whatever is wrong with it is one message that says what to
+// The server binary that is used, and its check. Invariant: each problem with it is one message that says what to
 // do, found before the client library starts it.
 
 import { execFile } from "node:child_process";

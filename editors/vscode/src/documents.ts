@@ -1,5 +1,5 @@
-// Documents that exist in the editor only: explanations that the server writes, and pages of ours. Invariant: they are shown
-// rendered, beside the code, and go with the window.
+// Documents that exist in the editor only: explanations that the server writes, and pages of the extension. Invariant: they are shown
+// rendered, beside the code, and close with the window.
 
 import * as vscode from "vscode";
 import type { ServerDocument } from "./server";

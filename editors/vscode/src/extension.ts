@@ -1,5 +1,5 @@
 // The extension's start and its commands. Invariant: a command that cannot do its work says why; nothing here or below opens
-// a connection or counts anything for somebody else.
+// a connection or collects statistics for others.
 
 import { rm } from "node:fs/promises";
 import { homedir } from "node:os";

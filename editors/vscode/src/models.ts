@@ -1,5 +1,5 @@
-// What `fimble model` says about models, and how it is shown, apart from the editor so that it can be tested alone. Invariant:
-// what a field does not say is left out, never guessed; sizes are those that a user sees elsewhere (1 MB is 10^6 bytes).
+// The output of `fimble model` about models, and its display, apart from the editor so that it can be tested alone. Invariant:
+// a missing field is left out, never invented; sizes are those that a user sees elsewhere (1 MB is 10^6 bytes).
 
 /** A model that was added, or the bundled one. */
 export interface InstalledModel {

@@ -1,5 +1,5 @@
 // The server process and the connection to it. Invariant: at most one runs; one that ends is started again, but not forever;
-// whatever keeps it from running is told once, with what to do, and stays in the status bar.
+// a problem is shown once, with its remedy, and stays in the status bar.
 
 import * as vscode from "vscode";
 import {

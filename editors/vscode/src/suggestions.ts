@@ -1,5 +1,5 @@
-// Ghost text: what passes between the editor and the server. Invariant: a document that is switched off is not asked about;
-// a dismissed suggestion is told to the server, which keeps it away from that place.
+// Ghost text: the requests and notifications between the editor and the server. Invariant: no request for a document that is switched off;
+// a dismissed suggestion is reported to the server, which does not show it again at that place.
 
 import * as vscode from "vscode";
 import type { Middleware } from "vscode-languageclient/node";

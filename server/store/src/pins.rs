@@ -1,5 +1,5 @@
-//! Which ONNX Runtime is installed where: the published files and their checksums. Invariant: both the archive and the
-//! library inside are pinned, and every platform that is named here has been looked into.
+//! The pinned files of ONNX Runtime for each platform, with their checksums. Invariant: both the archive and the library inside
+//! are pinned, and the archive of every platform here was checked.
 
 use crate::platform::{Arch, Os, Platform};
 

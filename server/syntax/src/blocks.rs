@@ -1,6 +1,6 @@
-//! Whether a new block is about to be written at the cursor. Invariant: the answer does not need a tree without errors,
-//! for right after `{` there hardly ever is one: it is read from the lines around the cursor, and the tree only distinguishes
-//! comments and strings apart.
+//! Whether a new block is about to be written at the cursor. Invariant: the answer does not need a tree without errors, for right
+//! after `{` there hardly ever is one: it is read from the lines around the cursor, and the tree is only used to recognise
+//! comments and strings.
 
 use fimble_document::Text;
 use fimble_grammars::{BlockStyle, Language};

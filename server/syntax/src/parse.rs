@@ -1,5 +1,5 @@
-//! Running the parser within a budget. Invariant: a parse that was stopped leaves nothing behind; a parse stops within
-//! microseconds of its limits, those of all languages of a text together.
+//! Running the parser within a budget. Invariant: a stopped parse has no effect; a parse stops within microseconds of its limits,
+//! those of all languages of a text together.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
-//! Whether the cursor stands in code, in a comment or in a string. Invariant: what counts is what a typist means: behind
-//! a closing quote one writes code again, at the end of a line comment one still writes the comment.
+//! Whether the cursor is in code, in a comment or in a string. Invariant: the result is what the user expects while typing: after
+//! a closing quote comes code again, at the end of a line comment the comment continues.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! Whether a suggestion fits where it would be put. Invariant: the document itself is not touched; the parse is
-//! incremental, so that it costs what the suggestion costs and not what the file does.
+//! The syntax check of a suggestion at its place. Invariant: the document itself is not touched; the parse is incremental, so
+//! that it costs what the suggestion costs and not what the file does.
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
-//! The syntax tree of one text: that of its language, and one for each part that stands in another language (the script of
-//! a page). Invariant: a tree is only asked about the text it was parsed from; after a [`TextEdit`] it is stale until it is
-//! parsed again; what is asked about a cursor is answered by the language that the cursor stands in.
+//! The syntax tree of one text: that of its language, and one for each part in another language (the script of a page).
+//! Invariant: a tree is only asked about the text it was parsed from; after a [`TextEdit`] it is stale until it is parsed again;
+//! questions about a cursor are answered by the language at the cursor.
 
 use std::ops::Range;
 

@@ -1,5 +1,6 @@
-//! Definitions in other files of what is imported or named near a cursor. Invariant: names are looked up in files of the index only;
-//! the work is bounded in files and bytes, whatever the workspace holds; equal files and an equal cursor give equal results.
+//! Definitions, in other files, of names that are imported or used near a cursor. Invariant: names are looked up in files of the
+//! index only; the work is bounded in files and bytes, whatever the workspace holds; equal files and an equal cursor give equal
+//! results.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! Which files the imports of a file mean. Invariant: a file is meant if the end of its path stands in an import, part by part; the
-//! languages differ in what parts a path and in whether a folder is a package, which is all that is known of them here.
+//! The files that the imports of a file refer to. Invariant: an import refers to a file if it contains the end of its path, part
+//! by part; the languages differ in the separator and in whether a folder is a package; nothing else depends on the language.
 
 use fimble_document::Text;
 use fimble_syntax::{Language, SyntaxTree};

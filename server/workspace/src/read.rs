@@ -1,4 +1,5 @@
-//! Reading one file, if it may be read, and judging its text. Invariant: what is unfit is never returned, and the reason can be shown.
+//! Reading one file, if it may be read, and judging its text. Invariant: a file that may not be used is never returned, and the
+//! reason can be shown.
 
 use std::fmt;
 use std::io::ErrorKind;

@@ -1,6 +1,6 @@
-//! The source files of a folder. Invariant: what `.gitignore`, `.ignore`, `.fimbleignore` and `.git/info/exclude` name is not
-//! visited, nor what is hidden, nor what a link points to; where there is more than the limits allow, what matters most is
-//! taken, and the walk says that there is more.
+//! The source files of a folder. Invariant: files that `.gitignore`, `.ignore`, `.fimbleignore` and `.git/info/exclude` name is
+//! not visited, nor are hidden files and targets of links; if there are more than the limits allow, the most important are taken,
+//! and the walk says that there are more.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
-//! The workspace as a server sees it: the files of some folders, indexed, and the snippets chosen for a place. Invariant:
-//! after a scan the index is what a first scan would have made it, as long as there is room; what is shown was read from
-//! the disk just now and is what was indexed. Files are named by their whole path with forward slashes.
+//! The workspace as a server sees it: the files of some folders, indexed, and the snippets chosen for a place. Invariant: after a
+//! scan the index is what a first scan would have made it, as long as there is room; a shown text was read from the disk just now
+//! and equals the indexed one. Files are named by their whole path with forward slashes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;

@@ -1,5 +1,5 @@
--- The server's process: started for every buffer with a file, started again when it dies. Invariant: what goes wrong is
--- told once, in one sentence with its remedy; the text of a buffer never depends on the server.
+-- The server's process: started for every buffer with a file, started again when it crashes. Invariant: a problem is
+-- shown once, in one sentence with its remedy; the text of a buffer never depends on the server.
 local config = require("fimble.config")
 local message = require("fimble.message")
 

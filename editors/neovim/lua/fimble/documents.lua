@@ -1,5 +1,5 @@
 -- Texts that the server writes for the user, such as explanations, in scratch windows. Invariant: the cursor stays where
--- the user works; a window that was closed early ends the work behind it.
+-- the user works; closing a window early cancels the work for it.
 local message = require("fimble.message")
 
 local M = {}

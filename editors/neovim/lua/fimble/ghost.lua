@@ -1,5 +1,5 @@
--- The suggestion at the cursor: what it is, what is left of it, and what keys do with it. In Neovim 0.12 the editor asks
--- for it and draws it (editor.lua), elsewhere this file does. Invariant: what is drawn is what accepting inserts; text that
+-- The suggestion at the cursor, its remaining text, and the effects of keys on it. In Neovim 0.12 the editor requests
+-- and draws it (editor.lua), elsewhere this file does. Invariant: the drawn text is the text that accepting inserts; text that
 -- disagrees with what was typed is never shown; nothing is shown outside of insert mode.
 local client_of = require("fimble.client")
 local config = require("fimble.config")

@@ -1,5 +1,5 @@
--- The choice of the model: what is installed, what is on this disk, what can be fetched. Invariant: the editor never waits; a
--- model that is chosen answers without a restart, and one that cannot be had changes nothing; the editor itself opens no
+-- The choice of the model: installed models, models on this disk, models to fetch. Invariant: the editor never waits; a
+-- model that is chosen answers without a restart, and a model that cannot be fetched changes nothing; the editor itself opens no
 -- connection, `fimble model` does.
 local client_of = require("fimble.client")
 local config = require("fimble.config")

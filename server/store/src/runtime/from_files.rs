@@ -1,5 +1,5 @@
-//! Installing from the user's own files: `fimble setup --from DIR`. Invariant: a file that does not fit this machine is passed
-//! over with its reason, and a pinned file that is damaged is never passed over.
+//! Installing from the user's own files: `fimble setup --from DIR`. Invariant: a file that does not fit this machine is skipped
+//! with its reason, and a damaged pinned file is never skipped.
 
 use std::fs::{self, File};
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! The workspace over time: what is chosen, and that it follows the disk whatever happens there.
+//! The workspace over time: the chosen snippets, and updates after any change on the disk.
 
 use std::fs::File;
 use std::time::Duration;
