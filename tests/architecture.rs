@@ -269,8 +269,8 @@ fn read_path<'a>(mut code: &'a str, before: &[String], found: &mut Vec<Vec<Strin
     code
 }
 
-/// The paths that code names from the root of its crate (`crate::`), its parent (`super::`) or itself (`self::`), whether they are
-/// imported or stand in the code.
+/// The paths that code names from the root of its crate (`crate::`), its parent (`super::`) or itself (`self::`), whether they
+/// are imported or stand in the code.
 fn paths_in(code: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for start in ["crate::", "super::", "self::"] {

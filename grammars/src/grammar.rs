@@ -53,7 +53,7 @@ macro_rules! grammars {
                 $(
                     #[cfg(feature = $name)]
                     $name => {
-                        /// The type that stands for this grammar's scanner.
+                        /// The type of this grammar's scanner.
                         enum Guard {}
                         impl Guarded for Guard {
                             fn scanner() -> &'static OnceLock<Scanner> {

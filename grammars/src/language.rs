@@ -158,7 +158,7 @@ impl Language {
         &self.description.block_closers
     }
 
-    /// Kinds of the nodes that may stand in another language; [`QueryKind::Embedded`] says which, from the node in front.
+    /// Kinds of the nodes that may be in another language; [`QueryKind::Embedded`] says which, from the node in front.
     #[must_use]
     pub fn embedded_nodes(&self) -> &[String] {
         &self.description.embedded_nodes

@@ -68,7 +68,7 @@ struct Language14 {
     primary_state_ids: *const c_void,
 }
 
-/// `TSLanguage` of version 15: what was added stands at the end.
+/// `TSLanguage` of version 15: new fields are at the end.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Language15 {
@@ -201,7 +201,7 @@ unsafe extern "C" fn scan<G: Guarded>(
         (*own).advance = Some(advance);
         (*own).eof = Some(eof);
     }
-    // SAFETY: the parser's own call, handed on.
+    // SAFETY: the parser's own call, forwarded.
     let is_found = unsafe { scan(payload, lexer, valid_symbols) };
     // SAFETY: as above. The parser reads with the same lexer.
     unsafe {
@@ -274,7 +274,7 @@ unsafe extern "C" fn deserialize<G: Guarded>(payload: *mut c_void, buffer: *cons
         unsafe { write(payload, room.as_mut_ptr().cast()) };
     }
     if let Some(read) = scanner.deserialize {
-        // SAFETY: the parser's own call, handed on.
+        // SAFETY: the parser's own call, forwarded.
         unsafe { read(payload, buffer, length) };
     }
 }

@@ -48,7 +48,7 @@ impl ChatArgs {
             settings["allowRemote"] = json!(self.allow_remote);
             settings["apiKeys"] = keys.into();
             settings["noRemotePaths"] = json!(self.no_remote_path);
-            // A large one would be loaded for nothing.
+            // A large model would be loaded without need.
             settings["model"] = "bundled".into();
         }
         Ok(settings)

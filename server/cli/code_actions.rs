@@ -50,7 +50,7 @@ impl FromStr for Lines {
 }
 
 impl Lines {
-    /// The range in a text, in the protocol's form: a single line is a cursor at its end, and stands for the item there.
+    /// The range in a text, in the protocol's form: a single line is a cursor at its end, and means the item there.
     fn range(&self, text: &Text) -> anyhow::Result<Value> {
         let n_lines = u32::try_from(text.n_lines())?;
         let (first, last) = self.lines.unwrap_or((1, n_lines));

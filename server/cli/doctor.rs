@@ -216,7 +216,7 @@ fn check_abilities(report: &mut Report, name: Option<&str>, model: &dyn Model) -
 }
 
 fn check_completion(report: &mut Report, model: Option<&str>, provider: Provider) {
-    // Whether a completion works is asked here, not whether this one is worth showing.
+    // This checks whether a completion works, not whether it is worth showing.
     let settings = json!({"model": model, "provider": provider.name(), "minConfidence": 0});
     let tried = LocalServer::start(&settings).and_then(|server| {
         let uri = "file:///doctor/trial.py";

@@ -179,7 +179,7 @@ pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, Load
     Engine::load(source(name)?, options)
 }
 
-/// A model as it stands in the store.
+/// A model in the store.
 fn entry(name: Option<&str>) -> Option<ModelEntry> {
     let entries = ModelStore::from_env().and_then(|models| models.list()).ok()?;
     let is_meant = |entry: &&ModelEntry| name.map_or(entry.active, |name| entry.name == name);

@@ -26,7 +26,7 @@ pub fn has_input_ended() -> bool {
 #[must_use]
 pub fn is_running(process: u32) -> bool {
     match std::fs::read_to_string(format!("/proc/{process}/stat")) {
-        // The state stands behind the name, which is in parentheses and may hold any character.
+        // The state is after the name, which is in parentheses and may hold any character.
         Ok(stat) => !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
         Err(error) => error.kind() != std::io::ErrorKind::NotFound || !has_proc(),
     }
@@ -102,7 +102,7 @@ pub fn end_as_asked() {
     }
 }
 
-/// The system ends the process without asking; what is left is removed by the next session.
+/// The system ends the process without asking; the next session removes the remaining files.
 #[cfg(not(unix))]
 pub fn wait_for_end() {
     never();

@@ -73,7 +73,7 @@ impl Kind {
     }
 }
 
-/// Runs the command. The exit code is 1 when nothing came of it.
+/// Runs the command. The exit code is 1 if there is no result.
 ///
 /// # Errors
 /// There is no model that can do it, or a file cannot be read or written.

@@ -1,5 +1,5 @@
-//! `fimble setup`: installs ONNX Runtime and a model for daily use, or the plugin for an editor. Invariant: it says what is installed
-//! and how far that was checked; running it again repairs a damaged installation; the user's choice stays.
+//! `fimble setup`: installs ONNX Runtime and a model for daily use, or the plugin for an editor. Invariant: it says what is
+//! installed and how far that was checked; running it again repairs a damaged installation; the user's choice stays.
 
 use std::path::PathBuf;
 

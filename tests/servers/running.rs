@@ -37,8 +37,8 @@ impl Servers {
         Self { folder, model }
     }
 
-    /// The same servers with a copy of the model that has a chat template: the message and the beginning of a line of code below it.
-    /// Its output depends on the switch that leaves thoughts out, as in this process.
+    /// The same servers with a copy of the model that has a chat template: the message and the beginning of a line of code below
+    /// it. Its output depends on the switch that leaves thoughts out, as in this process.
     pub fn with_template(&self) -> Self {
         const TEMPLATE: &str = "{% for message in messages %}{{ message.content + '\\n' }}{% endfor %}\
             {% if add_generation_prompt %}{% if enable_thinking is defined and not enable_thinking %}{{ '\\nresult =' }}\

@@ -1,5 +1,5 @@
-// The choice of the model: installed models, models on this disk, models to fetch. Invariant: a model that is chosen
-// answers without a restart, and a model that cannot be fetched changes nothing; nothing is fetched without a request of the user.
+// The choice of the model: installed models, models on this disk, models to fetch. Invariant: a model that is chosen answers
+// without a restart, and a model that cannot be fetched changes nothing; nothing is fetched without a request of the user.
 
 import * as vscode from "vscode";
 import { Cancelled, CommandError, runModelCommand } from "./modelProcess";

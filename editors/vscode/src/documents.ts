@@ -1,4 +1,4 @@
-// Documents that exist in the editor only: explanations that the server writes, and pages of the extension. Invariant: they are shown
+// Documents that exist only in the editor: explanations of the server, and pages of the extension. Invariant: they are shown
 // rendered, beside the code, and close with the window.
 
 import * as vscode from "vscode";

@@ -1,4 +1,4 @@
-// Ghost text: the requests and notifications between the editor and the server. Invariant: no request for a document that is switched off;
+// Ghost text: the messages between the editor and the server. Invariant: a document that is switched off gets no request;
 // a dismissed suggestion is reported to the server, which does not show it again at that place.
 
 import * as vscode from "vscode";

@@ -1,5 +1,5 @@
-// Messages of the extension to the user, apart from the editor so that they can be tested alone. Invariant: each message says what
-// is wrong and what to do about it.
+// Messages of the extension to the user, apart from the editor so that they can be tested alone. Invariant: each message says
+// what is wrong and what to do about it.
 
 /** The oldest editor that shows inline completions the way the client library asks for them. */
 export const OLDEST_EDITOR = "1.91.0";
@@ -119,7 +119,7 @@ export function keepsEnding(path: string, times: number): string {
   return `Fimble's server ${path} ended ${times} times within three minutes and is not started again. The log says why.`;
 }
 
-/** The process runs but does not speak. */
+/** The process runs but does not answer. */
 export function neverAnswered(path: string, afterMs: number): string {
   return `Fimble's server ${path} did not answer within ${afterMs / 1000} seconds and was ended. Restart it, or set fimble.server.path to the path of a fimble binary. The log has what it said.`;
 }

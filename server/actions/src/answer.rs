@@ -199,7 +199,7 @@ fn line_number(line: &str) -> Option<(usize, &str)> {
     Some((number, rest))
 }
 
-/// Whether a comment stands for code that was left out, which the old code had not.
+/// Whether a comment replaces code that was left out, and is not in the old code.
 fn elides(code: &str, old: &str) -> bool {
     const WORDS: [&str; 10] = [
         "rest",

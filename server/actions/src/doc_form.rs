@@ -29,7 +29,7 @@ fn names(tree: &SyntaxTree, text: &Text, header: std::ops::Range<usize>, own: &s
     names
 }
 
-/// The form as it is asked for.
+/// The form in the prompt.
 pub(crate) fn form(parameters: &[String]) -> String {
     let lines = parameters.iter().map(|name| format!("{name}: what it is\n"));
     format!("{SUMMARY}: what it does\n{}{RETURNS}: what it returns", lines.collect::<String>())

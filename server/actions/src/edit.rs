@@ -14,7 +14,7 @@ pub struct Edit {
     pub text: String,
 }
 
-/// The edits that turn `old`, which stands at the byte `offset` of its file, into `new`.
+/// The edits that turn `old`, at the byte `offset` of its file, into `new`.
 #[must_use]
 pub fn line_edits(old: &str, new: &str, offset: usize) -> Vec<Edit> {
     let (old_lines, new_lines) = (lines(old), lines(new));

@@ -6,7 +6,7 @@ use std::ops::Range;
 use fimble_document::Text;
 use fimble_secrets::{Finding, PLACEHOLDER, find};
 
-/// Shorter values are not looked for in what others say about the code: they stand in words by chance.
+/// Shorter values are not searched for in texts about the code: they occur in words by chance.
 const LEAST_TO_SEARCH: usize = 6;
 
 /// The secrets of one question.
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(shown, "host = \"db\"\npassword = \"REDACTED_1\"\nopen(host, password)\n");
         assert_eq!(hidden.restored(&shown), code);
         assert_eq!(hidden.restored("a = REDACTED_2"), "a = REDACTED_2");
-        // What is said about it names it, and another secret is hidden, too.
+        // A text about it has its name, and another secret is also hidden.
         let said = hidden.words(&format!("{} is wrong, use password = \"{}Q\"", password(), password()));
         assert!(said.starts_with("REDACTED_1 is wrong") && !said.contains(&password()), "{said}");
     }

@@ -17,7 +17,7 @@ pub(crate) struct Variable {
     uses: Vec<Range<usize>>,
 }
 
-/// The variables of a target that can be renamed, in order. None of those that stand for something outside.
+/// The variables of a target that can be renamed, in order. None of those that refer to something outside.
 pub(crate) fn variables(source: &Source<'_>, target: &Target) -> Vec<Variable> {
     let (Some(tree), Some(_)) = (source.tree, &target.item) else { return Vec::new() };
     let text = source.text;
@@ -41,7 +41,7 @@ pub(crate) fn variables(source: &Source<'_>, target: &Target) -> Vec<Variable> {
     found
 }
 
-/// The edits that an answer with lines of the form `old -> new` stands for.
+/// The edits of an answer with lines of the form `old -> new`.
 ///
 /// # Errors
 /// The answer names nothing that can be renamed.

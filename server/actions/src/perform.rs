@@ -50,7 +50,7 @@ pub struct Outcome {
     pub change: Change,
     /// Name of the model that answered.
     pub model: String,
-    /// Whether what was asked left this machine.
+    /// Whether the prompt left this machine.
     pub is_remote: bool,
 }
 
@@ -123,7 +123,7 @@ pub fn perform(
     }
 }
 
-/// Reads the question for an explanation ahead, so that the answer begins sooner where it is asked for.
+/// Reads the prompt for an explanation in advance, so that its answer begins sooner.
 pub fn read_ahead(source: &Source<'_>, target: &Target, chat: &dyn Chat, cancel: &CancelToken) {
     let mut hidden = Hidden::of(source.text);
     let wish = Wish { kind: ActionKind::Explain, instruction: "", problems: &[], variables: &[] };

@@ -27,7 +27,7 @@ pub(crate) fn without_surroundings(code: &str, source: &Source<'_>, target: &Tar
     code
 }
 
-/// Whether a new text of the target leaves the file whole: what is around stands there once, and an item stays one; with
+/// Whether a new text of the target leaves the file whole: the text around it occurs once, and an item stays one item; with
 /// `keeps_name` it has to be called as before, for who calls it stands outside.
 ///
 /// # Errors
@@ -114,7 +114,7 @@ fn find_line(code: &str, wanted: &str) -> Option<usize> {
 }
 
 enum Reduced {
-    /// Something around was taken off, and there may be more.
+    /// A surrounding part was removed, and there may be more.
     Opened(String),
     /// There is no more.
     Done(String),
@@ -166,7 +166,7 @@ fn reduced(code: &str, source: &Source<'_>, target: &Target, around: &Outline) -
                 || (part.kind == PartKind::Item && part.name == ENTRY && target.name != ENTRY))
     };
     let mut drops: Vec<bool> = inside.iter().map(|part| is_known(part) || only_uses(part)).collect();
-    // A comment belongs to what stands below it, and one at the end to nothing.
+    // A comment belongs to the code below it, and one at the end to nothing.
     for index in (0..inside.len()).rev() {
         if inside[index].kind == PartKind::Comment {
             let follows = inside.get(index + 1);
@@ -190,7 +190,7 @@ fn reduced(code: &str, source: &Source<'_>, target: &Target, around: &Outline) -
     Reduced::Done(format!("{}\n", kept.trim_end().trim_start_matches('\n')))
 }
 
-/// The parts of code where it would stand in the file, with their offset and the whole text.
+/// The parts of code at its place in the file, with their offset and the whole text.
 fn in_place(
     code: &str,
     source: &Source<'_>,
@@ -210,7 +210,7 @@ fn has_kind(old: PartKind, new: PartKind) -> bool {
     (old == PartKind::Item) == (new == PartKind::Item)
 }
 
-/// Whether a word stands in a text.
+/// Whether a word occurs in a text.
 fn names(text: &str, word: &str) -> bool {
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(word).any(|(at, _)| {

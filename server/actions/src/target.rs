@@ -77,7 +77,7 @@ impl Target {
     }
 }
 
-/// The target of a selection; an empty one is a cursor. With `whole_item` a selection stands for the item around it, and
+/// The target of a selection; an empty one is a cursor. With `whole_item` a selection means the item around it, and
 /// stays marked in it. None where there is no code.
 #[must_use]
 pub fn find_target(source: &Source<'_>, selection: Range<usize>, whole_item: bool) -> Option<Target> {
@@ -187,7 +187,7 @@ mod tests {
         }
         let blank = code.find("\n\nlet").unwrap() + 1;
         assert_eq!(find_target(&source, blank..blank, false), None);
-        // A selection stands for itself, or for the item around it.
+        // A selection means itself, or the item around it.
         let start = code.find("x();").unwrap();
         let selected = find_target(&source, start..start + 3, false).unwrap();
         assert_eq!(&*text.slice(selected.range), "        x();\n");

@@ -142,7 +142,7 @@ fn without_target(code: &str, source: &Source<'_>, target: &Target) -> String {
     if kept.trim().is_empty() { code.to_owned() } else { kept }
 }
 
-/// Tests in Rust as they stand at the end of a file: in a module of their own, under a name that is free.
+/// Tests in Rust at the end of a file: in a module of their own, under a name that is free.
 pub(crate) fn rust_module(tests: &str, text: &Text, step: &str) -> String {
     let whole: String = text.chunks().collect();
     let has = |name: &str| {

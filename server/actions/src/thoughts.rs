@@ -6,8 +6,8 @@ use fimble_model::THOUGHT_MARKS;
 
 /// An answer that grows.
 ///
-/// Thoughts stand at its beginning, between marks. A template may have opened them itself: then only the closing mark comes,
-/// on a line of its own, and what was said until there was thought.
+/// Thoughts are at its beginning, between marks. A template may have opened them itself: then only the closing mark comes,
+/// on a line of its own, and the text before it is a thought.
 #[derive(Debug, Default)]
 pub(crate) struct Spoken {
     all: String,

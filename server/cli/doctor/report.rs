@@ -1,5 +1,5 @@
-//! The output of the doctor: lines for people, or one JSON object. Invariant: both hold the same checks; the keys of the JSON form
-//! are fixed.
+//! The output of the doctor: lines for people, or one JSON object. Invariant: both hold the same checks; the keys of the JSON
+//! form are fixed.
 
 use std::io::stdout;
 use std::process::ExitCode;

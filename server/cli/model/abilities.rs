@@ -57,7 +57,7 @@ fn of_engine(engine: &Engine) -> Vec<String> {
     lines
 }
 
-/// Finds out whether the model writes code that is asked for, and notes it: editors offer actions by that.
+/// Finds out whether the model writes requested code, and stores the result: it decides which actions editors offer.
 fn measured(entry: &ModelEntry, engine: &Engine) -> String {
     let sha256 = entry.provenance.as_ref().and_then(|provenance| provenance.sha256.as_deref());
     if let Some(measured) = sha256.and_then(catalogue::measured) {

@@ -6,7 +6,7 @@ use fimble_document::Text;
 use fimble_model::{CancelToken, GenerateRequest, Model, Priority};
 use fimble_syntax::{ParseBudget, SyntaxTree, by_path};
 
-/// From so many right answers on a model is good enough: two thirds.
+/// The number of right answers that a model needs: two thirds.
 const LEAST_RIGHT: usize = (2 * ALL.len()).div_ceil(3);
 
 /// A function without its body, below a comment that says what it does; `$` is the cursor.

@@ -26,7 +26,7 @@ pub(super) struct Edited {
     pub(super) line: u32,
     /// Whether it stays on that line.
     pub(super) is_one_line: bool,
-    /// Whether a secret stands there now.
+    /// Whether a secret is there now.
     pub(super) has_secret: bool,
 }
 
@@ -36,7 +36,7 @@ impl From<Action> for Step {
     }
 }
 
-/// A part of a text as it is written, and whether a secret stands on its lines.
+/// A part of a text in its written form, and whether its lines hold a secret.
 pub(super) fn shown(text: &Text, part: Range<usize>, is_secret_file: bool) -> (String, bool) {
     let content = text.slice(part.clone());
     if is_secret_file {

@@ -29,7 +29,7 @@ pub struct CursorInput<'a> {
     pub snippets: &'a [Snippet],
     /// Where the cursor stands, in bytes. Clamped to the text.
     pub offset: usize,
-    /// Why it is asked.
+    /// The reason of the request.
     pub trigger: Trigger,
     /// The item that is selected in the editor's popup, if there is one.
     pub selected: Option<SelectedItem>,
@@ -37,7 +37,7 @@ pub struct CursorInput<'a> {
     pub elsewhere: Elsewhere<'a>,
 }
 
-/// Tells whether a text stands in another file of the project. By default there is none.
+/// A check whether a text occurs in another file of the project. By default there is no other file.
 #[derive(Clone, Copy, Default)]
 pub struct Elsewhere<'a>(Option<&'a dyn Fn(&str) -> bool>);
 
@@ -71,7 +71,7 @@ impl CursorInput<'_> {
     }
 }
 
-/// Why a suggestion is asked for.
+/// The reason of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
     /// The user asked.

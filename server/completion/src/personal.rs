@@ -8,7 +8,7 @@ use crate::post_process::{Draft, Effect};
 use crate::surroundings::Surroundings;
 use crate::{Refusal, RefusalKind};
 
-/// Words that a person stands behind, if a colon or an equals sign parts them.
+/// Words before the name of a person, if a colon or an equals sign is between them.
 const ROLES: &[&str] = &[
     "author",
     "maintainer",
@@ -27,9 +27,9 @@ const ROLES: &[&str] = &[
     "tested-by",
     "suggested-by",
 ];
-/// Words that an owner stands behind without anything between.
+/// Words directly before the name of an owner.
 const OWNERS: &[&str] = &["copyright", "copyrighttext:", "©", "(c)"];
-/// Words that a person stands behind in a sentence.
+/// Words before the name of a person in a sentence.
 const DEEDS: &[&str] = &[
     "written by",
     "created by",
@@ -160,7 +160,7 @@ pub(crate) fn check(draft: &mut Draft, surroundings: &Surroundings, known: &dyn 
     Ok(format!("cut {} bytes that name a person who is unknown in this project", before - draft.text.len()))
 }
 
-/// Where a person begins in a line, of whom something stands behind the first `n_typed` bytes.
+/// Where the name of a person begins in a line, if some of it is after the first `n_typed` bytes.
 fn stranger(
     line: &str,
     n_typed: usize,

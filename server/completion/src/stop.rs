@@ -304,7 +304,7 @@ fn repeated_lines(lines: &[String]) -> Option<usize> {
     }
 }
 
-/// Whether the end of a line is a loop; then, how many characters to take off so that one unit stays.
+/// Whether the end of a line is a loop; then, how many characters to remove so that one unit stays.
 fn loop_length(line: &[char]) -> Option<usize> {
     (1..=MAX_LOOP_UNIT).find_map(|unit| {
         let n_needed = needed_length(line, unit);

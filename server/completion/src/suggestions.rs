@@ -104,7 +104,7 @@ impl SuggestionCache {
         self.n_entries == 0
     }
 
-    /// Remembers what was suggested at `offset` of `text`. `settings_key` stands for everything else that the suggestion
+    /// Stores the suggestion at `offset` of `text`. `settings_key` represents everything else that the suggestion
     /// depends on: settings and model.
     pub fn insert(
         &mut self,

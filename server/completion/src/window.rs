@@ -164,7 +164,7 @@ fn quantised_start(input: &CursorInput<'_>, end: usize, bytes: usize) -> usize {
 /// The best line start in `raw..limit`: the least indented one, rather after a blank line (which takes the comments above
 /// an item along), and not in the middle of a string.
 ///
-/// Indentation is asked rather than the tree's items for the reason given in `outline`; the tree only says what is a
+/// Indentation is used rather than the tree's items for the reason given in `outline`; the tree only says what is a
 /// string, which what is typed below does not change.
 fn snap(input: &CursorInput<'_>, raw: usize, limit: usize, end: usize) -> usize {
     let text = input.text;

@@ -28,7 +28,7 @@ impl Calibration {
         Ok(Self { bias, slope })
     }
 
-    /// How likely a text is what was meant, 0 to 1, by the probability that the model gives it.
+    /// The probability that a text is right, 0 to 1, by the probability that the model gives it.
     #[must_use]
     pub fn probability(&self, of_model: f32) -> f32 {
         if *self == Self::default() {

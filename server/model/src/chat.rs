@@ -85,7 +85,7 @@ impl Default for ChatOptions {
     }
 }
 
-/// How models mark what they think aloud before they answer: what stands in front of it, and behind it.
+/// The marks of a model's thoughts before its answer: the one in front, and the one behind.
 pub const THOUGHT_MARKS: [(&str, &str); 6] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -106,7 +106,7 @@ pub struct ChatAnswer {
     pub stop: StopReason,
     /// Name of the model that answered. Behind a chain of models it need not be [`Chat::name`].
     pub model: String,
-    /// Whether what was asked left this machine.
+    /// Whether the prompt left this machine.
     pub is_remote: bool,
     /// Its cost, as far as known.
     pub usage: Usage,
@@ -117,13 +117,13 @@ pub trait Chat: Send + Sync {
     /// Its name, for people.
     fn name(&self) -> &str;
 
-    /// Whether what it is asked can leave this machine.
+    /// Whether a prompt can leave this machine.
     fn is_remote(&self) -> bool {
         false
     }
 
-    /// Whether it is good enough at a code action to be offered for it, by the action's name in the protocol. A model that was
-    /// not measured is.
+    /// Whether it does a code action well enough for the action to be offered, by the action's name in the protocol. A model that
+    /// was not measured is.
     fn does_well(&self, action: &str) -> bool {
         let _ = action;
         true
@@ -144,7 +144,7 @@ pub trait Chat: Send + Sync {
     /// Answers. Blocks until done, and may take minutes; `cancel` is checked between tokens, and a connection
     /// is closed at once. A cancelled answer is no error: it holds what there is. The observer sees each
     /// piece of text as it comes and may end the answer; it must be quick. An empty piece says that the model thinks where
-    /// its thoughts are not handed out.
+    /// its thoughts are not returned.
     ///
     /// # Errors
     /// The conversation does not fit the context, the template cannot be rendered, or the engine or the server failed; the

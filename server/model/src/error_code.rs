@@ -1,5 +1,5 @@
 //! The kinds of errors that a user can meet. Invariant: a name never changes its meaning, since scripts and editors read it, and
-//! each stands in docs/troubleshooting.md with its remedy.
+//! each is listed in docs/troubleshooting.md with its remedy.
 
 use std::fmt;
 

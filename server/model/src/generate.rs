@@ -30,7 +30,8 @@ pub struct Prompt {
     /// Token healing: when true, the word that the last text piece ends in (its last token at least) is removed and the
     /// generation is constrained to begin with its text (which is not returned). For prompts that end inside a token.
     pub heal: bool,
-    /// The files that the text is from, by their whole paths with forward slashes, for the exclusions of the user. No prompt has them.
+    /// The files that the text is from, by their whole paths with forward slashes, for the exclusions of the user. No prompt has
+    /// them.
     pub sources: Vec<String>,
 }
 
@@ -225,7 +226,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// How likely a line is what was meant, 0 to 1: the probability of the text up to the end of the line that holds `end`, a
+    /// The probability that a line is right, 0 to 1: the probability of the text up to the end of the line that holds `end`, a
     /// byte offset, as a geometric mean over its lines with text. 1 if there are no probabilities.
     #[must_use]
     pub fn confidence(&self, end: usize) -> f32 {
@@ -262,7 +263,7 @@ pub struct ModelInfo {
     /// Whether it writes several lines at once, code that a comment describes and doc comments well enough to be asked for
     /// them; small models that complete a line well do not.
     pub writes_code: bool,
-    /// How likely what it writes is what was meant.
+    /// The probability that its text is right.
     pub calibration: Calibration,
     /// How long loading took.
     pub load_time: Duration,
@@ -282,8 +283,8 @@ pub trait Model: Send + Sync {
     /// Its description.
     fn info(&self) -> &ModelInfo;
 
-    /// Deviations from the settings, each with its remedy, in whole sentences for people. More can come while the model is used; each is
-    /// shown once.
+    /// Deviations from the settings, each with its remedy, in whole sentences for people. More can come while the model is used;
+    /// each is shown once.
     fn notices(&self) -> Vec<String> {
         Vec::new()
     }
@@ -317,8 +318,8 @@ pub trait Model: Send + Sync {
         false
     }
 
-    /// For a model that chooses among several: the one that is used now for text of these files (see [`Prompt::sources`]), or for any
-    /// text if there are no files. Prompts are planned for it. None means this model itself. Never waits. After
+    /// For a model that chooses among several: the one that is used now for text of these files (see [`Prompt::sources`]), or for
+    /// any text if there are no files. Prompts are planned for it. None means this model itself. Never waits. After
     /// [`ModelError::Unavailable`] it is another one, if there is one.
     fn member_for(&self, _sources: &[String]) -> Option<Arc<dyn Model>> {
         None
@@ -328,15 +329,16 @@ pub trait Model: Send + Sync {
     /// high.
     fn count_tokens(&self, text: &str) -> usize;
 
-    /// Adds a document to the project cache under its path in the workspace, or replaces it. The text of an open document counts until it
-    /// is forgotten. Returns at once; the work is done when the model has nothing else to do. Models without a project cache ignore it.
+    /// Adds a document to the project cache under its path in the workspace, or replaces it. The text of an open document counts
+    /// until it is forgotten. Returns at once; the work is done when the model has nothing else to do. Models without a project
+    /// cache ignore it.
     fn remember(&self, _source: Arc<str>, _layer: Layer, _text: Arc<str>) {}
 
     /// Removes a document from the project cache.
     fn forget(&self, _source: &str) {}
 
-    /// Generates up to `n_lines` different lines for one prompt, the likeliest first, each to its end; greedily, whatever the options say
-    /// of sampling. Meant for a prompt that was just generated from, which is cached. Models without alternatives
+    /// Generates up to `n_lines` different lines for one prompt, the likeliest first, each to its end; greedily, whatever the
+    /// options say of sampling. Meant for a prompt that was just generated from, which is cached. Models without alternatives
     /// ([`Model::supports_alternatives`]) return none.
     ///
     /// # Errors
@@ -355,7 +357,7 @@ pub trait Model: Send + Sync {
         false
     }
 
-    /// Generates. Blocks until done; `cancel` is asked between chunks of the prompt and between tokens, and what was
+    /// Generates. Blocks until done; `cancel` is checked between chunks of the prompt and between tokens, and what was
     /// evaluated until then stays cached. A cancelled request is no error: it returns what it has.
     ///
     /// # Errors

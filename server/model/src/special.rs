@@ -117,7 +117,7 @@ fn known() -> &'static [&'static str] {
     })
 }
 
-/// Where special tokens stand in a text, in order.
+/// The places of special tokens in a text, in order.
 pub fn special_tokens(text: &str) -> impl Iterator<Item = Range<usize>> {
     text.match_indices(['<', '[']).filter_map(|(start, _)| Some(start..start + token_at(&text[start..])?))
 }

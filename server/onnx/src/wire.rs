@@ -22,7 +22,7 @@ pub(crate) enum Value<'a> {
 pub(crate) struct Field<'a> {
     pub(crate) number: u64,
     pub(crate) value: Value<'a>,
-    /// Key and value as they stand in the message.
+    /// Key and value as in the message.
     pub(crate) raw: &'a [u8],
 }
 

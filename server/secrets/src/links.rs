@@ -96,7 +96,7 @@ fn end_of(regex: &LazyLock<Option<Regex>>, text: &str) -> Option<usize> {
     Some((**regex).as_ref()?.find(text)?.end())
 }
 
-/// The values that a name which stands at `name` may be given, the likeliest first.
+/// The values that the name at `name` may be given, the likeliest first.
 pub(crate) fn values(text: &str, name: &Range<usize>) -> Vec<Value> {
     let rest = &text[name.end..floor(text, name.end + MAX_LINK)];
     let before = text[..name.start].bytes().next_back();

@@ -37,7 +37,7 @@ pub(crate) enum Form {
 pub(crate) struct Rule {
     /// For people.
     pub name: &'static str,
-    /// Keywords, one of which stands in the token; letters count as they are written.
+    /// Keywords, one of which is in the token; letters count as they are written.
     pub keys: &'static [&'static str],
     /// The form of the token.
     pub form: Form,

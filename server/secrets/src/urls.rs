@@ -180,7 +180,7 @@ fn bearer(text: &str, at: usize) -> Option<Range<usize>> {
     is_secret.then_some(at..at + token.len())
 }
 
-/// The text that base64 stands for, if it is ASCII.
+/// The decoded text of base64, if it is ASCII.
 fn decode(encoded: &[u8]) -> Option<String> {
     let mut result = String::new();
     let (mut buffer, mut n_bits) = (0_u32, 0);

@@ -1,5 +1,5 @@
-//! One file with models, the runtime library, licences and checksums, for machines without a network. Invariant: nothing of such a
-//! file is installed before all of it was read and every checksum agreed; what its index does not name is refused.
+//! One file with models, the runtime library, licences and checksums, for machines without a network. Invariant: nothing of such
+//! a file is installed before all of it was read and every checksum agreed; what its index does not name is refused.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

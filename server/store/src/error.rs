@@ -107,7 +107,7 @@ pub enum StoreError {
     },
     /// The name is taken.
     NameTaken {
-        /// The name as it stands on disk.
+        /// The name on the disk.
         name: String,
         /// A name that is free.
         proposal: String,

@@ -38,7 +38,7 @@ pub struct Getter {
     free_bytes: fn(&Path) -> Option<u64>,
 }
 
-/// A model that lies on this disk, verified, but is not added yet.
+/// A verified model on this disk that is not added yet.
 #[derive(Debug)]
 pub struct Fetched {
     /// The file; the folder, if it is a model of several files.
@@ -59,7 +59,7 @@ impl Fetched {
         self.is_download
     }
 
-    /// Removes what was downloaded, after the model was added. What lies in a cache of others stays.
+    /// Removes downloaded files after the model was added. Files in caches of other programs stay.
     pub fn discard(self) {
         if !self.is_download {
             return;

@@ -163,7 +163,7 @@ pub(crate) static PINS: &[Pin] = &[
         },
         &[],
     ),
-    // On Windows this build loads DirectML.dll when that provider is asked for, and Windows' own may be too old.
+    // On Windows this build loads DirectML.dll when that provider is requested, and Windows' own may be too old.
     npm(
         WINDOWS_X86_64,
         PinnedFile {

@@ -18,7 +18,7 @@ const MAX_ENTRIES: usize = 50_000;
 /// A version, comparable.
 pub(crate) type Version = (u32, u32, u32);
 
-/// The files that may be or hold the library, the most promising first. A file stands for itself.
+/// The files that may be or hold the library, the most promising first. A single file is its own list.
 pub(crate) fn candidates(path: &Path, platform: Platform, pins: &[Pin]) -> Result<Vec<PathBuf>, StoreError> {
     let data = fs::metadata(path).map_err(StoreError::named_path(path))?;
     if !data.is_dir() {

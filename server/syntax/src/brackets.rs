@@ -18,7 +18,7 @@ pub(crate) struct OpenBrackets {
     brackets: usize,
     /// Signs `<` without a `>`, between two of the signs that no generic type holds.
     angles: usize,
-    /// Signs `${`, open or not: they can stand in strings that hide what closes them.
+    /// Signs `${`, open or not: they can be in strings that hide their closing brackets.
     substitutions: usize,
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn embedded_layers<'a>(
     Ok(layers)
 }
 
-/// The nodes that may stand in another language, in order, each behind the node that introduces it.
+/// The nodes that may be in another language, in order, each behind the node that introduces it.
 fn parts<'tree>(language: &Language, tree: &'tree Tree) -> Vec<(Node<'tree>, Node<'tree>)> {
     let mut parts = Vec::new();
     if language.embedded_nodes().is_empty() {

@@ -161,7 +161,7 @@ impl Layer {
         let name = match (&item, kind) {
             (_, PartKind::Comment | PartKind::Import | PartKind::Statement) => String::new(),
             (Some((_, name, _)), _) => first_word(&text.slice(name.clone())),
-            // What a constant is called stands in front of its value.
+            // The name of a constant is before its value.
             (None, _) => self
                 .defined_names(text, range.clone())
                 .first()

@@ -124,7 +124,7 @@ impl Layer {
         }
     }
 
-    /// Adds headers above the cursor that stand in a broken part of the tree, where no scope was recognised.
+    /// Adds headers above the cursor in a broken part of the tree, where no scope was recognised.
     fn add_broken_scopes(&self, text: &Text, offset: usize, scopes: &mut Vec<Scope>) {
         let cursor_line = text.line_of(offset);
         let blank = next_non_blank(text, text.line_start(cursor_line))
@@ -136,7 +136,7 @@ impl Layer {
                 return;
             }
             let start = text.line_start(line);
-            // What stands above the layer is another language.
+            // The text above the layer is in another language.
             if start < self.range.start {
                 return;
             }

@@ -100,7 +100,7 @@ impl SyntaxTree {
         self.layers().any(Layer::has_errors)
     }
 
-    /// The tree as nested lists of node names, for tests and bug reports; trees of other languages stand behind the first,
+    /// The tree as nested lists of node names, for tests and bug reports; trees of other languages are after the first,
     /// one on each line. Holds none of the text.
     #[must_use]
     pub fn to_s_expression(&self) -> String {
@@ -157,7 +157,7 @@ impl SyntaxTree {
         identifiers
     }
 
-    /// The definitions of the file in the order of their places, outer ones before what stands in them.
+    /// The definitions of the file in the order of their places, outer ones before inner ones.
     #[must_use]
     pub fn definitions(&self, text: &Text) -> Vec<Definition> {
         let mut found: Vec<_> = self.layers().flat_map(|layer| layer.definitions(text)).collect();

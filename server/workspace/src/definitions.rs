@@ -123,7 +123,7 @@ fn wanted_names(around: &Around<'_>, tree: &SyntaxTree) -> HashMap<String, f32> 
     wanted
 }
 
-/// Files that may define the names, each with what speaks for it; those first for which most does.
+/// Files that may define the names, each with its score; the highest first.
 fn candidates(
     index: &Index,
     file: &str,

@@ -83,7 +83,7 @@ pub struct Walk {
     pub is_cut: bool,
 }
 
-/// Lists the source files of a folder. `is_cancelled` is asked at every entry; what was found until then is returned. A
+/// Lists the source files of a folder. `is_cancelled` is checked at every entry; the files found until then are returned. A
 /// folder that cannot be read holds nothing.
 pub fn walk(root: &Path, options: &WalkOptions<'_>, is_cancelled: &dyn Fn() -> bool) -> Walk {
     let limits = options.limits;

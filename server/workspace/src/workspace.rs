@@ -125,7 +125,7 @@ impl Workspace {
     }
 
     /// Walks the folders and brings the index up to date. The first time that takes as long as reading all source files,
-    /// later as long as the walk and reading what was written since. `is_cancelled` is asked at every file.
+    /// later as long as the walk and reading what was written since. `is_cancelled` is checked at every file.
     pub fn scan(&self, is_cancelled: &dyn Fn() -> bool) -> ScanReport {
         let mut seen = self.seen();
         let now = SystemTime::now();
@@ -290,7 +290,7 @@ impl Workspace {
     /// The snippets for a block of a document: those that were chosen before, or the parts of other files that are most
     /// like `lines` now, and the definitions of what is named near the cursor. Reads a few files the first time.
     fn choose(&self, place: Chosen, file: &str, lines: &str, around: Option<&Around<'_>>) -> Arc<Choice> {
-        // The index is let go before files are read: reading uses it too, and a writer must not wait for the disk.
+        // The lock of the index is released before files are read: reading uses it too, and a writer must not wait for the disk.
         let search = around.and_then(|around| Search::of(&self.index(), file, around));
         let defined = search.map(|search| search.find(&|file| self.text(file))).unwrap_or_default();
         let found = self.index().search(&Query { text: lines, path: file, max_results: MAX_SNIPPETS });

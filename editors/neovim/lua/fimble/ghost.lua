@@ -54,7 +54,7 @@ local function draw()
   if is_hidden or state.is_ours then
     editor.hide(vim.api.nvim_get_current_buf())
     if state then
-      -- What was taken off the screen comes back by us.
+      -- The plugin shows again what it removed from the screen.
       state.is_ours = true
     end
   end
@@ -69,7 +69,7 @@ local function here()
   return table.concat({ vim.api.nvim_get_current_buf(), vim.b.changedtick, unpack(vim.api.nvim_win_get_cursor(0)) }, " ")
 end
 
---- Forgets the suggestion, and what is asked: an answer that is under way comes too late.
+--- Drops the suggestion and the pending request: its answer is ignored.
 local function clear()
   state, by_hand = nil, nil
   n_questions = n_questions + 1
@@ -276,7 +276,7 @@ function M.dismiss()
   end)
 end
 
---- The server is ready, or has got the buffer: what was typed before is asked about.
+--- The server is ready, or has opened the buffer: a request for the text typed before is sent.
 function M.refresh()
   if not state and not is_covered() then
     ask(AUTOMATIC)

@@ -145,8 +145,8 @@ local function run(args, on_line, on_done)
   return process
 end
 
---- The servers load the model that is in use now. A setting that names another one would win, and gives way: the choice is the
---- newer wish.
+--- The servers load the model that is in use now. A setting that names another one would take precedence, so it is cleared: the
+--- choice is the newer wish.
 local function change(title)
   if config.current.settings.model ~= nil then
     config.current.settings.model = nil

@@ -32,7 +32,7 @@ function M.show(bufnr, rest, n_replaced, hint)
   local position = "inline"
   if replaced ~= "" then
     if vim.endswith(rest, replaced) and not rest:find("\n", 1, true) then
-      -- What stands there stays there: a closing bracket is not drawn twice.
+      -- Text that is there already stays: a closing bracket is not drawn twice.
       rest = rest:sub(1, #rest - #replaced)
     else
       position = "overlay"

@@ -25,7 +25,7 @@ function M.forget(client_id)
   M.by_client[client_id] = nil
 end
 
---- The state as a word or two. Code that goes to another machine is said.
+--- The state as a word or two. It says if code goes to another machine.
 ---@return string
 function M.line()
   local client = vim.lsp.get_clients({ bufnr = vim.api.nvim_get_current_buf(), name = "fimble" })[1]

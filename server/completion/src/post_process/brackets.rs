@@ -8,7 +8,7 @@ use crate::post_process::space::same_depth;
 use crate::post_process::{Draft, Effect};
 use crate::surroundings::Surroundings;
 
-/// Matches closing brackets against what stands right of the cursor.
+/// Matches closing brackets against the text right of the cursor.
 pub(super) fn balance(draft: &mut Draft, surroundings: &Surroundings) -> Effect {
     let mut walk = Walk::new(surroundings);
     // In a comment a bracket that nothing opened is text.
@@ -200,7 +200,7 @@ impl<'a> Walk<'a> {
         None
     }
 
-    /// Where the suggestion opens what it leaves open although what stands right of the cursor closes something around it:
+    /// Where the suggestion opens a bracket that it leaves open, although the text right of the cursor closes an outer one:
     /// it would not be closed in between.
     fn left_open(&self) -> Option<usize> {
         let stays = if self.surroundings.replaced.is_empty() {

@@ -108,7 +108,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Answers with what stands in the file, of which parts are sure, and looks at what the line becomes.
+    /// Answers with the text of the file, of which parts are confident, and checks the resulting line.
     fn look_at(&mut self, place: &Place<'_>, line: &str, rest: &str, next: &str, number: usize) {
         for (n_sure, is_checked) in [(99, true), (number % 9, true), (number % 7, false)] {
             let said = answer(&format!("{rest}\n{next}"), n_sure);

@@ -94,7 +94,7 @@ impl Vocabulary for Texts {
 }
 
 impl TextTemplate {
-    /// The template that the name of a model stands for, such as "qwen2.5-coder:1.5b-base" or the path of a file.
+    /// The template for the name of a model, such as "qwen2.5-coder:1.5b-base" or the path of a file.
     #[must_use]
     pub fn for_model_name(name: &str) -> Option<Self> {
         let name = name.to_lowercase().replace(['_', ' '], "-");

@@ -157,7 +157,7 @@ pub(super) const FAMILIES: &[Family] = &[
         stop_strings: &[],
     },
     // Suffix first, unlike all others with these markers, and with the tokens of StarCoder: the name decides, or otherwise that
-    // it is a Llama, which of all others only Granite Code is, whose name is asked for above.
+    // it is a Llama, which of all others only Granite Code is, whose name is checked above.
     Family {
         name: "Mellum",
         source: "arXiv 2510.05788; model card of Mellum2 base",
@@ -270,7 +270,7 @@ pub(super) const FAMILIES: &[Family] = &[
         stop_strings: &[],
     },
     // The same model was trained on both orders. Its makers' own code defaults to the one above, so this one is only
-    // taken when it is asked for by name.
+    // used only if it is chosen by name.
     Family {
         name: "CodeLlama, suffix first",
         source: "meta-llama/codellama generation.py, suffix_first",

@@ -54,7 +54,7 @@ impl Evidence {
     /// The tokens are enough.
     pub(super) const NONE: Self = Self { model_types: &[], names: &[] };
 
-    /// Whether the model type or the name fits, or neither is asked for.
+    /// Whether the model type or the name fits, or neither is required.
     pub(super) fn holds(&self, vocabulary: &dyn Vocabulary) -> bool {
         (self.model_types.is_empty() && self.names.is_empty())
             || self.model_types.iter().any(|start| vocabulary.model_type().starts_with(start))

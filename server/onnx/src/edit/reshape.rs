@@ -64,7 +64,7 @@ fn named_anew(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Vec<u8>>, Edi
     let Some(dimensions) = whole_numbers(shape)? else { return Ok(None) };
     let product = |numbers: &[u64]| numbers.iter().try_fold(1_u64, |all, number| all.checked_mul(*number));
     let stored: Vec<_> = tensor.iter().filter_map(|field| field.number_of(TENSOR_DIMS)).collect();
-    // Zeros and negative numbers, which stand for what the weights have, are left to the runtime.
+    // Zeros and negative numbers, which mean the dimensions of the weights, are left to the runtime.
     if !is_in_file || dimensions.contains(&0) || product(&dimensions) != product(&stored) {
         return Ok(None);
     }

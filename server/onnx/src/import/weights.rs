@@ -276,8 +276,8 @@ impl Planner<'_> {
     }
 }
 
-/// Reads a matrix in pieces and hands each to `encode` as whole tiles of rows, several pieces at once; `write` gets what became of
-/// each, in order.
+/// Reads a matrix in pieces and passes each to `encode` as whole tiles of rows, several pieces at once; `write` gets the result
+/// of each, in order.
 pub(super) fn for_each_tile<T: Send>(
     file: &GgufFile,
     matrix: &Matrix,

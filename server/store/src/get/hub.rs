@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::spec::{HubSpec, is_segment};
 use crate::found;
 
-/// The hub that is asked unless `HF_ENDPOINT` names another.
+/// The hub unless `HF_ENDPOINT` names another.
 const ENDPOINT: &str = "https://huggingface.co";
 /// Most redirects of one request.
 const MOST_REDIRECTS: usize = 8;
@@ -248,7 +248,7 @@ fn origin(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}", host.strip_suffix(port).unwrap_or(&host)))
 }
 
-/// Where an address leads that stands in an answer.
+/// The target of an address in an answer.
 fn joined(base: &str, location: &str) -> Option<String> {
     if location.starts_with("https://") || location.starts_with("http://") {
         return Some(location.to_owned());

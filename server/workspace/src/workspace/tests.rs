@@ -81,7 +81,7 @@ fn what_changed_on_the_disk_is_not_shown_as_it_was() {
     fs::remove_file(&store).unwrap();
     workspace.refresh(&store);
     assert_eq!(names(&workspace), ["src/colour.rs"]);
-    // What no walk found is not taken in, whatever is said about it.
+    // A file that no walk found is not indexed, whatever is reported about it.
     workspace.refresh(&path(&folder, "src/leak.rs"));
     assert_eq!(names(&workspace), ["src/colour.rs"]);
 }
