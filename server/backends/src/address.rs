@@ -1,5 +1,4 @@
-//! Addresses of servers. Invariant: an address is read once, strictly; nothing ambiguous (user names, blanks, a query) is
-//! accepted.
+//! Addresses of servers. Invariant: an address is read once, strictly; nothing ambiguous (user names, blanks, a query) is accepted.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! A chain of models: servers and models in this process, in order of preference. The next one takes over when one fails.
-//! Invariant: choosing a model never waits; a server that failed is probed again on a thread of its own; if another model than
-//! the first answers, the notices have the reason.
+//! A chain of models: servers and models in this process, in order of preference. The next one takes over when one fails. Invariant:
+//! choosing a model never waits; a server that failed is probed again on a thread of its own; if another model than the first answers,
+//! the notices have the reason.
 
 mod conversation;
 mod member;
@@ -38,9 +38,8 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Opens the first member that can be opened. The others stay untried until they are needed. If none can be opened but a
-    /// server may start later, the chain has a placeholder, and its notices say why no member is available. `progress` gets a
-    /// line for each step.
+    /// Opens the first member that can be opened. The others stay untried until they are needed. If none can be opened but a server may
+    /// start later, the chain has a placeholder, and its notices say why no member is available. `progress` gets a line for each step.
     ///
     /// # Errors
     /// No member can be opened, now or later. The error has the reason of each.
@@ -74,8 +73,8 @@ impl Chain {
         }))
     }
 
-    /// The available members that may see text of these files, in order, without waiting. With no files, all available members.
-    /// Starts to probe the ones whose pause is over.
+    /// The available members that may see text of these files, in order, without waiting. With no files, all available members. Starts to
+    /// probe the ones whose pause is over.
     fn usable(&self, sources: &[String]) -> Vec<(usize, Arc<dyn Model>)> {
         let mut usable = Vec::new();
         for (index, member) in self.members.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! One request and its answer over one connection. Invariant: a cancelled request closes the connection within a tick; every wait
-//! has a timeout; the size of an answer is bounded; redirects are not followed.
+//! One request and its answer over one connection. Invariant: a cancelled request closes the connection within a tick; every wait has a
+//! timeout; the size of an answer is bounded; redirects are not followed.
 
 mod request;
 

@@ -1,5 +1,5 @@
-//! Probing a server: its kind, its models and what they can do. Invariant: every failure is a whole sentence that names the
-//! server; a server of another kind on the same port is recognised by its answers.
+//! Probing a server: its kind, its models and what they can do. Invariant: every failure is a whole sentence that names the server; a
+//! server of another kind on the same port is recognised by its answers.
 
 mod llama_cpp;
 mod ollama;

@@ -1,6 +1,6 @@
-//! A model behind a server. Invariant: a generation has the same contents as one of a model in this process (text, tokens with
-//! their probabilities if the server sends them, the reason for its end); no request is sent to another machine ahead of time;
-//! text that the user excluded is refused here, right before the connector.
+//! A model behind a server. Invariant: a generation has the same contents as one of a model in this process (text, tokens with their
+//! probabilities if the server sends them, the reason for its end); no request is sent to another machine ahead of time; text that
+//! the user excluded is refused here, right before the connector.
 
 mod active_chats;
 mod completion;
@@ -95,8 +95,8 @@ impl ServerModel {
         }
     }
 
-    /// How long it has not answered. Typing cancels most requests before their timeout, so that a stuck server would never be
-    /// noticed otherwise.
+    /// How long it has not answered. Typing cancels most requests before their timeout, so that a stuck server would never be noticed
+    /// otherwise.
     fn silent_for(&self) -> Option<Duration> {
         let since = *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.map(|since| since.elapsed())

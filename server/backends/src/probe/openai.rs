@@ -33,9 +33,9 @@ impl Probe<'_> {
         Ok(self.found(kind, model, context, writing, None))
     }
 
-    /// Probes mlx-lm for the model that it was started with: a request for another one would make it download that. Its list of
-    /// models is that of a cache, with the folder that it serves if there is one, and may be missing. The name in the setting
-    /// decides how text is written for the model, so that a folder may have any name.
+    /// Probes mlx-lm for the model that it was started with: a request for another one would make it download that. Its list of models
+    /// is that of a cache, with the folder that it serves if there is one, and may be missing. The name in the setting decides how text
+    /// is written for the model, so that a folder may have any name.
     fn mlx(self) -> Result<Found, ServerError> {
         let health = self.ask("/health", None)?;
         if health.get("status").and_then(Value::as_str) != Some("ok") {

@@ -1,5 +1,5 @@
-//! What happens to a request, as far as that is known before anything is computed. Invariant: every reason to suggest nothing has
-//! a word for programs and a sentence for people; of the session only its caches' order of use changes.
+//! What happens to a request, as far as that is known before anything is computed. Invariant: every reason to suggest nothing has a
+//! word for programs and a sentence for people; of the session only its caches' order of use changes.
 
 use fimble_completion::{CacheHit, RefusalKind, Trigger};
 use fimble_document::Text;

@@ -1,8 +1,8 @@
-//! The guard in front of the transport. The transport stops reading at the first message that it cannot decode, which would end
-//! the connection; so every message is decoded here first, and one that is malformed is replaced by a request that the ordering
-//! layer answers with the error code the protocol names. Text that is no Unicode is replaced instead, for a change that is
-//! dropped would leave the server with another text than the client has. The end of the input becomes a notification of its own,
-//! so that the loop learns of it in order.
+//! The guard in front of the transport. The transport stops reading at the first message that it cannot decode, which
+//! would end the connection; so every message is decoded here first, and one that is malformed is replaced by a request
+//! that the ordering layer answers with the error code the protocol names. Text that is no Unicode is replaced instead, for
+//! a change that is dropped would leave the server with another text than the client has. The end of the input becomes a notification
+//! of its own, so that the loop learns of it in order.
 
 use std::borrow::Cow;
 use std::io;
