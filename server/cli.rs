@@ -77,7 +77,7 @@ enum Command {
     Model(model::ModelArgs),
     /// Check that everything works, and say what to do if not
     Doctor(doctor::DoctorArgs),
-    /// Say why the last requests were answered with this, or with nothing
+    /// Explain why the last requests got a suggestion, or none
     Why(why::WhyArgs),
     /// Measure a model on this machine
     Bench(bench::BenchArgs),

@@ -1,6 +1,6 @@
-//! The rules of the house, as tests: who may import whom, that files do not import each other in a circle, who may know which
-//! library, that one file alone opens sockets, that every source file says what lives there, and that each promise about privacy
-//! has a test.
+//! The rules of the architecture, as tests: which crate may import which, that imports between files have no cycles, which crate
+//! may use which library, that exactly one file opens sockets, that every source file says what is in it, and that each promise
+//! about privacy has a test.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -272,8 +272,8 @@ fn read_path<'a>(mut code: &'a str, before: &[String], found: &mut Vec<Vec<Strin
     code
 }
 
-/// The paths that code names from the root of its crate (`crate::`), its parent (`super::`) or itself (`self::`), whether they are
-/// imported or stand in the code.
+/// The paths that code names from the root of its crate (`crate::`), its parent (`super::`) or itself (`self::`), whether they
+/// are imported or stand in the code.
 fn paths_in(code: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for start in ["crate::", "super::", "self::"] {
@@ -403,7 +403,7 @@ fn files_import_each_other_in_no_circle() {
     }
 }
 
-/// What opens or accepts a connection, or asks for addresses, as it is written in Rust.
+/// Rust code that opens or accepts a connection, or resolves addresses.
 const SOCKET_CALLS: &[&str] = &[
     "TcpStream::connect",
     "TcpListener",

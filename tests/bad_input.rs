@@ -1,4 +1,4 @@
-//! Bad input to the real binary: each gets one message or one error code, and the server goes on.
+//! Bad input to the real binary: each gets one message or one error code, and the server continues.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ fn assert_bundled_answers(client: &Client, words: &[&str]) {
 fn assert_suggests(client: &Client) {
     client.open(URI, "python", LEDGER);
     let items = client.inline_completion(URI, (8, 19), InlineTrigger::Invoked).unwrap();
-    // Who asks by hand may get others to choose from.
+    // An explicit request may get alternatives.
     assert!((1..=3).contains(&items.len()), "{items:?}");
     client.close(URI);
 }
@@ -297,7 +297,7 @@ fn doctor_names_each_fault_once_with_what_to_do() {
         let report = text_of(&output.stdout);
         assert_eq!((report.matches(cause).count(), report.matches(remedy).count()), (1, 1), "{report}");
         assert!(
-            report.contains("1 fault to mend") && !report.contains("..") && output.stderr.is_empty(),
+            report.contains("1 problem to fix") && !report.contains("..") && output.stderr.is_empty(),
             "{output:?}"
         );
     }

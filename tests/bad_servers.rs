@@ -1,5 +1,5 @@
-//! An editor whose settings name a model server that answers badly: typing goes on with the model in this process, why is told
-//! in a message, in the status and in `fimble.why`, and no edit comes of half an answer.
+//! An editor whose settings name a model server that answers badly: the model in this process completes, the reason is shown in a
+//! message, in the status and in `fimble.why`, and half an answer never becomes an edit.
 
 use std::time::Instant;
 
@@ -47,7 +47,7 @@ fn status(client: &Client) -> Value {
     client.execute_command("fimble.status", &json!([])).unwrap()
 }
 
-/// Asks, and sees who answered; the words have to be told everywhere.
+/// Sends a request, and checks which model answered; the reason has to be shown everywhere.
 fn check_fallback(client: &Client, words: &str) {
     let items = client.inline_completion(URI, (8, 19), InlineTrigger::Invoked).unwrap();
     assert!(items[0].insert_text.starts_with("self.entries"), "{words}: {items:?}");
@@ -103,7 +103,7 @@ fn a_server_that_answers_badly_is_told_and_costs_neither_suggestions_nor_code() 
         check_fallback(&client, words);
         check_action(&client, words);
         client.shut_down().unwrap();
-        // That the chat server failed is told on its own, before the action's answer or behind it: all is here only now.
+        // The failure of the chat server is reported separately, before the action's answer or behind it: all is here only now.
         let _ = client.take_messages();
     }
 }

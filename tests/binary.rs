@@ -1,5 +1,5 @@
-//! The binary as a user has it: the protocol over its standard input and output with the bundled model, and the
-//! commands. The runtime is installed first if it is missing, by the very command that the README names.
+//! The binary as a user has it: the protocol over its standard input and output with the bundled model, and the commands. The
+//! runtime is installed first if it is missing, by the command that the README names.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -82,7 +82,7 @@ fn a_suggestion_comes_from_the_bundled_model_over_standard_input_and_output() {
     client.initialize(&capabilities(), &json!({})).unwrap();
     client.open("file:///ledger.py", "python", LEDGER);
     let items = client.inline_completion("file:///ledger.py", (8, 19), InlineTrigger::Invoked).unwrap();
-    // Who asks by hand may get others to choose from.
+    // An explicit request may get alternatives.
     assert!((1..=3).contains(&items.len()), "{items:?}");
     assert!(items[0].insert_text.starts_with("self.entries"), "{items:?}");
     assert_eq!(items[0].range, [(8, 19), (8, 19)]);
@@ -208,7 +208,7 @@ fn every_language_completes_in_its_own_sample() {
         let text = std::fs::read_to_string(&file).unwrap();
         let uri = format!("file://{}", file.display());
         client.open(&uri, "", &text);
-        // The end of a line in the middle, where somebody may go on writing.
+        // The end of a line in the middle, where a user may continue to write.
         let line = text.lines().count() / 2;
         let column = text.lines().nth(line).unwrap().encode_utf16().count();
         let place = (u32::try_from(line).unwrap(), u32::try_from(column).unwrap());

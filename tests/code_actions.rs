@@ -1,5 +1,5 @@
-//! Code actions from a shell: what the bundled model cannot do is said with the remedy, what a model behind a server answers is
-//! done, and no source is written unless that is asked for.
+//! Code actions from a shell: if the bundled model cannot do an action, the message has the remedy; the answer of a model server
+//! is applied; and no source is written without `--apply`.
 
 use std::sync::Arc;
 
@@ -132,7 +132,7 @@ fn a_server_explains_and_refactors_without_any_model_here() {
     assert!(asked.contains("File: src/calc.py (") && asked.contains("return a + b"), "{asked}");
 
     let coder = server("script", &["```python\ndef add(a, b):\n", "    return b + a\n```\n"]);
-    // The first of the chain is not there: who answers instead is told.
+    // The first of the chain is not there: the message names the model that answers instead.
     let gone = server("gone", &[]).address();
     let names = [format!("llama.cpp@{gone}"), format!("vllm@{}", coder.address())];
     let arguments =
@@ -168,7 +168,7 @@ fn a_batch_whose_server_goes_away_ends_and_goes_on_later() {
         ("/v1/chat/completions", Reply::Turns(vec![said, failing])),
     ]);
     let (code, told) = batch(&leaving);
-    assert!(code == Some(1) && told.contains("status 500") && told.contains("goes on from there"), "{told}");
+    assert!(code == Some(1) && told.contains("status 500") && told.contains("continues there"), "{told}");
     let (code, told) = batch(&server("script", &["It adds."]));
     assert!(code == Some(0) && told.contains("1 results") && told.contains("1 done before"), "{told}");
     assert!(out.join("calc.py.md").exists() && out.join("shop.py.md").exists());
@@ -211,7 +211,7 @@ fn a_file_that_changes_while_the_model_answers_is_left_as_it_is() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), typed);
     // Now nothing changes any more.
     let told = text_of(&fimble(Some(home.path()), &batch).stderr);
-    assert!(told.contains("1 results") && told.contains("what did not come, and why"), "{told}");
+    assert!(told.contains("1 results") && told.contains("files without a result, and the reasons"), "{told}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), typed.replace("a + b", "b + a"));
 }
 
@@ -238,7 +238,7 @@ fn tests_that_belong_into_a_file_of_their_own_are_results_of_a_batch() {
         "{tests}"
     );
     assert!(tests.contains("## Line 5: test_calc.py"), "{tests}");
-    // Where nobody knows where tests go, they are shown.
+    // If the place of tests is unknown, they are shown.
     let place = format!("{}:2", sources.join("Calc.java").display());
     let output = fimble(Some(home.path()), &["refactor", &place, "--kind", "tests", "--chat", &name]);
     assert!(output.status.success() && text_of(&output.stdout).contains("def test_it()"), "{output:?}");

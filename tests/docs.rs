@@ -1,5 +1,5 @@
-//! The documentation: its commands, links, reasons and error codes. Invariant: each `fimble` command in it is one that the binary takes; each
-//! other command is run by something that is named here, or has a reason why nothing runs it; each link leads somewhere.
+//! The documentation: its commands, links, reasons and error codes. Invariant: each `fimble` command in it is one that the binary
+//! takes; each other command is run by a file that is named here, or has a reason why nothing runs it; each link has a target.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -18,7 +18,7 @@ use page::Page;
 /// The README is read at first sight: one screen and a half.
 const MOST_README_BYTES: usize = 6_000;
 
-/// What runs a command.
+/// The file that runs a command, or the reason why none does.
 enum Runs {
     /// This file, in which this text stands.
     In(&'static str, &'static str),

@@ -1,4 +1,4 @@
-//! `fimble doctor` on models of every kind. Invariant: no test asks another machine.
+//! `fimble doctor` on models of every kind. Invariant: no test contacts another machine.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -75,7 +75,7 @@ fn without_a_runtime_three_causes_are_named() {
     assert!(json["likely"].to_string().contains("fimble setup --from"), "{json}");
     assert_eq!(codes(&json), ["runtime-missing"], "{json}");
     let report = text_of(&fimble(Some(home.path()), &["doctor"]).stdout);
-    assert!(report.contains("Likeliest faults") && report.contains("1 fault to mend"), "{report}");
+    assert!(report.contains("Likeliest problems") && report.contains("1 problem to fix"), "{report}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Every way in which an editor can go, and the server goes after it: the binary with an editor that dies, stops reading, or closes
-//! one side only. Invariant: the process ends within seconds and leaves no thread that holds it up.
+//! The end of the server after the end of its editor: the binary with an editor that is killed, stops reading, or closes one side
+//! only. Invariant: the process ends within seconds and leaves no thread that holds it up.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -1,5 +1,5 @@
-//! `fimble demo` and `fimble setup` as a new user has them, with a stand-in of the hub and with no source at all. Invariant: no test
-//! asks another machine.
+//! `fimble demo` and `fimble setup` as a new user runs them, with a mock of the hub and without any source. Invariant: no test
+//! contacts another machine.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use crate::hub::{Reply, StandIn};
 use crate::models::{command, tiny_hub};
 use crate::{scratch, set_up, text_of};
 
-/// Nobody listens there.
+/// No server listens there.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// A machine with a runtime and curl, but without pip.
@@ -108,7 +108,7 @@ fn setup_without_a_source_is_no_failure_unless_a_model_was_named() {
     let home = scratch();
     let text = succeeded(&run(home.path(), NOWHERE, &["setup"]));
     let said: Vec<&str> = text.lines().filter(|line| line.contains("could not be fetched")).collect();
-    assert!(said.len() == 1 && said[0].contains("The bundled model goes on"), "{text}");
+    assert!(said.len() == 1 && said[0].contains("The bundled model stays in use"), "{text}");
     assert_eq!(in_use(home.path()), "bundled");
     let named = run(home.path(), NOWHERE, &["setup", "--model", "qwen2.5-coder-0.5b"]);
     assert_eq!(named.status.code(), Some(1));
@@ -134,7 +134,7 @@ fn setup_gets_the_model_that_is_named_and_keeps_a_choice() {
     assert_eq!(in_use(home.path()), "Tiny");
     let n_asked = hub.asked().len();
     let again = succeeded(&run(home.path(), &hub.address, &["setup"]));
-    assert!(again.contains("Tiny stays in use, as it was chosen."), "{again}");
+    assert!(again.contains("Tiny stays in use, because you chose it."), "{again}");
     // The bundled model can be chosen, too.
     let back = succeeded(&run(home.path(), &hub.address, &["setup", "--model", "bundled"]));
     assert!(back.contains("bundled is in use"), "{back}");
@@ -153,7 +153,7 @@ fn setup_from_files_fetches_no_model() {
     let text = succeeded(&run(home.path(), &hub.address, &["setup", "--from", &folder]));
     assert!(text.contains("is installed") && !text.contains("could not be fetched"), "{text}");
     assert!(hub.asked().is_empty());
-    // A model that is named is got all the same.
+    // A model that is named is fetched anyway.
     let named = run(home.path(), &hub.address, &["setup", "--from", &folder, "--model", "hf:someone/Tiny"]);
     assert_eq!((named.status.code(), hub.asked().is_empty()), (Some(1), false));
 }

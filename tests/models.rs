@@ -1,5 +1,5 @@
-//! `fimble model` as a user has it: what is on the disk, what is fetched from a stand-in of the hub, and a process that is killed
-//! meanwhile. Invariant: no test asks another machine.
+//! `fimble model` as a user runs it: models on the disk, models fetched from a mock of the hub, and a process that is killed
+//! meanwhile. Invariant: no test contacts another machine.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,6 +1,7 @@
-//! The proof that code stays on the machine, on the finished binary: it works where there is no network at all, and the
-//! system's own record of a session lists no socket, and the home folder holds nothing but our own. `FIMBLE_BINARY` names another binary than the one of this build (the
-//! release, in CI). A proof whose tool was not there when this was compiled is ignored; one that is run without it fails.
+//! Tests that code stays on the machine, with the finished binary: it works without a network, the system's own record of a
+//! session lists no socket, and the home folder holds nothing but our own. `FIMBLE_BINARY` names another binary than the one of
+//! this build (the release, in CI). A test whose tool was missing when this was compiled is ignored; if it is run anyway, it
+//! fails.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -30,11 +31,11 @@ fn set_up() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Variables by which the runtime knows that nobody in particular is using it, and then sends nothing in any case.
+/// Variables by which the runtime detects an automated environment, and then sends nothing in any case.
 const HINTS_OF_CI: [&str; 8] =
     ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "TRAVIS", "CIRCLECI", "BUILDKITE", "JENKINS_URL"];
 
-/// A command that runs as on somebody's own machine.
+/// A command that runs as on a user's own machine.
 fn at_home(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     for name in HINTS_OF_CI.iter().chain(&["ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"]) {
@@ -43,12 +44,12 @@ fn at_home(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// A session like any other: settings, typing, suggestions, a question why, a goodbye.
+/// A session like any other: settings, typing, suggestions, `fimble.why`, shutdown.
 fn session(command: &mut Command, settings: &Value) -> Value {
     session_that_tells(command, settings, &|_| {})
 }
 
-/// The same. What is told about the server of the settings is looked at.
+/// The same. The messages about the server of the settings are checked.
 fn session_that_tells(command: &mut Command, settings: &Value, told: &dyn Fn(&str)) -> Value {
     let mut client = Client::spawn(command).unwrap().strict();
     client.initialize(&json!({"textDocument": {"inlineCompletion": {}}}), settings).unwrap();
@@ -60,7 +61,7 @@ fn session_that_tells(command: &mut Command, settings: &Value, told: &dyn Fn(&st
     client.execute_command("fimble.why", &json!([])).unwrap();
     let status = client.execute_command("fimble.status", &json!([])).unwrap();
     if settings.get("model").is_some() {
-        // That the server is not there is told.
+        // The message says that the server is not there.
         let message = client.next_message("window/showMessage").unwrap();
         let message = message.params["message"].as_str().unwrap();
         assert!(message.contains("not available"), "{message:?}");
@@ -95,7 +96,7 @@ fn files_below(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The official builds of the runtime keep an identifier and a store of events that they send, unless they are told not to.
+/// The official builds of the runtime keep an identifier and a store of events that they send, unless that is switched off.
 #[test]
 fn the_runtime_keeps_nothing_about_its_user() {
     set_up();
@@ -120,7 +121,7 @@ fn recorded(settings: &Value) -> Vec<String> {
     recorded_by(at_home("env"), settings, &|_| {})
 }
 
-/// The same of a session that this command starts. What is told about the server of the settings is looked at.
+/// The same of a session that this command starts. The messages about the server of the settings are checked.
 fn recorded_by(mut command: Command, settings: &Value, told: &dyn Fn(&str)) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("calls");
@@ -156,7 +157,7 @@ fn no_socket_is_opened_in_the_default_mode() {
 #[cfg_attr(not(runs_strace), ignore = "strace does not run here")]
 fn with_a_server_in_the_settings_nothing_but_its_own_place_is_reached() {
     set_up();
-    // Nobody listens there: the bundled model answers, and every try is in the record.
+    // No server listens there: the bundled model answers, and every try is in the record.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);

@@ -1,5 +1,5 @@
-//! What a session of the binary leaves on the disk: nothing that quotes code, however the process ends, and nothing that others may
-//! read.
+//! Files that a session of the binary leaves on the disk: nothing that quotes code, however the process ends, and nothing that
+//! others may read.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;

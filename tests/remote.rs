@@ -1,5 +1,5 @@
-//! A server of another machine, asked by the real binary as an editor and a shell have it asked: what leaves, what is marked,
-//! and that files which stay here stay. The machine is a stand-in under a number that no rule takes for this machine.
+//! A server on another machine, used by the real binary from an editor and from a shell: which text is sent, what is marked, and
+//! that excluded files are not sent. The machine is a mock at an address that no rule takes for this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,10 +11,10 @@ use crate::encrypted::{ELSEWHERE, Encrypted};
 use crate::stand_in::{StandIn, events, json as whole};
 use crate::{scratch, set_up, text_of};
 
-/// What the file that stays here says, and no other.
+/// A text that only the file that stays here has.
 const KEPT: &str = "PRICE_OF_THE_CROWN_JEWELS";
 
-/// What of it other files would be shown.
+/// The part of it that would be shown to other files.
 const SIGNATURE: &str = "def crown_price";
 
 /// A server elsewhere that completes and answers.
@@ -69,7 +69,7 @@ fn repository(folder: &Path) -> (PathBuf, PathBuf) {
     let order = "from internal.prices import PriceList\n\n\ndef order_total(items):\n    prices = PriceList()\n    \
                  return sum(prices.crown_price(item) for item in items)\n";
     std::fs::write(&open, order).unwrap();
-    // Words that stand in every file tell nothing.
+    // Words that occur in every file have no weight.
     std::fs::write(root.join("src/colour.py"), "def blend(red, green):\n    return (red + green) / 2\n")
         .unwrap();
     std::fs::write(
@@ -170,7 +170,7 @@ fn wait_until_ready(client: &Client) {
     }
 }
 
-/// Asks at the end of a line that was begun in a function of a document; what the trace says.
+/// Requests a completion at the end of an unfinished line in a function of a document; returns the trace.
 fn complete(client: &Client, file: &Path) -> Value {
     let uri = format!("file://{}", file.display());
     let text = std::fs::read_to_string(file).unwrap();

@@ -1,5 +1,5 @@
-//! Files that hold secrets by their names, and secrets in other files: what of them reaches a server of this machine, asked by the
-//! real binary as an editor and a shell have it asked. The secrets are made up, and put together here.
+//! Files that hold secrets by their names, and secrets in other files: which parts of them reach a server on this machine, used
+//! by the real binary from an editor and from a shell. The secrets are made up, and put together here.
 
 use std::path::Path;
 use std::process::Command;

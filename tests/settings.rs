@@ -1,5 +1,5 @@
-//! What is made from the table of settings: the settings of VS Code and the tables of docs/. Invariant: they are what the table
-//! says; run with `FIMBLE_RENEW=1` this test writes them instead of comparing.
+//! Files generated from the table of settings: the settings of VS Code and the tables of docs/. Invariant: they are what the
+//! table says; run with `FIMBLE_RENEW=1` this test writes them instead of comparing.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

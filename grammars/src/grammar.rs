@@ -1,5 +1,5 @@
-//! Which grammar and which queries belong to a language: the only list that names the grammar crates. Invariant: one entry
-//! for each feature, and each entry's name occurs in `languages.toml`.
+//! The grammar and the queries of each language: the only list that names the grammar crates. Invariant: one entry for each
+//! feature, and each entry's name occurs in `languages.toml`.
 
 use std::sync::OnceLock;
 
@@ -53,7 +53,7 @@ macro_rules! grammars {
                 $(
                     #[cfg(feature = $name)]
                     $name => {
-                        /// The type that stands for this grammar's scanner.
+                        /// The type of this grammar's scanner.
                         enum Guard {}
                         impl Guarded for Guard {
                             fn scanner() -> &'static OnceLock<Scanner> {

@@ -10,7 +10,7 @@ use tree_sitter::Query;
 use crate::grammar::Grammar;
 use crate::{QueryKind, memory};
 
-/// What a body looks like.
+/// The form of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BlockStyle {
@@ -86,7 +86,7 @@ impl Language {
         &self.description.display_name
     }
 
-    /// What clients send as `languageId`; never empty, the usual one first.
+    /// The identifiers that clients send as `languageId`; never empty, the usual one first.
     #[must_use]
     pub fn language_ids(&self) -> &[String] {
         &self.description.language_ids
@@ -98,13 +98,13 @@ impl Language {
         &self.description.extensions
     }
 
-    /// Whole names of its files that have no telling extension.
+    /// Whole names of its files that have no known extension.
     #[must_use]
     pub fn file_names(&self) -> &[String] {
         &self.description.file_names
     }
 
-    /// What starts a comment that ends with its line.
+    /// The beginnings of comments that end with their line.
     #[must_use]
     pub fn line_comment(&self) -> Option<&str> {
         self.description.line_comment.as_deref()
@@ -116,7 +116,7 @@ impl Language {
         self.description.block_comment.as_ref().map(|(start, end)| (start.as_str(), end.as_str()))
     }
 
-    /// Characters that delimit strings. A guess for lines that have no tree; the tree knows better.
+    /// Characters that delimit strings. Used for lines without a tree; a tree is more exact.
     #[must_use]
     pub fn quotes(&self) -> &str {
         &self.description.quotes
@@ -128,7 +128,7 @@ impl Language {
         &self.description.line_quotes
     }
 
-    /// What a body looks like.
+    /// The form of a body.
     #[must_use]
     pub fn block_style(&self) -> BlockStyle {
         self.description.block_style
@@ -140,25 +140,25 @@ impl Language {
         self.block_style() == BlockStyle::Braces
     }
 
-    /// What a line that opens a body ends with.
+    /// The ends of lines that open a body.
     #[must_use]
     pub fn block_openers(&self) -> &[String] {
         &self.description.block_openers
     }
 
-    /// What a line that opens a body begins with.
+    /// The beginnings of lines that open a body.
     #[must_use]
     pub fn block_keywords(&self) -> &[String] {
         &self.description.block_keywords
     }
 
-    /// What a line that closes a body begins with.
+    /// The beginnings of lines that close a body.
     #[must_use]
     pub fn block_closers(&self) -> &[String] {
         &self.description.block_closers
     }
 
-    /// Kinds of the nodes that may stand in another language; [`QueryKind::Embedded`] says which, from the node in front.
+    /// Kinds of the nodes that may be in another language; [`QueryKind::Embedded`] says which, from the node in front.
     #[must_use]
     pub fn embedded_nodes(&self) -> &[String] {
         &self.description.embedded_nodes

@@ -1,9 +1,9 @@
-//! The languages fimble knows.
+//! The languages that Fimble supports.
 //!
-//! Lives here: the registry read from `languages.toml` ([`Language`], [`detect`]), the grammars behind one Cargo feature
-//! each, and our queries under `queries/<language>/` ([`QueryKind`]). Invariant: nothing is read or compiled before it is
-//! first asked for; a language whose feature is off does not exist, so that its files are plain text; every query
-//! compiles (a test goes through all of them).
+//! Contents: the registry read from `languages.toml` ([`Language`], [`detect`]), the grammars behind one Cargo feature each, and
+//! our queries under `queries/<language>/` ([`QueryKind`]). Invariant: nothing is read or compiled before it is first asked for;
+//! a language whose feature is off does not exist, so that its files are plain text; every query compiles (a test goes through
+//! all of them).
 
 mod grammar;
 mod language;

@@ -80,7 +80,7 @@ fn size_of(pointer: *mut c_void) -> isize {
 }
 
 fn add(bytes: isize) {
-    // A thread that ends frees its parser after its counter is gone.
+    // A thread that ends frees its parser after its counter was freed.
     let _ = LIVE.try_with(|live| live.set(live.get().saturating_add(bytes)));
 }
 

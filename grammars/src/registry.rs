@@ -1,4 +1,4 @@
-//! Which language a file is written in. Invariant: what the client says wins over the file's name, and the name over the
+//! The language of a file. Invariant: the client's `languageId` takes precedence over the file's name, and the name over the
 //! first line; an unknown language is no error.
 
 use std::sync::OnceLock;

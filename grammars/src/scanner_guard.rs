@@ -1,13 +1,12 @@
-//! The external scanners of the grammars, with their state and their way through the text checked. After each of its tokens a
-//! scanner writes its state into a buffer of the parser, and reads it back before the next. Some scanners write past the end
-//! of that buffer, or write what they then fail to read and end the process for it (`assert`). That of SQL loses what it holds
-//! whenever it reads. Some look for a character that is not there, and never return: the parser asks nobody meanwhile
-//! whether to stop.
+//! The external scanners of the grammars, with checks of their state and of their progress in the text. After each of its tokens
+//! a scanner writes its state into a buffer of the parser, and reads it back before the next. Some scanners write past the end of
+//! that buffer, or write what they then fail to read and end the process (`assert`). That of SQL loses its state whenever it
+//! reads. Some look for a character that is not there, and never return: the parser does not ask meanwhile whether to stop.
 //!
-//! Invariant: the parser's buffer never gets a state that is longer than the buffer, nor one that its scanner cannot read;
-//! what is refused is replaced by the empty state, which every scanner reads; a scanner holds nothing that is lost when it
-//! reads a state; a scanner that is behind the end of the text, or at work after the deadline, soon returns and has found
-//! nothing. A parse that is worth nothing is reported by [`take_refusal`].
+//! Invariant: the parser's buffer never gets a state that is longer than the buffer, nor one that its scanner cannot read; what
+//! is refused is replaced by the empty state, which every scanner reads; a scanner holds nothing that is lost when it reads a
+//! state; a scanner that is behind the end of the text, or runs after the deadline, soon returns and has found nothing. An
+//! unusable parse is reported by [`take_refusal`].
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_uint, c_void};
@@ -69,7 +68,7 @@ struct Language14 {
     primary_state_ids: *const c_void,
 }
 
-/// `TSLanguage` of version 15: what was added stands at the end.
+/// `TSLanguage` of version 15: new fields are at the end.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Language15 {
@@ -100,7 +99,7 @@ struct Lexer {
 pub enum ScannerRefusal {
     /// A state of the scanner was too long, or could not be read.
     State,
-    /// The scanner was at work when the time was over: see [`limit_scanners`].
+    /// The scanner ran when the time was over: see [`limit_scanners`].
     OutOfTime,
 }
 
@@ -118,7 +117,7 @@ struct Scan {
 const MOST_PAST_END: u32 = 1000;
 /// Steps between two looks at the clock.
 const STEPS_PER_LOOK: u32 = 1024;
-/// What a scanner sees that does not return at the end of a text: what it looks for may be among these.
+/// The text that a scanner sees if it does not return at the end of a text: the character that it looks for may be in it.
 const ENDS: &[u8] = b"\0\n \"'`)]}>;/*=-:,#|$@({[<a0";
 
 thread_local! {
@@ -128,13 +127,13 @@ thread_local! {
         const { Cell::new(Scan { advance: None, eof: None, n_steps: 0, n_past_end: 0, is_over: false }) };
 }
 
-/// What was refused on this thread since the last call. The parse that it belongs to is worth nothing.
+/// The refusal on this thread since the last call. The parse that it belongs to is not usable.
 #[must_use]
 pub fn take_refusal() -> Option<ScannerRefusal> {
     REFUSED.take()
 }
 
-/// Whether something was refused on this thread and nobody took the report yet.
+/// Whether something was refused on this thread and the report was not taken yet.
 #[must_use]
 pub fn is_refused() -> bool {
     REFUSED.get().is_some()
@@ -194,7 +193,7 @@ unsafe extern "C" fn scan<G: Guarded>(
 ) -> bool {
     let Some(scan) = G::scanner().get().and_then(|scanner| scanner.scan) else { return false };
     let own = lexer.cast::<Lexer>();
-    // SAFETY: the parser gives its lexer, which has this layout and nobody else uses meanwhile.
+    // SAFETY: the parser gives its lexer, which has this layout and is not used elsewhere meanwhile.
     let (own_advance, own_eof) = unsafe { ((*own).advance, (*own).eof) };
     SCAN.set(Scan { advance: own_advance, eof: own_eof, n_steps: 0, n_past_end: 0, is_over: false });
     // SAFETY: as above.
@@ -202,7 +201,7 @@ unsafe extern "C" fn scan<G: Guarded>(
         (*own).advance = Some(advance);
         (*own).eof = Some(eof);
     }
-    // SAFETY: the parser's own call, handed on.
+    // SAFETY: the parser's own call, forwarded.
     let is_found = unsafe { scan(payload, lexer, valid_symbols) };
     // SAFETY: as above. The parser reads with the same lexer.
     unsafe {
@@ -275,7 +274,7 @@ unsafe extern "C" fn deserialize<G: Guarded>(payload: *mut c_void, buffer: *cons
         unsafe { write(payload, room.as_mut_ptr().cast()) };
     }
     if let Some(read) = scanner.deserialize {
-        // SAFETY: the parser's own call, handed on.
+        // SAFETY: the parser's own call, forwarded.
         unsafe { read(payload, buffer, length) };
     }
 }

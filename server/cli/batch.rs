@@ -1,6 +1,6 @@
-//! One action on all source files of a folder, overnight if need be. Invariant: what was done is not done again unless the
-//! file changed; however the program ends, the results and the list of what is done are whole; a source is written only where a
-//! report says so, and only while it is what was read.
+//! One action on all source files of a folder, which may take a night. Invariant: finished work is not repeated unless the file
+//! changed; however the program ends, the results and the list of finished work are complete; a source is written only if a
+//! report says so, and only if it has not changed since it was read.
 #![expect(clippy::print_stderr, reason = "the summary is no result")]
 
 use std::collections::BTreeMap;
@@ -19,28 +19,28 @@ const STATE_FILE: &str = "fimble-batch.json";
 /// Files that one run takes; more than a night is long.
 const MAX_FILES: usize = 100_000;
 
-/// What is to be done.
+/// The task.
 pub struct Batch {
     /// Where the sources are.
     pub folder: PathBuf,
     /// Where the results go.
     pub out: PathBuf,
-    /// What is done, so that results of different tasks are not mixed.
+    /// The description of the task, so that results of different tasks are not mixed.
     pub task: String,
 }
 
-/// What came of one file.
+/// The outcome for one file.
 #[derive(Default)]
 pub struct Report {
     /// The result: its path in the folder of the results, and what it says.
     pub result: Option<(String, String)>,
     /// The new text of the source, where it is to be written.
     pub source: Option<String>,
-    /// What did not come, and why.
+    /// Why there is no result.
     pub refused: Vec<String>,
 }
 
-/// What is done, as it stands in the folder of the results.
+/// The finished work, as stored in the folder of the results.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     task: String,
@@ -52,17 +52,17 @@ struct State {
 struct Done {
     /// Of the source: bytes and a checksum.
     content: (u64, u32),
-    /// What did not come, and why.
+    /// Files without a result, and the reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused: Vec<String>,
 }
 
-/// What a run did.
+/// The counts of a run.
 pub struct Summary {
     n_written: usize,
     n_refused: usize,
     n_skipped: usize,
-    /// Files that somebody else changed meanwhile.
+    /// Files that another program changed meanwhile.
     n_changed: usize,
     /// Whether the list says why something did not come.
     has_reasons: bool,
@@ -75,15 +75,15 @@ impl Summary {
     pub fn print(&self) -> ExitCode {
         let Self { n_written, n_refused, n_skipped, .. } = self;
         eprintln!(
-            "{n_written} results in {}, {n_refused} files without, {n_skipped} done before",
+            "{n_written} results in {}, {n_refused} files without a result, {n_skipped} done before",
             self.out.display()
         );
         if self.has_reasons {
-            eprintln!("what did not come, and why: {}", self.out.join(STATE_FILE).display());
+            eprintln!("files without a result, and the reasons: {}", self.out.join(STATE_FILE).display());
         }
         if self.n_changed > 0 {
             eprintln!(
-                "{} files were changed by somebody else meanwhile and left as they are; run the command again for them",
+                "{} files were changed by another program meanwhile and left as they are; run the command again for them",
                 self.n_changed
             );
         }
@@ -152,7 +152,7 @@ pub fn run(
         }
         let acted = act(file, &text);
         let Report { result, source, mut refused } = acted.with_context(|| {
-            format!("ended at file {} of {}; the same command goes on from there", index + 1, files.len())
+            format!("stopped at file {} of {}; the same command continues there", index + 1, files.len())
         })?;
         if !read(&file.path, limits.max_file_bytes).is_ok_and(|now| now == text) {
             summary.n_changed += 1;
@@ -193,14 +193,14 @@ fn read_state(file: &std::path::Path, task: &str) -> anyhow::Result<State> {
     let shown = file.display();
     let content = std::fs::read(file).with_context(|| format!("cannot read {shown}"))?;
     let state: State = serde_json::from_slice(&content)
-        .with_context(|| format!("{shown} cannot be understood; remove it to begin anew"))?;
+        .with_context(|| format!("{shown} cannot be parsed; remove it to start again"))?;
     if state.task != task {
         bail!("{shown} belongs to the task {:?}; choose another folder with --out", state.task);
     }
     Ok(state)
 }
 
-/// What tells one text of a source from another.
+/// A digest that distinguishes the texts of a source.
 fn content_of(text: &str) -> (u64, u32) {
     (text.len() as u64, checksum(text.as_bytes()))
 }

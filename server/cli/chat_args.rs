@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, clap::Args)]
 pub struct ChatArgs {
     /// Model to ask instead of the one in use: the name of an added model, a folder, or a server such as ollama:devstral or
-    /// llama.cpp@127.0.0.1:8012; given several times, each stands in for those before it
+    /// llama.cpp@127.0.0.1:8012; given several times, each is used if those before it cannot answer
     #[arg(long = "chat", value_name = "NAME")]
     names: Vec<String>,
     /// A server beyond this machine that --chat may name; the connection is encrypted
@@ -17,7 +17,7 @@ pub struct ChatArgs {
     /// Where the key of a server is: HOST:PORT=env:NAME for a variable, HOST:PORT=file:PATH for a file
     #[arg(long, value_name = "HOST:PORT=SOURCE", requires = "names")]
     api_key: Vec<String>,
-    /// Files whose text never goes beyond this machine, as a pattern of paths: "secret" is each folder of that name, "*.pem"
+    /// Files whose text never leaves this machine, as a pattern of paths: "secret" is each folder of that name, "*.pem"
     /// each such file; "!.env" lets servers see files that hold secrets by their names
     #[arg(long, value_name = "PATTERN", requires = "names")]
     no_remote_path: Vec<String>,
@@ -48,7 +48,7 @@ impl ChatArgs {
             settings["allowRemote"] = json!(self.allow_remote);
             settings["apiKeys"] = keys.into();
             settings["noRemotePaths"] = json!(self.no_remote_path);
-            // A large one would be loaded for nothing.
+            // A large model would be loaded without need.
             settings["model"] = "bundled".into();
         }
         Ok(settings)

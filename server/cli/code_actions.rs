@@ -1,5 +1,5 @@
-//! Code actions from a shell: the real server in this process does them, as it does for an editor. Invariant: a file appears
-//! whole or stays what it was, and one that may not be written is not; an answer that takes its time is waited for; what the server warns of is told.
+//! Code actions from a shell: the real server in this process runs them, as for an editor. Invariant: a file is written whole or
+//! not at all, and a read-only file is not written; slow answers are waited for; warnings of the server are shown.
 #![expect(clippy::print_stderr, reason = "what else there is to know is no answer")]
 
 use std::io::Write as _;
@@ -50,12 +50,12 @@ impl FromStr for Lines {
 }
 
 impl Lines {
-    /// The range in a text, in the protocol's form: a single line is a cursor at its end, and stands for the item there.
+    /// The range in a text, in the protocol's form: a single line is a cursor at its end, and means the item there.
     fn range(&self, text: &Text) -> anyhow::Result<Value> {
         let n_lines = u32::try_from(text.n_lines())?;
         let (first, last) = self.lines.unwrap_or((1, n_lines));
         if last > n_lines {
-            bail!("{} has {n_lines} lines, and line {last} is wanted", self.file.display());
+            bail!("{} has {n_lines} lines; there is no line {last}", self.file.display());
         }
         let end_of = |line: u32| {
             let offset = text.line_end(line as usize - 1);
@@ -71,7 +71,7 @@ impl Lines {
     }
 }
 
-/// What people read as a warning, in the protocol.
+/// The message type of a warning, in the protocol.
 const WARNING: u64 = 2;
 
 /// The error code of an action for which there is no model.
@@ -85,7 +85,7 @@ pub struct ActionServer {
     server: LocalServer,
 }
 
-/// What came of an action on code.
+/// The outcome of an action on code.
 pub enum Made {
     /// The new text of the file.
     Text(String),
@@ -112,7 +112,7 @@ impl ActionServer {
                 "inlineCompletion": {},
                 "codeAction": {"codeActionLiteralSupport": {}, "resolveSupport": {"properties": ["edit"]}},
             },
-            // A patch is what somebody looks at before it is applied.
+            // A patch is read before it is applied.
             "workspace": {"workspaceEdit": {
                 "documentChanges": true, "changeAnnotationSupport": {}, "resourceOperations": ["create"],
             }},
@@ -265,7 +265,7 @@ fn is_unavailable(error: &ClientError) -> bool {
     matches!(error, ClientError::Response(ResponseError { code: UNAVAILABLE, .. }))
 }
 
-/// What a user is told, with the option that is the same as the setting in it.
+/// The message for the user, with the option that corresponds to the setting in it.
 fn as_options(sentences: &str, code: Option<ErrorCode>) -> String {
     match code {
         Some(ErrorCode::RemoteNotAllowed) => {
@@ -345,7 +345,7 @@ pub fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(failed)?;
     }
-    // A random name that nobody can have planted, and for the user alone until the text is whole.
+    // A random name that cannot exist already, and for the user alone until the text is whole.
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut staged = tempfile::Builder::new().prefix(".fimble-").tempfile_in(folder).with_context(failed)?;
     staged.write_all(text.as_bytes()).with_context(failed)?;
@@ -363,7 +363,7 @@ pub fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
 fn give_usual_permissions(file: &std::fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    // The mask can only be read by setting it, which would race with other threads: a new file tells it.
+    // The mask can only be read by setting it, which would race with other threads: a new file shows it.
     let probe = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o666)).tempfile()?;
     file.set_permissions(probe.as_file().metadata()?.permissions())
 }

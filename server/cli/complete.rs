@@ -54,7 +54,7 @@ impl FromStr for Place {
     }
 }
 
-/// What came of it.
+/// The outcome.
 pub struct Outcome {
     /// The suggestion, if there is one.
     pub item: Option<InlineItem>,

@@ -1,5 +1,5 @@
-//! `fimble demo`: first contact. Fetches the recommended model, types into sample files through the real server, and shows what
-//! it suggests. Invariant: every suggestion and every figure on the screen is measured here and now; the model in use stays.
+//! `fimble demo`: fetches the recommended model, types into sample files through the real server, and shows what it suggests.
+//! Invariant: every suggestion and every figure on the screen is measured in this run; the model in use does not change.
 
 use std::process::ExitCode;
 

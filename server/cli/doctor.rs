@@ -1,5 +1,5 @@
-//! `fimble doctor`: is everything there, does it work, and if not, what to do. Invariant: each fault is named once, with a
-//! remedy; later checks that depend on a failed one say so instead of failing for a second reason.
+//! `fimble doctor`: checks the installation and names remedies. Invariant: each fault is named once, with a remedy; later checks
+//! that depend on a failed one say so instead of failing for a second reason.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
 
 /// Checks one thing after the other, and says how far it came.
 fn check(report: &mut Report, name: Option<&str>, provider: Provider) -> State {
-    let untried = "not tried, since there is no model to try";
+    let untried = "not tested, because there is no model";
     if check_runtime(report).is_none() {
         report.skipped("completion", untried);
         return State::NoRuntime;
@@ -165,7 +165,7 @@ fn origin(entry: &ModelEntry) -> Vec<String> {
         return vec!["from this program, of which it is a part".to_owned()];
     }
     let provenance = entry.provenance.clone().unwrap_or_default();
-    let source = entry.source.as_deref().unwrap_or("a place that is not known");
+    let source = entry.source.as_deref().unwrap_or("an unknown place");
     let mut lines = vec![format!("from {source}")];
     let known = provenance
         .sha256
@@ -180,7 +180,9 @@ fn origin(entry: &ModelEntry) -> Vec<String> {
     lines.push(parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
     lines.push(match provenance.sha256 {
         Some(sha256) => format!("SHA-256 of the file: {sha256}"),
-        None => format!("its checksums were taken when it was added: `fimble model verify {}`", entry.name),
+        None => {
+            format!("its checksums were computed when it was added: `fimble model verify {}`", entry.name)
+        }
     });
     lines.extend(known.map(|model| format!("it is the file of {} in the catalogue", model.title)));
     lines
@@ -214,7 +216,7 @@ fn check_abilities(report: &mut Report, name: Option<&str>, model: &dyn Model) -
 }
 
 fn check_completion(report: &mut Report, model: Option<&str>, provider: Provider) {
-    // Whether a completion works is asked here, not whether this one is worth showing.
+    // This checks whether a completion works, not whether it is worth showing.
     let settings = json!({"model": model, "provider": provider.name(), "minConfidence": 0});
     let tried = LocalServer::start(&settings).and_then(|server| {
         let uri = "file:///doctor/trial.py";

@@ -1,5 +1,5 @@
-//! What an editor needs to be told, printed by `fimble doctor --print-config`. Invariant: what is printed works as it
-//! stands when pasted; it names this very binary, so that it need not be on the PATH.
+//! The configuration of an editor, printed by `fimble doctor --print-config`. Invariant: the output works as it is when pasted;
+//! it names the path of this binary, so that it need not be on the PATH.
 
 use std::fmt::Write as _;
 

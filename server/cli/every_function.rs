@@ -1,5 +1,5 @@
-//! One action on every function of a file, the last one first, so that the lines above stay where they are. Invariant: what the
-//! model made is kept whatever form it has; why something did not come is told.
+//! One action on every function of a file, the last one first, so that the lines above stay where they are. Invariant: the
+//! results of the model are kept in any form; the reason for a missing result is shown.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use fimble_syntax::{ParseBudget, SyntaxTree, by_path};
 
 use super::code_actions::{ActionServer, Lines, Made};
 
-/// What came of all functions of a file.
+/// The outcomes of all functions of a file.
 pub struct EveryFunction {
     /// The new text of the file.
     pub text: String,
-    /// What belongs into no file of the sources, as Markdown; empty mostly.
+    /// Text that belongs into no source file, as Markdown; usually empty.
     pub words: String,
-    /// What did not come, and why.
+    /// Functions without a result, and the reasons.
     pub refused: Vec<String>,
 }
 

@@ -89,7 +89,7 @@ fn explain_one(
     }
 }
 
-/// What is to be printed behind what was, so that all of a text can be read.
+/// The part of the text to print after what was printed, so that the whole text can be read.
 fn news(shown: &str, so_far: &str) -> String {
     let so_far = so_far.trim();
     so_far.strip_prefix(shown).map_or_else(|| format!("\n\n{so_far}"), str::to_owned)

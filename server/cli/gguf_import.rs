@@ -1,4 +1,4 @@
-//! The import of GGUF files: the one place of the command line that names it. Invariant: errors come as one sentence or two, with
+//! The import of GGUF files: the only file of the command line that uses it. Invariant: errors are one or two sentences, with
 //! cause and remedy, for people.
 
 use std::path::Path;
@@ -38,7 +38,7 @@ impl Precision {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The architecture: `qwen2`.

@@ -1,5 +1,5 @@
-//! From names to a model: the one place where the store, the engine and the servers meet. Invariant: every failure comes as a
-//! cause and a remedy; nothing is fetched here (that is `fimble setup`); no server is looked for unless a name asks for it.
+//! Loads a model by its name: the only file that uses the store, the engine and the servers. Invariant: every failure has a cause
+//! and a remedy; nothing is fetched here (that is `fimble setup`); no server is looked for unless a name asks for it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl StandIn for BundledStandIn {
     }
 }
 
-/// What the settings name.
+/// The model that the settings name.
 enum Chosen {
     /// One model in this process; none means the one in use.
     InProcess(Option<String>),
@@ -179,7 +179,7 @@ pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, Load
     Engine::load(source(name)?, options)
 }
 
-/// A model as it stands in the store.
+/// A model in the store.
 fn entry(name: Option<&str>) -> Option<ModelEntry> {
     let entries = ModelStore::from_env().and_then(|models| models.list()).ok()?;
     let is_meant = |entry: &&ModelEntry| name.map_or(entry.active, |name| entry.name == name);
@@ -205,7 +205,7 @@ pub fn source(name: Option<&str>) -> Result<ModelSource, LoadError> {
     if let Some(path) = added.and_then(|entry| entry.path) {
         return Ok(ModelSource::Folder(path));
     }
-    // A relative path would lead into the project that the server was started in, which may be anybody's.
+    // A relative path would lead into the project that the server was started in, which may be untrusted.
     let folder = PathBuf::from(name);
     if folder.is_absolute() && folder.is_dir() {
         return Ok(ModelSource::Folder(folder));
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(wanted(&["big", "ollama:a"]), WantedModel::Other("big".to_owned()));
         assert_eq!(wanted(&["ollama:a", "big"]), WantedModel::Independent);
         assert_eq!(wanted(&["auto"]), WantedModel::Independent);
-        // A name that is no good fails when it is loaded; the bundled model goes on then.
+        // A bad name fails when it is loaded; the bundled model stays in use then.
         assert_eq!(wanted(&["ollama:"]), WantedModel::Other("ollama:".to_owned()));
     }
 }

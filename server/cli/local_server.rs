@@ -1,5 +1,5 @@
-//! The real server in this process, over the real protocol in memory, for the commands that need answers: `demo`,
-//! `complete`, `why` and `doctor`, and for `tools`. Invariant: it takes the same way as an editor; positions count characters.
+//! The real server in this process, over the real protocol in memory, for the commands that need answers: `demo`, `complete`,
+//! `why` and `doctor`, and for `tools`. Invariant: requests take the same path as those of an editor; positions count characters.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::loader;
 use super::progress::ProgressReporter;
 use super::uri::file_uri;
 
-/// How often it is asked whether the server is as far as it has to be.
+/// How often the state of the server is polled.
 const STATUS_POLL: Duration = Duration::from_millis(5);
 
 /// A server with one client.
@@ -31,12 +31,12 @@ pub struct Answer {
     pub elapsed: Duration,
 }
 
-/// What an inline-completion client announces that counts characters.
+/// The capabilities of an inline-completion client that counts characters.
 pub fn capabilities() -> Value {
     capabilities_counting("utf-32")
 }
 
-/// What an inline-completion client announces that counts positions in this encoding.
+/// The capabilities of an inline-completion client that counts positions in this encoding.
 pub fn capabilities_counting(encoding: &str) -> Value {
     json!({
         "general": {"positionEncodings": [encoding]},

@@ -1,6 +1,6 @@
-//! `fimble model`: the models on this machine and those that can be fetched. Lives here: the arguments and the short commands; the
-//! longer ones are in `model/`. Invariant: it only asks the store, the engine and the import; what a model is and where it lies is
-//! known to the first.
+//! `fimble model`: the models on this machine and those that can be fetched. Contents: the arguments and the short commands; the
+//! longer ones are in `model/`. Invariant: it only calls the store, the engine and the import; the files of models and their
+//! places are known only to the store.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub enum ModelCommand {
     Add(AddArgs),
     /// Fetch a model and add it
     Get(GetArgs),
-    /// Use a model, from the next start of a server on
+    /// Use a model, after the next start of a server
     Use {
         /// Its name; `bundled` is the one in the program
         name: String,
@@ -132,7 +132,7 @@ pub fn run(args: ModelArgs) -> anyhow::Result<()> {
         ModelCommand::Bundle { names, to } => bundle::write(&store, &names, &to)?,
         ModelCommand::Use { name } => {
             store.use_model(&name)?;
-            outln!("{name} is in use from the next start of a server on.");
+            outln!("{name} is in use after the next start of a server.");
         }
         ModelCommand::Verify { name } => verify(&store, name)?,
         ModelCommand::Remove { name } => {

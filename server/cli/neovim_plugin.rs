@@ -1,5 +1,5 @@
-//! The Neovim plugin, which is inside of the binary so that both are of one version, and its way to where Neovim finds it.
-//! Invariant: the plugin is written whole or what was there stays; nothing outside of its own folder is touched.
+//! The Neovim plugin, which is in the binary so that both have one version, and its installation for Neovim. Invariant: the
+//! plugin is written whole, or the old one stays; nothing outside its own folder is changed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -57,7 +57,7 @@ pub fn folder() -> anyhow::Result<PathBuf> {
     Ok(Path::new(&base).join(name).join("site/pack/fimble/start/fimble"))
 }
 
-/// Writes the plugin into `folder`, in the place of one that is there.
+/// Writes the plugin into `folder`, replacing one that is there.
 ///
 /// # Errors
 /// A file could not be written; the error names it.

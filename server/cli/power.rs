@@ -1,4 +1,4 @@
-//! Whether the machine runs on battery, as far as it can be told without asking another program. Invariant: a machine that
+//! Whether the machine runs on battery, as far as it can be found out without another program. Invariant: a machine that
 //! says nothing counts as plugged in.
 
 use std::fs;

@@ -1,8 +1,8 @@
-//! The process on the other side, and the end of this one: whether that runs and still holds the standard input, and when the
+//! The client process and the end of this process: whether the client runs and still holds the standard input, and when the
 //! system asks this one to end. Invariant: what cannot be found out counts as running; a process that is asked to end does so
 //! within some seconds, whatever it is busy with.
 
-/// Whether nobody can write to the standard input any more. Bytes that were written before may still wait there.
+/// Whether the standard input has no writer any more. Bytes that were written before may still wait there.
 #[cfg(unix)]
 #[must_use]
 pub fn has_input_ended() -> bool {
@@ -14,19 +14,19 @@ pub fn has_input_ended() -> bool {
     poll(&mut files, Some(&now)).is_ok() && files[0].revents().contains(PollFlags::HUP)
 }
 
-/// Not found out on this system: reading the input tells it.
+/// Unknown on this system: reading the input shows it.
 #[cfg(not(unix))]
 #[must_use]
 pub fn has_input_ended() -> bool {
     false
 }
 
-/// Whether a process with this number runs; one that has ended and that nobody has waited for does not.
+/// Whether a process with this number runs; a zombie, which has ended, does not.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn is_running(process: u32) -> bool {
     match std::fs::read_to_string(format!("/proc/{process}/stat")) {
-        // The state stands behind the name, which is in parentheses and may hold any character.
+        // The state is after the name, which is in parentheses and may hold any character.
         Ok(stat) => !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
         Err(error) => error.kind() != std::io::ErrorKind::NotFound || !has_proc(),
     }
@@ -82,9 +82,7 @@ pub fn wait_for_end() {
 
     let signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]);
     let Some(signal) = signals.ok().and_then(|mut signals| signals.forever().next()) else {
-        tracing::warn!(
-            "signals cannot be waited for; what is written for this session is removed by the next one"
-        );
+        tracing::warn!("cannot wait for signals; the next session removes the files of this one");
         return never();
     };
     ASKED.store(signal, std::sync::atomic::Ordering::SeqCst);
@@ -104,7 +102,7 @@ pub fn end_as_asked() {
     }
 }
 
-/// The system ends the process without asking; what is left is removed by the next session.
+/// The system ends the process without asking; the next session removes the remaining files.
 #[cfg(not(unix))]
 pub fn wait_for_end() {
     never();

@@ -1,4 +1,4 @@
-//! Progress on standard error, the same for every command. Invariant: where nobody watches (a pipe, a log, an editor)
+//! Progress on standard error, the same for every command. Invariant: without a terminal (a pipe, a log, an editor)
 //! nothing is drawn, and each step is one plain line; standard output is never touched.
 #![expect(clippy::print_stderr, reason = "this is where progress is written when no bar can be drawn")]
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::loader;
 
-/// How often a bar without news moves, so that one sees it alive.
+/// How often a bar without news moves, to show that the program still runs.
 const TICK: Duration = Duration::from_millis(120);
 
 /// Whether output may be coloured: on a terminal, unless `NO_COLOR` is set to anything.
@@ -36,7 +36,7 @@ struct Bar {
     unit: Unit,
 }
 
-/// What a bar counts.
+/// The unit of a bar.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
     /// Not known yet.
@@ -124,7 +124,7 @@ impl ProgressReporter {
     /// Ends the last step.
     pub fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
-            // The line stays as it is: full when the step came to its end, and telling where it failed otherwise.
+            // The line stays as it is: full if the step succeeded, otherwise with the place of the failure.
             bar.drawn.abandon();
         }
     }

@@ -1,6 +1,6 @@
-//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble-bench replay` plays. Invariant: it happens
-//! only when it was asked for, and a message says so; nobody else may read the file, and no secret stands in it that the detector
-//! knows; the server never waits for the file; what was typed until a crash is in it, but for the last line.
+//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble-bench replay` plays. Invariant: it runs
+//! only on request, and a message says so; only the user may read the file, and it holds no secret that the detector knows; the
+//! server never waits for the file; after a crash it has all typed text except the last line.
 
 mod hiding;
 
@@ -66,7 +66,7 @@ impl Recorder {
         Ok(Self { path: path.to_owned(), messages, thread })
     }
 
-    /// What the user is told.
+    /// The message for the user.
     pub fn notice(&self) -> String {
         format!(
             "Fimble records this session: the text of every file that you open, and all that you type, is written to {}. \
@@ -96,20 +96,20 @@ fn write_event(file: &mut File, event: &Event) -> std::io::Result<()> {
     writeln!(file, "{}", serde_json::to_string(event)?)
 }
 
-/// What is known about the files that the client has open.
+/// The state of the files that the client has open.
 #[derive(Default)]
 struct Recording {
     encoding: PositionEncoding,
     /// Folder of the workspace as a URI that ends in a slash; empty if the client has none.
     root: String,
-    /// What the files are called in the session, by URI.
+    /// The names of the files in the session, by URI.
     names: HashMap<String, String>,
     files: HashMap<String, Document>,
     current: Option<String>,
 }
 
 impl Recording {
-    /// What a message means for the session.
+    /// The steps of the session for a message.
     fn steps(&mut self, message: &Value) -> Vec<Step> {
         let params = &message["params"];
         // Only messages about a file have one.
@@ -154,7 +154,7 @@ impl Recording {
         self.root = root.map(|root| format!("{}/", root.trim_end_matches('/'))).unwrap_or_default();
     }
 
-    /// A file's path in the workspace: where that lies is nobody's business.
+    /// A file's path in the workspace, without the folders above, which are private.
     fn name(&mut self, uri: &str) -> String {
         if let Some(name) = self.names.get(uri) {
             return name.clone();

@@ -1,5 +1,5 @@
 //! `fimble refactor`: changes to code as a patch, for a place or for every function of a folder. Invariant: files are written
-//! only with `--apply`, and only while they are what was read.
+//! only with `--apply`, and only if they have not changed since they were read.
 #![expect(clippy::print_stderr, reason = "why nothing was changed is no patch")]
 
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ impl Kind {
     }
 }
 
-/// Runs the command. The exit code is 1 when nothing came of it.
+/// Runs the command. The exit code is 1 if there is no result.
 ///
 /// # Errors
 /// There is no model that can do it, or a file cannot be read or written.

@@ -1,5 +1,5 @@
-//! `fimble setup`: installs ONNX Runtime and a model for daily use, or the plugin for an editor. Invariant: it says what is installed
-//! and how far that was checked; running it again mends a damaged installation; a choice of the user's stays.
+//! `fimble setup`: installs ONNX Runtime and a model for daily use, or the plugin for an editor. Invariant: it says what is
+//! installed and how far that was checked; running it again repairs a damaged installation; the user's choice stays.
 
 use std::path::PathBuf;
 
@@ -69,13 +69,13 @@ pub fn run(args: SetupArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Fetches the recommended model unless the user has chosen one. Without it the bundled model goes on, so that nothing here is a
-/// failure.
+/// Fetches the recommended model unless the user has chosen one. Without it the bundled model stays in use, so that
+/// nothing here is a failure.
 fn use_recommended(store: &ModelStore) {
     if store.has_choice() {
         match store.active() {
-            Ok(ActiveModel::Folder { name, .. }) => outln!("{name} stays in use, as it was chosen."),
-            Ok(ActiveModel::Bundled) => outln!("The bundled model stays in use, as it was chosen."),
+            Ok(ActiveModel::Folder { name, .. }) => outln!("{name} stays in use, because you chose it."),
+            Ok(ActiveModel::Bundled) => outln!("The bundled model stays in use, because you chose it."),
             Err(error) => outln!("Note: {error}."),
         }
         return;
@@ -88,7 +88,7 @@ fn use_recommended(store: &ModelStore) {
     };
     if let Err(reason) = outcome {
         outln!(
-            "{} The bundled model goes on; `fimble setup --model {name}` tries again.",
+            "{} The bundled model stays in use; `fimble setup --model {name}` tries again.",
             model::get::in_one_line(&reason)
         );
     }
@@ -97,7 +97,7 @@ fn use_recommended(store: &ModelStore) {
 fn use_named(store: &ModelStore, name: &str, accept_licence: bool) -> anyhow::Result<()> {
     if store.model(name).is_ok() {
         store.use_model(name)?;
-        outln!("{name} is in use from the next start of a server on.");
+        outln!("{name} is in use after the next start of a server.");
         return Ok(());
     }
     fetch(store, name, accept_licence, Replaces::Any)
@@ -121,7 +121,7 @@ fn install_runtime(args: &SetupArgs) -> anyhow::Result<()> {
             && let Origin::Environment(variable) = found.origin
         {
             outln!("{variable} names {}, so nothing needs to be installed.", found.path.display());
-            outln!("`fimble setup --force` installs the pinned library all the same.");
+            outln!("`fimble setup --force` installs the pinned library anyway.");
             return Ok(());
         }
         match store.verify() {
@@ -174,7 +174,7 @@ fn report_new(installed: &InstalledRuntime) {
     if installed.pinned {
         report(installed, "its checksum is the pinned one");
     } else {
-        report(installed, "no checksum is pinned for this library, so it was taken as it is");
+        report(installed, "no checksum is pinned for this library, so it was not checked");
         outln!("  SHA-256 {}", installed.sha256);
     }
 }

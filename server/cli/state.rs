@@ -1,6 +1,6 @@
-//! The file through which `fimble why` sees what a running server did. Invariant: it holds traces only, which have no code
-//! and no prompt in them; nobody but the user may read it; it appears whole or not at all, and what a killed server left
-//! behind is removed; losing it costs nothing.
+//! The file through which `fimble why` sees what a running server did. Invariant: it holds traces only, which have no code and no
+//! prompt in them; only the user may read it; it is written whole or not at all, and files that a killed server left behind are
+//! removed; it can be lost without harm.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// How the name of the file begins while it is not whole, and how it ends then.
 const STAGED: (&str, &str) = ("requests-", ".tmp");
 
-/// What a server left behind.
+/// The content of the file: the traces of a server.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TraceFile {
     /// Process that wrote it.
@@ -44,7 +44,7 @@ fn try_write(traces: &[RequestTrace]) -> anyhow::Result<()> {
     let folder = path.parent().context("the state folder has no parent")?;
     create_private_folder(folder)?;
     let file = TraceFile { process: std::process::id(), traces: traces.to_vec() };
-    // For the user alone, under a name that nobody can foresee.
+    // For the user alone, under a name that cannot be predicted.
     let mut staged = tempfile::Builder::new().prefix(STAGED.0).suffix(STAGED.1).tempfile_in(folder)?;
     staged.as_file().lock()?;
     staged.write_all(&serde_json::to_vec(&file)?)?;
@@ -77,7 +77,7 @@ fn try_sweep(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the server that was active last wrote; none if no server ever did.
+/// The traces of the server that was active last; none if there was no server.
 ///
 /// # Errors
 /// The file is there and cannot be read.
@@ -88,7 +88,7 @@ pub fn read_traces() -> anyhow::Result<Option<TraceFile>> {
     }
     let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = serde_json::from_slice(&content).with_context(|| {
-        format!("{} cannot be understood; remove it, the next request writes a new one", path.display())
+        format!("{} cannot be parsed; remove it, and the next request writes a new one", path.display())
     })?;
     Ok(Some(file))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// The URI of an absolute path: every byte that may not stand in one is escaped.
+/// The URI of an absolute path: every byte that is not allowed in one is escaped.
 pub fn file_uri(path: &Path) -> String {
     fimble_lsp::file_uri(&path.to_string_lossy())
 }

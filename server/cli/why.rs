@@ -1,4 +1,4 @@
-//! `fimble why`: what became of the last requests. "Nothing happens, and no log says why" must not be said of fimble.
+//! `fimble why`: explains the last requests. Invariant: every request has an explanation, also one without a suggestion.
 
 use std::process::ExitCode;
 

@@ -33,7 +33,7 @@ fn main() {
         .expect("the build folder can be written");
 }
 
-/// What is wrong with a file of the model.
+/// The problem with a file of the model.
 fn fault(path: &Path) -> Option<&'static str> {
     match fs::read(path) {
         Err(_) => Some("is missing"),

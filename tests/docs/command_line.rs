@@ -1,5 +1,5 @@
 //! The command line of the binary, as `--help` describes it. Invariant: a command passes only if each subcommand and each option
-//! in it is known, each option has its value, and no more arguments stand there than the subcommand takes.
+//! in it is known, each option has its value, and there are no more arguments than the subcommand takes.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -10,7 +10,7 @@ pub struct CommandLine {
     known: BTreeMap<Vec<String>, Help>,
 }
 
-/// What `--help` says of one subcommand.
+/// The help of one subcommand.
 #[derive(Clone, Default)]
 struct Help {
     subcommands: Vec<String>,
@@ -19,7 +19,7 @@ struct Help {
     most_arguments: usize,
 }
 
-/// What `--help` says of an option.
+/// The help of an option.
 #[derive(Clone, Default)]
 struct OptionHelp {
     value: Value,

@@ -1,5 +1,5 @@
-//! One page in Markdown: its headings, links and commands. Invariant: what stands in code is no link, and what stands in a fence
-//! of another language than a shell's is no command.
+//! One page in Markdown: its headings, links and commands. Invariant: text in code is no link, and text in a fence of another
+//! language than a shell's is no command.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! The proof about models that are fetched: a client of its own process does it, the language server opens no socket meanwhile, and
-//! nothing of the user's is sent. Invariant: no test asks another machine.
+//! Tests about fetched models: a client in its own process fetches them, the language server opens no socket meanwhile, and no
+//! data of the user is sent. Invariant: no test contacts another machine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,7 +63,7 @@ fn fetch(command: &mut Command, home: &Path, hub: &StandIn) {
     }
 }
 
-/// What is recorded of the calls about sockets and programs.
+/// The recorded calls about sockets and programs.
 const TRACE: [&str; 5] =
     ["strace", "-f", "-e", "trace=execve,socket,connect,bind,listen,sendto,sendmsg,sendmmsg", "-o"];
 

@@ -1,5 +1,5 @@
 //! Conversations with servers. The model is one that only completes: it is given a template, by which each engine writes the
-//! same text, so that its answer can be told beforehand: it is that of this process.
+//! same text, so that its answer is known: it is that of this process.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,7 @@ fn ask(chat: &dyn Chat, said: &str) -> String {
     answer.text
 }
 
-/// What of an answer is the same with every engine: mlx-lm leaves the first space out, and shows special tokens.
+/// The part of an answer that is the same with every engine: mlx-lm leaves the first space out, and shows special tokens.
 fn first_line(answer: &str) -> &str {
     let said = answer.split("<|").next().unwrap_or_default().trim();
     said.lines().next().unwrap_or_default()
@@ -69,7 +69,7 @@ fn check(servers: &Servers, kind: Kind) {
     eprintln!("{kind:?}: {n_equal} of {} answers are those of the model in this process", questions.len());
     assert!(n_said > 0, "that nothing is said is nothing to compare");
     if servers.has_known_pre_tokenizer() {
-        // A template that was not told to leave thoughts out begins a comment: none of the answers would be the same.
+        // A template without the switch for thoughts begins a comment: none of the answers would be the same.
         assert!(n_equal * 2 >= questions.len(), "{n_equal} of {}", questions.len());
     }
 }

@@ -33,9 +33,10 @@ pub fn engine(file: &Path, folder: &Path, precision: Precision, layout: Layout, 
     Engine::load(ModelSource::Folder(folder.to_owned()), options).unwrap()
 }
 
-/// How far the mean and the largest difference may be from the server with the same file. Logits have a spread of 3 here. Both sides
-/// round activations to 8 bits where weights are quantised. This process's kernels do it in the very way of llama.cpp but for super
-/// blocks and for the output layer, whose activations have twice as many bits here. ONNX Runtime's kernels round otherwise. llama.cpp rounds activations to the type of the weights where these are half floats, with kernels that differ by
+/// How far the mean and the largest difference may be from the server with the same file. Logits have a spread of 3 here. Both
+/// sides round activations to 8 bits where weights are quantised. This process's kernels do it in the very way of llama.cpp but
+/// for super blocks and for the output layer, whose activations have twice as many bits here. ONNX Runtime's kernels round
+/// otherwise. llama.cpp rounds activations to the type of the weights where these are half floats, with kernels that differ by
 /// processor, and takes its GELU from a table of half floats.
 fn tolerances(name: &str, layout: Layout) -> (f64, f32) {
     match name {
@@ -142,14 +143,14 @@ fn a_rotation_of_the_other_kind_is_noticed() {
     }
 }
 
-/// What the server with a file finds behind each beginning of a prompt.
+/// The predictions of the server with a file after each beginning of a prompt.
 fn asked(servers: &Servers, file: &Path, prompt: &[u32]) -> Vec<Next> {
     let reference = Reference::start(servers, file, 1, 128);
     (1..=POSITIONS).map(|length| reference.next(&prompt[..length], prompt[length], TOKENS)).collect()
 }
 
-/// Tokens of whole letters, without the markers at the beginning of the vocabulary; some come back. Of a part of a letter the server
-/// states no probability.
+/// Tokens of whole letters, without the markers at the beginning of the vocabulary; some come back. Of a part of a letter the
+/// server states no probability.
 fn prompt() -> Vec<u32> {
     const LETTERS: u32 = 90;
     const FIRST_LETTER: u32 = 16;

@@ -1,4 +1,4 @@
-//! Servers that somebody else started: Ollama, vLLM and whatever the settings can name.
+//! Servers that run already: Ollama, vLLM and any that the settings can name.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use fimble_model::{
 
 use crate::{open, plainly};
 
-/// Servers that somebody started, by the names that settings have: `FIMBLE_SERVER_NAMES="ollama vllm@127.0.0.1:8000"`.
+/// Servers that run already, by the names that settings have: `FIMBLE_SERVER_NAMES="ollama vllm@127.0.0.1:8000"`.
 #[test]
 #[ignore = "needs servers that run already: FIMBLE_SERVER_NAMES"]
 fn servers_that_run_already_complete_answer_and_are_cancelled() {

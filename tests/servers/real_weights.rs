@@ -1,9 +1,9 @@
-//! Published GGUF files, imported, against llama.cpp's server with the same files, on source code in several languages. Invariant:
-//! both sides compute from the same tokens at every position; weights that are not
-//! there are left out, and that is said.
+//! Published GGUF files, imported, against llama.cpp's server with the same files, on source code in several languages.
+//! Invariant: both sides compute from the same tokens at every position; weights that are not there are left out, and that is
+//! said.
 //!
-//! `FIMBLE_WEIGHTS` is a folder with the files under the names that they are published by; `FIMBLE_POSITIONS` is how many positions of
-//! each text are compared, for a shorter run.
+//! `FIMBLE_WEIGHTS` is a folder with the files under the names that they are published by; `FIMBLE_POSITIONS` is how many
+//! positions of each text are compared, for a shorter run.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,8 @@ const TEXTS: [&str; 5] = [
     "models/recipe/amx.cpp",
 ];
 const THREADS: usize = 2;
-/// Two tokens whose logarithms of probabilities are closer in the server are as likely as each other, as far as its own rounding goes.
+/// Two tokens whose logarithms of probabilities are closer in the server are as likely as each other, as far as its own rounding
+/// goes.
 const DOUBT: f32 = 0.1;
 
 /// A published file.
@@ -63,7 +64,7 @@ fn texts(engine: &Engine, positions: usize) -> Vec<Vec<u32>> {
     TEXTS.iter().map(tokens).collect()
 }
 
-/// What the server finds at every position of every text.
+/// The predictions of the server at every position of every text.
 fn asked(reference: &Reference, texts: &[Vec<u32>]) -> Vec<Vec<Next>> {
     let of_text = |text: &Vec<u32>| {
         (1..text.len()).map(|length| reference.next(&text[..length], text[length], 10)).collect()
@@ -97,14 +98,14 @@ fn say(what: &str, difference: &Difference) {
     );
 }
 
-/// What must hold for the exact import of a file.
+/// The requirements for the exact import of a file.
 #[derive(Clone, Copy)]
 enum Demand {
     /// It differs from the server by no more than the order of additions changes, where both round activations alike.
     Same,
-    /// The weights have super blocks: the server then has one scale for 256 activations and loses more than this process. So no more
-    /// likeliest tokens differ, where the server does not find two about as likely as each other, than of the server with its usual
-    /// cache, in half floats, and with one in floats; and what really comes is not less likely.
+    /// The weights have super blocks: the server then has one scale for 256 activations and loses more than this process. So no
+    /// more likeliest tokens differ, where the server does not find two about as likely as each other, than of the server with
+    /// its usual cache, in half floats, and with one in floats; and what really comes is not less likely.
     NotWorse,
 }
 
@@ -115,8 +116,8 @@ fn equal_share(found: &[Vec<Next>], expected: &[Vec<Next>]) -> f64 {
     n_equal as f64 / pairs().count() as f64
 }
 
-/// Imports a file exactly and in the given other ways, and compares it at some positions of each text. Invariant for the exact one:
-/// where llama.cpp does not find two tokens about as likely as each other, the likeliest is the same.
+/// Imports a file exactly and in the given other ways, and compares it at some positions of each text. Invariant for the exact
+/// one: where llama.cpp does not find two tokens about as likely as each other, the likeliest is the same.
 fn is_exact(servers: &Servers, file: &Path, positions: usize, others: &[Precision], demand: Demand) {
     let name = file.file_stem().unwrap().display();
     let load = |folder: &tempfile::TempDir, precision| {
@@ -152,8 +153,8 @@ fn is_exact(servers: &Servers, file: &Path, positions: usize, others: &[Precisio
     }
 }
 
-/// The llama architecture, whose rows of queries and keys are permuted. The rounding of activations to 8 bits changes much in this
-/// model, in llama.cpp as here; so the same weights as floats are what both are compared with.
+/// The llama architecture, whose rows of queries and keys are permuted. The rounding of activations to 8 bits changes much in
+/// this model, in llama.cpp as here; so the same weights as floats are what both are compared with.
 #[test]
 #[ignore = "needs real servers and weights: tests/servers/run"]
 fn smollm2_answers_as_in_llama_cpp() {
@@ -202,7 +203,7 @@ fn qwen_of_one_and_a_half_billion_answers_as_in_llama_cpp() {
     is_exact(&servers, &file, positions(100), &[], Demand::NotWorse);
 }
 
-/// A prompt in parts, cut back, and gone on from, against the same prompt at once.
+/// A prompt in parts, truncated and continued, compared with the same prompt at once.
 #[test]
 #[ignore = "needs real servers and weights: tests/servers/run"]
 fn cached_equals_uncached_with_real_weights() {

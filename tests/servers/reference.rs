@@ -13,7 +13,7 @@ pub struct Reference {
     running: Running,
 }
 
-/// What a server finds likely at a place.
+/// The prediction of a server at a place.
 pub struct Next {
     /// The likeliest tokens, the likeliest first, with the natural logarithms of their probabilities.
     pub likeliest: Vec<(u32, f32)>,
@@ -46,7 +46,7 @@ impl Reference {
         Self { running: Running::start_llama(servers, file, &arguments) }
     }
 
-    /// What comes behind `tokens`, and how likely `asked` is there.
+    /// The likeliest tokens after `tokens`, and how likely `asked` is there.
     pub fn next(&self, tokens: &[u32], asked: u32, n_likeliest: usize) -> Next {
         // The bias makes it choose `asked`, whose probability it then states as it was without.
         let question = json!({

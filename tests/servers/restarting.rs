@@ -49,7 +49,7 @@ fn check(servers: &Servers, kind: Kind) {
         assert!(wrong.member_for(&[]).is_none());
     }
     if kind == Kind::Mlx {
-        // It goes on with what it has, and never fetches another one; that this is another model is told.
+        // It continues with its model, and never fetches another one; a message says that it is another model.
         let wrong = open(&format!("mlx:mistral@127.0.0.1:{port}"));
         let notices = wrong.notices().join("\n");
         let served = servers.model.file_name().unwrap().to_string_lossy().into_owned();

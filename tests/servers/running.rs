@@ -15,7 +15,7 @@ pub enum Kind {
     Mlx,
 }
 
-/// What is installed.
+/// The installed servers.
 pub struct Servers {
     folder: PathBuf,
     /// The model, with safetensors and an ONNX file.
@@ -37,8 +37,8 @@ impl Servers {
         Self { folder, model }
     }
 
-    /// The same servers with a copy of the model that has a chat template: the message and the beginning of a line of code below it.
-    /// What it writes depends on whether it is told to leave thoughts out, as this process is.
+    /// The same servers with a copy of the model that has a chat template: the message and the beginning of a line of code below
+    /// it. Its output depends on the switch that leaves thoughts out, as in this process.
     pub fn with_template(&self) -> Self {
         const TEMPLATE: &str = "{% for message in messages %}{{ message.content + '\\n' }}{% endfor %}\
             {% if add_generation_prompt %}{% if enable_thinking is defined and not enable_thinking %}{{ '\\nresult =' }}\
@@ -71,7 +71,7 @@ impl Servers {
         names.lines().map(|name| folder.join(format!("{name}.gguf"))).collect()
     }
 
-    /// Writes a GGUF file anew with the same weights as floats.
+    /// Writes a GGUF file again with the same weights as floats.
     pub fn write_as_floats(&self, file: &Path, into: &Path) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/as_floats.py");
         let status = Command::new(self.python()).arg(script).arg(file).arg(into).status().unwrap();
@@ -164,7 +164,7 @@ impl Running {
     pub fn name(&self) -> String {
         match self.kind {
             Kind::LlamaCpp => format!("llama.cpp@127.0.0.1:{}", self.port),
-            // The name tells the template.
+            // The name determines the template.
             Kind::Mlx => format!("mlx:fimble@127.0.0.1:{}", self.port),
         }
     }
@@ -225,7 +225,7 @@ impl Running {
         }
     }
 
-    /// What the process used of the processor, in hundredths of a second. Source: proc(5), the fields utime and stime.
+    /// The processor time of the process, in hundredths of a second. Source: proc(5), the fields utime and stime.
     fn processor_time(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();

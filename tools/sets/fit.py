@@ -27,7 +27,7 @@ def places_of(paths, variant):
             for line in lines:
                 place = json.loads(line)
                 outcome = place["variants"][variant]
-                unsure = "unsure" in (outcome["refusal"] or "")
+                unsure = "the confidence is too low" in (outcome["refusal"] or "")
                 places.append({
                     "project": place["project"],
                     "kind": place["kind"],

@@ -172,7 +172,7 @@ fn every_kind_is_measured_and_the_same_run_gives_the_same_figures() {
         assert_eq!(place["expected"] == "", place["kind"] == "quiet", "{place}");
         // Who asks by hand is shown what the model wrote, however unlikely it is.
         let refusal = place["variants"]["asked by hand"]["refusal"].as_str().unwrap_or_default();
-        assert!(!refusal.contains("unsure"), "{place}");
+        assert!(!refusal.contains("confidence"), "{place}");
     }
     assert_eq!(csv, run("second").1);
 }

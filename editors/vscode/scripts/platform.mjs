@@ -1,4 +1,4 @@
-// For which platforms a program is, told from the first bytes of its file. Invariant: a file that is no program is for none.
+// The platforms of a program, read from the first bytes of its file. Invariant: a file that is no program has none.
 import { closeSync, openSync, readSync } from "node:fs";
 
 const ELF = 0x464c457f;

@@ -1,4 +1,4 @@
-// Code actions. Invariant: one that comes to nothing says why; the editor itself would only log it.
+// Code actions. Invariant: a failed one says why; the editor itself would only log it.
 
 import * as vscode from "vscode";
 import type { Middleware } from "vscode-languageclient/node";

@@ -1,4 +1,4 @@
-// Which server binary is used, and whether it can be. Invariant: whatever is wrong with it is one message that says what to
+// The server binary that is used, and its check. Invariant: each problem with it is one message that says what to
 // do, found before the client library starts it.
 
 import { execFile } from "node:child_process";
@@ -14,7 +14,7 @@ const VERSION_TIMEOUT_MS = 20_000;
 /** A server that can be started. */
 export interface Binary {
   path: string;
-  /** What the user is told about it although it can be used. */
+  /** A problem that the user sees although the binary can be used. */
   warning?: string;
 }
 
@@ -23,7 +23,7 @@ export function configuredPath(): string {
   return vscode.workspace.getConfiguration("fimble").get<string>("server.path", "").trim();
 }
 
-/** The path in the settings, else the server that the extension carries. */
+/** The path in the settings, otherwise the server of the extension. */
 export async function findBinary(context: vscode.ExtensionContext): Promise<Binary | { fault: string }> {
   const configured = configuredPath();
   const file = configured || path.join(context.extensionPath, "server", NAME);

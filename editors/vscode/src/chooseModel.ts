@@ -1,5 +1,5 @@
-// The choice of the model: what is installed, what is on this disk, what can be fetched. Invariant: a model that is chosen
-// answers without a restart, and one that cannot be had changes nothing; nothing is fetched that nobody asked for.
+// The choice of the model: installed models, models on this disk, models to fetch. Invariant: a model that is chosen answers
+// without a restart, and a model that cannot be fetched changes nothing; nothing is fetched without a request of the user.
 
 import * as vscode from "vscode";
 import { Cancelled, CommandError, runModelCommand } from "./modelProcess";
@@ -34,7 +34,7 @@ export class ModelChoice implements vscode.Disposable {
     const items = list.then((list) => asItems(rows(list)));
     const picked = await vscode.window.showQuickPick(items, {
       title: "The model that completes",
-      placeHolder: "What is chosen answers once it is loaded; the bundled model answers until then",
+      placeHolder: "The chosen model answers once it is loaded; the bundled model answers until then",
       matchOnDescription: true,
       matchOnDetail: true,
     });

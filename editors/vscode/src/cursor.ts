@@ -1,11 +1,11 @@
-// Where the cursor rests: told to the server, which reads that place before the first key. Invariant: nothing is told while
-// somebody types, since the server sees that itself.
+// Reports the place of a still cursor to the server, which reads it before the first key. Invariant: nothing is sent while
+// the user types, because the server sees that itself.
 
 import * as vscode from "vscode";
 import type { Places } from "./places";
 import type { Server } from "./server";
 
-/** Who goes on before that only passes by. */
+/** A cursor that moves on sooner only passes by. */
 const REST_MS = 100;
 
 export function followCursor(server: Server, places: Places): vscode.Disposable {

@@ -1,5 +1,5 @@
-// Documents that exist in the editor only: explanations that the server writes, and pages of ours. Invariant: they are shown
-// rendered, beside the code, and go with the window.
+// Documents that exist only in the editor: explanations of the server, and pages of the extension. Invariant: they are shown
+// rendered, beside the code, and close with the window.
 
 import * as vscode from "vscode";
 import type { ServerDocument } from "./server";
@@ -15,7 +15,7 @@ export class Documents implements vscode.TextDocumentContentProvider {
     return this.texts.get(uri.toString()) ?? "";
   }
 
-  /** What the server has written so far. */
+  /** The text that the server has written so far. */
   async written({ uri, text: written, done, thinking }: ServerDocument): Promise<void> {
     const text = written || done ? written : thinking ? "*The model is thinking …*" : "*Waiting for the model …*";
     const parsed = vscode.Uri.parse(uri);

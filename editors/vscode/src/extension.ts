@@ -1,5 +1,5 @@
 // The extension's start and its commands. Invariant: a command that cannot do its work says why; nothing here or below opens
-// a connection or counts anything for somebody else.
+// a connection or collects statistics for others.
 
 import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -96,7 +96,7 @@ export async function deactivate(): Promise<void> {
   await server?.end();
 }
 
-/** A recording begins and ends with the process: the server is started anew, with or without it. */
+/** A recording begins and ends with the process: the server is restarted, with or without it. */
 async function record(running: Server): Promise<void> {
   if (running.recording !== undefined) return running.restart();
   const file = await vscode.window.showSaveDialog({

@@ -1,5 +1,5 @@
-// What the server tells the user. Invariant: what an error asks to do in a shell can be done by a button, since the server that
-// the extension carries is on nobody's path.
+// Messages of the server to the user. Invariant: a button does what an error asks for in a shell, because the server of
+// the extension is not on the `PATH`.
 
 import * as vscode from "vscode";
 import { MessageType, type ShowMessageParams } from "vscode-languageclient/node";

@@ -1,4 +1,4 @@
-// The child process, with scripts in the place of the program.
+// The child process, with scripts instead of the program.
 
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

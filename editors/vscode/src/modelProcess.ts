@@ -28,7 +28,7 @@ export interface Watch {
   signal?: AbortSignal;
 }
 
-/** What a command printed that is no progress, and what it added, if it did. */
+/** The output of a command without its progress, and the model that it added, if any. */
 export interface Outcome {
   output: string;
   added: Added | undefined;
@@ -73,7 +73,7 @@ export function runModelCommand(program: string, args: string[], { onProgress, s
   });
 }
 
-/** What a line tells; none if it is a line for people. */
+/** The content of a line; none if it is a line for people. */
 function progressIn(line: string): Progress | Added | { error: ServerError } | undefined {
   if (!line.startsWith("{")) return undefined;
   try {

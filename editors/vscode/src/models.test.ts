@@ -1,4 +1,4 @@
-// What is shown of models and of the commands that get them.
+// The display of models and of the commands that fetch them.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
-// What `fimble model` says about models, and how it is shown, apart from the editor so that it can be tested alone. Invariant:
-// what a field does not say is left out, never guessed; sizes are those that a user sees elsewhere (1 MB is 10^6 bytes).
+// The output of `fimble model` about models, and its display, apart from the editor so that it can be tested alone. Invariant:
+// a missing field is left out, never invented; sizes are those that a user sees elsewhere (1 MB is 10^6 bytes).
 
 /** A model that was added, or the bundled one. */
 export interface InstalledModel {
@@ -13,7 +13,7 @@ export interface InstalledModel {
 
 /** A model file of another program. */
 export interface FoundModel {
-  /** What `fimble model add` takes. */
+  /** The argument of `fimble model add`. */
   spec: string;
   store?: string | null;
   bytes?: number | null;
@@ -51,7 +51,7 @@ export interface CatalogueModel {
   installed?: boolean;
 }
 
-/** What `fimble model list --json` prints. */
+/** The output of `fimble model list --json`. */
 export interface ModelList {
   active?: string | null;
   installed: InstalledModel[];
@@ -60,7 +60,7 @@ export interface ModelList {
   catalogue: CatalogueModel[];
 }
 
-/** What is done when a row is chosen. */
+/** The effect of choosing a row. */
 export type Choice =
   | { kind: "use"; name: string }
   | { kind: "add"; spec: string }
@@ -83,7 +83,7 @@ export type Progress =
   | { step: string }
   | { done: number; total?: number | null; rate?: number | null; secondsLeft?: number | null };
 
-/** What came of `add` or `get`. */
+/** The result of `add` or `get`. */
 export interface Added {
   added: string;
   lines?: string[];
@@ -164,7 +164,7 @@ export function offer(list: ModelList): { model: CatalogueModel; message: string
   return { model, message: `Fimble completes with its small bundled model. ${model.title} suggests more and better code on this machine (${bytes}licence ${model.licence}).` };
 }
 
-/** What is asked before a model is fetched whose licence forbids commercial use. */
+/** The question before a model is fetched whose licence forbids commercial use. */
 export function licenceQuestion({ title, licence }: CatalogueModel): string {
   return `The licence of ${title} (${licence}) forbids commercial use. Do you accept it?`;
 }

@@ -1,5 +1,5 @@
-// Where there are no suggestions: everywhere, in a language, in a file. Invariant: what is switched off for everything or for
-// a language stands in the settings, where the server reads it; a file is remembered for this workspace only.
+// The places without suggestions: everywhere, in a language, in a file. Invariant: switching off for everything or for
+// a language is stored in the settings, where the server reads it; a file is remembered for this workspace only.
 
 import * as vscode from "vscode";
 

@@ -1,5 +1,5 @@
 // The server process and the connection to it. Invariant: at most one runs; one that ends is started again, but not forever;
-// whatever keeps it from running is told once, with what to do, and stays in the status bar.
+// a problem is shown once, with its remedy, and stays in the status bar.
 
 import * as vscode from "vscode";
 import {
@@ -22,7 +22,7 @@ const STOP_TIMEOUT_MS = 3_000;
 /** A server answers `initialize` before it loads anything. */
 const START_TIMEOUT_MS = 20_000;
 
-/** What the server sends for documents that it writes (see editors/PROTOCOL.md). */
+/** The notification for documents that the server writes (see editors/PROTOCOL.md). */
 export interface ServerDocument {
   uri: string;
   title: string;
@@ -32,7 +32,7 @@ export interface ServerDocument {
   thinking?: boolean;
 }
 
-/** What the server sends when the rest of a suggestion is written whose beginning was shown. */
+/** The notification that the rest of a suggestion is written whose beginning was shown. */
 export interface Refresh {
   textDocument: { uri: string; version: number };
 }
@@ -47,7 +47,7 @@ const capabilities: StaticFeature = {
   clear: () => {},
 };
 
-/** The library's own messages name no remedy: they go to the log, and what they are about is told by us. */
+/** The library's own messages name no remedy: they go to the log, and the extension shows its own. */
 class Client extends LanguageClient {
   override error(message: string, data?: unknown): void {
     super.error(message, data, false);
@@ -63,7 +63,7 @@ export class Server implements vscode.Disposable {
   /** The binary in use. */
   path: string | undefined;
   private client: LanguageClient | undefined;
-  /** What the setting said when it was started last. */
+  /** The value of the setting at the last start. */
   private configured = "";
   private ends: number[] = [];
   private isStarting = false;
@@ -96,7 +96,7 @@ export class Server implements vscode.Disposable {
     return this.inTurn(() => this.startAnew(recordInto));
   }
 
-  /** Starts the binary that the settings name now, if it is another one: a setting can be told of several times. */
+  /** Starts the binary that the settings name now, if it is another one: the editor can report a setting several times. */
   follow(): void {
     void this.inTurn(async () => {
       if (configuredPath() === this.configured) return;
@@ -164,7 +164,7 @@ export class Server implements vscode.Disposable {
         initializationFailedHandler: () => false,
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue, handled: true }),
-          // Started again by us: by the library, what fails then would be told twice.
+          // The extension restarts the server, not the library, which would report a failure twice.
           closed: () => {
             if (client === this.client) this.ended(binary.path);
             return { action: CloseAction.DoNotRestart, handled: true };
@@ -215,7 +215,7 @@ export class Server implements vscode.Disposable {
     this.client = undefined;
     this.status = undefined;
     if (!client) return;
-    // One that is still starting, or that is gone already, cannot be asked to stop.
+    // One that is still starting, or that has ended already, cannot be asked to stop.
     await client.dispose(STOP_TIMEOUT_MS).catch((error) => this.log.warn(`stopping: ${String(error)}`));
     this.endRecording();
   }
@@ -233,7 +233,7 @@ export class Server implements vscode.Disposable {
   private ended(path: string): void {
     this.status = undefined;
     this.endRecording();
-    // One that did not even start is told where it was started.
+    // A failed start is reported where the server was started.
     if (this.fault !== undefined || this.isStarting) return;
     const now = Date.now();
     this.ends = [...this.ends.filter((time) => now - time < WITHIN_MS), now];

@@ -1,4 +1,4 @@
-// The status bar's item. Invariant: it always says how things are for the file that is shown.
+// The status bar's item. Invariant: it always shows the state for the visible file.
 
 import * as vscode from "vscode";
 import type { Places } from "./places";

@@ -1,12 +1,12 @@
-// Ghost text: what passes between the editor and the server. Invariant: a document that is switched off is not asked about;
-// a dismissed suggestion is told to the server, which keeps it away from that place.
+// Ghost text: the messages between the editor and the server. Invariant: a document that is switched off gets no request;
+// a dismissed suggestion is reported to the server, which does not show it again at that place.
 
 import * as vscode from "vscode";
 import type { Middleware } from "vscode-languageclient/node";
 import type { Places } from "./places";
 import type { Refresh, Server } from "./server";
 
-/** After this long somebody may wonder whether anything happens; before, a moving icon would only flicker. */
+/** The delay before the icon moves; with a shorter one it would only flicker. */
 const WORKING_AFTER_MS = 150;
 
 /** Counts what is being computed. */
@@ -42,7 +42,7 @@ export class Working {
 export class Growing {
   private isAsking = false;
 
-  /** The editor's command asks as a user does by hand; this question is none of a user's. */
+  /** The editor's command sends an explicit request, but this request is not from the user. */
   contextOf(context: vscode.InlineCompletionContext): vscode.InlineCompletionContext {
     if (!this.isAsking) return context;
     this.isAsking = false;

@@ -1,4 +1,4 @@
-// What the user is told, for each state and each fault.
+// Messages to the user, for each state and each error.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

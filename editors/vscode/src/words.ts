@@ -1,5 +1,5 @@
-// What the extension tells the user, apart from the editor so that it can be tested alone. Invariant: each message says what
-// is wrong and what to do about it.
+// Messages of the extension to the user, apart from the editor so that they can be tested alone. Invariant: each message says
+// what is wrong and what to do about it.
 
 /** The oldest editor that shows inline completions the way the client library asks for them. */
 export const OLDEST_EDITOR = "1.91.0";
@@ -16,11 +16,11 @@ export interface ServerStatus {
   wanted?: { model: string; state: "loading" | "failed"; reason?: string | null; message?: string | null; fraction?: number | null } | null;
   /** Whether code goes to another machine. */
   remote?: boolean;
-  /** What is otherwise than the settings say. */
+  /** Differences from the settings. */
   notices?: string[];
 }
 
-/** What the status bar shows. */
+/** The text of the status bar. */
 export interface Shown {
   icon: string;
   text: string;
@@ -28,13 +28,13 @@ export interface Shown {
   isError: boolean;
 }
 
-/** What is known when the status bar is drawn. */
+/** The state when the status bar is drawn. */
 export interface Known {
   /** None: the server does not run. */
   status: ServerStatus | undefined;
   /** Why it does not run, if that is known. */
   fault: string | undefined;
-  /** Whether a suggestion is being computed, for long enough that somebody may wonder. */
+  /** Whether a suggestion is being computed, for long enough that the user may notice. */
   isWorking: boolean;
   /** Why there are no suggestions in the file that is shown, if that is so. */
   disabledHere: string | undefined;
@@ -87,7 +87,7 @@ export function isOlder(a: string, b: string): boolean {
   return false;
 }
 
-/** What is wrong with this editor, if anything. */
+/** The problem with this editor, if any. */
 export function editorFault(version: string): string | undefined {
   if (!isOlder(version, OLDEST_EDITOR)) return undefined;
   return `Fimble needs VS Code ${OLDEST_EDITOR} or newer, and this is ${version}. Update the editor.`;
@@ -96,7 +96,7 @@ export function editorFault(version: string): string | undefined {
 /** The binary is not there, or may not be run. */
 export function noBinary(path: string, isFromSetting: boolean, why: string): string {
   const remedy = isFromSetting
-    ? "Correct the setting fimble.server.path, or clear it to use the server that the extension carries."
+    ? "Correct the setting fimble.server.path, or clear it to use the server of the extension."
     : "Install the extension's package for this platform, or set fimble.server.path to the path of a fimble binary.";
   return `Fimble cannot start its server ${path}: ${why}. ${remedy}`;
 }
@@ -111,7 +111,7 @@ export function notFimble(path: string, said: string): string {
 /** The binary is of another version than the extension; none if they fit. */
 export function otherVersion(path: string, binary: string, extension: string): string | undefined {
   if (binary === extension) return undefined;
-  return `Fimble's server ${path} is version ${binary}, the extension is ${extension}. Install both in the same version, or clear fimble.server.path to use the server that the extension carries.`;
+  return `Fimble's server ${path} is version ${binary}, the extension is ${extension}. Install both in the same version, or clear fimble.server.path to use the server of the extension.`;
 }
 
 /** The server keeps ending. */
@@ -119,7 +119,7 @@ export function keepsEnding(path: string, times: number): string {
   return `Fimble's server ${path} ended ${times} times within three minutes and is not started again. The log says why.`;
 }
 
-/** The process runs but does not speak. */
+/** The process runs but does not answer. */
 export function neverAnswered(path: string, afterMs: number): string {
   return `Fimble's server ${path} did not answer within ${afterMs / 1000} seconds and was ended. Restart it, or set fimble.server.path to the path of a fimble binary. The log has what it said.`;
 }
@@ -134,7 +134,7 @@ export interface ServerError {
 const INSTALL = { title: "Install ONNX Runtime", command: "fimble.setUp" };
 const DOCTOR = { title: "Run the Doctor", command: "fimble.doctor" };
 
-/** What the editor can do about an error instead of a command in a shell. */
+/** The button that the editor offers for an error instead of a command in a shell. */
 export function remedies(error: ServerError | undefined): { title: string; command: string }[] {
   switch (error?.code) {
     case "runtime-missing":
@@ -177,7 +177,7 @@ export function statisticsPage(status: Record<string, unknown>): string {
     ["dismissed", number("dismissed")],
     ["superseded while typing", number("superseded")],
     ["tokens read", (tokens["prefilled"] ?? 0).toLocaleString("en")],
-    ["tokens kept from before", (tokens["reused"] ?? 0).toLocaleString("en")],
+    ["tokens reused from the cache", (tokens["reused"] ?? 0).toLocaleString("en")],
     ["tokens written", (tokens["decoded"] ?? 0).toLocaleString("en")],
     ["open documents", number("documents")],
   ];

@@ -1,6 +1,6 @@
-//! The actions. Invariant: names and titles stand here and nowhere else.
+//! The actions. Invariant: names and titles are in this file only.
 
-/// What can be done with a piece of code.
+/// An action on a piece of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ActionKind {
     /// Say what it does.
@@ -17,7 +17,7 @@ pub enum ActionKind {
     Errors,
     /// Write a doc comment where there is none.
     Document,
-    /// Write a doc comment in the place of the one that is there.
+    /// Write a doc comment instead of the present one.
     Redocument,
     /// Write tests.
     Tests,
@@ -29,7 +29,7 @@ pub enum ActionKind {
     Generate,
 }
 
-/// What an action needs.
+/// The kind of model that an action needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// A model that answers messages.
@@ -82,7 +82,7 @@ impl ActionKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// What people read in a menu.
+    /// The title in a menu.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! From what a chat model answered to the code in it. Invariant: prose never counts as code; an answer that was cut off, or
-//! that leaves code out, is refused; line numbers and diff marks in front of lines are taken off.
+//! Takes the code out of the answer of a chat model. Invariant: prose never counts as code; an answer that was cut off, or that
+//! leaves code out, is refused; line numbers and diff marks in front of lines are removed.
 
 use crate::Refusal;
 use crate::edit::similarity;
@@ -199,7 +199,7 @@ fn line_number(line: &str) -> Option<(usize, &str)> {
     Some((number, rest))
 }
 
-/// Whether a comment stands for code that was left out, which the old code had not.
+/// Whether a comment replaces code that was left out, and is not in the old code.
 fn elides(code: &str, old: &str) -> bool {
     const WORDS: [&str; 10] = [
         "rest",

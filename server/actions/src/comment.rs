@@ -1,5 +1,5 @@
-//! Doc comments: where they stand and what they look like in each language. Invariant: whatever text is rendered, the
-//! comment ends where it should and hides no code.
+//! Doc comments: their place and their form in each language. Invariant: whatever text is rendered, the comment ends where it
+//! should and hides no code.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ const MAX_LINES: usize = 40;
 /// Columns that a line of a comment may fill.
 const WIDTH: usize = 100;
 
-/// What a doc comment looks like.
+/// The form of a doc comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// Each line begins with this.
@@ -43,7 +43,7 @@ impl CommentPlace {
         !self.range.is_empty()
     }
 
-    /// What the comment begins with, for a model that goes on writing: `/// `.
+    /// The beginning of the comment, for a model that continues it: `/// `.
     #[must_use]
     pub fn opening(&self, style: &Style) -> String {
         let indentation = &self.indentation;
@@ -263,7 +263,7 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
     if line.chars().count() <= width {
         return vec![line.to_owned()];
     }
-    // What goes on stands as deep as the line that it belongs to.
+    // A continuation is indented as deep as the line that it belongs to.
     let blanks = leading(line);
     let mut lines = vec![String::new()];
     for word in line.split_whitespace() {

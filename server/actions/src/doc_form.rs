@@ -1,5 +1,5 @@
-//! The form of a doc comment: a summary, a line for each parameter, and what is returned. Invariant: an answer that is not in
-//! the form is no loss: it is taken as it is.
+//! The form of a doc comment: a summary, a line for each parameter, and what is returned. Invariant: an answer that is not in the
+//! form is not lost: it is used unchanged.
 
 use fimble_document::Text;
 use fimble_syntax::SyntaxTree;
@@ -29,7 +29,7 @@ fn names(tree: &SyntaxTree, text: &Text, header: std::ops::Range<usize>, own: &s
     names
 }
 
-/// The form as it is asked for.
+/// The form in the prompt.
 pub(crate) fn form(parameters: &[String]) -> String {
     let lines = parameters.iter().map(|name| format!("{name}: what it is\n"));
     format!("{SUMMARY}: what it does\n{}{RETURNS}: what it returns", lines.collect::<String>())
@@ -113,7 +113,7 @@ fn sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
-/// A text that goes on in a sentence; a name at its beginning stays as it is.
+/// A text in the middle of a sentence; a name at its beginning stays as it is.
 fn lower(text: &str) -> String {
     let mut characters = text.chars();
     match (characters.next(), text.split_whitespace().next()) {

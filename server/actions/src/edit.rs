@@ -1,4 +1,4 @@
-//! From an old and a new text to the smallest edits by lines. Invariant: applied to the old text the edits give the new one
+//! Computes the smallest line edits from an old text to a new one. Invariant: applied to the old text the edits give the new one
 //! exactly; they are in order and do not touch.
 
 use std::ops::Range;
@@ -8,13 +8,13 @@ use similar::{Algorithm, DiffTag, TextDiff, capture_diff_slices};
 /// A replacement, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// What is replaced.
+    /// The range that is replaced.
     pub range: Range<usize>,
     /// By what.
     pub text: String,
 }
 
-/// The edits that turn `old`, which stands at the byte `offset` of its file, into `new`.
+/// The edits that turn `old`, at the byte `offset` of its file, into `new`.
 #[must_use]
 pub fn line_edits(old: &str, new: &str, offset: usize) -> Vec<Edit> {
     let (old_lines, new_lines) = (lines(old), lines(new));

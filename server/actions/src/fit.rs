@@ -1,6 +1,5 @@
-//! Code as a model wrote it, in the form of the file it goes into: indentation and line breaks. Invariant: the relative
-//! indentation of lines stays; where the form that is meant is in doubt, the one that leaves most of the old lines alone
-//! comes first.
+//! Brings the code of a model into the form of its file: indentation and line breaks. Invariant: the relative indentation of
+//! lines stays; if the intended form is in doubt, the one that keeps most of the old lines comes first.
 
 use crate::style::{Style, Unit, leading, unit_of};
 

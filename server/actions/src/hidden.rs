@@ -1,4 +1,4 @@
-//! Passwords, keys and tokens in what a chat model is asked. Invariant: a model sees a name such as `REDACTED_1` in the place of
+//! Passwords, keys and tokens in the prompts of a chat model. Invariant: a model sees a name such as `REDACTED_1` instead of
 //! each that the detector knows; code that it writes back has the secret again where the name stands.
 
 use std::ops::Range;
@@ -6,13 +6,13 @@ use std::ops::Range;
 use fimble_document::Text;
 use fimble_secrets::{Finding, PLACEHOLDER, find};
 
-/// Shorter values are not looked for in what others say about the code: they stand in words by chance.
+/// Shorter values are not searched for in texts about the code: they occur in words by chance.
 const LEAST_TO_SEARCH: usize = 6;
 
 /// The secrets of one question.
 pub(crate) struct Hidden {
     findings: Vec<Finding>,
-    /// What was hidden, in the order of the names.
+    /// The hidden texts, in the order of the names.
     values: Vec<String>,
     /// Number of the first name: higher than any in the file.
     first: usize,
@@ -26,7 +26,7 @@ impl Hidden {
         Self { findings: find(&text), values: Vec::new(), first: used.saturating_add(1) }
     }
 
-    /// A part of the file with names in the place of secrets.
+    /// A part of the file with names instead of secrets.
     pub(crate) fn slice(&mut self, text: &Text, range: Range<usize>) -> String {
         let mut shown = String::new();
         let mut at = range.start;
@@ -44,7 +44,7 @@ impl Hidden {
         shown
     }
 
-    /// What somebody says about the file, without its secrets and without others.
+    /// A text about the file, without secrets of the file and without others.
     pub(crate) fn words(&mut self, words: &str) -> String {
         let mut shown = words.to_owned();
         for number in 0..self.values.len() {
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(shown, "host = \"db\"\npassword = \"REDACTED_1\"\nopen(host, password)\n");
         assert_eq!(hidden.restored(&shown), code);
         assert_eq!(hidden.restored("a = REDACTED_2"), "a = REDACTED_2");
-        // What is said about it names it, and another secret is hidden, too.
+        // A text about it has its name, and another secret is also hidden.
         let said = hidden.words(&format!("{} is wrong, use password = \"{}Q\"", password(), password()));
         assert!(said.starts_with("REDACTED_1 is wrong") && !said.contains(&password()), "{said}");
     }

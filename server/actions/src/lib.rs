@@ -1,9 +1,9 @@
 //! Code actions: explain, refactor, document, test, fix.
 //!
-//! Lives here: which code an action is about ([`Target`]), what a chat model is asked, and how its answer becomes an edit.
-//! Invariant: nothing here reads files or knows an editor; no edit adds errors to the syntax tree, touches lines that do not
-//! change, or brings other line endings than the file's; whatever a model answers, the outcome is an edit that passed these
-//! checks or a [`Refusal`] that says why there is none.
+//! Contents: the target of an action ([`Target`]), the prompt for a chat model, and the edit from its answer. Invariant: nothing
+//! here reads files or knows an editor; no edit adds errors to the syntax tree, touches lines that do not change, or brings other
+//! line endings than the file's; whatever a model answers, the outcome is an edit that passed these checks or a [`Refusal`] that
+//! says why there is none.
 
 mod action;
 mod answer;

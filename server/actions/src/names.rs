@@ -17,7 +17,7 @@ pub(crate) struct Variable {
     uses: Vec<Range<usize>>,
 }
 
-/// The variables of a target that can be renamed, in order. None of those that stand for something outside.
+/// The variables of a target that can be renamed, in order. None of those that refer to something outside.
 pub(crate) fn variables(source: &Source<'_>, target: &Target) -> Vec<Variable> {
     let (Some(tree), Some(_)) = (source.tree, &target.item) else { return Vec::new() };
     let text = source.text;
@@ -41,7 +41,7 @@ pub(crate) fn variables(source: &Source<'_>, target: &Target) -> Vec<Variable> {
     found
 }
 
-/// The edits that an answer with lines of the form `old -> new` stands for.
+/// The edits of an answer with lines of the form `old -> new`.
 ///
 /// # Errors
 /// The answer names nothing that can be renamed.
@@ -63,7 +63,7 @@ pub(crate) fn renamed(
     let pairs: Vec<(String, String)> = hidden.restored(answer).lines().filter_map(pair).collect();
     for (from, to) in &pairs {
         let Some(variable) = variables.iter().find(|variable| variable.name == *from) else { continue };
-        // A name that somebody wrote in full is not made shorter.
+        // A name that the author wrote in full is not made shorter.
         let is_better = to.len() > from.len() || to.len() > 3;
         if is_name(to) && is_better && taken.insert(to.clone()) && done.insert(from.clone()) {
             replaced.extend(variable.uses.iter().map(|range| (range.clone(), to.clone())));

@@ -1,5 +1,5 @@
-//! An action from its question to its outcome. Invariant: an edit comes out only if it was checked against the syntax tree;
-//! a model that answers badly is asked once more, with what was wrong, and not a third time.
+//! An action from its prompt to its outcome. Invariant: an edit is returned only if it was checked with the syntax tree; a bad
+//! answer is sent back to the model once, with the reason, and not a second time.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -25,36 +25,36 @@ use crate::{ActionKind, Refusal, Source, Style, Target, fit, surroundings};
 
 /// An answer that shares less than this with the code that was asked about, and does not name it, is other code.
 const LEAST_SIMILAR: f64 = 0.15;
-/// What stands below an explanation that reached its limit.
+/// The note below an explanation that reached its limit.
 const CUT: &str = "*The answer was cut off here: it reached its limit. Select less for a whole one.*";
 /// Bytes of a token, rather too many: an answer that is longer than its tokens can be has no end.
 const BYTES_PER_TOKEN: usize = 8;
 
-/// What is to be done.
+/// The action to perform.
 pub struct ChatWork<'a> {
     /// The action.
     pub kind: ActionKind,
-    /// What the user wants, for [`ActionKind::Instruction`].
+    /// The instruction of the user, for [`ActionKind::Instruction`].
     pub instruction: &'a str,
-    /// What the editor's diagnostics say, for [`ActionKind::Fix`].
+    /// The texts of the editor's diagnostics, for [`ActionKind::Fix`].
     pub problems: &'a [Problem],
     /// Sees the answer as it comes, from its beginning again with a second try, and nothing while the model thinks. On the
     /// model's thread: it must be quick.
     pub progress: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
-/// What came of an action.
+/// The outcome of an action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// What is to be done with it.
+    /// The change to make.
     pub change: Change,
     /// Name of the model that answered.
     pub model: String,
-    /// Whether what was asked left this machine.
+    /// Whether the prompt left this machine.
     pub is_remote: bool,
 }
 
-/// What an action changes.
+/// The change that an action makes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Edits of the file, in order.
@@ -123,7 +123,7 @@ pub fn perform(
     }
 }
 
-/// Reads the question for an explanation ahead, so that the answer begins sooner where it is asked for.
+/// Reads the prompt for an explanation in advance, so that its answer begins sooner.
 pub fn read_ahead(source: &Source<'_>, target: &Target, chat: &dyn Chat, cancel: &CancelToken) {
     let mut hidden = Hidden::of(source.text);
     let wish = Wish { kind: ActionKind::Explain, instruction: "", problems: &[], variables: &[] };
@@ -182,7 +182,7 @@ fn ask(
     Ok(answer)
 }
 
-/// What an answer changes.
+/// The change that an answer makes.
 fn change(
     kind: ActionKind,
     source: &Source<'_>,
@@ -292,7 +292,7 @@ fn tests(source: &Source<'_>, code: &str) -> Result<Change, Refusal> {
     }
 }
 
-/// Whether the file has no more errors with this text in the place of a range. Without a tree nobody can say.
+/// Whether the file has no more errors with this text instead of a range. Unknown without a tree.
 fn fits(source: &Source<'_>, range: Range<usize>, text: &str) -> bool {
     source.tree.is_none_or(|tree| {
         tree.splice_check(source.text, range, text, &ParseBudget::unlimited())

@@ -1,4 +1,4 @@
-//! What a chat model is asked. Invariant: the code stands between fences that it cannot close; what is asked fits what the
+//! Prompts for a chat model. Invariant: the code is between fences that it cannot close; the prompt fits what the
 //! model reads, with the answer; nothing of the file is sent but the target, the imports, and lines around it, and no secret of
 //! these.
 
@@ -27,16 +27,16 @@ const MAX_AROUND_LINES: usize = 30;
 /// Tokens of a line with two names.
 const NAME_TOKENS: usize = 24;
 
-/// What an editor's diagnostics say.
+/// A diagnostic of the editor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where, in bytes.
     pub range: Range<usize>,
-    /// What.
+    /// The message.
     pub message: String,
 }
 
-/// What is asked, and how long the answer may be.
+/// The prompt, and how long the answer may be.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) messages: Vec<Message>,
@@ -53,13 +53,13 @@ const SYSTEM_COMMENT: &str =
     "You write documentation comments. You answer with words and never repeat the code.";
 const SYSTEM_NAMES: &str = "You find clear names for variables.";
 
-/// What is asked for.
+/// The requested action.
 #[derive(Clone, Copy)]
 pub(crate) struct Wish<'a> {
     pub(crate) kind: ActionKind,
     /// The user's words; may be empty.
     pub(crate) instruction: &'a str,
-    /// What the editor's diagnostics say.
+    /// The diagnostics of the editor.
     pub(crate) problems: &'a [Problem],
     /// The variables that may get other names.
     pub(crate) variables: &'a [Variable],

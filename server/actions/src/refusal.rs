@@ -50,7 +50,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What to tell a model that may try again; none where trying again brings nothing.
+    /// The text for a model that may try again; none where another try is useless.
     pub(crate) fn complaint(&self) -> Option<&'static str> {
         match self {
             Self::Empty => Some("Your answer was empty."),

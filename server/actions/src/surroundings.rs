@@ -1,6 +1,5 @@
-//! What models paste beside the code that was asked for: the file's imports, its other functions, the class around, examples of
-//! use. Invariant: what is taken off stands in the file outside of the target, or only uses what was asked for; what was asked
-//! for stays whole.
+//! Text that models copy beside the requested code: the file's imports, its other functions, the class around, examples of use.
+//! Invariant: removed text is in the file outside the target, or only uses the requested code; the requested code stays whole.
 
 use std::ops::Range;
 
@@ -11,7 +10,7 @@ use crate::{Refusal, Source, Target};
 
 /// Containers that are opened at most: a class in a module.
 const MAX_CONTAINERS: usize = 3;
-/// What an example is called that only runs the code.
+/// The name of an example that only runs the code.
 const ENTRY: &str = "main";
 
 /// An answer without what stands around the target already.
@@ -28,11 +27,11 @@ pub(crate) fn without_surroundings(code: &str, source: &Source<'_>, target: &Tar
     code
 }
 
-/// Whether a new text of the target leaves the file whole: what is around stands there once, and an item stays one; with
+/// Whether a new text of the target leaves the file whole: the text around it occurs once, and an item stays one item; with
 /// `keeps_name` it has to be called as before, for who calls it stands outside.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The problem with it.
 pub(crate) fn check(
     source: &Source<'_>,
     target: &Target,
@@ -115,7 +114,7 @@ fn find_line(code: &str, wanted: &str) -> Option<usize> {
 }
 
 enum Reduced {
-    /// Something around was taken off, and there may be more.
+    /// A surrounding part was removed, and there may be more.
     Opened(String),
     /// There is no more.
     Done(String),
@@ -167,7 +166,7 @@ fn reduced(code: &str, source: &Source<'_>, target: &Target, around: &Outline) -
                 || (part.kind == PartKind::Item && part.name == ENTRY && target.name != ENTRY))
     };
     let mut drops: Vec<bool> = inside.iter().map(|part| is_known(part) || only_uses(part)).collect();
-    // A comment belongs to what stands below it, and one at the end to nothing.
+    // A comment belongs to the code below it, and one at the end to nothing.
     for index in (0..inside.len()).rev() {
         if inside[index].kind == PartKind::Comment {
             let follows = inside.get(index + 1);
@@ -191,7 +190,7 @@ fn reduced(code: &str, source: &Source<'_>, target: &Target, around: &Outline) -
     Reduced::Done(format!("{}\n", kept.trim_end().trim_start_matches('\n')))
 }
 
-/// The parts of code where it would stand in the file, with their offset and the whole text.
+/// The parts of code at its place in the file, with their offset and the whole text.
 fn in_place(
     code: &str,
     source: &Source<'_>,
@@ -211,7 +210,7 @@ fn has_kind(old: PartKind, new: PartKind) -> bool {
     (old == PartKind::Item) == (new == PartKind::Item)
 }
 
-/// Whether a word stands in a text.
+/// Whether a word occurs in a text.
 fn names(text: &str, word: &str) -> bool {
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(word).any(|(at, _)| {
@@ -219,7 +218,7 @@ fn names(text: &str, word: &str) -> bool {
     })
 }
 
-/// What stands between brackets, without them, in whole lines.
+/// The text between brackets, without them, in whole lines.
 fn inner(body: &str) -> String {
     let trimmed = body.trim();
     let bare = trimmed.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -246,7 +245,7 @@ mod tests {
     use super::*;
     use crate::find_target;
 
-    /// What is left of an answer about the item at `$` of a file.
+    /// The part of an answer that remains, for the item at `$` of a file.
     fn left(language: &str, marked: &str, code: &str) -> (String, Result<(), Refusal>) {
         let at = marked.find('$').unwrap();
         let text = Text::new(&marked.replacen('$', "", 1));

@@ -1,5 +1,5 @@
-//! Which code an action is about: the selection, or the item at the cursor. Invariant: a target is made of whole lines and
-//! lies in the text; without a tree the paragraph around the cursor stands for the item.
+//! The target of an action: the selection, or the item at the cursor. Invariant: a target is made of whole lines and is in the
+//! text; without a tree the target is the paragraph around the cursor.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub struct Source<'a> {
     pub language: Option<&'static Language>,
     /// Path relative to the workspace, with forward slashes.
     pub path: &'a str,
-    /// The whole path, which no question holds: what the user keeps on this machine is told by it.
+    /// The whole path, which is in no prompt: it says whether the text must stay on this machine.
     pub file: &'a str,
 }
 
@@ -57,7 +57,7 @@ impl Source<'_> {
 pub struct Target {
     /// Whole lines, with their last line break if it has one.
     pub range: Range<usize>,
-    /// What is selected, if it is only a part of the target.
+    /// The selection, if it is only a part of the target.
     pub selected: Option<Range<usize>>,
     /// Name of the item; empty for a selection.
     pub name: String,
@@ -77,7 +77,7 @@ impl Target {
     }
 }
 
-/// The target of a selection; an empty one is a cursor. With `whole_item` a selection stands for the item around it, and
+/// The target of a selection; an empty one is a cursor. With `whole_item` a selection means the item around it, and
 /// stays marked in it. None where there is no code.
 #[must_use]
 pub fn find_target(source: &Source<'_>, selection: Range<usize>, whole_item: bool) -> Option<Target> {
@@ -187,7 +187,7 @@ mod tests {
         }
         let blank = code.find("\n\nlet").unwrap() + 1;
         assert_eq!(find_target(&source, blank..blank, false), None);
-        // A selection stands for itself, or for the item around it.
+        // A selection means itself, or the item around it.
         let start = code.find("x();").unwrap();
         let selected = find_target(&source, start..start + 3, false).unwrap();
         assert_eq!(&*text.slice(selected.range), "        x();\n");

@@ -1,5 +1,5 @@
-//! Where tests go: into the file itself, or into a new one beside it, as each language has it. Invariant: a path that comes
-//! out stays in the folder of the file.
+//! The place of tests: the file itself, or a new one beside it, as usual in each language. Invariant: a returned path stays in
+//! the folder of the file.
 
 use fimble_document::Text;
 use fimble_syntax::{ParseBudget, PartKind, SyntaxTree};
@@ -13,7 +13,7 @@ pub(crate) enum TestPlace {
     Here,
     /// Into a file of this name beside it.
     Beside(String),
-    /// Nobody knows: they are shown.
+    /// No known place: they are shown.
     Nowhere,
 }
 
@@ -33,15 +33,15 @@ pub(crate) fn test_place(language: &str, path: &str) -> TestPlace {
     }
 }
 
-/// What tests of a target are written with.
+/// The test library for a target.
 pub(crate) struct TestForm {
-    /// The library, as it goes on in a sentence; empty where nobody knows.
+    /// The library, in the middle of a sentence; empty if unknown.
     pub(crate) with: &'static str,
     /// The lines that the file of the tests begins with.
     pub(crate) head: String,
 }
 
-/// What tests of a target are written with: what comes with the language, so that they run anywhere.
+/// The test library for a target: the one that comes with the language, so that tests run anywhere.
 pub(crate) fn test_form(source: &Source<'_>, target: &Target) -> TestForm {
     let form = |with, head: String| TestForm { with, head };
     let file = source.path.rsplit('/').next().unwrap_or(source.path);
@@ -142,7 +142,7 @@ fn without_target(code: &str, source: &Source<'_>, target: &Target) -> String {
     if kept.trim().is_empty() { code.to_owned() } else { kept }
 }
 
-/// Tests in Rust as they stand at the end of a file: in a module of their own, under a name that is free.
+/// Tests in Rust at the end of a file: in a module of their own, under a name that is free.
 pub(crate) fn rust_module(tests: &str, text: &Text, step: &str) -> String {
     let whole: String = text.chunks().collect();
     let has = |name: &str| {

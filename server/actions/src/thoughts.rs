@@ -1,13 +1,13 @@
-//! What a model says, without what it thinks aloud before that. Invariant: whatever pieces an answer comes in, the outcome is
-//! the same; nothing between two marks is ever handed out, also where the second mark never comes; code and words that only
-//! mention a mark stay whole.
+//! The answer of a model, without the thoughts before it. Invariant: whatever pieces an answer comes in, the outcome is the same;
+//! nothing between two marks is ever returned, even if the second mark is missing; code and words that only mention a mark stay
+//! whole.
 
 use fimble_model::THOUGHT_MARKS;
 
 /// An answer that grows.
 ///
-/// Thoughts stand at its beginning, between marks. A template may have opened them itself: then only the closing mark comes,
-/// on a line of its own, and what was said until there was thought.
+/// Thoughts are at its beginning, between marks. A template may have opened them itself: then only the closing mark comes,
+/// on a line of its own, and the text before it is a thought.
 #[derive(Debug, Default)]
 pub(crate) struct Spoken {
     all: String,
@@ -15,7 +15,7 @@ pub(crate) struct Spoken {
     start: usize,
     /// The mark that the thought under way ends with.
     awaited: Option<&'static str>,
-    /// Where to go on looking for a mark: in a thought anywhere, else the first line that is not complete.
+    /// The place from which to search for a mark: in a thought anywhere, else the first line that is not complete.
     at: usize,
     is_in_block: bool,
     has_thought: bool,
@@ -30,14 +30,14 @@ impl Spoken {
         spoken
     }
 
-    /// Takes the next piece. An empty one says that the model thinks where nobody sees it.
+    /// Takes the next piece. An empty one says that the model thinks without showing it.
     pub(crate) fn push(&mut self, piece: &str) {
         self.all.push_str(piece);
         self.has_thought |= piece.is_empty();
         while self.step() {}
     }
 
-    /// What may be shown: empty while the model thinks, and until it is clear that it does not.
+    /// The text that may be shown: empty while the model thinks, and until it is clear that it does not.
     pub(crate) fn so_far(&self) -> &str {
         let said = self.said();
         if THOUGHT_MARKS.iter().any(|(opening, _)| opening.starts_with(said)) {
@@ -59,7 +59,7 @@ impl Spoken {
         self.said().to_owned()
     }
 
-    /// What was said, marks that are not complete included.
+    /// The text so far, marks that are not complete included.
     fn said(&self) -> &str {
         if self.awaited.is_some() { "" } else { self.all[self.start..].trim_start() }
     }
@@ -80,7 +80,7 @@ impl Spoken {
                     true
                 }
                 None => {
-                    // The mark may have begun.
+                    // The mark may be incomplete.
                     let begun = self.all.len().saturating_sub(closing.len());
                     self.at = self.all.floor_char_boundary(begun).max(self.at);
                     false

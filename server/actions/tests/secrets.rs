@@ -1,4 +1,4 @@
-//! What a chat model sees of a file with secrets in it, and what becomes of its answer. The secrets are made up, and put together
+//! The prompts for a file with secrets in it, and the use of the answers. The secrets are made up, and put together
 //! here, so that no scanner takes this file for a leak.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -58,7 +58,7 @@ fn token() -> String {
     ["ghp_", "9fK2mQx7Lp4Z9fK2mQx7Lp4Z9fK2mQx7Lp4Z"].concat()
 }
 
-/// What was asked, and what came of the answer.
+/// The prompt, and the outcome of the answer.
 fn act(kind: ActionKind, answer: &str) -> (String, Result<Change, String>) {
     let file = format!(
         "TOKEN = \"{}\"\n\n\ndef connect(host):\n    password = \"{}\"\n    db = open(host, password)\n    return db\n\n\nURL = \"postgres://app:{}@db:5432/x\"\n",

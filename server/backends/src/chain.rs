@@ -117,7 +117,7 @@ impl Chain {
         if let Err(error) = started {
             member.fail(LoadError {
                 code: ErrorCode::ThreadNotStarted,
-                cause: format!("no thread can be started to look at it ({error})"),
+                cause: format!("no thread can be started to check it ({error})"),
                 remedy: String::new(),
             });
         }
@@ -149,10 +149,10 @@ impl Chain {
     fn unavailable_error(&self, sources: &[String]) -> ModelError {
         let reason = |member: &Member| match member.availability() {
             Availability::Down(error) => error.to_string(),
-            Availability::Untried => format!("{} was not looked at yet", member.name()),
+            Availability::Untried => format!("{} was not checked yet", member.name()),
             Availability::Ready(model) => {
                 let withheld = self.withholds(&*model, sources);
-                withheld.unwrap_or_else(|| format!("{} can be asked from now on", member.name()))
+                withheld.unwrap_or_else(|| format!("{} is available from now on", member.name()))
             }
         };
         let reasons: Vec<String> = self.members.iter().map(reason).collect();
@@ -167,7 +167,7 @@ impl Chain {
 fn placeholder_info(members: &[Member]) -> ModelInfo {
     let name = members.first().map(Member::name).unwrap_or_default();
     ModelInfo {
-        fim: Err(format!("{name} does not answer yet, so that nothing is known of its model")),
+        fim: Err(format!("{name} does not answer yet, so nothing is known about its model")),
         name,
         provider: "not there yet".to_owned(),
         context_length: USUAL_CONTEXT,

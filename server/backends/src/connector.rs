@@ -89,7 +89,7 @@ fn open_unix(path: &str, timeout: Duration) -> io::Result<Box<dyn Stream>> {
     })?;
     let in_time = connected.recv_timeout(timeout);
     let stream =
-        in_time.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it takes no connections"))??;
+        in_time.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it accepts no connections"))??;
     stream.set_read_timeout(Some(TICK))?;
     stream.set_write_timeout(Some(TICK))?;
     Ok(Box::new(stream))

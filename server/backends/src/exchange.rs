@@ -71,7 +71,9 @@ impl Target {
         let connection = connect(&self.guard, endpoint, timeouts.connect)?;
         if self.is_remote.is_some_and(|expected| expected != connection.is_remote) {
             return Err(ServerError::forbidden(
-                format!("the name of {endpoint} leads to another machine than before, and nothing was sent"),
+                format!(
+                    "the name of {endpoint} now resolves to another machine than before, and nothing was sent"
+                ),
                 "Restart the editor if that was meant",
             ));
         }
@@ -178,7 +180,7 @@ impl<'a> Wire<'a> {
                     continue;
                 }
                 if self.input.len() > MAX_HEAD {
-                    return Err(self.lost("does not end the head of its answer"));
+                    return Err(self.lost("does not end the headers of its answer"));
                 }
             }
             if !self.fill(self.timeouts.first_byte, "no answer")? {

@@ -117,7 +117,7 @@ impl Probe<'_> {
         ServerError::new(
             ServerErrorKind::Declined,
             format!("the server at {} has no model {wanted:?}; it has: {there}", self.target.endpoint),
-            "Name one of these in the setting, or give the server the model",
+            "Name one of these in the setting, or add the model to the server",
         )
     }
 }

@@ -57,16 +57,16 @@ impl ServerModel {
         let fim = match found.writing.template() {
             Some(template) => Ok(template.template().clone()),
             None => Err(format!(
-                "which fill-in-the-middle tokens {} reads is not known from its name; it completes plainly from left to \
-                 right, without the text after the cursor",
+                "the name {} does not say which fill-in-the-middle tokens the model has; \
+                 it completes from left to right, without the text after the cursor",
                 found.model
             )),
         };
         let mut notices = Vec::new();
         if found.is_remote {
             notices.push(format!(
-                "Suggestions come from {} at {at}: the code around the cursor leaves this machine. Take it out of \
-                 `allowRemote` to stop that.",
+                "Suggestions come from {} at {at}: the code around the cursor leaves this machine. \
+                 Remove it from `allowRemote` to stop that.",
                 found.kind
             ));
         }
@@ -125,8 +125,8 @@ impl ServerModel {
         let (at, before) = (&self.found.target.endpoint, &self.found.model);
         Err(ServerError::new(
             ServerErrorKind::Declined,
-            format!("the server at {at} has the model {served:?} now, in the place of {before:?}"),
-            "It is asked again in a moment, as that model wants it",
+            format!("the server at {at} now has the model {served:?} instead of {before:?}"),
+            "The next request uses the format of that model",
         ))
     }
 
@@ -164,7 +164,7 @@ impl ServerModel {
             {
                 return Err(ServerError::broken(
                     endpoint,
-                    format!("answers with the model {other:?} in the place of {:?}", self.found.model),
+                    format!("answers with the model {other:?} instead of {:?}", self.found.model),
                 ));
             }
             if let Some(stop) = collector.take(delta) {
@@ -180,7 +180,7 @@ impl ServerModel {
 }
 
 fn withheld(reason: &str) -> ServerError {
-    let remedy = "Nothing was sent; a model in this process can be asked about such files";
+    let remedy = "Nothing was sent; a model in this process can complete such files";
     ServerError::new(ServerErrorKind::Withheld, reason, remedy)
 }
 

@@ -1,4 +1,5 @@
-//! What fits on a line of the screen. Invariant: no line is longer than the terminal has columns, and the suggestion is cut last.
+//! The layout of a line of the screen. Invariant: no line is longer than the terminal has columns, and the suggestion is cut
+//! last.
 
 /// Columns that a line takes beside the code and what answered: line number, bar and time.
 const FRAME_WIDTH: usize = 17;
@@ -7,7 +8,7 @@ const PATH_WIDTH: usize = 22;
 /// Columns of the longest counts of tokens and of the word that a suggestion was accepted.
 const DETAIL_WIDTH: usize = 36;
 
-/// What fits on a line.
+/// The layout of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Columns that the code may take; what is longer is cut with an ellipsis.
@@ -26,7 +27,7 @@ impl Layout {
         Self { code: room.clamp(*CODE.start(), *CODE.end()), has_details }
     }
 
-    /// Cuts what stands left of the cursor, the suggestion and what stands right of the cursor to the width of the code.
+    /// Cuts the text left of the cursor, the suggestion and the text right of the cursor to the width of the code.
     /// The suggestion is what people look at: it is cut last, and the far end of the left goes first.
     pub fn fit(self, before: &str, ghost: &str, right: &str) -> [String; 3] {
         let least_before = self.code / 3;

@@ -1,4 +1,4 @@
-//! The files that are typed into. Invariant: what stands between the brackets is typed, and nothing else is changed.
+//! The files that are typed into. Invariant: the text between the brackets is typed, and nothing else is changed.
 
 /// A file with places where something is typed.
 pub struct Sample {

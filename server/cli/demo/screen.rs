@@ -1,5 +1,5 @@
-//! What is drawn while typing, and the figures for the end. Invariant: at most [`LINES_PER_FILE`] lines stand below the name of a
-//! file, whatever a model suggests; what was taken is always among them.
+//! The display while typing, and the figures for the end. Invariant: at most [`LINES_PER_FILE`] lines are below the name of a
+//! file, whatever a model suggests; accepted suggestions are always among them.
 
 use std::io::{IsTerminal, stdout};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::cli::quantiles::Quantiles;
 
 /// Most lines that are shown for a file.
 const LINES_PER_FILE: usize = 10;
-/// Pause behind a line where somebody watches.
+/// Pause after a line on a terminal.
 const PAUSE: Duration = Duration::from_millis(120);
 /// Median time of what the model computes, from which on it is called slow. What was cached is not counted.
 const SLOW: Duration = Duration::from_millis(600);
@@ -59,7 +59,7 @@ impl Selection {
     }
 }
 
-/// What is drawn, and the figures for the end.
+/// The display, and the figures for the end.
 pub struct Screen {
     pause: bool,
     layout: Layout,

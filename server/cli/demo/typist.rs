@@ -1,5 +1,5 @@
-//! Types into the samples, one key at a time, and takes what is suggested where it is what was to be typed. Invariant: what was
-//! saved is counted on places that were typed to their end, so that two models are compared on the same keys.
+//! Types into the samples, one key at a time, and accepts a suggestion that equals the text to type. Invariant: saved keys are
+//! counted on places that were typed to their end, so that two models are compared on the same keys.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ pub struct Keystroke<'a> {
     pub line: u32,
     /// The line up to the cursor.
     pub before: &'a str,
-    /// What is suggested; empty if nothing is.
+    /// The suggestion; empty if there is none.
     pub ghost: &'a str,
     /// The line behind the cursor.
     pub right: &'a str,
     /// From the request to the answer.
     pub elapsed: Duration,
-    /// What answered.
+    /// The source of the answer.
     pub path: AnswerPath,
     /// Tokens that were read for it.
     pub n_read: usize,
@@ -34,7 +34,7 @@ pub struct Keystroke<'a> {
     pub accepted: bool,
 }
 
-/// What happens while typing.
+/// An event while typing.
 pub enum Event<'a> {
     /// A file is opened in which so many places are typed.
     File(&'a str, usize),
@@ -44,7 +44,7 @@ pub enum Event<'a> {
     Key(&'a Keystroke<'a>),
 }
 
-/// What was typed to the end.
+/// The totals after typing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Typed {
     /// For each sample the number of places that were typed to their end.

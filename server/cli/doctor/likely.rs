@@ -1,4 +1,4 @@
-//! What is likeliest to be wrong in the state that was found. Invariant: there are always three, each with a remedy; what the
+//! The likeliest problems in the state that was found. Invariant: there are always three, each with a remedy; what the
 //! state shows comes before what it does not.
 
 use fimble_store::catalogue;
@@ -21,7 +21,7 @@ pub enum State {
     Works(Facts),
 }
 
-/// What is known of the loaded model and of the machine beside it.
+/// Facts about the loaded model and the machine.
 pub struct Facts {
     /// The name of the model.
     pub name: String,
@@ -46,9 +46,9 @@ pub struct Facts {
 /// A fault that may be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Likely {
-    /// What is wrong, as a sentence.
+    /// The problem, as a sentence.
     pub cause: String,
-    /// What to do, as a sentence.
+    /// The remedy, as a sentence.
     pub remedy: String,
 }
 
@@ -96,16 +96,18 @@ pub fn of(state: &State) -> Vec<Likely> {
 fn of_model(facts: &Facts) -> Vec<Likely> {
     let mut all = Vec::new();
     let smaller = if facts.is_bundled {
-        "End other programs that compute; there is no smaller model.".to_owned()
+        "Close other programs that use the processor; there is no smaller model.".to_owned()
     } else if facts.weight_bytes <= smallest() {
-        "End other programs that compute, or go back to the bundled model: `fimble model use bundled`."
+        "Close other programs that use the processor, or go back to the bundled model: `fimble model use bundled`."
             .to_owned()
     } else {
         format!("Take a smaller model: `fimble model get {} --use`.", catalogue::FIRST_MODEL)
     };
     if let Some(free) = facts.free_memory.filter(|free| *free < LEAST_MEMORY) {
-        let cause =
-            format!("Only {} of memory are free, so that keys may wait for the disk.", HumanBytes(free));
+        let cause = format!(
+            "Only {} of memory are free, so a suggestion may have to wait for the disk.",
+            HumanBytes(free)
+        );
         all.push(likely(cause, smaller.clone()));
     }
     if let Some(speed) = facts.speed.filter(|speed| *speed < LEAST_SPEED) {
@@ -123,7 +125,7 @@ fn of_model(facts: &Facts) -> Vec<Likely> {
     }
     if let Some(rounding) = rounding(facts) {
         all.push(likely(
-            format!("The weights of {} are rounded ({rounding}), which costs right suggestions.", facts.name),
+            format!("The weights of {} are rounded ({rounding}), so fewer suggestions are right.", facts.name),
             "Add the model again with `--precision exact`, from a file with 4 bits a weight or more (Q4_K_M, Q8_0).",
         ));
     }
@@ -139,18 +141,18 @@ fn of_model(facts: &Facts) -> Vec<Likely> {
         ));
     }
     all.push(likely(
-        "The editor shows no suggestion, although this works: it starts another program or none.",
-        "`fimble doctor --print-config EDITOR` prints its part; `fimble why` says what was answered last.",
+        "If the editor shows no suggestion although this works, it starts another program or none.",
+        "`fimble doctor --print-config EDITOR` prints its configuration; `fimble why` explains the last request.",
     ));
     if facts.speed.is_none_or(|speed| speed >= LEAST_SPEED) {
         all.push(likely(
-            format!("Suggestions of {} come late while other programs compute.", facts.name),
+            format!("Suggestions of {} come late while other programs use the processor.", facts.name),
             smaller,
         ));
     }
     all.push(likely(
-        "Suggestions are held back, because the model is not sure enough.",
-        "`fimble why` says so; the setting `minConfidence` decides it.",
+        "Suggestions are not shown, because their confidence is too low.",
+        "`fimble why` shows this; the setting `minConfidence` is the threshold.",
     ));
     all
 }

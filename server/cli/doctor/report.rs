@@ -1,5 +1,5 @@
-//! What the doctor prints: lines for people, or one JSON object. Invariant: both hold the same checks; the keys of the JSON form
-//! are fixed.
+//! The output of the doctor: lines for people, or one JSON object. Invariant: both hold the same checks; the keys of the JSON
+//! form are fixed.
 
 use std::io::stdout;
 use std::process::ExitCode;
@@ -37,21 +37,21 @@ impl Report {
         }
     }
 
-    /// What works.
+    /// A check that succeeded.
     pub fn good(&mut self, what: &str, text: &str) {
         if !self.keep("ok", what, text, None) {
             outln!("{} {what:<11} {text}", self.good.apply_to("ok     "));
         }
     }
 
-    /// What works otherwise than one may think.
+    /// A check that succeeded with a difference from what one may expect.
     pub fn warning(&mut self, what: &str, text: &str) {
         if !self.keep("note", what, text, None) {
             outln!("{} {what:<11} {text}", self.warning.apply_to("note   "));
         }
     }
 
-    /// What could not be tried.
+    /// A check that could not be run.
     pub fn skipped(&mut self, what: &str, text: &str) {
         if !self.keep("skipped", what, text, None) {
             outln!("{} {what:<11} {text}", self.dim.apply_to("-      "));
@@ -69,7 +69,7 @@ impl Report {
         }
     }
 
-    /// What does not work, and what to do.
+    /// A check that failed, and the remedy.
     pub fn fault(&mut self, what: &str, error: &LoadError) {
         let LoadError { cause, remedy, .. } = error;
         self.n_faults += 1;
@@ -88,16 +88,16 @@ impl Report {
             outln!("{}", json!({"checks": checks, "faults": self.n_faults, "likely": likely}));
             return code;
         }
-        outln!("\nLikeliest faults in this state, and what to do:");
+        outln!("\nLikeliest problems in this state, and what to do:");
         for (number, likely) in (1..).zip(likely) {
             outln!("{number}. {}\n   {}", likely.cause, likely.remedy);
         }
         match self.n_faults {
             0 => outln!(
-                "\nEverything works. `fimble doctor --print-config vscode|neovim|helix` prints an editor's part."
+                "\nEverything works. `fimble doctor --print-config vscode|neovim|helix` prints an editor's configuration."
             ),
-            1 => outln!("\n1 fault to mend, see above."),
-            n => outln!("\n{n} faults to mend, see above."),
+            1 => outln!("\n1 problem to fix, see above."),
+            n => outln!("\n{n} problems to fix, see above."),
         }
         code
     }

@@ -1,4 +1,4 @@
-//! What a model that was added can do, in the last lines of `add` and `get`. Invariant: it is asked of the engine that will run it,
+//! The abilities of an added model, in the last lines of `add` and `get`. Invariant: they come from the engine that will run it,
 //! so that what is said is what happens.
 
 use fimble_engine::Engine;
@@ -12,7 +12,7 @@ use crate::cli::loader;
 
 /// Tokens that are written to measure the speed.
 const N_TOKENS: usize = 32;
-/// The beginning of a line where every model goes on.
+/// The beginning of a line that every model continues.
 const TRIAL: &str = "class Ledger:\n    def __init__(self, entries):\n        self.entries = entries\n\n    def largest(self):\n        return max(";
 
 /// Sentences about template, filling in the middle, chat, context and speed.
@@ -57,7 +57,7 @@ fn of_engine(engine: &Engine) -> Vec<String> {
     lines
 }
 
-/// Finds out whether the model writes code that is asked for, and notes it: editors offer actions by that.
+/// Finds out whether the model writes requested code, and stores the result: it decides which actions editors offer.
 fn measured(entry: &ModelEntry, engine: &Engine) -> String {
     let sha256 = entry.provenance.as_ref().and_then(|provenance| provenance.sha256.as_deref());
     if let Some(measured) = sha256.and_then(catalogue::measured) {
@@ -71,21 +71,21 @@ fn measured(entry: &ModelEntry, engine: &Engine) -> String {
     }
     let offered = if writes_code { "are offered" } else { "are not offered" };
     format!(
-        "It wrote {} of {} small functions rightly: actions that write code and doc comments {offered} with it.",
+        "It wrote {} of {} small functions correctly: actions that write code and doc comments {offered} with it.",
         tried.n_right, tried.n_made
     )
 }
 
-/// What is known of weights that were measured already.
+/// A text about weights that were measured already.
 fn of_known(measured: &Measured) -> String {
     let writes = if measured.writes_code { "are offered" } else { "are not offered" };
     let weak = measured.weak_actions();
     let actions = match weak.as_slice() {
         [] => "all other code actions are".to_owned(),
-        weak => format!("other code actions are, but for {}", weak.join(", ")),
+        weak => format!("other code actions are, except {}", weak.join(", ")),
     };
     format!(
-        "It was measured before: actions that write code where the cursor is {writes}; {actions} (docs/actions.md)."
+        "It was measured before: actions that write code at the cursor {writes}; {actions} (docs/actions.md)."
     )
 }
 

@@ -1,5 +1,4 @@
-//! `fimble model add`: from a GGUF file, a folder, or a store of another program. Invariant: what a model is added from is only
-//! read.
+//! `fimble model add`: from a GGUF file, a folder, or a store of another program. Invariant: the source of a model is only read.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +48,7 @@ pub fn run(store: &ModelStore, args: &AddArgs) -> anyhow::Result<()> {
     }
     if args.and_use {
         store.use_model(&added.entry.name)?;
-        outln!("It is in use from the next start of a server on.");
+        outln!("It is in use after the next start of a server.");
     } else {
         outln!("Use it with `fimble model use {}`.", added.entry.name);
     }
@@ -146,7 +145,7 @@ pub fn add_gguf(
     let sha256 = match origin.sha256 {
         Some(sha256) => sha256,
         None => {
-            progress.step("taking the checksum of the file");
+            progress.step("computing the checksum of the file");
             sha256_of(parts, &mut |report| progress.store(report))?
         }
     };
@@ -195,7 +194,7 @@ pub fn add_folder(
     Ok(Added { entry, notes })
 }
 
-/// What is said about a graph file, and its new content if it has one.
+/// A message about a graph file, and its new content if it has one.
 fn edit(file: &str, content: &[u8]) -> (String, Option<Vec<u8>>) {
     // What is damaged for one edit is damaged for the other, which says so.
     let named = name_reshaped_weights(content).unwrap_or_default();

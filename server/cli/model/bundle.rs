@@ -1,5 +1,5 @@
-//! `fimble model bundle` and its counterpart, `fimble setup --from FILE`. Invariant: what was written and installed is said with its
-//! size.
+//! `fimble model bundle` and its counterpart, `fimble setup --from FILE`. Invariant: the output names all that was written and
+//! installed, with its size.
 
 use std::path::Path;
 

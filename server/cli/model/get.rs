@@ -1,5 +1,5 @@
-//! `fimble model get`: fetches a model, checks it, imports it. Invariant: the licence is shown before anything is fetched; what is
-//! there already is not fetched again.
+//! `fimble model get`: fetches a model, checks it, imports it. Invariant: the licence is shown before anything is fetched; files
+//! that are there already are not fetched again.
 
 use anyhow::bail;
 use fimble_store::catalogue::{self, CatalogueModel};
@@ -14,7 +14,7 @@ use super::{GetArgs, ProgressForm, abilities};
 use crate::cli::gguf_import::Precision;
 use crate::cli::progress::ProgressReporter;
 
-/// What is asked for.
+/// The request for a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// A name of the catalogue or a place on the hub; none means the best for this machine.
@@ -49,7 +49,7 @@ pub struct Got {
     pub lines: Vec<String>,
 }
 
-/// What is to be fetched.
+/// The source to fetch.
 enum Wanted {
     Listed(CatalogueModel),
     OnHub(HubModel),
@@ -89,7 +89,7 @@ pub fn get(
     let wanted = wanted(&getter, request.what, progress)?;
     let precision = request.precision.unwrap_or_else(|| wanted.precision());
     if let Some(entry) = already(store, &wanted, precision)? {
-        let mut lines = vec![format!("{} is there already, made of the same file.", entry.name)];
+        let mut lines = vec![format!("{} was already made from the same file.", entry.name)];
         lines.extend(choose(store, &entry.name, request.replaces)?);
         return Ok(Got { name: entry.name, lines });
     }
@@ -163,7 +163,7 @@ fn listed(name: &str) -> anyhow::Result<CatalogueModel> {
     }
     let known: Vec<String> = catalogue::models().into_iter().map(|model| model.name).collect();
     bail!(
-        "there is no {name:?} in the catalogue; there are: {}. Anything else is named `hf:OWNER/REPO`",
+        "there is no {name:?} in the catalogue; there are: {}. Name any other model `hf:OWNER/REPO`",
         known.join(", ")
     )
 }
@@ -288,8 +288,8 @@ fn choose(store: &ModelStore, name: &str, replaces: Replaces) -> anyhow::Result<
         return Ok(vec![format!("Use it with `fimble model use {name}`.")]);
     }
     store.use_model(name)?;
-    let why = if replaces == Replaces::Any { "" } else { ", in the place of the bundled one" };
-    Ok(vec![format!("{name} is in use from the next start of a server on{why}.")])
+    let why = if replaces == Replaces::Any { "" } else { " instead of the bundled model" };
+    Ok(vec![format!("{name} is in use after the next start of a server{why}.")])
 }
 
 #[cfg(test)]

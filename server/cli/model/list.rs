@@ -1,4 +1,4 @@
-//! `fimble model list`: what is installed, what other programs left on this disk, and the catalogue. Invariant: the keys of the
+//! `fimble model list`: installed models, models of other programs on this disk, and the catalogue. Invariant: the keys of the
 //! JSON form are fixed: editors read them.
 
 use fimble_store::catalogue::{self, CatalogueModel};
@@ -64,7 +64,7 @@ fn print_installed(models: &[ModelEntry]) {
 
 fn print_found(found: &Found) {
     if !found.models.is_empty() || !found.unreadable.is_empty() {
-        outln!("\nOn this disk, in stores of other programs:");
+        outln!("\nOn this disk, from other programs:");
     }
     for model in &found.models {
         let parameters = model.parameters.map(|number| format!(", {} weights", millions(number)));

@@ -1,19 +1,19 @@
-//! Small functions with one answer each, to find out whether a model writes code that is asked for. Invariant: a trial is answered as
-//! the actions of an editor would be, checks included; equal weights give an equal result.
+//! Small functions with one answer each, to find out whether a model writes requested code. Invariant: a trial is handled as the
+//! actions of an editor are, checks included; equal weights give an equal result.
 
 use fimble_completion::{CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan};
 use fimble_document::Text;
 use fimble_model::{CancelToken, GenerateRequest, Model, Priority};
 use fimble_syntax::{ParseBudget, SyntaxTree, by_path};
 
-/// From so many right answers on a model is good enough: two thirds.
+/// The number of right answers that a model needs: two thirds.
 const LEAST_RIGHT: usize = (2 * ALL.len()).div_ceil(3);
 
 /// A function without its body, below a comment that says what it does; `$` is the cursor.
 struct Trial {
     path: &'static str,
     text: &'static str,
-    /// What every right body holds.
+    /// Patterns that every right body contains.
     holds: &'static [&'static str],
 }
 
@@ -51,7 +51,7 @@ const ALL: [Trial; 6] = [
     },
 ];
 
-/// What came of the trials.
+/// The outcome of the trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Trials that were made.
@@ -89,7 +89,7 @@ fn is_right(trial: &Trial, body: &str) -> bool {
     trial.holds.iter().all(|part| body.contains(part))
 }
 
-/// What a model writes; none if nothing passes the checks.
+/// The body that a model writes; none if nothing passes the checks.
 fn body(model: &dyn Model, trial: &Trial) -> Option<String> {
     let offset = trial.text.find('$')?;
     let text = Text::new(&trial.text.replacen('$', "", 1));

@@ -1,6 +1,6 @@
-//! Passwords, keys and tokens in a recording. Invariant: what the detector knows is written as asterisks, and so is what was typed
-//! on a line until the detector knew it; of a file that holds secrets by its name, letters and digits are written as `x`. Every
-//! place stays where it is, in UTF-16.
+//! Passwords, keys and tokens in a recording. Invariant: secrets that the detector knows are written as asterisks, and so is the
+//! text typed on a line until the detector knew it; of a file that holds secrets by its name, letters and digits are written as
+//! `x`. Every place stays where it is, in UTF-16.
 
 use std::iter::repeat_n;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use super::super::session_file::{Action, Event};
 /// Lines around a change in which the beginning and the end of a secret are looked for: a private key has about fifty.
 const LINES_AROUND: usize = 64;
 
-/// What happened.
+/// An action of the recording, and the edit that it comes from.
 pub(super) struct Step {
     pub(super) action: Action,
     /// Where, if it is a change.
@@ -26,7 +26,7 @@ pub(super) struct Edited {
     pub(super) line: u32,
     /// Whether it stays on that line.
     pub(super) is_one_line: bool,
-    /// Whether a secret stands there now.
+    /// Whether a secret is there now.
     pub(super) has_secret: bool,
 }
 
@@ -36,7 +36,7 @@ impl From<Action> for Step {
     }
 }
 
-/// A part of a text as it is written, and whether a secret stands on its lines.
+/// A part of a text in its written form, and whether its lines hold a secret.
 pub(super) fn shown(text: &Text, part: Range<usize>, is_secret_file: bool) -> (String, bool) {
     let content = text.slice(part.clone());
     if is_secret_file {
@@ -77,7 +77,7 @@ fn replaced(text: &str, by: char, is_replaced: impl Fn(char) -> bool) -> String 
         .collect()
 }
 
-/// What was typed on one line, until it is left.
+/// The keys on one line, until the cursor leaves it.
 #[derive(Default)]
 pub(super) struct Held {
     events: Vec<Event>,
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(shown(&text, 0..5, false), ("a = \"".to_owned(), false));
     }
 
-    /// What is written of these keys, typed one after the other into a file.
+    /// The written form of these keys, typed one after the other into a file.
     fn typed(keys: &str) -> String {
         let mut held = Held::default();
         let mut whole = String::new();

@@ -1,5 +1,5 @@
-//! Whether a generation that is still running is worth waiting for. Invariant: the verdict is the suggestion cache's own,
-//! so that what is kept is what the finished suggestion would answer once it is typed through.
+//! Whether a generation that is still running is worth waiting for. Invariant: the verdict is the suggestion cache's own, so that
+//! a generation is kept exactly if its finished suggestion would answer the typed text.
 
 use fimble_document::Text;
 
@@ -8,7 +8,7 @@ use crate::{Suggestion, SuggestionCache};
 
 /// Whether `text` with its cursor at `offset` is `origin` with nothing, or with a part of `so_far`, typed at
 /// `origin_offset`. `so_far` is what was generated for `origin` until now: typing beyond its end does not agree, because
-/// nobody knows yet what comes there.
+/// the text there is not known yet.
 #[must_use]
 pub fn agrees(origin: &Text, origin_offset: usize, so_far: &str, text: &Text, offset: usize) -> bool {
     let mut expected = match line_break(origin, origin.line_of(origin_offset)) {

@@ -10,10 +10,10 @@ const FEWEST_CHARS: usize = 4;
 /// The same for the rest of the word at the cursor, which the menu of an editor has, too.
 const FEWEST_OF_WORD: usize = 8;
 
-/// Cuts a draft to what stands for its generation up to `raw_end`. Returns whether there is something; if not, the draft is not to
-/// be used.
+/// Cuts a draft to the part that corresponds to its generation up to `raw_end`. Returns whether there is something; if not, the
+/// draft is not to be used.
 pub(crate) fn keep(draft: &mut Draft, generation: &Generation, raw_end: usize) -> bool {
-    // Filters may have changed white space: then it is not known what stands for what.
+    // Filters may have changed white space: then the correspondence is not known.
     let Some(len) = raw_end.min(draft.raw.end).checked_sub(draft.raw.start) else { return false };
     let shown = draft.text.get(draft.n_lead..).unwrap_or_default();
     let beginning = shown.get(..len).filter(|text| generation.text[draft.raw.start..].starts_with(*text));
@@ -24,8 +24,8 @@ pub(crate) fn keep(draft: &mut Draft, generation: &Generation, raw_end: usize) -
     len > 0
 }
 
-/// Takes what may be the first half of a word, and operators and opening brackets with nothing behind them, from the end of a line
-/// that the model had no time to end. Returns whether anything was taken.
+/// Takes what may be the first half of a word, and operators and opening brackets with nothing behind them, from the end of a
+/// line that the model had no time to end. Returns whether anything was taken.
 pub(crate) fn end_whole(draft: &mut Draft) -> bool {
     if draft.text.contains('\n') {
         return false;

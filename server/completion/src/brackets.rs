@@ -1,5 +1,5 @@
-//! Brackets and quotes, judged by the characters alone. Invariant: a wrong decision costs at most a bracket in a
-//! suggestion; what is certain about syntax is asked of the tree afterwards.
+//! Brackets and quotes, judged by the characters alone. Invariant: a wrong decision costs at most a bracket in a suggestion; the
+//! syntax tree is checked afterwards.
 
 use fimble_syntax::Language;
 
@@ -43,7 +43,7 @@ pub(crate) enum Mark {
     CloseQuote(char),
 }
 
-/// Walks over a line of code and tells brackets of the code from those in strings.
+/// Walks over a line of code and distinguishes brackets of the code from those in strings.
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner<'l> {
     quotes: &'l str,
@@ -112,7 +112,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Takes a whole line without its break, comments left out, and tells each bracket.
+    /// Takes a whole line without its break, comments left out, and reports each bracket.
     fn brackets(&mut self, line: &str, visit: &mut impl FnMut(Mark)) {
         for (at, ch) in line.char_indices() {
             if self.string.is_none()

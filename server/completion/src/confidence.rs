@@ -1,5 +1,5 @@
-//! How likely a draft is what was meant, and which beginning of it is likely enough to be shown. Invariant: what is kept is as
-//! likely as asked, by the calibration of its model; a beginning ends between words or with a whole line.
+//! The confidence of a draft, and its longest beginning that is likely enough to be shown. Invariant: the kept text is as likely
+//! as required, by the calibration of its model; a beginning ends between words or with a whole line.
 
 use fimble_model::{Calibration, Generation};
 

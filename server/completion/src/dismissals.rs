@@ -1,6 +1,6 @@
-//! The dismissals of one document: places, and the suggestions there. Invariant: at a dismissed place
-//! nothing comes until the text around it changes; what was suggested does not come back while the user types along it,
-//! types something else and takes that back, or deletes; a suggestion that says something else is not held back.
+//! The dismissals of one document: places, and the suggestions there. Invariant: at a dismissed place nothing is suggested until
+//! the text around it changes; a dismissed text does not come back while the user types it, types something else and undoes that,
+//! or deletes; a different suggestion is shown.
 
 use fimble_document::Text;
 

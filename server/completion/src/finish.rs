@@ -1,5 +1,5 @@
-//! Step 8 of a keystroke: from a generation to a suggestion, or to the reason why there is none. Invariant: the range of a suggestion stays on
-//! the cursor's line, its text differs from what stands there, and every filter that ran is reported.
+//! Step 8 of a keystroke: turns a generation into a suggestion, or into the reason why there is none. Invariant: the range of a
+//! suggestion stays on the cursor's line, its text differs from the text there, and every filter that ran is reported.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub struct Suggestion {
     pub replace: Range<usize>,
     /// The new text, with the document's own line breaks.
     pub text: String,
-    /// How likely it is right, of several lines each, 0 to 1; 1 if the model tells no probabilities.
+    /// How likely it is right, of several lines each, 0 to 1; 1 if the model reports no probabilities.
     pub confidence: f32,
     /// How many tokens are shown.
     pub n_tokens: usize,
@@ -188,7 +188,7 @@ fn end_whole(
     if is_cut {
         post_process::rebalance(draft, surroundings);
     }
-    let effect = if is_cut { "cut a word that may not be whole" } else { "unchanged" };
+    let effect = if is_cut { "cut a word that may be incomplete" } else { "unchanged" };
     filters.push(FilterStep { name: "whole words", effect: effect.to_owned() });
     if draft.text.trim().is_empty() {
         return Err(Refusal::new(RefusalKind::TooShort, "the model had no time to write a whole word"));
@@ -196,7 +196,7 @@ fn end_whole(
     Ok(())
 }
 
-/// Nobody is named whom the project does not name.
+/// Cuts or refuses names of persons that are not in the project.
 fn check_persons(
     plan: &Plan,
     input: &CursorInput<'_>,
@@ -239,9 +239,7 @@ fn check_confidence(
     kept.map(|(probability, _)| probability).map_err(|whole| {
         Refusal::new(
             RefusalKind::LowConfidence,
-            format!(
-                "the model is unsure: this is right with a probability of {whole:.3}; the least is {least:.3}"
-            ),
+            format!("the confidence is too low: {whole:.3}; the threshold is {least:.3}"),
         )
     })
 }

@@ -1,4 +1,4 @@
-//! Whether to answer at all. Invariant: it costs microseconds and reads at most some kilobytes around the cursor,
+//! Decides whether a place gets suggestions. Invariant: it takes microseconds and reads at most some kilobytes around the cursor,
 //! however large the file is, because it runs before anything else on every keystroke.
 
 use fimble_syntax::Region;
@@ -56,7 +56,7 @@ fn is_binary(input: &CursorInput<'_>, offset: usize) -> bool {
         || has_zero(offset.saturating_sub(BINARY_SAMPLE_BYTES)..offset.saturating_add(BINARY_SAMPLE_BYTES))
 }
 
-/// Text put inside a word breaks the word. Directly before a word it can make sense, but only if somebody asks for it.
+/// Text put inside a word breaks the word. Directly before a word it can make sense, but only for an explicit request.
 fn refuse_inside_word(input: &CursorInput<'_>, cursor: &Cursor) -> Result<(), Refusal> {
     let before_word = cursor.rest_start < cursor.line_end
         && input.text.chars_from(cursor.rest_start).next().is_some_and(is_word);

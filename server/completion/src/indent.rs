@@ -1,5 +1,5 @@
-//! How a file is indented. Invariant: what is nearest to the cursor counts most, since files that mix tabs and blanks do so by
-//! blocks; a file without an indented line is indented as its language usually is.
+//! The indentation of a file. Invariant: the lines nearest to the cursor count most, since files that mix tabs and blanks do so
+//! by blocks; a file without an indented line is indented as its language usually is.
 
 use fimble_syntax::{BlockStyle, Language};
 
@@ -76,7 +76,7 @@ pub(crate) fn is_recipe(line: &str) -> bool {
     !line.starts_with('#') && !DIRECTIVES.contains(&first) && !defines
 }
 
-/// One step of indentation where nothing tells.
+/// One step of indentation if the file shows none.
 fn usual_unit(language: Option<&'static Language>) -> &'static str {
     match language.map_or("", Language::name) {
         "go" => "\t",

@@ -1,5 +1,5 @@
 //! The input of a completion: a place in a text, and what the editor says about it. Invariant: whatever offset or selection comes
-//! in, the resolved [`Cursor`] lies in the text and on one line.
+//! in, the resolved [`Cursor`] is in the text and on one line.
 
 use std::fmt;
 use std::ops::Range;
@@ -29,7 +29,7 @@ pub struct CursorInput<'a> {
     pub snippets: &'a [Snippet],
     /// Where the cursor stands, in bytes. Clamped to the text.
     pub offset: usize,
-    /// Why it is asked.
+    /// The reason of the request.
     pub trigger: Trigger,
     /// The item that is selected in the editor's popup, if there is one.
     pub selected: Option<SelectedItem>,
@@ -37,7 +37,7 @@ pub struct CursorInput<'a> {
     pub elsewhere: Elsewhere<'a>,
 }
 
-/// Tells whether a text stands in another file of the project. By default there is none.
+/// A check whether a text occurs in another file of the project. By default there is no other file.
 #[derive(Clone, Copy, Default)]
 pub struct Elsewhere<'a>(Option<&'a dyn Fn(&str) -> bool>);
 
@@ -71,7 +71,7 @@ impl CursorInput<'_> {
     }
 }
 
-/// Why a suggestion is asked for.
+/// The reason of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
     /// The user asked.
@@ -137,10 +137,10 @@ impl Cursor {
         let start = text.floor_char_boundary(selected.range.start);
         let end = text.floor_char_boundary(selected.range.end).max(offset);
         if start < line_start || start > offset || end > line_end || selected.text.contains(['\n', '\r']) {
-            return Err(conflict("the popup item that is selected does not end on the line of the cursor"));
+            return Err(conflict("the selected menu item does not end on the line of the cursor"));
         }
         let Some(extends) = selected.text.strip_prefix(text.slice(start..offset).as_ref()) else {
-            return Err(conflict("the popup item that is selected does not begin with what is typed"));
+            return Err(conflict("the selected menu item does not begin with what is typed"));
         };
         cursor.typed.push_str(extends);
         cursor.replace_start = start;

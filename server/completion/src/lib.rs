@@ -1,9 +1,9 @@
-//! From a cursor to a prompt, and from a generation to a suggestion.
+//! Builds a prompt from a cursor, and a suggestion from a generation.
 //!
-//! Lives here: whether to answer at all ([`gate`]), what the model reads ([`plan`]), when it has said enough
-//! ([`StopRule`]), what of its answer is shown ([`finish`]), and what was shown before ([`SuggestionCache`]). Invariant:
-//! everything is a function of its arguments, without I/O, clock or threads; offsets are bytes; no reason and no effect
-//! that leaves this crate contains code.
+//! Contents: whether a place gets suggestions ([`gate`]), what the model reads ([`plan`]), when a generation ends ([`StopRule`]),
+//! which part of it is shown ([`finish`]), and what was shown before ([`SuggestionCache`]). Invariant: everything is a function
+//! of its arguments, without I/O, clock or threads; offsets are bytes; no reason and no effect that leaves this crate contains
+//! code.
 
 mod agreement;
 mod beginning;

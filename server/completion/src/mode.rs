@@ -1,5 +1,5 @@
-//! One line or several. Invariant: never several lines where text (other than closing brackets) stands right of the
-//! cursor, nor in strings and comments.
+//! One line or several. Invariant: never several lines where text (other than closing brackets) is right of the cursor, nor in
+//! strings and comments.
 
 use fimble_syntax::{Language, Region};
 

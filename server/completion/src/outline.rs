@@ -75,7 +75,7 @@ fn push_header(text: &Text, first: usize, last: usize, before: usize, headers: &
     }
 }
 
-/// Comments and preprocessor lines stand at any indentation and head nothing.
+/// Comments and preprocessor lines may have any indentation and are no headers.
 fn is_aside(line: &str, language: Option<&'static Language>) -> bool {
     let line = line.trim_start();
     language.and_then(Language::line_comment).is_some_and(|comment| line.starts_with(comment))

@@ -1,5 +1,5 @@
-//! Names and addresses of people: a model has read those of many. Invariant: what is suggested holds an address, or a name
-//! behind words such as "author", only if it stands in the project.
+//! Names and addresses of people, which models learn in training. Invariant: a suggestion has an address, or a name after words
+//! such as "author", only if it occurs in the project.
 
 use fimble_syntax::Language;
 
@@ -8,7 +8,7 @@ use crate::post_process::{Draft, Effect};
 use crate::surroundings::Surroundings;
 use crate::{Refusal, RefusalKind};
 
-/// Words that a person stands behind, if a colon or an equals sign parts them.
+/// Words before the name of a person, if a colon or an equals sign is between them.
 const ROLES: &[&str] = &[
     "author",
     "maintainer",
@@ -27,9 +27,9 @@ const ROLES: &[&str] = &[
     "tested-by",
     "suggested-by",
 ];
-/// Words that an owner stands behind without anything between.
+/// Words directly before the name of an owner.
 const OWNERS: &[&str] = &["copyright", "copyrighttext:", "©", "(c)"];
-/// Words that a person stands behind in a sentence.
+/// Words before the name of a person in a sentence.
 const DEEDS: &[&str] = &[
     "written by",
     "created by",
@@ -46,7 +46,7 @@ const DEEDS: &[&str] = &[
 ];
 /// Keys in a list of people.
 const KEYS: &[&str] = &["name", "email", "alias", "given-names", "family-names", "username", "login"];
-/// Words that name nobody.
+/// Words that are no names of persons.
 const NOBODY: &[&str] = &[
     "a",
     "address",
@@ -157,10 +157,10 @@ pub(crate) fn check(draft: &mut Draft, surroundings: &Surroundings, known: &dyn 
             "the model produced a name or an address of a person who is unknown in this project",
         ));
     }
-    Ok(format!("cut {} bytes from a person who is unknown in this project", before - draft.text.len()))
+    Ok(format!("cut {} bytes that name a person who is unknown in this project", before - draft.text.len()))
 }
 
-/// Where a person begins in a line, of whom something stands behind the first `n_typed` bytes.
+/// Where the name of a person begins in a line, if some of it is after the first `n_typed` bytes.
 fn stranger(
     line: &str,
     n_typed: usize,
@@ -199,7 +199,7 @@ fn is_text_at(line: &str, at: usize, language: Option<&'static Language>) -> boo
     scanner.in_string() || line.trim_start().starts_with("* ")
 }
 
-/// Addresses of electronic mail; those of domains that are kept for examples are nobody's.
+/// Addresses of electronic mail; those of domains reserved for examples do not count.
 fn addresses(line: &str) -> Vec<std::ops::Range<usize>> {
     let is_local = |ch: char| ch.is_alphanumeric() || matches!(ch, '.' | '_' | '%' | '+' | '-');
     let is_domain = |ch: char| ch.is_alphanumeric() || matches!(ch, '.' | '-');
@@ -376,7 +376,7 @@ mod tests {
             ("  - name: Ada Lovelace", "maintainers:", vec!["Ada Lovelace"]),
             ("    \"Ada Lovelace\",", "authors = [", vec!["Ada Lovelace"]),
             ("\tname = Ada Lovelace", "[user]", vec!["Ada Lovelace"]),
-            // Nobody in particular, or no announcement.
+            // No person, or no announcement.
             ("# Author: unknown", "", vec![]),
             ("# Written by hand in assembly", "", vec![]),
             ("# The author of this file is Ada", "", vec![]),

@@ -1,5 +1,6 @@
-//! Step 6 of a keystroke: from a cursor to a prompt, with budget, windows, template, options and stop rule. Invariant: prompt and new
-//! tokens together fit the model's context; equal text above and below gives equal pieces, whatever is typed on the line.
+//! Step 6 of a keystroke: builds the prompt for a cursor, with budget, windows, template, options and stop rule. Invariant:
+//! prompt and new tokens together fit the model's context; equal text above and below gives equal pieces, whatever is typed on
+//! the line.
 
 use std::ops::{ControlFlow, Range};
 
@@ -22,7 +23,7 @@ use crate::{
 /// Tokens kept free for special tokens and for pieces that tokenise differently together than apart.
 const RESERVE_TOKENS: usize = 16;
 
-/// Tokens set aside for the typed part of the line; doubled when it is longer, so that the windows around it keep still
+/// Tokens set aside for the typed part of the line; doubled when it is longer, so that the windows around it do not move
 /// while it grows.
 const LINE_TOKENS: usize = 64;
 
@@ -36,11 +37,11 @@ const SHORT_CONTEXT: usize = 2048;
 /// Tokens that a snippet costs besides its path and text, roughly.
 const SNIPPET_FRAME: usize = 4;
 
-/// Lines above the cursor that stand in the prompt right before the typed line: fewer than this many. More lines would be read again less
-/// often; measured on fixtures/eval, 16 lines give as many exact matches as 32 and all, and more than 8 and none.
+/// Lines above the cursor that are in the prompt directly before the typed line: fewer than this many. More lines would be read
+/// again less often; measured on fixtures/eval, 16 lines give as many exact matches as 32 and all, and more than 8 and none.
 const NEAR_LINES: usize = 16;
 
-/// Text below of fewer tokens is quickly read again, and with nothing below a model takes lines that stand there for the whole answer.
+/// Text below of fewer tokens is quickly read again, and with nothing below a model takes these lines for the whole answer.
 const LEAST_BELOW: usize = 16;
 
 /// Fewer prompt tokens than this are no prompt.
@@ -62,7 +63,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The stop rule, as the model's engine asks for it.
+    /// The stop rule, in the form that the model's engine uses.
     #[must_use]
     pub fn observer(&self) -> TokenObserver {
         let mut rule = StopRule::new(self.limits.clone());
@@ -70,7 +71,7 @@ impl Plan {
     }
 }
 
-/// Plans a request that passed the gate. `count_tokens` is the model's tokenizer; it is asked about a few kilobytes.
+/// Plans a request that passed the gate. `count_tokens` is the model's tokenizer; it counts a few kilobytes.
 ///
 /// # Errors
 /// The selected item conflicts with the text, or the model's context leaves no room for a prompt.
@@ -114,7 +115,7 @@ pub fn plan_reading(
 
     let right = input.text.slice(cursor.rest_start..cursor.line_end);
     let text_right = !is_only_auto_closed(&right);
-    // What the editor closed by itself comes and goes while somebody types: the model does not see it.
+    // Brackets that the editor closed by itself come and go while the user types: the model does not see them.
     let suffix_start = if text_right { cursor.rest_start } else { cursor.line_end };
     let as_read = CursorInput { text: read, ..input.clone() };
     let (prefix, suffix) =
@@ -218,10 +219,10 @@ pub fn plan_reading(
     Ok(Plan { prompt, options, context, calibration: model.calibration, cursor, surroundings, limits })
 }
 
-/// Where the last of the lines above begin that the prompt holds together with the typed line, behind the text below the cursor. A line
-/// break then adds a token to the prompt; if all lines above stood before the text below, that text would be read again for each new
-/// line. `line` is the number of the cursor's line. The place moves with every 16th line only, and at the start of a file, where it
-/// leaves at least half of the lines above, with every power of two.
+/// Where the last of the lines above begin that the prompt holds together with the typed line, behind the text below the cursor.
+/// A line break then adds a token to the prompt; if all lines above stood before the text below, that text would be read again
+/// for each new line. `line` is the number of the cursor's line. The place moves with every 16th line only, and at the start of a
+/// file, where it leaves at least half of the lines above, with every power of two.
 fn near_start(lines_above: &str, line: usize) -> usize {
     let Some(power) = line.checked_ilog2() else { return lines_above.len() };
     let n_near = line % NEAR_LINES.min(1 << power);

@@ -1,7 +1,7 @@
-//! From what the model produced to what is shown: one function per filter, run in the order of [`FILTERS`].
+//! The filters of a generated text: one function for each, run in the order of [`FILTERS`].
 //!
-//! Invariant: a filter only cuts, or changes white space; the two exceptions (a line break before brackets that stay
-//! behind, and the selected item in front) are the editor's own text. A filter tells what it did, never with what code.
+//! Invariant: a filter only cuts, or changes white space; the two exceptions (a line break before brackets that stay behind, and
+//! the selected item in front) are the editor's own text. A filter reports what it did, without the code.
 
 mod brackets;
 mod overlap;
@@ -99,7 +99,7 @@ const RESERVED: [&str; 17] = [
     "[PREFIX]",
 ];
 
-/// Runs the stop rule and every filter, and tells `report` what each did.
+/// Runs the stop rule and every filter, and reports to `report` what each did.
 ///
 /// # Errors
 /// Why nothing is left.
@@ -127,7 +127,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Decides anew which of the brackets right of the cursor a text replaces, of which something was cut after the filters ran.
+/// Decides again which of the brackets right of the cursor a text replaces, of which something was cut after the filters ran.
 pub(crate) fn rebalance(draft: &mut Draft, surroundings: &Surroundings) {
     // It refuses nothing; what it did to the whole text is reported already.
     let _ = brackets::balance(draft, surroundings);
@@ -170,7 +170,7 @@ fn stop_rule(draft: &mut Draft, limits: &StopLimits) -> Effect {
     }
     Ok(match (cause, n_cut) {
         (None, 0) => "unchanged".to_owned(),
-        (None, n_cut) => format!("cut {n_cut} bytes of a line that is not whole"),
+        (None, n_cut) => format!("cut {n_cut} bytes of an incomplete line"),
         (Some(cause), n_cut) => format!("cut {n_cut} bytes: {}", cause.name()),
     })
 }

@@ -16,7 +16,7 @@ pub enum RefusalKind {
     BinaryFile,
     /// The file is over the limit of the settings.
     FileTooLarge,
-    /// The line of the cursor is too long to be code that somebody types.
+    /// The line of the cursor is too long to be typed code.
     LineTooLong,
     /// The selected item of the editor's popup does not extend what is typed.
     SelectionConflict,

@@ -5,10 +5,10 @@ use crate::TokenBudget;
 /// When a suggestion may have several lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MultiLine {
-    /// Where the code asks for it: an empty block, a blank line inside a scope, below a comment.
+    /// Where the code requires it: an empty block, a blank line inside a scope, below a comment.
     #[default]
     Auto,
-    /// Wherever nothing but closing brackets stands right of the cursor.
+    /// If only closing brackets are right of the cursor.
     Always,
     /// Never.
     Never,

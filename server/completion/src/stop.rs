@@ -1,7 +1,7 @@
-//! When the model has said enough.
+//! The rule that ends a generation.
 //!
-//! Invariant: the verdict depends on the text alone and not on how it was cut into pieces, so that the rule can run
-//! while tokens arrive and once more over the whole text, and both agree; a stopped rule stays stopped.
+//! Invariant: the verdict depends on the text alone and not on how it was cut into pieces, so that the rule can run while tokens
+//! arrive and once more over the whole text, and both agree; a stopped rule stays stopped.
 
 use std::ops::ControlFlow;
 
@@ -304,7 +304,7 @@ fn repeated_lines(lines: &[String]) -> Option<usize> {
     }
 }
 
-/// Whether the end of a line is a loop; then, how many characters to take off so that one unit stays.
+/// Whether the end of a line is a loop; then, how many characters to remove so that one unit stays.
 fn loop_length(line: &[char]) -> Option<usize> {
     (1..=MAX_LOOP_UNIT).find_map(|unit| {
         let n_needed = needed_length(line, unit);
@@ -334,7 +334,7 @@ fn needed_length(line: &[char], unit: usize) -> usize {
     if tail.iter().all(|ch| !ch.is_alphanumeric()) {
         return 100;
     }
-    // The longer the unit, the less likely it is that somebody means to write it twice in a row.
+    // The longer the unit, the less likely it is intended twice in a row.
     match unit {
         1 => 12,
         0..12 => (4 * unit).max(20),

@@ -1,8 +1,8 @@
 //! The suggestion cache, which answers without the model.
 //!
-//! An entry is found by the text around its place and not by its offset, so that edits elsewhere leave it alone, and a
-//! place that is left and visited again is known. Invariant: what a hit makes of the text equals what the original
-//! suggestion would have made of it; a lookup reads a few kilobytes for each entry at most, whatever the file's size.
+//! An entry is found by the text around its place and not by its offset, so that edits elsewhere leave it alone, and a place that
+//! is left and visited again is known. Invariant: the effect of a hit on the text equals the effect that the original suggestion
+//! would have had; a lookup reads a few kilobytes for each entry at most, whatever the file's size.
 
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub enum HitKind {
     TypedThrough,
     /// The user took back what had been typed of it.
     DeletedBack,
-    /// It was computed before anybody asked for it, and is asked for the first time.
+    /// It was computed before any request, and is requested for the first time.
     LookAhead,
 }
 
@@ -58,7 +58,7 @@ struct Entry {
     confidence: f32,
     n_tokens: usize,
     is_remote: bool,
-    /// Whether it was computed ahead and nobody has asked for it yet.
+    /// Whether it was computed ahead and was not requested yet.
     is_ahead: bool,
 }
 
@@ -104,7 +104,7 @@ impl SuggestionCache {
         self.n_entries == 0
     }
 
-    /// Remembers what was suggested at `offset` of `text`. `settings_key` stands for everything else that the suggestion
+    /// Stores the suggestion at `offset` of `text`. `settings_key` represents everything else that the suggestion
     /// depends on: settings and model.
     pub fn insert(
         &mut self,

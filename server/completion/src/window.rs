@@ -1,8 +1,8 @@
-//! Which bytes the model reads.
+//! The ranges of text that the model reads.
 //!
-//! Invariant: while somebody types on one line, nothing that stands before that line in the prompt changes, because all
-//! of it is a function of the lines above; while the cursor moves down, the start moves only every two fifths of a
-//! window; and the tokens never exceed the budget, which is checked with the tokenizer and not only estimated.
+//! Invariant: while the user types on one line, the prompt before that line does not change, because all of it is a function of
+//! the lines above; while the cursor moves down, the start moves only every two fifths of a window; and the tokens never exceed
+//! the budget, which is checked with the tokenizer and not only estimated.
 
 use std::ops::Range;
 
@@ -164,7 +164,7 @@ fn quantised_start(input: &CursorInput<'_>, end: usize, bytes: usize) -> usize {
 /// The best line start in `raw..limit`: the least indented one, rather after a blank line (which takes the comments above
 /// an item along), and not in the middle of a string.
 ///
-/// Indentation is asked rather than the tree's items for the reason given in `outline`; the tree only says what is a
+/// Indentation is used rather than the tree's items for the reason given in `outline`; the tree only says what is a
 /// string, which what is typed below does not change.
 fn snap(input: &CursorInput<'_>, raw: usize, limit: usize, end: usize) -> usize {
     let text = input.text;

@@ -86,7 +86,7 @@ impl Document {
     }
 
     /// Marks the text as not the client's any more, for a change that never reached [`Document::apply`]. The next full
-    /// text mends it.
+    /// text brings it back in sync.
     pub fn mark_out_of_sync(&mut self) {
         self.sync = SyncState::OutOfSync;
     }
@@ -158,7 +158,7 @@ impl Document {
         })
     }
 
-    /// Takes another text in the place of the whole one. Neither is read.
+    /// Replaces the whole text by another one. Neither is read.
     fn exchange(&mut self, text: Text) -> TextEdit {
         let old = std::mem::replace(&mut self.text, text);
         TextEdit {

@@ -29,9 +29,9 @@ impl Point {
 pub enum TextChange {
     /// A part is replaced.
     Part {
-        /// What is replaced.
+        /// The range that is replaced.
         range: PositionRange,
-        /// What stands there afterwards.
+        /// The text that replaces it.
         text: String,
     },
     /// The whole text is another one. It is made where the change is read, because that takes long for a large one.

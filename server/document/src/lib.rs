@@ -1,8 +1,8 @@
 //! Text of an open buffer.
 //!
-//! Lives here: the rope behind [`Text`], versions and changes ([`Document`]), and the conversion between byte offsets and
-//! the protocol's positions ([`PositionEncoding`]). Invariant: everything outside this crate speaks byte offsets (UTF-8,
-//! always on character boundaries); ropey appears nowhere else; cloning a [`Text`] is O(1).
+//! Contents: the rope behind [`Text`], versions and changes ([`Document`]), and the conversion between byte offsets and the
+//! protocol's positions ([`PositionEncoding`]). Invariant: everything outside this crate uses byte offsets (UTF-8, always on
+//! character boundaries); ropey appears nowhere else; cloning a [`Text`] is O(1).
 
 mod document;
 mod edit;

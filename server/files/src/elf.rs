@@ -1,4 +1,4 @@
-//! How long a shared library of Linux must be, by its headers. Invariant: nonsense in the headers overflows nothing.
+//! The length of a shared library of Linux, by its headers. Invariant: invalid headers cause no overflow.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -16,7 +16,7 @@ struct Fields {
     sections: Table,
 }
 
-/// A table that the header names, and what stands in each of its entries.
+/// A table that the header names, and the meaning of its entries.
 struct Table {
     start: (usize, usize),
     entry_size: usize,

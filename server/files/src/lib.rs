@@ -1,4 +1,4 @@
-//! Reading files whose names are known and whose kinds are not: those of a project, of a model's folder, of what somebody
+//! Reading files whose names are known and whose kinds are not: those of a project, of a model's folder, of paths that a user
 //! names. A pipe, a socket or a device may have any name.
 //!
 //! Invariant: opening never waits; what is no ordinary file is an error; no more is read than the caller allows.
@@ -19,7 +19,7 @@ pub use library::is_cut_off;
 pub fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
-    // A pipe opens only when somebody opens the other end, and some devices do something when they are opened.
+    // A pipe opens only when its other end is opened, and some devices do something when they are opened.
     ordinary(&std::fs::metadata(path)?)?;
     #[cfg(unix)]
     {
@@ -38,7 +38,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// As for [`open`]; it cannot be read; or it is larger ([`io::ErrorKind::FileTooLarge`]).
 pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One byte more than allowed tells a file that is too large, also one that grows meanwhile.
+    // One byte more than allowed shows that a file is too large, also one that grows meanwhile.
     open(path)?.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes {
         return Err(io::Error::new(

@@ -1,5 +1,5 @@
 //! The forms of quantised weights, and where their parts are in a packed tile. Invariant: every module asks here for a form's
-//! geometry; none computes it anew.
+//! geometry; none computes it again.
 //!
 //! A tile is 16 rows of weights, cut along the columns into units of 32. A unit holds, for all 16 rows, the scales and the planes
 //! of bits of its 512 weights:
@@ -47,13 +47,13 @@ impl Form {
     pub const ALL: [Self; 8] =
         [Self::Q4_0, Self::Q4_1, Self::Q5_0, Self::Q5_1, Self::Q8_0, Self::Q4K, Self::Q5K, Self::Q6K];
 
-    /// The number that stands for the form in a model's file.
+    /// The number of the form in a model's file.
     #[must_use]
     pub fn code(self) -> i64 {
         Self::ALL.iter().position(|form| *form == self).map_or(0, |index| index as i64)
     }
 
-    /// The form of a number; none for a number that stands for no form.
+    /// The form of a number; none for an unknown number.
     #[must_use]
     pub fn of_code(code: i64) -> Option<Self> {
         usize::try_from(code).ok().and_then(|index| Self::ALL.get(index).copied())

@@ -1,9 +1,9 @@
 //! Products of activations with quantised weights on the processor.
 //!
-//! Lives here: the forms of quantised weights ([`Form`]), reading them from the blocks of GGUF files ([`Row`]), packing them for
+//! Contents: the forms of quantised weights ([`Form`]), reading them from the blocks of GGUF files ([`Row`]), packing them for
 //! vector units ([`pack_tile`]), and the product itself ([`multiply`]). Invariant: packing loses nothing: every weight comes back
-//! as the number that its block stands for ([`unpack_row`]); every kernel computes what the plain one computes, up to the order of
-//! additions.
+//! as the number that its block stands for ([`unpack_row`]); every kernel computes what the plain one computes, up to the order
+//! of additions.
 //!
 //! Weights stay quantised: a kernel reads each block once, multiplies whole numbers, and applies the block's scale to the sum.
 //! Activations are quantised to eight bits on the way in, as llama.cpp does it.

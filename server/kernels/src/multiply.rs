@@ -1,5 +1,5 @@
-//! The product of activations with packed weights. Invariant: tiles are independent of each other, so that threads may share them
-//! out in any way with the same result.
+//! The product of activations with packed weights. Invariant: tiles are independent of each other, so that threads may divide
+//! them in any way with the same result.
 
 use std::ops::Range;
 

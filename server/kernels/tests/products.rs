@@ -1,5 +1,5 @@
-//! What packing and every kernel must hold, on weights of every form: packed weights come back as they were, and products are those
-//! of the numbers that the weights stand for.
+//! Properties of packing and of every kernel, on weights of every form: packed weights come back as they were, and products are
+//! those of the numbers that the weights stand for.
 
 use fimble_kernels::{
     Activations, Form, Kernel, Output, Rounding, Row, TILE_ROWS, multiply, pack_tile, unpack_row,

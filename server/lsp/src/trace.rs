@@ -240,7 +240,8 @@ impl RequestTrace {
         self.filters = work.filters;
         self.confidence = work.confidence;
         self.notes = work.notes;
-        self.notes.push("the work had begun before this request; some of its times lie before it".to_owned());
+        self.notes
+            .push("the work started before this request, so some of its times are before it".to_owned());
     }
 
     /// Ends it with a suggestion.

@@ -1,5 +1,5 @@
-//! From the probability that a model gives a text to how likely the text is what was meant. Invariant: the second rises with
-//! the first.
+//! Maps the probability that a model gives a text to the probability that the text is right. Invariant: the second rises with the
+//! first.
 
 /// A model's calibration: Platt scaling of the log-odds, fitted by `tools/sets/fit.py`. By default the model is believed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +28,7 @@ impl Calibration {
         Ok(Self { bias, slope })
     }
 
-    /// How likely a text is what was meant, 0 to 1, by the probability that the model gives it.
+    /// The probability that a text is right, 0 to 1, by the probability that the model gives it.
     #[must_use]
     pub fn probability(&self, of_model: f32) -> f32 {
         if *self == Self::default() {

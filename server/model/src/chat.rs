@@ -1,9 +1,8 @@
-//! The seam for conversations: what a model that was trained to answer is asked, and what it answers. Invariant: the text
-//! of a message is text; how a turn begins and ends is up to who implements [`Chat`], so that no message can forge one.
+//! The interface for conversations: prompts for a chat model, and its answers. Invariant: the text of a message is text;
+//! implementations of [`Chat`] mark the turns, so that no message can imitate one.
 //!
-//! A model in process renders its own template and generates; a server is asked through its chat endpoint. Both stream,
-//! both can be cancelled, and a conversation never delays a completion: in process it runs at
-//! [`crate::Priority::Background`].
+//! A model in process renders its own template and generates; a server is asked through its chat endpoint. Both stream, both can
+//! be cancelled, and a conversation never delays a completion: in process it runs at [`crate::Priority::Background`].
 
 use std::fmt;
 
@@ -86,7 +85,7 @@ impl Default for ChatOptions {
     }
 }
 
-/// How models mark what they think aloud before they answer: what stands in front of it, and behind it.
+/// The marks of a model's thoughts before its answer: the one in front, and the one behind.
 pub const THOUGHT_MARKS: [(&str, &str); 6] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -107,7 +106,7 @@ pub struct ChatAnswer {
     pub stop: StopReason,
     /// Name of the model that answered. Behind a chain of models it need not be [`Chat::name`].
     pub model: String,
-    /// Whether what was asked left this machine.
+    /// Whether the prompt left this machine.
     pub is_remote: bool,
     /// Its cost, as far as known.
     pub usage: Usage,
@@ -118,19 +117,19 @@ pub trait Chat: Send + Sync {
     /// Its name, for people.
     fn name(&self) -> &str;
 
-    /// Whether what it is asked can leave this machine.
+    /// Whether a prompt can leave this machine.
     fn is_remote(&self) -> bool {
         false
     }
 
-    /// Whether it is good enough at a code action to be offered for it, by the action's name in the protocol. A model that was
-    /// not measured is.
+    /// Whether it does a code action well enough for the action to be offered, by the action's name in the protocol. A model that
+    /// was not measured is.
     fn does_well(&self, action: &str) -> bool {
         let _ = action;
         true
     }
 
-    /// Reads a conversation ahead, so that its answer begins sooner; what is read may be gone by then. Blocks as long as that
+    /// Reads a conversation ahead, so that its answer begins sooner; it may be evicted by then. Blocks as long as that
     /// takes, and is preempted by all other work. One behind a connection reads nothing.
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
         let _ = (messages, cancel);
@@ -145,7 +144,7 @@ pub trait Chat: Send + Sync {
     /// Answers. Blocks until done, and may take minutes; `cancel` is checked between tokens, and a connection
     /// is closed at once. A cancelled answer is no error: it holds what there is. The observer sees each
     /// piece of text as it comes and may end the answer; it must be quick. An empty piece says that the model thinks where
-    /// its thoughts are not handed out.
+    /// its thoughts are not returned.
     ///
     /// # Errors
     /// The conversation does not fit the context, the template cannot be rendered, or the engine or the server failed; the

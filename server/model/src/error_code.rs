@@ -1,5 +1,5 @@
 //! The kinds of errors that a user can meet. Invariant: a name never changes its meaning, since scripts and editors read it, and
-//! each stands in docs/troubleshooting.md with its remedy.
+//! each is listed in docs/troubleshooting.md with its remedy.
 
 use std::fmt;
 
@@ -87,7 +87,7 @@ codes! {
     ServerUnreachable = "server-unreachable",
     /// A server did not answer in time.
     ServerTimeout = "server-timeout",
-    /// What a server sent is not the answer of such a server, or is incomplete.
+    /// A server sent an invalid or incomplete answer.
     ServerAnswerInvalid = "server-answer-invalid",
     /// A server answered that it cannot or will not.
     ServerRefused = "server-refused",

@@ -1,14 +1,14 @@
-//! Fill-in-the-middle templates: how a model family wants the text around the cursor arranged, and how the family is
-//! recognised from its tokenizer.
+//! Fill-in-the-middle templates: how a model family wants the text around the cursor arranged, and how the family is recognised
+//! from its tokenizer.
 //!
-//! Lives here: what a caller hands in and gets back, detection and rendering; the families themselves are the table
-//! in `families.rs`, in the terms of `layout.rs`. Invariant: special tokens enter a prompt by id only, and every text that comes from a user (paths
+//! Contents: inputs and results for callers, detection and rendering; the families themselves are the table in `families.rs`, in
+//! the terms of `layout.rs`. Invariant: special tokens enter a prompt by id only, and every text that comes from a user (paths
 //! and repository names included) enters it as text, so that no file can name a special token.
 //!
-//! Two things are left to who tokenises. The begin-of-sequence token is not part of a template ([`crate::ModelInfo::bos`]
-//! names it). And each text piece is tokenised alone: a tokenizer that puts a space mark before every text (those of
-//! CodeLlama, aiXcoder and the first Codestral) would put one before the suffix too, where these families were trained
-//! without, so an engine should take that mark back from text that follows a special token.
+//! Two things are left to the code that tokenises. The begin-of-sequence token is not part of a template
+//! ([`crate::ModelInfo::bos`] names it). And each text piece is tokenised alone: a tokenizer that puts a space mark before every
+//! text (those of CodeLlama, aiXcoder and the first Codestral) would put one before the suffix too, where these families were
+//! trained without, so an engine should take that mark back from text that follows a special token.
 
 mod by_name;
 mod families;
@@ -179,7 +179,7 @@ impl FimTemplate {
     }
 
     /// Whether the typed text is the last piece of the prompt (anchored, or suffix first), so that a token which the
-    /// cursor cuts can be healed. The last piece is a token all the same when there is no typed text.
+    /// cursor cuts can be healed. If there is no typed text, the last piece is a token.
     #[must_use]
     pub fn ends_at_cursor(&self) -> bool {
         matches!(self.family.layout.last(), Some(Part::Line | Part::PrefixAndLine))

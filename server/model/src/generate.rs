@@ -30,7 +30,8 @@ pub struct Prompt {
     /// Token healing: when true, the word that the last text piece ends in (its last token at least) is removed and the
     /// generation is constrained to begin with its text (which is not returned). For prompts that end inside a token.
     pub heal: bool,
-    /// The files that the text is from, by their whole paths with forward slashes, for the exclusions of the user. No prompt has them.
+    /// The files that the text is from, by their whole paths with forward slashes, for the exclusions of the user. No prompt has
+    /// them.
     pub sources: Vec<String>,
 }
 
@@ -225,7 +226,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// How likely a line is what was meant, 0 to 1: the probability of the text up to the end of the line that holds `end`, a
+    /// The probability that a line is right, 0 to 1: the probability of the text up to the end of the line that holds `end`, a
     /// byte offset, as a geometric mean over its lines with text. 1 if there are no probabilities.
     #[must_use]
     pub fn confidence(&self, end: usize) -> f32 {
@@ -262,7 +263,7 @@ pub struct ModelInfo {
     /// Whether it writes several lines at once, code that a comment describes and doc comments well enough to be asked for
     /// them; small models that complete a line well do not.
     pub writes_code: bool,
-    /// How likely what it writes is what was meant.
+    /// The probability that its text is right.
     pub calibration: Calibration,
     /// How long loading took.
     pub load_time: Duration,
@@ -282,8 +283,8 @@ pub trait Model: Send + Sync {
     /// Its description.
     fn info(&self) -> &ModelInfo;
 
-    /// Deviations from the settings, each with its remedy, in whole sentences for people. More can come while the model is used; each is
-    /// shown once.
+    /// Deviations from the settings, each with its remedy, in whole sentences for people. More can come while the model is used;
+    /// each is shown once.
     fn notices(&self) -> Vec<String> {
         Vec::new()
     }
@@ -312,7 +313,7 @@ pub trait Model: Send + Sync {
     }
 
     /// Whether text of this file must not be given to it. Prompts leave such text out; a prompt that has
-    /// some all the same is answered with [`ModelError::Withheld`].
+    /// some is answered with [`ModelError::Withheld`].
     fn is_withheld(&self, _source: &str) -> bool {
         false
     }
@@ -351,7 +352,7 @@ pub trait Model: Send + Sync {
         false
     }
 
-    /// Generates. Blocks until done; `cancel` is asked between chunks of the prompt and between tokens, and what was
+    /// Generates. Blocks until done; `cancel` is checked between chunks of the prompt and between tokens, and what was
     /// evaluated until then stays cached. A cancelled request is no error: it returns what it has.
     ///
     /// # Errors

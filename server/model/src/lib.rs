@@ -1,9 +1,9 @@
-//! The seam between what wants a completion and what computes one.
+//! The interface between code that needs a completion and the engines and servers that compute one.
 //!
-//! Lives here: the [`Model`] trait, what goes in ([`Prompt`], [`GenerateOptions`]), what comes out ([`Generation`]),
-//! conversations ([`Chat`]) with the models that can lead one, what is remembered of a project ([`ProjectPlace`]),
-//! cancellation, and the registry of fill-in-the-middle templates. Invariant: this crate imports nothing of ours and does
-//! no I/O, so that every engine and every user of one can depend on it.
+//! Contents: the [`Model`] trait, its inputs ([`Prompt`], [`GenerateOptions`]) and results ([`Generation`]), conversations
+//! ([`Chat`]) with the models that support them, the places of the project cache ([`ProjectPlace`]), cancellation, and the
+//! registry of fill-in-the-middle templates. Invariant: this crate imports nothing of ours and does no I/O, so that every engine
+//! and every user of one can depend on it.
 
 mod calibration;
 mod cancel;

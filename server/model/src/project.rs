@@ -29,7 +29,7 @@ pub enum ProjectCacheUse {
     /// For models of up to 100 MB of weights: the larger ones copy well enough by themselves.
     #[default]
     Auto,
-    /// Whatever the model.
+    /// For every model.
     Always,
     /// Never.
     Never,

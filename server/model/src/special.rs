@@ -1,5 +1,5 @@
-//! Special tokens in the text of a user, for servers that read them wherever they stand. Invariant: one list serves every family
-//! of models, since a name says little of the model behind it; after [`defuse`] no token of the list stands in the text.
+//! Special tokens in the text of a user, for servers that read them anywhere in a text. Invariant: one list serves every family
+//! of models, since a name says little about the model behind it; after [`defuse`] no token of the list is in the text.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -117,7 +117,7 @@ fn known() -> &'static [&'static str] {
     })
 }
 
-/// Where special tokens stand in a text, in order.
+/// The places of special tokens in a text, in order.
 pub fn special_tokens(text: &str) -> impl Iterator<Item = Range<usize>> {
     text.match_indices(['<', '[']).filter_map(|(start, _)| Some(start..start + token_at(&text[start..])?))
 }

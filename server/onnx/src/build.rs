@@ -1,6 +1,6 @@
-//! Writing ONNX models. Lives here: nodes, attributes, tensors and the model around them ([`ModelBuilder`]), and the file that
-//! holds the weights ([`DataFile`]). Invariant: weights go to their file as they come, so that no more than one piece of one tensor
-//! is in memory; the model itself stays small.
+//! Writing ONNX models. Contents: nodes, attributes, tensors and the model around them ([`ModelBuilder`]), and the file that
+//! holds the weights ([`DataFile`]). Invariant: weights go to their file as they come, so that no more than one piece of one
+//! tensor is in memory; the model itself stays small.
 //!
 //! Source of the field numbers: onnx.proto of the ONNX project.
 

@@ -1,6 +1,6 @@
 //! Why an ONNX file cannot be read or edited. Invariant: each reason is a part of a sentence for people, without a path.
 
-/// Why a file cannot be edited. It may be a good model all the same.
+/// Why a file cannot be edited. It may still be a good model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The content is no ONNX model, or only a part of one.

@@ -1,6 +1,6 @@
-//! GGUF files: their metadata and the raw bytes of their tensors. Lives here: the file as callers see it; the format is in
-//! `gguf/`. Invariant: this is the boundary to files that anybody may have made. Nothing in them makes the reader panic or
-//! hold more than a small multiple of the header's own bytes; weights are read by position, row by row, and never mapped.
+//! GGUF files: their metadata and the raw bytes of their tensors. Contents: the interface for callers; the format is in `gguf/`.
+//! Invariant: this is the boundary to untrusted files. Nothing in them makes the reader panic or hold more than a small multiple
+//! of the header's own bytes; weights are read by position, row by row, and never mapped.
 //!
 //! Source: the specification of GGUF in ggml's repository (`docs/gguf.md`), versions 2 and 3.
 
@@ -167,7 +167,7 @@ impl GgufFile {
     /// its path still leads to such a file.
     ///
     /// # Errors
-    /// One does not, or is gone.
+    /// A file does not, or was removed.
     pub fn check_unchanged(&self) -> Result<(), GgufError> {
         self.sources.iter().try_for_each(Source::check_unchanged)
     }

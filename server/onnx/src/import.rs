@@ -1,7 +1,7 @@
-//! Import of GGUF files: a model that ONNX Runtime runs, made of the weights, the tokenizer and the settings of one file. Lives here:
-//! what callers ask for and get; the parts are in `import/`. Invariant: a file is either imported with every tensor checked, or
-//! refused with one error that names the tensor or the entry; weights are changed only where the caller asked for it or no exact
-//! form exists, and then the report says so.
+//! Import of GGUF files: a model that ONNX Runtime runs, made of the weights, the tokenizer and the settings of one file.
+//! Contents: the interface for callers; the parts are in `import/`. Invariant: a file is either imported with every tensor
+//! checked, or refused with one error that names the tensor or the entry; weights are changed only where the caller asked for it
+//! or no exact form exists, and then the report says so.
 
 mod decoder;
 mod dense;

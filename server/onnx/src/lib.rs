@@ -1,6 +1,6 @@
-//! Model files without a runtime. Lives here: the wire format of ONNX, edits of ONNX graphs ([`edit`]), and the import of
-//! GGUF files. Invariant: nothing here loads ONNX Runtime or opens a socket, and no input makes it panic or allocate more
-//! than the input's own size.
+//! Model files without a runtime. Contents: the wire format of ONNX, edits of ONNX graphs ([`edit`]), and the import of GGUF
+//! files. Invariant: nothing here loads ONNX Runtime or opens a socket, and no input makes it panic or allocate more than the
+//! input's own size.
 
 mod build;
 pub mod edit;

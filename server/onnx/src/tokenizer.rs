@@ -1,10 +1,10 @@
-//! Tokenizers of GGUF files as the files that Hugging Face's libraries read. Lives here: the whole conversion; the kinds of
-//! vocabulary are in `tokenizer/`. Invariant: ids stay as they are in the file; each token that frames a prompt or ends an
-//! answer comes out as a special added token, so that no text can become one; what is not known is refused and never
-//! replaced by something similar.
+//! Tokenizers of GGUF files as the files that Hugging Face's libraries read. Contents: the whole conversion; the kinds of
+//! vocabulary are in `tokenizer/`. Invariant: ids stay as they are in the file; each token that frames a prompt or ends an answer
+//! comes out as a special added token, so that no text can become one; what is not known is refused and never replaced by
+//! something similar.
 //!
-//! Sources: the keys of `docs/gguf.md` in ggml's repository; the behaviour of llama.cpp's `/tokenize`, with which the
-//! result is compared; the tokenizer files that the models' makers publish.
+//! Sources: the keys of `docs/gguf.md` in ggml's repository; the behaviour of llama.cpp's `/tokenize`, with which the result is
+//! compared; the tokenizer files that the models' makers publish.
 
 mod byte_level;
 mod markers;

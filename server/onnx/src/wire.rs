@@ -1,8 +1,8 @@
-//! The wire format of Protocol Buffers, as far as ONNX uses it. Invariant: a field can be written again byte by byte as
-//! it was read, whether its number is known here or not; no input makes this panic, or allocate more than it holds.
+//! The wire format of Protocol Buffers, as far as ONNX uses it. Invariant: a field can be written again byte by byte as it was
+//! read, whether its number is known here or not; no input makes this panic, or allocate more than it holds.
 //!
-//! Source: the encoding guide of Protocol Buffers. A message is a sequence of fields, each a key (number and wire type)
-//! and a value; the values of a repeated field may stand anywhere, and their order counts.
+//! Source: the encoding guide of Protocol Buffers. A message is a sequence of fields, each a key (number and wire type) and a
+//! value; the values of a repeated field may be anywhere, and their order counts.
 
 use crate::error::EditError;
 
@@ -22,7 +22,7 @@ pub(crate) enum Value<'a> {
 pub(crate) struct Field<'a> {
     pub(crate) number: u64,
     pub(crate) value: Value<'a>,
-    /// Key and value as they stand in the message.
+    /// Key and value as in the message.
     pub(crate) raw: &'a [u8],
 }
 

@@ -1,6 +1,6 @@
 //! Finds values by the names before them, and passwords in addresses and headers.
 //!
-//! Invariant: each name is looked at once, however many keywords stand in it.
+//! Invariant: each name is checked once, however many keywords it contains.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::LazyLock;

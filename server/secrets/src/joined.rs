@@ -12,7 +12,7 @@ use crate::{Sink, floor, tokens};
 /// Bytes of a piece.
 const MAX_PIECE: usize = 200;
 
-/// What stands between two pieces.
+/// The text between two pieces.
 static JOINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"["'`](?:[ \t]*(?:\+|\.\.?|<>|&|\\)[ \t]*(?:\r?\n[ \t]*)?|[ \t]*\r?\n[ \t]*(?:\+|\.\.?|&)?[ \t]*)["'`]"#).ok()
 });

@@ -1,9 +1,9 @@
-//! The one detector of secrets: passwords, keys and tokens in a text ([`find`], [`has_secret`], [`masked`], [`redacted`]), and files that
-//! hold them by their names ([`is_secret_path`]). The rules are tables: [`token_rules`] for what services issue, [`names`] for
-//! what variables and keys are called.
+//! The one detector of secrets: passwords, keys and tokens in a text ([`find`], [`has_secret`], [`masked`], [`redacted`]), and
+//! files that hold them by their names ([`is_secret_path`]). The rules are tables: [`token_rules`] for what services issue,
+//! [`names`] for what variables and keys are called.
 //!
-//! Invariant: the time is linear in the length of the text, also for one long line, because every rule looks at a bounded
-//! stretch around a keyword; ranges lie on character boundaries, in order, and do not overlap.
+//! Invariant: the time is linear in the length of the text, also for one long line, because every rule reads a bounded stretch
+//! around a keyword; ranges lie on character boundaries, in order, and do not overlap.
 
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
@@ -22,7 +22,7 @@ mod words;
 
 pub use paths::is_secret_path;
 
-/// What stands for a secret in a redacted text. It is never taken for a secret itself.
+/// The text that replaces a secret in a redacted text. It is never taken for a secret itself.
 pub const PLACEHOLDER: &str = "REDACTED";
 
 /// A secret in a text.
@@ -30,7 +30,7 @@ pub const PLACEHOLDER: &str = "REDACTED";
 pub struct Finding {
     /// Where it stands, in bytes: the value, or whole lines for blocks such as private keys.
     pub range: Range<usize>,
-    /// What it seems to be, for people: "a private key". The secret itself is not repeated.
+    /// The likely kind, for people: "a private key". The secret itself is not repeated.
     pub rule: &'static str,
 }
 
@@ -65,7 +65,7 @@ pub fn find(text: &str) -> Vec<Finding> {
     merged
 }
 
-/// What the first secret seems to be, for people, if there is one. Ends at the first.
+/// The likely kind of the first secret, for people, if there is one. The search stops at the first.
 #[must_use]
 pub fn first_rule(text: &str) -> Option<&'static str> {
     let mut first = None;
@@ -82,7 +82,7 @@ pub fn has_secret(text: &str) -> bool {
     first_rule(text).is_some()
 }
 
-/// The text with [`PLACEHOLDER`] in the place of every secret. Lines and their indentation stay; a secret of several lines
+/// The text with [`PLACEHOLDER`] instead of every secret. Lines and their indentation stay; a secret of several lines
 /// becomes a placeholder in each.
 #[must_use]
 pub fn redacted(text: &str) -> Cow<'_, str> {

@@ -36,7 +36,7 @@ fn regex(pattern: &str) -> Option<Regex> {
     Regex::new(pattern).ok()
 }
 
-/// What closes a name: a quote, also an escaped one, and the bracket of a subscript.
+/// The end of a name: a quote, also an escaped one, and the bracket of a subscript.
 const CLOSE: &str = r#"(?:\\?["'`]|%22|[*_]{2})?(?:\[[\w ]{0,20}\]|\]|\)\]?|\}\]?){0,2}"#;
 
 /// A type between the name and `=`: `password: &str =`, `apiToken string =`.
@@ -73,13 +73,13 @@ static NEXT_ELEMENT: LazyLock<Option<Regex>> =
 /// A space, as in `ENV TOKEN x`, `--password x`, `PASSWORD 'x'`.
 static SPACE: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"^[ \t]+"));
 
-/// What may stand before a literal: a prefix of it, or the calls that make a value of it.
+/// The text that may be before a literal: a prefix of it, or the calls that make a value of it.
 static WRAPPER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
         r#"^(?:(?:await |new |return )?[&*]?[A-Za-z_][\w.:<>]{0,40}!?[ \t]?\([ \t\r\n]*|\([ \t\r\n]*|[&*][ \t]*|[bBrRuUfFLN@]{1,2}#{0,2}(?P<q>["'`])|\$(?P<r>["'])|\[\][a-z]+\([ \t]*|\\\r?\n[ \t]*)"#,
     )
 });
-/// What gives a value to what has none.
+/// An operator or call that gives a default value.
 static FALLBACK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
         r#"^[\w.$!:]{1,60}(?:[(\[]["'`]?\w{1,60}["'`]?[)\]])?[ \t]*(?:\?\?|\|\||\?:|\bor\b|\.unwrap_or\(|\.unwrap_or_else\(\|_?\|)[ \t]*(?P<q>["'`])"#,
@@ -87,7 +87,7 @@ static FALLBACK: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 /// The next line, where a value alone begins.
 static NEXT_LINE: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"^(?:[|>][+-]?|\\)?[ \t]*\r?\n[ \t]*"));
-/// What joins the pieces of a literal.
+/// The text between the pieces of a literal.
 static JOINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(r#"^[ \t]*(?:\+|\.\.|\.|<>|&|\\|_)?[ \t]*(?:\\?\r?\n[ \t]*(?:\+|\.\.|\.|&)?[ \t]*)?(?P<q>["'`])"#)
 });
@@ -96,7 +96,7 @@ fn end_of(regex: &LazyLock<Option<Regex>>, text: &str) -> Option<usize> {
     Some((**regex).as_ref()?.find(text)?.end())
 }
 
-/// The values that a name which stands at `name` may be given, the likeliest first.
+/// The values that the name at `name` may be given, the likeliest first.
 pub(crate) fn values(text: &str, name: &Range<usize>) -> Vec<Value> {
     let rest = &text[name.end..floor(text, name.end + MAX_LINK)];
     let before = text[..name.start].bytes().next_back();
@@ -324,7 +324,7 @@ fn spaced(text: &str, name: &Range<usize>, at: usize) -> Option<Value> {
     is_no_word.then_some(Value { range, text: value, writing, is_assigned: false })
 }
 
-/// What stands here without quotes in a sentence.
+/// The value without quotes at this place in a sentence.
 fn doubtful(text: &str, at: usize) -> Option<Value> {
     let (range, _) = word(text, at)?;
     let value = text[range.clone()].trim_end_matches(['.', '!', '?']);

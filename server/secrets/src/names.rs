@@ -5,7 +5,7 @@
 use crate::values::Level;
 use crate::words;
 
-/// Parts of names at which the search looks closer, in lower case. One of them stands in each name that counts.
+/// Parts of names that start a closer search, in lower case. Each name that counts contains one of them.
 #[rustfmt::skip]
 pub(crate) const KEYWORDS: &[&str] = &[
     "pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "kennwort", "jwt", "contrase",

@@ -109,7 +109,7 @@ const SETTINGS: &[&str] = &[
     "environment", "staging", "constants", "initializers",
 ];
 
-/// Whether a file of this name, in these folders, holds secrets, as far as names tell.
+/// Whether a file of this name, in these folders, holds secrets, judged by the names.
 #[must_use]
 pub fn is_secret_path(path: impl AsRef<Path>) -> bool {
     judge(path.as_ref())

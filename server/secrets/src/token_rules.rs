@@ -1,7 +1,7 @@
 //! Tokens that services issue, as data: how each begins and what follows. The formats are those that the services document.
 //!
-//! Invariant: every rule has a keyword of at least 2 bytes that stands in each of its tokens, so that a text without the
-//! keywords is never looked at twice.
+//! Invariant: every rule has a keyword of at least 2 bytes that occurs in each of its tokens, so that a text without the keywords
+//! is never read twice.
 
 /// Bytes that may follow a beginning.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +37,9 @@ pub(crate) enum Form {
 pub(crate) struct Rule {
     /// For people.
     pub name: &'static str,
-    /// Keywords, one of which stands in the token; letters count as they are written.
+    /// Keywords, one of which is in the token; letters count as they are written.
     pub keys: &'static [&'static str],
-    /// What the token looks like.
+    /// The form of the token.
     pub form: Form,
 }
 

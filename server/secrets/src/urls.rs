@@ -10,7 +10,7 @@ use regex::Regex;
 use crate::floor;
 use crate::values::{self, Level, Writing};
 
-/// What such secrets are found by, in lower case.
+/// Keywords before such secrets, in lower case.
 pub(crate) const KEYWORDS: &[&str] = &["://", "basic ", "bearer ", " -u", "--user", " -p", " -a "];
 
 /// Functions that take a secret as one of their arguments, in lower case.
@@ -125,7 +125,7 @@ fn address(text: &str, at: usize) -> Option<Range<usize>> {
             .map(|_| sign)
     })?;
     let Some((user, password)) = rest[..sign].split_once(':') else {
-        // A token in the place of the user.
+        // A token instead of the user.
         let is_token = sign >= 20 && values::is_secret(&rest[..sign], Level::Token, Writing::Quoted);
         return is_token.then_some(at..at + sign);
     };
@@ -180,7 +180,7 @@ fn bearer(text: &str, at: usize) -> Option<Range<usize>> {
     is_secret.then_some(at..at + token.len())
 }
 
-/// The text that base64 stands for, if it is ASCII.
+/// The decoded text of base64, if it is ASCII.
 fn decode(encoded: &[u8]) -> Option<String> {
     let mut result = String::new();
     let (mut buffer, mut n_bits) = (0_u32, 0);

@@ -1,4 +1,4 @@
-//! What a value looks like: a secret, or a word, a placeholder, a reference to where the secret is kept.
+//! The kind of a value: a secret, or a word, a placeholder, a reference to where the secret is kept.
 //!
 //! Invariant: a value is judged by itself and by how strongly the name before it says that it is secret; the judgement reads
 //! each byte a fixed number of times.

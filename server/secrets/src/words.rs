@@ -1,4 +1,4 @@
-//! Tells words from random letters by pairs of letters that are common in words.
+//! Distinguishes words from random letters by pairs of letters that are common in words.
 //!
 //! Invariant: nothing here knows a dictionary or a language; words of any language in Latin letters count as words.
 

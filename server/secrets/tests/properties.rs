@@ -1,4 +1,4 @@
-//! What holds for any text, and how often real sources are taken for secrets.
+//! Properties of any text, and how often real sources are taken for secrets.
 //!
 //! Invariant: the sources are those of this repository and, where Python is installed, of its standard library.
 

@@ -1,4 +1,4 @@
-//! Files out of wheels, zip files and gzipped tar files. Invariant: an archive never chooses where anything is written;
+//! Extracts files from wheels, zip files and gzipped tar files. Invariant: an archive never chooses where anything is written;
 //! the caller names the members and their targets.
 
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! One file with models, the runtime library, licences and checksums, for machines without a network. Invariant: nothing of such a
-//! file is installed before all of it was read and every checksum agreed; what its index does not name is refused.
+//! One file with models, the runtime library, licences and checksums, for machines without a network. Invariant: nothing of such
+//! a file is installed before all of it was read and every checksum agreed; what its index does not name is refused.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -74,7 +74,7 @@ pub fn write(
     target: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, StoreError> {
-    progress(Progress::step("taking the checksums of the files"));
+    progress(Progress::step("computing the checksums of the files"));
     let mut contents = Vec::new();
     let mut files = Vec::new();
     let mut licences = String::from("ONNX Runtime: MIT licence, (c) Microsoft Corporation\n");

@@ -1,5 +1,5 @@
-//! The model inside the program. Invariant: the list of its files stands in one place, the build script, which refuses to
-//! build when one of them is missing; nothing here depends on their number or size.
+//! The model inside the program. Invariant: the list of its files is in one place, the build script, which refuses to build when
+//! one of them is missing; nothing here depends on their number or size.
 
 /// The name of the bundled model wherever models are named.
 pub const BUNDLED_MODEL_NAME: &str = "bundled";

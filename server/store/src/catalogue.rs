@@ -1,5 +1,5 @@
-//! The models that can be fetched by name, out of one data file. Invariant: each source says by which checksum its file is
-//! known, or that the hub's own is used.
+//! The models that can be fetched by name, from one data file. Invariant: each source names the checksum of its file, or says
+//! that the hub's is used.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// Completing code while somebody types.
+    /// Completing code while the user types.
     Completion,
     /// Conversations and edits that were asked for.
     Chat,
@@ -57,7 +57,7 @@ pub struct CatalogueModel {
     pub sources: Vec<Source>,
 }
 
-/// Who may state the checksum of a file where the catalogue does not.
+/// The source of a file's checksum if the catalogue has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChecksumOf {
@@ -82,7 +82,7 @@ pub struct Source {
     pub bytes_exact: bool,
     /// SHA-256 of the file in hex, where a public listing states it.
     pub sha256: Option<String>,
-    /// Whose checksum is used where no public listing states one.
+    /// The source of the checksum if no public listing states one.
     pub checksum: Option<ChecksumOf>,
     /// A notice for the user about this source.
     pub note: Option<String>,

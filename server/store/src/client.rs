@@ -1,6 +1,6 @@
-//! Runs the user's own package client to fetch an archive. Invariant: Fimble itself opens no socket; the client works
-//! inside our staging folder only, and its progress is read off the bytes that appear there, so that every version of it
-//! shows a true bar.
+//! Runs the user's own package client to fetch an archive. Invariant: Fimble itself opens no socket; the client works inside our
+//! staging folder only, and its progress is measured by the bytes that appear there, so that every version of it shows true
+//! progress.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -114,7 +114,7 @@ fn work_folders(folder: &Path) -> Result<(PathBuf, PathBuf), FetchFailure> {
 fn found_archive(program: &str, downloads: &Path, output: &str) -> Result<PathBuf, FetchFailure> {
     match largest_file(downloads).filter(|(_, size)| *size > 0) {
         Some((archive, _)) => Ok(archive),
-        None => Err(FetchFailure::Failed(format!("{program} ended well, but wrote no archive. {output}"))),
+        None => Err(FetchFailure::Failed(format!("{program} succeeded, but wrote no archive. {output}"))),
     }
 }
 
@@ -154,7 +154,7 @@ fn run(
     size: u64,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, FetchFailure> {
-    // Into a file: a pipe that nobody empties would stop the client.
+    // Into a file: a pipe that is not read would block the client.
     let log_path = work.join("log.txt");
     let open_log = || File::options().create(true).append(true).open(&log_path);
     let (log, log_too) = open_log()
@@ -174,7 +174,7 @@ fn run(
             Ok(Some(status)) => break status,
             Ok(None) => {}
             Err(error) => {
-                // It can no longer be watched, so it must not go on writing into a folder that is about to go away.
+                // It can no longer be watched, so it must not continue to write into a folder that will be removed.
                 let _ = child.kill();
                 return Err(FetchFailure::Failed(format!("{program}: {error}")));
             }

@@ -1,5 +1,5 @@
-//! How much room a disk has and how much memory the machine. Invariant: a system that does not say counts as unknown, and what
-//! is unknown never stops anybody.
+//! Free space of a disk and free memory of the machine. Invariant: if a system does not report it, it is unknown, and what is
+//! unknown never stops a command.
 
 use std::path::Path;
 

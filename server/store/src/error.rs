@@ -40,14 +40,14 @@ pub enum StoreError {
     NoClient {
         /// The attempts, and why they failed.
         tried: String,
-        /// The file to fetch by hand.
+        /// The file that the user can download.
         archive: String,
     },
     /// The package client failed.
     ClientFailed {
         /// Each client with its last lines.
         details: String,
-        /// The file to fetch by hand.
+        /// The file that the user can download.
         archive: String,
     },
     /// The file is not the one that is pinned.
@@ -107,7 +107,7 @@ pub enum StoreError {
     },
     /// The name is taken.
     NameTaken {
-        /// The name as it stands on disk.
+        /// The name on the disk.
         name: String,
         /// A name that is free.
         proposal: String,
@@ -201,7 +201,7 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 impl StoreError {
-    /// What is wrong.
+    /// The problem.
     #[must_use]
     pub fn cause(&self) -> String {
         match self {
@@ -260,7 +260,7 @@ impl StoreError {
         }
     }
 
-    /// What the user can do. Empty if the cause says it.
+    /// The remedy. Empty if the cause says it.
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
@@ -295,10 +295,10 @@ impl StoreError {
             }
             Self::Checksum { .. } => {
                 "It is damaged or not the published file, and was not installed: run `fimble \
-                 setup` again, or get the file anew"
+                 setup` again, or get the file again"
                     .to_owned()
             }
-            Self::BadArchive { .. } => "Get the file anew".to_owned(),
+            Self::BadArchive { .. } => "Get the file again".to_owned(),
             Self::NothingSuitable { archive, .. } => {
                 format!(
                     "Put one of these there: {archive}, an official release archive of ONNX \
@@ -328,7 +328,8 @@ impl StoreError {
             }
             Self::NotFound { .. } => "`fimble model list` shows what was found on this disk".to_owned(),
             Self::BadBundle { .. } => {
-                "Write it anew with `fimble model bundle NAME... --to FILE`; nothing was installed".to_owned()
+                "Write it again with `fimble model bundle NAME... --to FILE`; nothing was installed"
+                    .to_owned()
             }
             Self::UnknownModel { .. } => {
                 "Choose one with `fimble model use NAME`, or add one with `fimble model add \
@@ -361,7 +362,7 @@ impl StoreError {
         }
     }
 
-    /// Turns an error of the system into ours, telling a full disk from the rest.
+    /// Converts an error of the system; a full disk is an error of its own.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |reason| match reason.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -46,7 +46,7 @@ pub struct Places {
 pub struct FoundModel {
     /// The name for `fimble model add`: `ollama:NAME:TAG`, `hf:OWNER/REPO`, a path.
     pub spec: String,
-    /// Who keeps it.
+    /// The program that keeps it.
     pub store: &'static str,
     /// Bytes of all its files.
     pub bytes: u64,
@@ -63,7 +63,7 @@ pub struct FoundModel {
 /// A place that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Who keeps it.
+    /// The program that keeps it.
     pub store: &'static str,
     /// The folder or file.
     pub path: PathBuf,

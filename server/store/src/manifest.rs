@@ -36,7 +36,7 @@ pub(crate) struct Manifest {
 pub struct Provenance {
     /// The name that the user gave: `hf:OWNER/REPO/FILE`, `ollama:NAME:TAG`, a path.
     pub source: String,
-    /// The file that was read, absolute; it may be gone by now.
+    /// The file that was read, absolute; it may not exist any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// SHA-256 of that file in hex; of the parts joined, if it is split.

@@ -67,7 +67,7 @@ struct ActiveFile {
     model: String,
 }
 
-/// Gives the content of a graph file as it is to be added, or `None` where it is to be added as it is. It is told the path
+/// Gives the content of a graph file as it is to be added, or `None` where it is to be added as it is. It gets the path
 /// of the file in its folder, with `/`.
 pub type Rewrite<'a> = dyn FnMut(&str, &[u8]) -> Option<Vec<u8>> + 'a;
 
@@ -225,7 +225,7 @@ impl ModelStore {
     /// The model in use; the one in the program unless another was chosen.
     ///
     /// # Errors
-    /// [`StoreError::BadActiveFile`], or [`StoreError::UnknownModel`] when the chosen one is gone.
+    /// [`StoreError::BadActiveFile`], or [`StoreError::UnknownModel`] when the chosen one was removed.
     pub fn active(&self) -> Result<ActiveModel, StoreError> {
         self.model(&self.active_name()?)
     }

@@ -1,5 +1,5 @@
-//! Where Fimble keeps its files. Invariant: the folder is absolute, so that it does not depend on where an editor
-//! starts the server, and nothing is created by asking for it.
+//! The folders of Fimble's files. Invariant: the folder is absolute, so that it does not depend on where an editor starts the
+//! server, and nothing is created by asking for it.
 
 use std::env;
 use std::ffi::OsString;

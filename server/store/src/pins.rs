@@ -1,12 +1,12 @@
-//! Which ONNX Runtime is installed where: the published files and their checksums. Invariant: both the archive and the
-//! library inside are pinned, and every platform that is named here has been looked into.
+//! The pinned files of ONNX Runtime for each platform, with their checksums. Invariant: both the archive and the library inside
+//! are pinned, and the archive of every platform here was checked.
 
 use crate::platform::{Arch, Os, Platform};
 
 /// The oldest ONNX Runtime that the engine can drive, as (major, minor).
 pub(crate) const OLDEST_VERSION: (u32, u32) = (1, 22);
 
-/// Who fetches an archive.
+/// The program that fetches an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
     /// Python's package installer. The tags are those of the platform's wheels.
@@ -163,7 +163,7 @@ pub(crate) static PINS: &[Pin] = &[
         },
         &[],
     ),
-    // On Windows this build loads DirectML.dll when that provider is asked for, and Windows' own may be too old.
+    // On Windows this build loads DirectML.dll when that provider is requested, and Windows' own may be too old.
     npm(
         WINDOWS_X86_64,
         PinnedFile {

@@ -55,7 +55,7 @@ impl fmt::Display for Origin {
 pub struct InstalledRuntime {
     /// The library file.
     pub path: PathBuf,
-    /// Its version, as far as its names tell: "1.31.1".
+    /// Its version, from its names, if they have it: "1.31.1".
     pub version: Option<String>,
     /// The file it was taken from.
     pub source: String,
@@ -116,7 +116,7 @@ impl RuntimeStore {
     }
 
     /// The library to load: the one the environment names, else the installed one. The system's own is not taken, since
-    /// its version is anybody's guess.
+    /// its version is unknown.
     ///
     /// # Errors
     /// [`StoreError::NamedRuntimeMissing`]: the environment names a file that does not exist.
@@ -139,7 +139,7 @@ impl RuntimeStore {
     }
 
     /// The installed library. A missing or broken record, or a library of another size, counts as not installed: installing
-    /// again mends each of them.
+    /// again repairs each of these.
     pub fn installed(&self) -> Option<InstalledRuntime> {
         let record: Record = serde_json::from_slice(&fs::read(self.record_file()).ok()?).ok()?;
         let path = record.library.split('/').fold(self.folder.clone(), |path, part| path.join(part));

@@ -18,7 +18,7 @@ const MAX_ENTRIES: usize = 50_000;
 /// A version, comparable.
 pub(crate) type Version = (u32, u32, u32);
 
-/// The files that may be or hold the library, the most promising first. A file stands for itself.
+/// The files that may be or hold the library, the most promising first. A single file is its own list.
 pub(crate) fn candidates(path: &Path, platform: Platform, pins: &[Pin]) -> Result<Vec<PathBuf>, StoreError> {
     let data = fs::metadata(path).map_err(StoreError::named_path(path))?;
     if !data.is_dir() {
@@ -79,7 +79,7 @@ fn version_at(text: &str) -> Option<Version> {
     Some((major.parse().ok()?, minor.parse().ok()?, rest[..n_digits].parse().ok()?))
 }
 
-/// The version that a Linux library carries in its symbol table, where its name does not tell.
+/// The version that a Linux library carries in its symbol table, if its name does not have it.
 pub(crate) fn version_inside(library: &[u8]) -> Option<Version> {
     const MARK: &[u8] = b"VERS_1.";
     let at = library.windows(MARK.len()).position(|window| window == MARK)? + b"VERS_".len();

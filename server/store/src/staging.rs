@@ -38,7 +38,7 @@ impl Staging {
         };
         let stage = folder.join(".staging");
         if locked && stage.exists() {
-            // Nobody else is at work: whatever lies here was interrupted.
+            // No other process uses the folder: its content was interrupted.
             fs::remove_dir_all(&stage).map_err(StoreError::io("clear", &stage))?;
         }
         let path = stage.join(format!("{}-{}", process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
@@ -114,7 +114,7 @@ mod tests {
         let (told, hears) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let second = scope.spawn(|| {
-                // Owned here, so that whoever listens hears the end of it.
+                // Owned here, so that the receiver sees the end of it.
                 let told = told;
                 let _staging =
                     Staging::open(folder.path(), &mut |report| told.send(report).unwrap()).unwrap();

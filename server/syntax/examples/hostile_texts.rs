@@ -1,5 +1,5 @@
-//! Looks for texts that end the process, or that a parse cannot be stopped in: `hostile_texts [SECONDS [SEED [LANGUAGE]]]`
-//! gives each language that many seconds of processor time (where the system says so; else of the clock). Invariant: the texts are
+//! Looks for texts that end the process, or that a parse cannot be stopped in: `hostile_texts [SECONDS [SEED [LANGUAGE]]]` gives
+//! each language that many seconds of processor time (where the system says so; else of the clock). Invariant: the texts are
 //! parsed in a process of their own, so that one that ends it costs that process; the text is on disk before it is parsed.
 
 #![allow(clippy::print_stdout, reason = "an example says what it found")]
@@ -18,7 +18,7 @@ const LATEST: Duration = Duration::from_secs(2);
 /// Longest text, in bytes.
 const MAX_BYTES: usize = 200_000;
 
-/// What scanners keep in their states, and what parsers look far ahead for.
+/// Texts that scanners keep in their states, or that parsers look far ahead for.
 const PIECES: &[&str] = &[
     "<<\"",
     "<<'",

@@ -1,6 +1,6 @@
-//! Whether a new block is about to be written at the cursor. Invariant: the answer does not need a tree without errors,
-//! for right after `{` there hardly ever is one: it is read from the lines around the cursor, and the tree only tells
-//! comments and strings apart.
+//! Whether a new block is about to be written at the cursor. Invariant: the answer does not need a tree without errors, for right
+//! after `{` there hardly ever is one: it is read from the lines around the cursor, and the tree is only used to recognise
+//! comments and strings.
 
 use fimble_document::Text;
 use fimble_grammars::{BlockStyle, Language};
@@ -62,7 +62,7 @@ impl Layer {
         let header = line_before(text, opener_end);
         match language.block_style() {
             BlockStyle::Braces => ends_with_opener(language, &header),
-            // `key:` may go on with a value on its own line, `def f():` hardly does.
+            // `key:` may be followed by a value on its own line, `def f():` hardly does.
             BlockStyle::Indentation => {
                 !language.block_keywords().is_empty() && self.opens_below(text, opener_end)
             }

@@ -1,6 +1,6 @@
-//! How deep brackets nest in a text. Where a grammar gives up, the parser goes through all that are open at once, and asks
-//! nobody meanwhile whether to stop. Invariant: the depth is never too small; it is counted anew only when edits may have made
-//! it too large, so that a small change costs no walk over the text.
+//! The nesting depth of brackets in a text. At a syntax error the parser goes through all open brackets at once, and does not
+//! check meanwhile whether to stop. Invariant: the depth is never too small; it is counted again only when edits may have made it
+//! too large, so that a small change costs no walk over the text.
 
 use fimble_document::TextEdit;
 use fimble_grammars::Language;
@@ -18,7 +18,7 @@ pub(crate) struct OpenBrackets {
     brackets: usize,
     /// Signs `<` without a `>`, between two of the signs that no generic type holds.
     angles: usize,
-    /// Signs `${`, open or not: they can stand in strings that hide what closes them.
+    /// Signs `${`, open or not: they can be in strings that hide their closing brackets.
     substitutions: usize,
 }
 

@@ -1,5 +1,5 @@
-//! What a file defines, and the signature lines of a definition: its lines without the bodies of functions. Invariant: the cost is bounded by
-//! the file's size and by the time of a query; signature lines are lines of the text, in their order.
+//! The definitions of a file, and the signature lines of a definition: its lines without the bodies of functions. Invariant: the
+//! cost is bounded by the file's size and by the time of a query; signature lines are lines of the text, in their order.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub struct Definition {
     pub name: Range<usize>,
     /// All of it, from the start of its first line.
     pub range: Range<usize>,
-    /// What it holds between its brackets, or below its header; none for a variable or a field.
+    /// The range between its brackets, or below its header; none for a variable or a field.
     pub body: Option<Range<usize>>,
     /// Whether it is a function or a method, whose body says how and not what.
     pub is_function: bool,
@@ -29,7 +29,7 @@ pub struct Definition {
 const MAX_DEFINITIONS: usize = 4096;
 
 impl Layer {
-    /// The definitions in the order of their places, outer ones before what stands in them.
+    /// The definitions in the order of their places, outer ones before inner ones.
     pub(crate) fn definitions(&self, text: &Text) -> Vec<Definition> {
         let mut found: Vec<Definition> = Vec::new();
         let scope = || QueryScope { node: self.tree().root_node(), range: 0..text.len(), max_depth: None };

@@ -1,6 +1,6 @@
-//! The parts of a text that stand in another language: which they are, and their trees. Invariant: what an incremental parse
-//! finds is what a fresh one finds; a part that no edit touched is not parsed again; the nodes of the whole text are looked
-//! over at most once for each parse, and those inside of tags not at all.
+//! The parts of a text in another language, and their trees. Invariant: what an incremental parse finds is what a fresh one
+//! finds; a part that no edit touched is not parsed again; the nodes of the whole text are visited at most once for each parse,
+//! and those inside tags not at all.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -46,7 +46,7 @@ pub(crate) fn embedded_layers<'a>(
     Ok(layers)
 }
 
-/// The nodes that may stand in another language, in order, each behind the node that introduces it.
+/// The nodes that may be in another language, in order, each behind the node that introduces it.
 fn parts<'tree>(language: &Language, tree: &'tree Tree) -> Vec<(Node<'tree>, Node<'tree>)> {
     let mut parts = Vec::new();
     if language.embedded_nodes().is_empty() {

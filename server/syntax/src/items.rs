@@ -113,7 +113,7 @@ fn begins_line(node: Node<'_>) -> bool {
     }
 }
 
-/// The first of the comments that stand right above an item and not before `offset`, or the item.
+/// The first of the comments directly above an item and not before `offset`, or the item.
 fn with_comments_above(item: Node<'_>, offset: usize) -> Node<'_> {
     let mut first = item;
     for _ in 0..MAX_ATTACHED {

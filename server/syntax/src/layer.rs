@@ -1,5 +1,5 @@
-//! A part of a text in one language: the whole text, or what of it another language stands in. Invariant: a layer's tree is
-//! parsed from its range alone, and its offsets are those of the whole text.
+//! A part of a text in one language: the whole text, or the parts of it in another language. Invariant: a layer's tree is parsed
+//! from its range alone, and its offsets are those of the whole text.
 
 use std::ops::Range;
 

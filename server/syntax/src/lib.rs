@@ -1,9 +1,9 @@
 //! Syntax trees of open buffers.
 //!
-//! Lives here: incremental parsing with a budget ([`SyntaxTree`]), what a tree says about a cursor (enclosing scopes,
-//! imports, regions), and the check of a suggestion against it. Invariant: tree-sitter appears in no signature; offsets
-//! are bytes, and are clamped to the text; nothing here blocks longer than its budget; every answer is of use while the
-//! code is being typed, that is, while the tree has errors.
+//! Contents: incremental parsing with a budget ([`SyntaxTree`]), what a tree says about a cursor (enclosing scopes, imports,
+//! regions), and the check of a suggestion against it. Invariant: tree-sitter appears in no signature; offsets are bytes, and are
+//! clamped to the text; nothing here blocks longer than its budget; every answer is of use while the code is being typed, that
+//! is, while the tree has errors.
 
 mod blocks;
 mod brackets;

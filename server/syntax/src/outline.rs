@@ -1,6 +1,6 @@
-//! What stands in a range, and what stands beside it: the parts of a text at the outermost level that a range leaves whole.
+//! The parts inside and outside a range: those of a text at the outermost level that a range leaves whole.
 //! Invariant: a part is either inside of the range or outside, never both; the cost is bounded by the text of the levels that
-//! are gone through.
+//! are visited.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ use tree_sitter::Node;
 use crate::layer::Layer;
 use crate::walk::QueryScope;
 
-/// Levels that are gone down at most.
+/// Levels that are visited at most.
 const MAX_LEVELS: usize = 64;
 
-/// What a part of a text is.
+/// The kind of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartKind {
     /// It brings names from elsewhere.
@@ -34,20 +34,20 @@ pub enum PartKind {
 pub struct Part {
     /// All of it, in bytes.
     pub range: Range<usize>,
-    /// What it is.
+    /// Its kind.
     pub kind: PartKind,
     /// The name that it defines; empty if it defines none.
     pub name: String,
-    /// What is in its brackets or below its header, for an item.
+    /// The range between its brackets or below its header, for an item.
     pub body: Option<Range<usize>>,
 }
 
 /// A text as a range divides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
-    /// What lies in the range, in order.
+    /// The parts in the range, in order.
     pub inside: Vec<Part>,
-    /// What lies beside the range and beside what encloses it, in order of the levels.
+    /// The parts outside the range and outside its enclosing parts, in order of the levels.
     pub outside: Vec<Part>,
     /// Names of what encloses the range, the outermost first.
     pub around: Vec<String>,
@@ -103,8 +103,8 @@ impl Layer {
         found
     }
 
-    /// Where a variable of this name is used in a range; none if it stands there also in a way that cannot be told from other
-    /// text, such as in a string. Fields and keys of the same name are not among its uses.
+    /// Where a variable of this name is used in a range; none if it is also used there in a way that cannot be
+    /// distinguished from other text, such as in a string. Fields and keys of the same name are not among its uses.
     pub(crate) fn uses(&self, text: &Text, range: Range<usize>, name: &str) -> Option<Vec<Range<usize>>> {
         let (mut found, mut n_others, mut is_clear) = (Vec::new(), 0, true);
         let scope = QueryScope { node: self.tree().root_node(), range: range.clone(), max_depth: None };
@@ -161,7 +161,7 @@ impl Layer {
         let name = match (&item, kind) {
             (_, PartKind::Comment | PartKind::Import | PartKind::Statement) => String::new(),
             (Some((_, name, _)), _) => first_word(&text.slice(name.clone())),
-            // What a constant is called stands in front of its value.
+            // The name of a constant is before its value.
             (None, _) => self
                 .defined_names(text, range.clone())
                 .first()

@@ -1,5 +1,5 @@
-//! Running the parser within a budget. Invariant: a parse that was stopped leaves nothing behind; a parse stops within
-//! microseconds of its limits, those of all languages of a text together.
+//! Running the parser within a budget. Invariant: a stopped parse has no effect; a parse stops within microseconds of its limits,
+//! those of all languages of a text together.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -82,7 +82,7 @@ thread_local! {
     static PARSER: Cell<Option<Parser>> = const { Cell::new(None) };
 }
 
-/// What all the parses of one text may take together.
+/// The limits of all parses of one text together.
 pub(crate) struct Limits<'a> {
     cancelled: &'a dyn Fn() -> bool,
     deadline: Option<Instant>,

@@ -1,5 +1,5 @@
-//! Whether the cursor stands in code, in a comment or in a string. Invariant: what counts is what a typist means: behind
-//! a closing quote one writes code again, at the end of a line comment one still writes the comment.
+//! Whether the cursor is in code, in a comment or in a string. Invariant: the result is what the user expects while typing: after
+//! a closing quote comes code again, at the end of a line comment the comment continues.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use tree_sitter::Node;
 use crate::layer::Layer;
 use crate::walk::{line_before, path_to};
 
-/// What the cursor is in.
+/// The kind of text at the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Region {
     /// Anything that is neither of the others; prose and markup, too.
@@ -22,7 +22,7 @@ pub enum Region {
 }
 
 impl Layer {
-    /// What the cursor is in. Code inside a string (`${here}`) is code. An offset past the end means the end.
+    /// The kind of text at the cursor. Code inside a string (`${here}`) is code. An offset past the end means the end.
     pub(crate) fn region(&self, text: &Text, offset: usize) -> Region {
         let offset = text.floor_char_boundary(offset);
         if let Some((_, region)) = self.innermost_region(text, offset) {
@@ -139,7 +139,7 @@ pub(crate) fn last_leaf(node: Node<'_>) -> Node<'_> {
     leaf
 }
 
-/// What the end of a line is in, judged by its quotes and comment markers alone.
+/// The kind of text at the end of a line, judged by its quotes and comment markers alone.
 fn scan_line(language: &Language, line: &str) -> Region {
     let mut open_quote = None;
     let mut in_block_comment = false;

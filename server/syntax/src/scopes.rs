@@ -1,4 +1,4 @@
-//! What encloses the cursor. Invariant: a body that is still being written encloses, too: in languages without closing
+//! The scopes that enclose the cursor. Invariant: a body that is still being written encloses, too: in languages without closing
 //! brackets a blank line belongs to the block it is indented for, and where the tree is broken the headers above are
 //! found by their indentation.
 
@@ -20,7 +20,7 @@ pub struct Scope {
     pub range: Range<usize>,
     /// From the start of its first line to the end of what introduces it; an opening bracket belongs to it.
     pub header: Range<usize>,
-    /// What it encloses, without brackets; none where nothing has been written yet.
+    /// The range that it encloses, without brackets; none where nothing has been written yet.
     pub body: Option<Range<usize>>,
     /// Its name.
     pub name: Option<Range<usize>>,
@@ -124,7 +124,7 @@ impl Layer {
         }
     }
 
-    /// Adds headers above the cursor that stand in a broken part of the tree, where no scope was recognised.
+    /// Adds headers above the cursor in a broken part of the tree, where no scope was recognised.
     fn add_broken_scopes(&self, text: &Text, offset: usize, scopes: &mut Vec<Scope>) {
         let cursor_line = text.line_of(offset);
         let blank = next_non_blank(text, text.line_start(cursor_line))
@@ -136,7 +136,7 @@ impl Layer {
                 return;
             }
             let start = text.line_start(line);
-            // What stands above the layer is another language.
+            // The text above the layer is in another language.
             if start < self.range.start {
                 return;
             }

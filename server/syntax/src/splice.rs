@@ -1,5 +1,5 @@
-//! Whether a suggestion fits where it would be put. Invariant: the document itself is not touched; the parse is
-//! incremental, so that it costs what the suggestion costs and not what the file does.
+//! The syntax check of a suggestion at its place. Invariant: the document itself is not touched; the parse is incremental, so
+//! that it costs what the suggestion costs and not what the file does.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use fimble_document::{Point, Text, TextEdit};
 
 use crate::{ParseBudget, ParseStopped, SyntaxTree};
 
-/// What an insertion does to a text's syntax.
+/// The effect of an insertion on the syntax of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpliceCheck {
     /// Places that do not fit the grammar, in the text as it is.

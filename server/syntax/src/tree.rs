@@ -1,6 +1,6 @@
-//! The syntax tree of one text: that of its language, and one for each part that stands in another language (the script of
-//! a page). Invariant: a tree is only asked about the text it was parsed from; after a [`TextEdit`] it is stale until it is
-//! parsed again; what is asked about a cursor is answered by the language that the cursor stands in.
+//! The syntax tree of one text: that of its language, and one for each part in another language (the script of a page).
+//! Invariant: a tree is only asked about the text it was parsed from; after a [`TextEdit`] it is stale until it is parsed again;
+//! questions about a cursor are answered by the language at the cursor.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::parse::{Limits, input_edit, parse_chunks};
 use crate::walk::count_errors;
 use crate::{Definition, Outline, ParseBudget, ParseStopped, Region, Scope};
 
-/// What a text looks like to its language's grammar. Clones share their memory.
+/// The syntax tree of a text. Clones share their memory.
 #[derive(Clone)]
 pub struct SyntaxTree {
     whole: Layer,
@@ -100,7 +100,7 @@ impl SyntaxTree {
         self.layers().any(Layer::has_errors)
     }
 
-    /// The tree as nested lists of node names, for tests and bug reports; trees of other languages stand behind the first,
+    /// The tree as nested lists of node names, for tests and bug reports; trees of other languages are after the first,
     /// one on each line. Holds none of the text.
     #[must_use]
     pub fn to_s_expression(&self) -> String {
@@ -113,7 +113,7 @@ impl SyntaxTree {
         lists
     }
 
-    /// What the cursor is in. Code inside a string (`${here}`) is code. An offset past the end means the end.
+    /// The kind of text at the cursor. Code inside a string (`${here}`) is code. An offset past the end means the end.
     #[must_use]
     pub fn region(&self, text: &Text, offset: usize) -> Region {
         self.at(offset).region(text, offset)
@@ -157,7 +157,7 @@ impl SyntaxTree {
         identifiers
     }
 
-    /// The definitions of the file in the order of their places, outer ones before what stands in them.
+    /// The definitions of the file in the order of their places, outer ones before inner ones.
     #[must_use]
     pub fn definitions(&self, text: &Text) -> Vec<Definition> {
         let mut found: Vec<_> = self.layers().flat_map(|layer| layer.definitions(text)).collect();
@@ -178,8 +178,8 @@ impl SyntaxTree {
         self.at(range.start).defined_names(text, range)
     }
 
-    /// Where a variable of this name is used in a range; none if it stands there also in a way that cannot be told from other
-    /// text, such as in a string. Fields and keys of the same name are not among its uses.
+    /// Where a variable of this name is used in a range; none if it is also used there in a way that cannot be
+    /// distinguished from other text, such as in a string. Fields and keys of the same name are not among its uses.
     #[must_use]
     pub fn uses(&self, text: &Text, range: Range<usize>, name: &str) -> Option<Vec<Range<usize>>> {
         self.at(range.start).uses(text, range, name)

@@ -57,14 +57,14 @@ pub(crate) fn path_to(tree: &Tree, range: Range<usize>) -> Vec<Node<'_>> {
     path
 }
 
-/// How many nodes around a place a query is asked about: the innermost.
+/// The number of nodes around a place that a query searches: the innermost.
 const MAX_ANCESTORS: usize = 512;
 
 /// Longest time for one query. Some milliseconds are usual in large files; an error node with a hundred thousand brackets
 /// in a row would take minutes. What was found until then counts.
 pub(crate) const QUERY_TIME: Duration = Duration::from_millis(100);
 
-/// What a query runs over.
+/// The nodes that a query searches.
 pub(crate) struct QueryScope<'tree> {
     /// Where it starts.
     pub(crate) node: Node<'tree>,
@@ -75,7 +75,7 @@ pub(crate) struct QueryScope<'tree> {
 }
 
 impl Layer {
-    /// Runs a query and hands over the captures of each match as (name, node). `visit` returns false to end it.
+    /// Runs a query and passes the captures of each match as (name, node). `visit` returns false to end it.
     pub(crate) fn for_each_match<'tree>(
         &self,
         kind: QueryKind,
@@ -116,7 +116,7 @@ impl Layer {
     ) {
         let path = path_to(self.tree(), range);
         for &node in path.iter().rev().filter(|node| node.is_named()).take(MAX_ANCESTORS) {
-            // The root stands for the whole text, which is neither a scope nor a comment.
+            // The root is the whole text, which is neither a scope nor a comment.
             if node.id() == path[0].id() {
                 continue;
             }

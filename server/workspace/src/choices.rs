@@ -1,5 +1,5 @@
 //! The snippets that were chosen for places. Invariant: a choice is kept until its document is closed or what it shows
-//! changed elsewhere, so that the prompt above a cursor keeps still while somebody types.
+//! changed elsewhere, so that the prompt above a cursor does not change while the user types.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -46,7 +46,7 @@ pub fn lines_around(block: usize) -> Range<usize> {
     first.saturating_sub(BLOCK_LINES / 2)..first + BLOCK_LINES + BLOCK_LINES / 2
 }
 
-/// What a choice is made for.
+/// The place of a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chosen {
     pub(crate) document: u64,

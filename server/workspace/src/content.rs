@@ -1,4 +1,4 @@
-//! Whether a text is one that somebody writes, judged by its content alone. Invariant: what files of languages without a
+//! Whether a text was written by people, judged by its content alone. Invariant: what files of languages without a
 //! grammar look like is text; columns of figures, encoded bytes and what programs print are not.
 
 /// Texts of fewer lines are too short to judge, and too short to harm.
@@ -10,7 +10,7 @@ const LONGEST_WORD: usize = 56;
 /// Separators that tables have in each line.
 const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
-/// What a text is that nobody types; none if somebody does.
+/// The kind of data in a text that people do not type; none if they do.
 pub(crate) fn data_kind(text: &str) -> Option<&'static str> {
     let is_control = |ch: char| ch.is_control() && !matches!(ch, '\n' | '\r' | '\t' | '\u{c}');
     if text.contains(is_control) {

@@ -1,5 +1,6 @@
-//! Definitions in other files of what is imported or named near a cursor. Invariant: names are looked up in files of the index only;
-//! the work is bounded in files and bytes, whatever the workspace holds; equal files and an equal cursor give equal results.
+//! Definitions, in other files, of names that are imported or used near a cursor. Invariant: names are looked up in files of the
+//! index only; the work is bounded in files and bytes, whatever the workspace holds; equal files and an equal cursor give equal
+//! results.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -26,7 +27,7 @@ pub struct Around<'a> {
 
 /// Lines above and below the cursor whose names count.
 const NEAR: (usize, usize) = (16, 4);
-/// What a name weighs: in the header of what encloses the cursor or right above it, near to it, in an import.
+/// The weight of a name: in the header of what encloses the cursor or right above it, near to it, in an import.
 const WEIGHTS: [f32; 3] = [3.0, 2.0, 0.5];
 /// Names that are looked up in files that are not imported.
 const MAX_SEARCHED_NAMES: usize = 6;
@@ -61,7 +62,7 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// What is to be looked for at a cursor, and where; none if nothing is known of its names.
+    /// The names to search for at a cursor, and the files; none if no name is known.
     pub(crate) fn of(index: &Index, file: &str, around: &Around<'_>) -> Option<Self> {
         let (tree, language) = (around.tree?, by_path(file)?);
         let wanted = wanted_names(around, tree);
@@ -70,7 +71,7 @@ impl Search {
         Some(Self { wanted, candidates })
     }
 
-    /// The files that define what is looked for, with these definitions; the most telling last.
+    /// The files with the wanted definitions, and these definitions; the most relevant last.
     pub(crate) fn find(self, read: &dyn Fn(&str) -> Option<String>) -> Vec<Defined> {
         let mut n_left = MAX_PARSED;
         let mut found: Vec<(f32, Defined)> = Vec::new();
@@ -122,7 +123,7 @@ fn wanted_names(around: &Around<'_>, tree: &SyntaxTree) -> HashMap<String, f32> 
     wanted
 }
 
-/// Files that may define the names, each with what speaks for it; those first for which most does.
+/// Files that may define the names, each with its score; the highest first.
 fn candidates(
     index: &Index,
     file: &str,

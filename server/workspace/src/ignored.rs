@@ -1,5 +1,5 @@
-//! Which files of a folder are ignored, as git and ripgrep decide it. Invariant: only ordinary files are read for that; an
-//! ignore file that is there and cannot be read ignores all of its folder, for what it would keep out is not known.
+//! The ignored files of a folder, by the rules of git and ripgrep. Invariant: only ordinary files are read for that; an ignore
+//! file that cannot be read ignores its whole folder, because its rules are not known.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -22,7 +22,7 @@ const MAX_POINTER_BYTES: u64 = 8 << 10;
 /// The rules of all folders that were asked about.
 pub(crate) struct Ignored {
     folders: Mutex<HashMap<PathBuf, Arc<Rules>>>,
-    /// What the user's own settings of git ignore everywhere.
+    /// The ignore rules of the user's own git settings.
     everywhere: Gitignore,
 }
 

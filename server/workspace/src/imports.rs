@@ -1,5 +1,5 @@
-//! Which files the imports of a file mean. Invariant: a file is meant if the end of its path stands in an import, part by part; the
-//! languages differ in what parts a path and in whether a folder is a package, which is all that is known of them here.
+//! The files that the imports of a file refer to. Invariant: an import refers to a file if it contains the end of its path, part
+//! by part; the languages differ in the separator and in whether a folder is a package; nothing else depends on the language.
 
 use fimble_document::Text;
 use fimble_syntax::{Language, SyntaxTree};
@@ -10,7 +10,7 @@ pub(crate) struct Imports {
     imports: Vec<Vec<String>>,
 }
 
-/// Names of files that stand for their folder.
+/// Names of files that represent their folder.
 const FOLDER_FILES: [&str; 6] = ["__init__", "index", "mod", "lib", "main", "init"];
 /// Words of imports that name no file.
 const WORDS: [&str; 14] = [
@@ -40,7 +40,8 @@ impl Imports {
         Self { imports: imports.filter(|parts| !parts.is_empty()).collect() }
     }
 
-    /// How many parts at the end of a file's path stand in an import, one at least. `here` is the folder of the importing file.
+    /// The number of parts at the end of a file's path that occur in an import, at least one. `here` is the folder of the
+    /// importing file.
     pub(crate) fn names(&self, file: &str, here: &str) -> Option<usize> {
         let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
         let stem = name.split('.').next().unwrap_or(name);

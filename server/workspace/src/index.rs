@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::chunks::{Word, cut, fingerprint, words};
 
-/// What an index may hold.
+/// The limits of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexLimits {
     /// Chunks of all files; one takes about 250 bytes.
@@ -20,7 +20,7 @@ impl Default for IndexLimits {
     }
 }
 
-/// What is looked for.
+/// A search.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
     /// The text around the place.
@@ -48,13 +48,13 @@ pub struct Found {
 const MIN_SCORE: f32 = 0.12;
 /// A file gives at most this many chunks.
 const MAX_PER_FILE: usize = 2;
-/// What it is worth to lie in the same folder, and to be named where the place is (by an import, mostly).
+/// The factor for a file in the same folder, or named near the place (usually by an import).
 const SAME_FOLDER: f32 = 1.1;
 const NAMED: f32 = 1.4;
-/// What it costs to be written in another language.
+/// The factor for another language.
 const OTHER_LANGUAGE: f32 = 0.4;
 
-/// What is known of a file that is in the index.
+/// Facts about a file in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileFacts {
     /// Tells texts apart.
@@ -103,13 +103,13 @@ impl Index {
         self.n_chunks
     }
 
-    /// What is known of a file, if it is in it.
+    /// Facts about a file, if it is in the index.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<FileFacts> {
         self.files.get(path).map(|file| file.facts)
     }
 
-    /// Takes a file in, in the place of what was known of it. Returns whether there was room.
+    /// Adds a file, or replaces it. Returns whether there was room.
     pub fn insert(&mut self, path: &str, text: &str) -> bool {
         let facts = FileFacts { fingerprint: fingerprint(text), bytes: text.len() };
         if self.get(path) == Some(facts) {
@@ -217,7 +217,7 @@ impl Index {
         }
         let known = wanted.iter().filter_map(|word| {
             let n_with = self.n_chunks_with.get(word)? - n_own.get(word).copied().unwrap_or_default();
-            // What only the file itself has counts as rarer than what one other has: it makes the rest less telling.
+            // What only the file itself has counts as rarer than what one other has: it makes the rest less relevant.
             Some((*word, weight((n_with as f32).max(0.5), n_chunks)))
         });
         known.collect()
@@ -244,7 +244,7 @@ impl Index {
     }
 }
 
-/// How much a word tells that so many chunks of all have: less the more have it, but something always (the smoothed inverse
+/// The weight of a word that occurs in so many chunks: less if more have it, but never zero (the smoothed inverse
 /// document frequency of BM25).
 fn weight(n_with: f32, n_chunks: usize) -> f32 {
     let n_with = n_with.min(n_chunks as f32);

@@ -1,5 +1,5 @@
-//! What the name of a file tells of its content. Invariant: a name only ever leaves a file out, or lets it come before others;
-//! whether a file of an unknown kind is text that somebody wrote is for its content to say.
+//! The kind of a file, judged by its name. Invariant: a name only ever leaves a file out, or lets it come before others;
+//! whether a file of an unknown kind is written text depends on its content.
 
 /// Endings of files in languages that have no grammar here, in lower case. They come before files of unknown kinds where not
 /// all can be taken, and clients are asked to watch them.
@@ -129,7 +129,7 @@ const PLAIN_SOURCES: &[&str] = &[
     "zig",
 ];
 
-/// Whole names of such files that have no telling ending.
+/// Whole names of such files that have no known ending.
 const PLAIN_NAMES: &[&str] = &[
     "BUILD",
     "CMakeLists.txt",
@@ -142,7 +142,7 @@ const PLAIN_NAMES: &[&str] = &[
     "meson.build",
 ];
 
-/// Endings of files that hold no text, or none that anybody types, in lower case: opening them would be in vain.
+/// Endings of files without text, or without typed text, in lower case: opening them would be useless.
 const NO_SOURCES: &[&str] = &[
     "7z",
     "a",
@@ -262,18 +262,18 @@ const KEPT_BY_TOOLS: &[&str] =
 /// Texts of the law, by the beginnings of their names in upper case.
 const LEGAL: &[&str] = &["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE", "PATENTS"];
 
-/// What a name tells.
+/// The kind of a file, judged by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A source file of a language that has a grammar.
     Grammar,
     /// A source file of another language.
     Plain,
-    /// Perhaps text that somebody wrote.
+    /// Possibly written text.
     Unknown,
 }
 
-/// What the name of a file tells of it; none if it is not to be read.
+/// The kind of a file, judged by its name; none if it is not to be read.
 pub(crate) fn kind_of(path: &str) -> Option<Kind> {
     let name = path.rsplit('/').next().unwrap_or(path);
     if KEPT_BY_TOOLS.iter().any(|end| name.ends_with(end)) || fimble_secrets::is_secret_path(path) {

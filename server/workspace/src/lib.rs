@@ -1,10 +1,9 @@
-//! Source files on disk: which of them may be read, and which parts of them are like the place that is edited.
+//! Source files on disk: which of them may be read, and which parts of them are similar to the edited place.
 //!
-//! Lives here: the walk over a folder ([`walk`]), what makes a text unfit ([`judge`], [`fimble_secrets`]), the index of chunks and
-//! the search in it ([`Index`]), how it follows the disk, and the choice of snippets that keeps still while somebody types
-//! ([`Workspace`]). Must
-//! hold: nothing that is ignored, secret, binary, generated or too large leaves this crate; memory is bounded whatever the
-//! folder holds; no file is written.
+//! Contents: the walk over a folder ([`walk`]), why a text is not indexed ([`judge`], [`fimble_secrets`]), the index of chunks
+//! and the search in it ([`Index`]), updates from the disk, and the choice of snippets, which does not change while the user
+//! types ([`Workspace`]). Invariant: nothing that is ignored, secret, binary, generated or too large leaves this crate; memory is
+//! bounded whatever the folder holds; no file is written.
 
 mod choices;
 mod chunks;

@@ -1,12 +1,12 @@
-//! Which files matter most where not all can be taken. Invariant: the order depends on the files and on what is open alone;
-//! the first N hold as many of the nearest to the open documents as of those that were edited last.
+//! The order of files if not all can be indexed. Invariant: the order depends only on the files and on the open documents; the
+//! first N hold as many of the nearest to the open documents as of those that were edited last.
 
 use std::cmp::Reverse;
 use std::time::SystemTime;
 
 use crate::kinds::Kind;
 
-/// What the order goes by.
+/// The sort key of a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing<'a> {
     /// The whole path.

@@ -1,4 +1,4 @@
-//! What a folder's entry tells of a file without reading it. Invariant: an equal stamp means an equal file only where the
+//! The size and time of a file, known without reading it. Invariant: an equal stamp means an equal file only where the
 //! stamp was settled when the file was read; file systems count time in steps.
 
 use std::fs::Metadata;

@@ -1,6 +1,6 @@
-//! The source files of a folder. Invariant: what `.gitignore`, `.ignore`, `.fimbleignore` and `.git/info/exclude` name is not
-//! visited, nor what is hidden, nor what a link points to; where there is more than the limits allow, what matters most is
-//! taken, and the walk says that there is more.
+//! The source files of a folder. Invariant: files that `.gitignore`, `.ignore`, `.fimbleignore` and `.git/info/exclude` name is
+//! not visited, nor are hidden files and targets of links; if there are more than the limits allow, the most important are taken,
+//! and the walk says that there are more.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::kinds::{self, Kind, kind_of};
 use crate::rank::{self, Standing};
 use crate::stamp::Stamp;
 
-/// What git ignores in one checkout only, in the folder of the checkout.
+/// The ignore file of one checkout, relative to its folder.
 const GIT_EXCLUDE: &str = ".git/info/exclude";
 
 /// Folders that hold what others wrote, or what was built, when no ignore file says so.
@@ -48,7 +48,7 @@ impl Default for WalkLimits {
     }
 }
 
-/// What is looked for in a folder.
+/// The options of a walk.
 #[derive(Clone, Copy, Debug)]
 pub struct WalkOptions<'a> {
     /// Where the walk ends.
@@ -68,13 +68,13 @@ pub struct SourceFile {
     pub relative: String,
     /// Its size.
     pub bytes: u64,
-    /// What tells whether it was written since.
+    /// Shows whether it was written since.
     pub stamp: Stamp,
-    /// What its name tells of its content.
+    /// Its kind, judged by its name.
     pub kind: Kind,
 }
 
-/// What a walk found.
+/// The result of a walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walk {
     /// The files, what matters most first.
@@ -83,7 +83,7 @@ pub struct Walk {
     pub is_cut: bool,
 }
 
-/// Lists the source files of a folder. `is_cancelled` is asked at every entry; what was found until then is returned. A
+/// Lists the source files of a folder. `is_cancelled` is checked at every entry; the files found until then are returned. A
 /// folder that cannot be read holds nothing.
 pub fn walk(root: &Path, options: &WalkOptions<'_>, is_cancelled: &dyn Fn() -> bool) -> Walk {
     let limits = options.limits;
@@ -166,7 +166,7 @@ fn is_foreign(folder: &str) -> bool {
     FOREIGN_FOLDERS.contains(&folder)
 }
 
-/// Whether something that happened to this path can matter to a walk, as far as the path tells: it may be a source file, a
+/// Whether something that happened to this path can matter to a walk, judged by the path: it may be a source file, a
 /// folder, or what says which files are ignored. The path is relative to the folder that is walked.
 pub(crate) fn concerns(relative: &str) -> bool {
     let exclude_of =

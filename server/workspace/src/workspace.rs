@@ -1,6 +1,6 @@
-//! The workspace as a server sees it: the files of some folders, indexed, and the snippets chosen for a place. Invariant:
-//! after a scan the index is what a first scan would have made it, as long as there is room; what is shown was read from
-//! the disk just now and is what was indexed. Files are named by their whole path with forward slashes.
+//! The workspace as a server sees it: the files of some folders, indexed, and the snippets chosen for a place. Invariant: after a
+//! scan the index is what a first scan would have made it, as long as there is room; a shown text was read from the disk just now
+//! and equals the indexed one. Files are named by their whole path with forward slashes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -26,7 +26,7 @@ const MAX_SEARCHED: usize = 8;
 /// Snippets of one choice, at most; the prompt takes as many as it has room for.
 const MAX_SNIPPETS: usize = 4;
 
-/// What became of a scan.
+/// The outcome of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScanReport {
     /// Files that are in the index now.
@@ -39,18 +39,18 @@ pub struct ScanReport {
     pub is_cut: bool,
 }
 
-/// What a path is to a workspace, as far as can be told without looking at the disk.
+/// The relation of a path to a workspace, as far as is known without reading the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Concern {
     /// Nothing: it is in no folder, or no walk would visit it.
     None,
     /// A file that is in the index.
     Indexed,
-    /// Only a scan can tell whether it belongs to the index, or what else it changes.
+    /// Only a scan can find out whether it belongs to the index, or what else it changes.
     Scan,
 }
 
-/// What the last scan made of a file.
+/// The outcome of the last scan for a file.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     stamp: Stamp,
@@ -70,7 +70,7 @@ pub struct Workspace {
     open_folders: RwLock<Vec<String>>,
     /// Those of the last scan.
     scanned_for: Mutex<Vec<String>>,
-    /// What the last walk found, as far as it tells how much a file matters.
+    /// The results of the last walk that rank a file.
     standings: RwLock<HashMap<String, (Kind, Option<SystemTime>)>>,
     index: RwLock<Index>,
     seen: Mutex<BTreeMap<String, Seen>>,
@@ -125,7 +125,7 @@ impl Workspace {
     }
 
     /// Walks the folders and brings the index up to date. The first time that takes as long as reading all source files,
-    /// later as long as the walk and reading what was written since. `is_cancelled` is asked at every file.
+    /// later as long as the walk and reading what was written since. `is_cancelled` is checked at every file.
     pub fn scan(&self, is_cancelled: &dyn Fn() -> bool) -> ScanReport {
         let mut seen = self.seen();
         let now = SystemTime::now();
@@ -139,7 +139,7 @@ impl Workspace {
             report.is_cut |= walked.is_cut;
             files.extend(walked.files.into_iter().map(|file| (format!("{folder}/{}", file.relative), file)));
         }
-        // What a walk that was stopped did not come to is not gone.
+        // A file that an interrupted walk did not reach still exists.
         if is_cancelled() {
             return report;
         }
@@ -201,7 +201,7 @@ impl Workspace {
         report
     }
 
-    /// Reads a file again that is in the index; it may be gone. Returns whether it was another one. Files that no scan
+    /// Reads a file again that is in the index; it may have been removed. Returns whether it was another one. Files that no scan
     /// found stay out: whether they may be read is for a walk to say. Choices stay until [`Workspace::choose_anew`].
     pub fn refresh(&self, file: &str) -> bool {
         let mut seen = self.seen();
@@ -256,7 +256,7 @@ impl Workspace {
         self.choices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a change of this path may mean.
+    /// The possible effect of a change of this path.
     #[must_use]
     pub fn concern(&self, path: &str) -> Concern {
         if self.index().get(path).is_some() {
@@ -290,7 +290,7 @@ impl Workspace {
     /// The snippets for a block of a document: those that were chosen before, or the parts of other files that are most
     /// like `lines` now, and the definitions of what is named near the cursor. Reads a few files the first time.
     fn choose(&self, place: Chosen, file: &str, lines: &str, around: Option<&Around<'_>>) -> Arc<Choice> {
-        // The index is let go before files are read: reading asks it too, and whoever writes to it must not wait for the disk.
+        // The lock of the index is released before files are read: reading uses it too, and a writer must not wait for the disk.
         let search = around.and_then(|around| Search::of(&self.index(), file, around));
         let defined = search.map(|search| search.find(&|file| self.text(file))).unwrap_or_default();
         let found = self.index().search(&Query { text: lines, path: file, max_results: MAX_SNIPPETS });

@@ -148,7 +148,7 @@ class Chat(NeovimTest):
         wait_for(lambda: server.questions, "the question")
         editor.keys("G")
         editor.type("o# more")
-        self.wait_message(editor, "changed while the action was under way")
+        self.wait_message(editor, "changed while the action ran")
         wait_for(lambda: server.n_left == 1, "the server to be let go")
         self.assertEqual(editor.write(), (FUNCTION + "# more\n").encode())
 

@@ -103,7 +103,7 @@ exec '{place.FIMBLE}' "$@"
         self.wait_model(editor, "bundled")
         # One at a time.
         self.choose(editor, "Slow 7B")
-        editor.terminal.wait_text("still being got")
+        editor.terminal.wait_text("still being fetched")
         (self.folder / "go").touch()
         self.wait_model(editor, "second")
         wait_for(lambda: "It fills in the middle." in editor.lua('return vim.fn.execute("messages")'), "what it can do")

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: an allocator with a limit. Invariant: a target that asks for a larger block than the limit ends
+//! Shared by the fuzz targets: an allocator with a limit. Invariant: a target that asks for a larger block than the limit ends
 //! with a message, which the fuzzer reports as a crash.
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,5 +1,5 @@
--- The server's process: started for every buffer with a file, started again when it dies. Invariant: what goes wrong is
--- told once, in one sentence with its remedy; the text of a buffer never depends on the server.
+-- The server's process: started for every buffer with a file, started again when it crashes. Invariant: a problem is
+-- shown once, in one sentence with its remedy; the text of a buffer never depends on the server.
 local config = require("fimble.config")
 local message = require("fimble.message")
 
@@ -40,7 +40,7 @@ function M.notify(client, method, params)
   end
 end
 
---- Runs one of the server's commands. Without a handler an error of the server is told.
+--- Runs one of the server's commands. Without a handler an error of the server is shown.
 function M.execute(client, command, argument, handler)
   local params = { command = command, arguments = { argument or vim.empty_dict() } }
   M.request(client, "workspace/executeCommand", params, handler or function(err)
@@ -110,7 +110,7 @@ local function on_exit(code, _, client_id)
         :format(command, M.n_failures), vim.log.levels.WARN)
       return
     end
-    -- The editor tells of the end itself, in a long sentence, and forgets the old server first.
+    -- The editor reports the end itself, in a long sentence, and forgets the old server first.
     message.make_room(#command + 200)
     vim.defer_fn(M.attach_all, 100)
   end)
@@ -136,7 +136,7 @@ local function start_config(bufnr)
     end,
     on_attach = function(_, attached)
       require("fimble.editor").enable(attached)
-      -- What was typed before, such as right after `:edit`, nobody has asked about.
+      -- There was no request for text that was typed before, such as right after `:edit`.
       vim.schedule(require("fimble.ghost").refresh)
     end,
     on_exit = on_exit,

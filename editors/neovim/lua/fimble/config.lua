@@ -1,4 +1,4 @@
--- The options of `setup`. Invariant: a mistake in them is told in one sentence and costs that option only.
+-- The options of `setup`. Invariant: a mistake in an option is reported in one sentence, and only that option is ignored.
 local message = require("fimble.message")
 
 local M = {}

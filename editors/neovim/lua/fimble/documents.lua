@@ -1,11 +1,11 @@
 -- Texts that the server writes for the user, such as explanations, in scratch windows. Invariant: the cursor stays where
--- the user works; a window that was closed early ends the work behind it.
+-- the user works; closing a window early cancels the work for it.
 local message = require("fimble.message")
 
 local M = {}
 
 --- Documents that are not finished: the token of their work, once it is known, and whether the user has closed them. Every
---- server begins its names anew.
+--- server starts its names again.
 local growing = {}
 
 local function state_of(client_id, uri)
@@ -14,7 +14,7 @@ local function state_of(client_id, uri)
   return growing[key], key
 end
 
---- Ends the work on a document that nobody looks at.
+--- Ends the work on a document that is not shown any more.
 local function cancel_unseen(client_id, state)
   local client = vim.lsp.get_client_by_id(client_id)
   if client and state.is_closed and state.token then

@@ -1,5 +1,5 @@
--- The suggestion at the cursor: what it is, what is left of it, and what keys do with it. In Neovim 0.12 the editor asks
--- for it and draws it (editor.lua), elsewhere this file does. Invariant: what is drawn is what accepting inserts; text that
+-- The suggestion at the cursor, its remaining text, and the effects of keys on it. In Neovim 0.12 the editor requests
+-- and draws it (editor.lua), elsewhere this file does. Invariant: the drawn text is the text that accepting inserts; text that
 -- disagrees with what was typed is never shown; nothing is shown outside of insert mode.
 local client_of = require("fimble.client")
 local config = require("fimble.config")
@@ -20,7 +20,7 @@ local timer, pending, asked
 local n_questions = 0
 --- Whether the request that is being sent is ours and not the editor's.
 local is_asking = false
---- Where the user asked by hand: nothing that is asked in passing takes its answer away there.
+--- The place of an explicit request: no automatic request replaces its answer there.
 local by_hand
 
 local function is_inserting()
@@ -54,7 +54,7 @@ local function draw()
   if is_hidden or state.is_ours then
     editor.hide(vim.api.nvim_get_current_buf())
     if state then
-      -- What was taken off the screen comes back by us.
+      -- The plugin shows again what it removed from the screen.
       state.is_ours = true
     end
   end
@@ -69,7 +69,7 @@ local function here()
   return table.concat({ vim.api.nvim_get_current_buf(), vim.b.changedtick, unpack(vim.api.nvim_win_get_cursor(0)) }, " ")
 end
 
---- Forgets the suggestion, and what is asked: an answer that is under way comes too late.
+--- Drops the suggestion and the pending request: its answer is ignored.
 local function clear()
   state, by_hand = nil, nil
   n_questions = n_questions + 1
@@ -99,7 +99,7 @@ local function item_of(raw, bufnr, position, encoding)
   }
 end
 
---- Takes an answer, whoever asked. Returns whether it is to be shown.
+--- Takes an answer to any request. Returns whether it is to be shown.
 local function take(client, bufnr, params, result, is_our_question, before)
   local items = result and (result.items or result) or {}
   local is_invoked = params.context.triggerKind == INVOKED
@@ -113,7 +113,7 @@ local function take(client, bufnr, params, result, is_our_question, before)
   state = nil
   local at = params.position
   local line = text.line(bufnr, at.line)
-  -- Where the text before the place has changed, the answer is about a text that is gone.
+  -- Where the text before the place has changed, the answer is for an old text.
   if items[1] and vim.startswith(line, before) then
     state = {
       client = client,
@@ -276,7 +276,7 @@ function M.dismiss()
   end)
 end
 
---- The server is ready, or has got the buffer: what was typed before is asked about.
+--- The server is ready, or has opened the buffer: a request for the text typed before is sent.
 function M.refresh()
   if not state and not is_covered() then
     ask(AUTOMATIC)
@@ -288,13 +288,13 @@ function M.extend(document)
   local bufnr = vim.api.nvim_get_current_buf()
   local is_here = document.uri == vim.uri_from_bufnr(bufnr) and document.version == vim.lsp.util.buf_versions[bufnr]
   if is_here and state and not is_covered() then
-    -- What was asked by hand is asked on by us.
+    -- An explicit request is continued by the plugin.
     by_hand = nil
     ask(AUTOMATIC)
   end
 end
 
---- Suggestions were switched off or on: what is shown goes, and is asked for anew.
+--- Suggestions were switched off or on: the shown suggestion is removed, and requested again.
 function M.renew()
   clear()
   M.refresh()

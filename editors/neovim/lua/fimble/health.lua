@@ -1,4 +1,4 @@
--- `:checkhealth fimble`. Invariant: every warning comes with what to do.
+-- `:checkhealth fimble`. Invariant: every warning has its remedy.
 local M = {}
 
 local health = vim.health

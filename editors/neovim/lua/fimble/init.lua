@@ -1,4 +1,4 @@
--- What users call. Must load in any Neovim: one that is too old is told so, once, and nothing else happens.
+-- Functions for users. Invariant: it loads in any Neovim; in one that is too old it only shows a message, once.
 local M = {}
 
 --- Version of the plugin; the server's must be the same.

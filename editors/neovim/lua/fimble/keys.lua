@@ -1,4 +1,4 @@
--- The key maps, made only when asked for. Invariant: a key that has nothing to do does what it did before Fimble.
+-- The key maps, created only on request. Invariant: a key that has nothing to do does what it did before Fimble.
 local config = require("fimble.config")
 
 local M = {}

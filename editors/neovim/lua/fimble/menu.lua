@@ -1,4 +1,4 @@
--- Whether a completion menu is open, whoever draws it. Invariant: asking costs nothing and loads no other plugin.
+-- Whether a completion menu of any plugin is open. Invariant: the check is cheap and loads no other plugin.
 local M = {}
 
 --- Whether a menu is on the screen.

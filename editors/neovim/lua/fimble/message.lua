@@ -1,4 +1,4 @@
--- Messages to the user. Invariant: none makes the user press a key before they can go on, however long it is.
+-- Messages to the user. Invariant: no message, however long, makes the user press a key before they can continue.
 local M = {}
 
 local told = {}
@@ -32,7 +32,7 @@ function M.make_room(width)
   })
 end
 
---- Tells the user something. What is told while the editor starts waits until it has.
+--- Shows a message. While the editor starts, messages wait.
 ---@param text string
 ---@param level? integer
 function M.tell(text, level)
@@ -60,7 +60,7 @@ function M.progress(text)
     shown = vim.fn.strcharpart(shown, 0, room - 1) .. "…"
   end
   vim.api.nvim_echo({ { shown } }, false, {})
-  -- Nobody may press a key for long.
+  -- Long enough for messages, short enough that no key has to be pressed.
   vim.cmd.redraw()
 end
 
@@ -72,7 +72,7 @@ function M.warn_once(text)
   end
 end
 
---- Warns again of what was told before.
+--- Shows a warning again that was shown before.
 function M.forget()
   told = {}
 end

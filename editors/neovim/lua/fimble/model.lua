@@ -1,5 +1,5 @@
--- The choice of the model: what is installed, what is on this disk, what can be fetched. Invariant: the editor never waits; a
--- model that is chosen answers without a restart, and one that cannot be had changes nothing; the editor itself opens no
+-- The choice of the model: installed models, models on this disk, models to fetch. Invariant: the editor never waits; a
+-- model that is chosen answers without a restart, and a model that cannot be fetched changes nothing; the editor itself opens no
 -- connection, `fimble model` does.
 local client_of = require("fimble.client")
 local config = require("fimble.config")
@@ -145,8 +145,8 @@ local function run(args, on_line, on_done)
   return process
 end
 
---- The servers load the model that is in use now. A setting that names another one would win, and gives way: the choice is the
---- newer wish.
+--- The servers load the model that is in use now. A setting that names another one would take precedence, so it is cleared: the
+--- choice is the newer wish.
 local function change(title)
   if config.current.settings.model ~= nil then
     config.current.settings.model = nil
@@ -165,7 +165,7 @@ end
 --- Uses, adds or gets a model.
 local function use(row)
   if running then
-    return warn("another model is still being got. Wait for it, or end it with `:Fimble model cancel`.")
+    return warn("another model is still being fetched. Wait for it, or cancel it with `:Fimble model cancel`.")
   end
   local step, said = "starting", {}
   local this = {}
@@ -184,7 +184,7 @@ local function use(row)
     running = nil
     message.progress()
     if this.is_cancelled then
-      return message.tell(("%s is not got; nothing has changed."):format(row.title))
+      return message.tell(("%s was not fetched; nothing has changed."):format(row.title))
     elseif not is_good then
       return warn(problem)
     end
@@ -247,7 +247,7 @@ end
 function M.cancel()
   local this = running
   if not this then
-    return message.tell("no model is being got.")
+    return message.tell("no model is being fetched.")
   end
   this.is_cancelled = true
   kill(this.process, "sigterm")

@@ -25,14 +25,14 @@ function M.clear()
   drawn_in = nil
 end
 
---- Draws what would be inserted at the cursor, in the place of `n_replaced` bytes after it.
+--- Draws the text to insert at the cursor instead of `n_replaced` bytes after it.
 function M.show(bufnr, rest, n_replaced, hint)
   local row, column = text.cursor()
   local replaced = text.line(bufnr, row):sub(column + 1, column + n_replaced)
   local position = "inline"
   if replaced ~= "" then
     if vim.endswith(rest, replaced) and not rest:find("\n", 1, true) then
-      -- What stands there stays there: a closing bracket is not drawn twice.
+      -- Text that is there already stays: a closing bracket is not drawn twice.
       rest = rest:sub(1, #rest - #replaced)
     else
       position = "overlay"

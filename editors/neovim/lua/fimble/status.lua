@@ -1,4 +1,4 @@
--- The state of the servers, for the status line: each tells after every change. Invariant: drawing a line asks nobody.
+-- The state of the servers, for the status line: each server reports every change. Invariant: drawing a line sends no request.
 local M = { by_client = {} }
 
 local words = { ready = "fimble", loading = "fimble …", idle = "fimble …", disabled = "fimble off", failed = "fimble !" }
@@ -20,12 +20,12 @@ M.handlers = {
   end,
 }
 
---- The server is gone.
+--- The server has ended.
 function M.forget(client_id)
   M.by_client[client_id] = nil
 end
 
---- The state as a word or two. Code that goes to another machine is said.
+--- The state as a word or two. It says if code goes to another machine.
 ---@return string
 function M.line()
   local client = vim.lsp.get_clients({ bufnr = vim.api.nvim_get_current_buf(), name = "fimble" })[1]

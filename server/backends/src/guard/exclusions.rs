@@ -68,7 +68,8 @@ impl Exclusions {
         }
         if sources.is_empty() || sources.iter().any(String::is_empty) {
             return Some(
-                "it is not known which files the text is from, and noRemotePaths keeps some here".to_owned(),
+                "it is not known which files the text is from, and noRemotePaths keeps some on this machine"
+                    .to_owned(),
             );
         }
         let kept =
@@ -120,7 +121,7 @@ fn expanded(pattern: &str, home: Option<&std::path::Path>) -> Result<String, &'s
         return Err("it begins with two exclamation marks");
     }
     if names_variable(pattern) {
-        return Err("variables are not read; write ~ for the home folder, or the whole path");
+        return Err("variables are not expanded; write ~ for the home folder, or the whole path");
     }
     let Some(rest) = pattern.strip_prefix('~') else { return Ok(pattern.to_owned()) };
     match (rest.find(['/', '\\']), home) {

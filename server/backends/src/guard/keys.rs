@@ -67,7 +67,7 @@ impl Keys {
         if key.is_empty() || !key.chars().all(|character| character.is_ascii_graphic()) {
             return Err(ServerError::forbidden(
                 format!("the key of {endpoint} is empty or holds blanks or line breaks"),
-                "Put the key alone there",
+                "Put only the key there",
             ));
         }
         Ok(Some(key.to_owned()))

@@ -63,13 +63,14 @@ impl Probe<'_> {
         match self.model {
             Some(wanted) if !there.is_empty() && !there.iter().any(|id| contains_name(id, wanted)) => {
                 Some(format!(
-                    "mlx-lm at {at} lists no model {wanted:?}; it has: {shown}. The one that it was started with is asked, as \
-                     text is written for {wanted:?}. If that is not what it serves, change the name in the setting."
+                    "mlx-lm at {at} lists no model {wanted:?}; it has: {shown}. \
+                     The model that it was started with is used, and text is formatted for {wanted:?}. \
+                     If it runs another model, change the name in the setting."
                 ))
             }
             None if !is_clear && !there.is_empty() => Some(format!(
                 "mlx-lm at {at} does not say which of its models it was started with; it has: {shown}. Name it in the \
-                 setting, such as \"mlx:NAME\", so that text is written as that model reads it."
+                 setting, such as \"mlx:NAME\", so that text is formatted for that model."
             )),
             _ => None,
         }

@@ -1,5 +1,5 @@
-//! Models behind servers, against stand-ins that answer with the recorded shapes of each interface, well and badly. Must
-//! hold: every socket is on loopback; nothing waits for luck.
+//! Models behind servers, against stand-ins that answer with the recorded shapes of each interface, well and badly. Invariant:
+//! every socket is on loopback; no test depends on chance.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "they play servers, on loopback")]

@@ -187,7 +187,7 @@ fn a_socket_file_whose_server_is_stuck_is_not_waited_for() {
     loop {
         let reason = refused(&[format!("llama.cpp@unix:{}", path.display())], impatient());
         assert!(reason.contains("stuck.sock"), "{reason}");
-        if reason.contains("takes no connections") {
+        if reason.contains("accepts no connections") {
             break;
         }
         assert!(start.elapsed() < crate::stand_in::PATIENCE, "{reason}");

@@ -1,5 +1,5 @@
-//! Brackets and quotes: those that the editor closed by itself are replaced and not doubled, those that nobody opened are
-//! cut. Invariant: the range that is replaced starts at the cursor, and is a function of the text: whoever cuts the text
+//! Brackets and quotes: those that the editor closed by itself are replaced and not doubled, those without an opening one are
+//! cut. Invariant: the range that is replaced starts at the cursor, and is a function of the text: code that cuts the text
 //! balances it again.
 
 use crate::brackets::{Mark, Scanner, closer_of, is_quote};
@@ -8,7 +8,7 @@ use crate::post_process::space::same_depth;
 use crate::post_process::{Draft, Effect};
 use crate::surroundings::Surroundings;
 
-/// Matches closing brackets against what stands right of the cursor.
+/// Matches closing brackets against the text right of the cursor.
 pub(super) fn balance(draft: &mut Draft, surroundings: &Surroundings) -> Effect {
     let mut walk = Walk::new(surroundings);
     // In a comment a bracket that nothing opened is text.
@@ -203,8 +203,8 @@ impl<'a> Walk<'a> {
         None
     }
 
-    /// Where the suggestion opens what it leaves open although what stands right of the cursor closes something around it:
-    /// nobody would close it in between.
+    /// Where the suggestion opens a bracket that it leaves open, although the text right of the cursor closes an outer one:
+    /// it would not be closed in between.
     fn left_open(&self) -> Option<usize> {
         let stays = if self.surroundings.replaced.is_empty() {
             self.surroundings.right.trim_start()

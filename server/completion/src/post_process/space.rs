@@ -33,8 +33,8 @@ pub(super) fn leading(draft: &mut Draft, surroundings: &Surroundings) -> Effect 
     })
 }
 
-/// Blank lines go; then the first line begins where the line above asks for it, in the file's own unit. The lines after it move
-/// with it.
+/// Blank lines are removed; then the first line gets the indentation that the line above requires, in the file's own unit. The
+/// lines after it move with it.
 fn leading_on_blank_line(draft: &mut Draft, surroundings: &Surroundings) {
     let rest = draft.text.trim_start();
     let space = &draft.text[..draft.text.len() - rest.len()];
@@ -203,7 +203,7 @@ fn snaps(line: &str, surroundings: &Surroundings) -> bool {
     is_code && line.trim_start().starts_with(|ch: char| is_word(ch) || matches!(ch, ')' | ']' | '}' | '@'))
 }
 
-/// White space at the end, and on blank lines, is nothing to suggest; but before text that stands right of the cursor it
+/// White space at the end, and on blank lines, is nothing to suggest; but before text right of the cursor it
 /// separates.
 pub(super) fn trailing(draft: &mut Draft, surroundings: &Surroundings) -> Effect {
     let before = draft.text.len();

@@ -31,7 +31,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What closes a line: the closers of what is open at its end, innermost first; none if it closes what nothing opened.
+/// The end of a line: the closers of what is open at its end, innermost first; none if it closes what nothing opened.
 fn closers(line: &str) -> Option<String> {
     let mut open = Vec::new();
     let mut in_string = false;
@@ -75,7 +75,7 @@ struct Place<'a> {
     path: &'a str,
     above: String,
     typed: &'a str,
-    /// What the editor closed.
+    /// The brackets that the editor closed.
     closed: String,
     below: String,
 }
@@ -100,7 +100,7 @@ impl Place<'_> {
     }
 }
 
-/// What came of all places.
+/// The counts of all places.
 #[derive(Default)]
 struct Tally {
     n_shown: usize,
@@ -108,7 +108,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Answers with what stands in the file, of which parts are sure, and looks at what the line becomes.
+    /// Answers with the text of the file, of which parts are confident, and checks the resulting line.
     fn look_at(&mut self, place: &Place<'_>, line: &str, rest: &str, next: &str, number: usize) {
         for (n_sure, is_checked) in [(99, true), (number % 9, true), (number % 7, false)] {
             let said = answer(&format!("{rest}\n{next}"), n_sure);

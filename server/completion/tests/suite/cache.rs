@@ -1,4 +1,4 @@
-//! What was suggested is answered again, and makes the same of the text.
+//! Cached suggestions are answered again, and have the same effect on the text.
 
 use std::ops::Range;
 
@@ -168,7 +168,7 @@ fn what_says_something_else_than_the_dismissed_may_come() {
         ("a = 1\nvalue = x", "compute(a)"),
         // Of what was dismissed nothing.
         ("a = 1\nva", "lue"),
-        // All of it stands there.
+        // All of it is there.
         ("a = 1\nvalue = compute(a)", " + 1"),
         ("a = 1\nvalue = compute(a)\n", "value = compute(a)"),
         // Another place.

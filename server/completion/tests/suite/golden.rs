@@ -1,9 +1,9 @@
 //! The cases of fixtures/post_process: a text with a cursor, what a model says there, and what becomes of the text.
 //!
-//! A case is `=== name | file name | options`, then `--- text` (with `$0`), `--- model`, and `--- becomes` (the text once
-//! the suggestion is accepted) or `--- refused KIND`. `¶` stands for the end of a line where it would not be seen, `→`
-//! for a tab. Options: `truncated`, `logprob=X`, `sure=N` (the model is unsure from the Nth byte on), `crlf`, `no-tree`, `multi`, `single`, `selected=N:TEXT` (the popup item
-//! TEXT, which replaces the N bytes before the cursor).
+//! A case is `=== name | file name | options`, then `--- text` (with `$0`), `--- model`, and `--- becomes` (the text once the
+//! suggestion is accepted) or `--- refused KIND`. `¶` stands for the end of a line where it would not be seen, `→` for a tab.
+//! Options: `truncated`, `logprob=X`, `sure=N` (low confidence from the Nth byte on), `crlf`, `no-tree`, `multi`, `single`,
+//! `selected=N:TEXT` (the popup item TEXT, which replaces the N bytes before the cursor).
 
 use std::fs;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// What becomes of the text, or "refused KIND".
+/// The resulting text, or "refused KIND".
 fn outcome(case: &Case) -> String {
     let has = |name: &str| case.options.iter().any(|option| option == name);
     let value = |name: &str| case.options.iter().find_map(|option| option.strip_prefix(name));

@@ -7,7 +7,7 @@ use crate::support::{Marked, complete, generation};
 
 const UNITS: [&str; 5] = ["\t", "  ", "   ", "    ", "        "];
 
-/// What the buffer's new lines are once the answer is accepted; none if nothing is shown.
+/// The buffer's new lines after the answer is accepted; none if nothing is shown.
 fn accepted(
     path: &str,
     marked: &str,

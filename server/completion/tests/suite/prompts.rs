@@ -1,4 +1,4 @@
-//! What the model is given.
+//! The prompts for the model.
 
 use fimble_completion::{CompletionSettings, Mode, MultiLine, RefusalKind, SelectedItem, plan};
 use fimble_model::{ModelInfo, Piece};

@@ -1,4 +1,4 @@
-//! What the tests share: texts with a cursor mark, a model that exists on paper, and generations written by hand.
+//! Shared parts of the tests: texts with a cursor mark, the description of a model, and made-up generations.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ pub fn count_tokens(text: &str) -> usize {
     n_tokens
 }
 
-/// What a model says, in tokens of three characters of equal probability.
+/// A generation of this text, in tokens of three characters of equal probability.
 pub fn generation(text: &str, logprob: f32, stop: StopReason) -> Generation {
     let ends: Vec<usize> = text.char_indices().map(|(at, ch)| at + ch.len_utf8()).collect();
     let mut tokens: Vec<GeneratedToken> = ends

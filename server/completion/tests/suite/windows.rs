@@ -1,4 +1,4 @@
-//! Windows keep still while somebody types, and keep to their budget.
+//! Windows do not move while the user types, and keep to their budget.
 
 use fimble_completion::{CompletionSettings, CursorInput, Plan, gate, plan};
 use fimble_model::fim::Snippet;

@@ -81,7 +81,7 @@ impl ActionFailure {
     }
 
     pub(crate) fn modified() -> Self {
-        let cause = "The document changed while the action was under way; nothing was changed";
+        let cause = "The document changed while the action ran; nothing was changed";
         Self::new(MODIFIED, ErrorCode::DocumentChanged, cause, "Try again.")
     }
 

@@ -76,7 +76,8 @@ fn show(
                 suggestion,
             ) =>
         {
-            let sentence = "It was dismissed near by; it is not shown again until there is another one.";
+            let sentence =
+                "You dismissed this suggestion nearby; it is not shown again until there is a different one.";
             return nothing(session, arrived, RefusalKind::Dismissed.name(), sentence);
         }
         Trigger::Automatic => {}
@@ -126,14 +127,14 @@ pub(crate) fn refused(session: &mut Session, arrived: Arrived, refusal: Refusal)
 
 /// The text around the place is another one now.
 pub(crate) fn changed(session: &mut Session, arrived: Arrived) {
-    let sentence = "The document changed while the suggestion was computed; the next request can have it.";
+    let sentence = "The document changed while the suggestion was computed; the next request can get it.";
     nothing(session, arrived, "document-changed", sentence);
 }
 
 /// A newer request replaces it.
 pub(crate) fn superseded(session: &mut Session, waiter: Waiter) {
     session.counters.n_superseded += 1;
-    let sentence = "A newer request for the same document replaced it.";
+    let sentence = "A newer request for the same document replaced this one.";
     nothing(session, waiter.into(), "superseded", sentence);
 }
 

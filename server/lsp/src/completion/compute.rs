@@ -133,7 +133,7 @@ fn compute(
     let input = &CursorInput { snippets: &snippets, ..input.clone() };
     let hidden = hidden_secrets::text_for(model, input.text);
     if hidden.is_some() {
-        trace.notes.push("what looks like a secret was taken out of the prompt".to_owned());
+        trace.notes.push("text that looks like a secret was removed from the prompt".to_owned());
     }
     let read = hidden.as_ref().unwrap_or(input.text);
     let planned = plan_reading(input, read, &completion, info, &count_tokens);

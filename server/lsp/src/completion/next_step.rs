@@ -104,9 +104,8 @@ pub(crate) fn ineligible_reason(
     }
     match document.unfit()? {
         Unfit::Binary => Some(("binary-file", "The file holds NUL characters: it is not text.".to_owned())),
-        Unfit::LongLine => Some((
-            "line-too-long",
-            "The file has a line that is too long to be code that is typed.".to_owned(),
-        )),
+        Unfit::LongLine => {
+            Some(("line-too-long", "The file has a line that is too long to be typed code.".to_owned()))
+        }
     }
 }

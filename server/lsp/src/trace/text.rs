@@ -71,15 +71,17 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
     }
     let path = match trace.path {
         AnswerPath::None => None,
-        AnswerPath::ModelCold => Some("the model read most of the prompt anew"),
+        AnswerPath::ModelCold => Some("the model read most of the prompt, which was not cached"),
         AnswerPath::ModelCachedPrefix => Some("the model had most of the prompt in its prefix cache"),
         AnswerPath::Same => Some("an earlier suggestion for this place, without the model"),
-        AnswerPath::TypedThrough => Some("the rest of a suggestion that was typed along, without the model"),
-        AnswerPath::DeletedBack => Some("a suggestion that was deleted back into, without the model"),
-        AnswerPath::LookAhead => Some("a suggestion that was computed ahead, without the model"),
-        AnswerPath::Partial => Some("what the model had written in time; it wrote on afterwards"),
-        AnswerPath::SmallModel => Some("the small model, because the other one had written nothing yet"),
-        AnswerPath::Kept => Some("the model, whose work had begun before and agreed with what was typed"),
+        AnswerPath::TypedThrough => {
+            Some("the rest of a suggestion whose beginning was typed, without the model")
+        }
+        AnswerPath::DeletedBack => Some("a suggestion that fits again after a deletion, without the model"),
+        AnswerPath::LookAhead => Some("a suggestion that was computed before the request, without the model"),
+        AnswerPath::Partial => Some("the text that the model had written in time; it continued afterwards"),
+        AnswerPath::SmallModel => Some("the bundled model, because the other one had written nothing yet"),
+        AnswerPath::Kept => Some("the model, which had started before and agreed with the typed text"),
     };
     if let Some(path) = path {
         rows.push(("answered by", path.to_owned()));
@@ -116,7 +118,7 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
                 tokens.decoded,
                 match tokens.drafted {
                     0 => String::new(),
-                    drafted => format!(", {} of {drafted} guesses right", tokens.accepted),
+                    drafted => format!(", {} of {drafted} draft tokens right", tokens.accepted),
                 }
             ),
         ));

@@ -82,7 +82,7 @@ fn readable(body: &[u8], counts_bytes: bool) -> Result<Cow<'_, [u8]>, &'static s
     if let Cow::Owned(repaired) = repair(body, counts_bytes)
         && decoding_error(&repaired).is_none()
     {
-        tracing::warn!(bytes = body.len(), "a message holds text that is no Unicode; U+FFFD stands for it");
+        tracing::warn!(bytes = body.len(), "a message contains text that is not Unicode; U+FFFD replaces it");
         return Ok(Cow::Owned(repaired));
     }
     // Only the kind of fault is logged: the error's text may quote the message.
@@ -131,7 +131,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for MessageFilter<R> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) => chunk.filled().len(),
                 Poll::Ready(Err(error)) => {
-                    tracing::warn!(%error, "the input broke; treated as its end");
+                    tracing::warn!(%error, "the input failed; treated as its end");
                     0
                 }
             };

@@ -94,7 +94,7 @@ impl Vocabulary for Texts {
 }
 
 impl TextTemplate {
-    /// The template that the name of a model stands for, such as "qwen2.5-coder:1.5b-base" or the path of a file.
+    /// The template for the name of a model, such as "qwen2.5-coder:1.5b-base" or the path of a file.
     #[must_use]
     pub fn for_model_name(name: &str) -> Option<Self> {
         let name = name.to_lowercase().replace(['_', ' '], "-");
@@ -135,7 +135,7 @@ impl TextTemplate {
         self.texts.get(usize::try_from(id).ok()?).copied()
     }
 
-    /// Texts that end a middle, most telling first, for a server that may not know them as ends: what the model would
+    /// Texts that end a middle, the most reliable first, for a server that may not know them as ends: what the model would
     /// begin another file or another frame with.
     pub fn stop_texts(&self) -> impl Iterator<Item = &'static str> {
         self.template.stop_tokens().iter().filter_map(|id| self.token_text(*id)).map(|text| {

@@ -1,8 +1,8 @@
-//! The families: one entry each, in the order in which detection tries them. Invariant: an entry with more evidence
-//! stands before an entry with the same markers and less.
+//! The families: one entry each, in the order in which detection tries them. Invariant: an entry with more evidence stands before
+//! an entry with the same markers and less.
 //!
-//! Sources are named at each entry. Where a family publishes no form for other files, they go into the prefix, parted
-//! by a line that no language means anything by (the way of llama.cpp's server).
+//! Sources are named at each entry. If a family publishes no form for other files, they are in the prefix, separated by a line
+//! that has no meaning in any language (as in llama.cpp's server).
 
 use super::layout::{Evidence, Family, Part};
 
@@ -101,7 +101,7 @@ pub(super) const FAMILIES: &[Family] = &[
         stops: &["<|end_of_text|>", "<|endoftext|>", "<|fim_pad|>", "<|filename|>", "<|reponame|>"],
         stop_strings: &[],
     },
-    // From here on the plain markers. Where the tokens are StarCoder's own, the model type or the name tells.
+    // From here on the plain markers. Where the tokens are StarCoder's own, the model type or the name decides.
     Family {
         name: "Granite 3.3",
         source: "ggml-org/llama.cpp pull request 12988",
@@ -156,8 +156,8 @@ pub(super) const FAMILIES: &[Family] = &[
         stops: PLAIN_STOPS,
         stop_strings: &[],
     },
-    // Suffix first, unlike all others with these markers, and with the tokens of StarCoder: the name tells, or else that
-    // it is a Llama, which of all others only Granite Code is, whose name is asked for above.
+    // Suffix first, unlike all others with these markers, and with the tokens of StarCoder: the name decides, or otherwise that
+    // it is a Llama, which of all others only Granite Code is, whose name is checked above.
     Family {
         name: "Mellum",
         source: "arXiv 2510.05788; model card of Mellum2 base",
@@ -270,7 +270,7 @@ pub(super) const FAMILIES: &[Family] = &[
         stop_strings: &[],
     },
     // The same model was trained on both orders. Its makers' own code defaults to the one above, so this one is only
-    // taken when it is asked for by name.
+    // used only if it is chosen by name.
     Family {
         name: "CodeLlama, suffix first",
         source: "meta-llama/codellama generation.py, suffix_first",
@@ -330,7 +330,7 @@ pub(super) const FAMILIES: &[Family] = &[
         stops: &["<[end▁of▁sentence]>"],
         stop_strings: &[],
     },
-    // The only family that is told the language and how much to write.
+    // The only family whose prompt has the language and the amount of text.
     Family {
         name: "CodeGeeX4 or GLM",
         source: "CodeGeeX4 infilling guide",

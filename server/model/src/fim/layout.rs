@@ -1,5 +1,5 @@
-//! An entry of the table of families: a layout, and the evidence by which the family is recognised.
-//! Invariant: a token that stands outside a group is always written, so its family must require it.
+//! An entry of the table of families: a layout, and the evidence by which the family is recognised. Invariant: a token outside a
+//! group is always written, so its family must require it.
 
 use super::Vocabulary;
 
@@ -54,7 +54,7 @@ impl Evidence {
     /// The tokens are enough.
     pub(super) const NONE: Self = Self { model_types: &[], names: &[] };
 
-    /// Whether the model type or the name fits, or neither is asked for.
+    /// Whether the model type or the name fits, or neither is required.
     pub(super) fn holds(&self, vocabulary: &dyn Vocabulary) -> bool {
         (self.model_types.is_empty() && self.names.is_empty())
             || self.model_types.iter().any(|start| vocabulary.model_type().starts_with(start))
@@ -71,7 +71,7 @@ pub(super) struct Family {
     pub(super) source: &'static str,
     /// The tokens that frame prefix, suffix and middle.
     pub(super) markers: &'static [&'static str],
-    /// Further tokens that must be there, to tell families with equal markers apart or because the layout needs them.
+    /// Further tokens that must be there, to distinguish families with equal markers or because the layout needs them.
     pub(super) also: &'static [&'static str],
     /// The further evidence.
     pub(super) evidence: Evidence,

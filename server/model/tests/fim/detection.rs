@@ -1,4 +1,4 @@
-//! How families are recognised, told apart, and missed with a message.
+//! Recognition of families, their differences, and the message if none is recognised.
 
 use fimble_model::fim::FimTemplate;
 
@@ -17,7 +17,7 @@ fn every_family_is_detected_from_its_own_tokenizer() {
 #[test]
 fn families_that_share_tokens_are_told_apart() {
     let cases: &[(&str, &str, &str, &str)] = &[
-        // <|fim_prefix|>: the token between files tells.
+        // <|fim_prefix|>: the token between files decides.
         (QWEN, "", "", "Qwen2.5-Coder"),
         (QWEN, "granite", "granite-4-lookalike", "Qwen2.5-Coder"),
         (CODEGEMMA, "", "", "CodeGemma"),

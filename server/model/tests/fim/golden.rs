@@ -5,7 +5,7 @@ use fimble_model::fim::{FimParts, FimTemplate, Snippet};
 
 use crate::vocabularies::*;
 
-/// What one family must make of the same place in a file.
+/// The expected prompts of one family for the same place in a file.
 pub struct Golden {
     pub family: &'static str,
     pub vocabulary: (&'static str, &'static str, &'static str),

@@ -1,4 +1,4 @@
-//! What prompts look like, where they end, and what ends the answer.
+//! The form of prompts, their ends, and the ends of answers.
 
 use fimble_model::fim::{FimParts, FimTemplate};
 use fimble_model::{Piece, Prompt, TokenId};

@@ -1,5 +1,5 @@
 //! The file of weights beside a model. Invariant: regions do not overlap, each begins at a boundary at which the runtime may map
-//! it, and what the builder is given stands on the disk once `finish` has returned.
+//! it, and all data is on the disk when `finish` has returned.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -1,5 +1,5 @@
-//! A graph of ONNX as names: which node makes a value, what a node reads, what is constant. Invariant: everything is
-//! borrowed from the file, and weights are passed over, not read.
+//! A graph of ONNX as names: which node makes a value, what a node reads, what is constant. Invariant: everything is borrowed
+//! from the file, and weights are skipped, not read.
 //!
 //! Source of the field numbers: onnx.proto of the ONNX project.
 

@@ -88,7 +88,7 @@ fn complete<'a>(graph: &Graph<'a>, node: usize, shortened: Vec<&'a str>) -> Foun
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Computes each number from the one in its place.
+    /// Computes each number from the one at the same position.
     Elementwise,
     /// Multiplies its first input, [.., positions, width], by weights.
     Projection,

@@ -1,9 +1,9 @@
-//! Weights that a graph reads in two shapes. Invariant: the second name stands for the same bytes of the same file; what is
-//! not understood as a whole stays as it is.
+//! Weights that a graph reads in two shapes. Invariant: the second name means the same bytes of the same file; a graph that is
+//! not understood as a whole is not changed.
 //!
-//! Models whose embedding and output layer are one matrix store it once, and reshape it for one of the two. The runtime does
-//! that when it loads, and holds the result beside the original: for the largest matrix of the model. Two names for the same
-//! bytes of the file cost nothing.
+//! Models whose embedding and output layer are one matrix store it once, and reshape it for one of the two. The runtime does that
+//! when it loads, and holds the result beside the original: for the largest matrix of the model. Two names for the same bytes of
+//! the file cost nothing.
 
 use super::graph::{
     Graph, INITIALIZER, NODE, NODE_ATTRIBUTE, Node, TENSOR_DATA_LOCATION, TENSOR_DATA_TYPE, TENSOR_DIMS,
@@ -16,7 +16,7 @@ use crate::wire::{Field, fields, put_bytes, put_number};
 /// Field of `AttributeProto` that holds a tensor.
 const ATTRIBUTE_TENSOR: u64 = 5;
 
-/// The graph with names in the place of reshapes, if it has any that can be replaced.
+/// The graph with names instead of reshapes, if it has any that can be replaced.
 pub(super) fn with_names_for_reshapes(graph: &Graph<'_>) -> Result<Option<Vec<u8>>, EditError> {
     let mut replaced = Vec::new();
     for node in &graph.nodes {
@@ -64,7 +64,7 @@ fn named_anew(graph: &Graph<'_>, node: &Node<'_>) -> Result<Option<Vec<u8>>, Edi
     let Some(dimensions) = whole_numbers(shape)? else { return Ok(None) };
     let product = |numbers: &[u64]| numbers.iter().try_fold(1_u64, |all, number| all.checked_mul(*number));
     let stored: Vec<_> = tensor.iter().filter_map(|field| field.number_of(TENSOR_DIMS)).collect();
-    // Zeros and negative numbers, which stand for what the weights have, are left to the runtime.
+    // Zeros and negative numbers, which mean the dimensions of the weights, are left to the runtime.
     if !is_in_file || dimensions.contains(&0) || product(&dimensions) != product(&stored) {
         return Ok(None);
     }

@@ -125,7 +125,7 @@ fn alignment(cursor: &Cursor<'_>, metadata: &Metadata) -> Result<u64, GgufError>
 /// A tensor as it is listed, with its offset from the start of the data.
 struct Listed {
     info: TensorInfo,
-    /// Where the entry stands in the header.
+    /// The place of the entry in the header.
     at: u64,
 }
 

@@ -133,7 +133,7 @@ impl Metadata {
         self.entries.is_empty()
     }
 
-    /// Whether a text of this key was not UTF-8, and has U+FFFD in the place of what could not be read.
+    /// Whether a text of this key was not UTF-8, and has U+FFFD instead of the bytes that could not be read.
     #[must_use]
     pub fn is_lossy(&self, key: &str) -> bool {
         self.lossy.iter().any(|lossy| lossy == key)

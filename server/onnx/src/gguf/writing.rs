@@ -18,7 +18,7 @@ pub(crate) struct Tensor {
     pub(crate) shape: Vec<u64>,
     pub(crate) kind: u32,
     pub(crate) data: Vec<u8>,
-    /// The offset to write in the place of the true one.
+    /// The offset to write instead of the true one.
     pub(crate) offset: Option<u64>,
 }
 

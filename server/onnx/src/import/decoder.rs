@@ -1,5 +1,5 @@
-//! The architecture of a decoder, read from the metadata of a GGUF file. Invariant: every number is checked before it is used as a size;
-//! an architecture that differs in any step from what `graph` builds is refused here, with the name of what it is.
+//! The architecture of a decoder, read from the metadata of a GGUF file. Invariant: every number is checked before it is used as
+//! a size; an architecture that differs in any step from what `graph` builds is refused here, with the name of what it is.
 //!
 //! Source of the keys: the GGUF specification; of the differences between architectures: their model cards and configurations.
 
@@ -292,7 +292,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A factor; 0 stands for none in some files.
+    /// A factor; 0 means none in some files.
     fn factor(&self, name: &str) -> Result<Option<f32>, ImportError> {
         let key = self.key(name);
         if self.file.metadata().f64(&key) == Some(0.0) {

@@ -10,7 +10,7 @@ use crate::gguf::TensorKind;
 /// The 16 values of IQ4_NL and IQ4_XS.
 const FOUR_BIT_VALUES: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-/// The numbers that whole blocks stand for; nothing for kinds that are not read.
+/// The numbers of whole blocks; nothing for kinds that are not read.
 pub(super) fn numbers(kind: TensorKind, bytes: &[u8], into: &mut Vec<f32>) {
     into.clear();
     let form = match kind {
@@ -127,8 +127,8 @@ mod tests {
         (0..n).map(|_| next()).collect()
     }
 
-    /// Sums over 512 weights as GGUF's own Python package (gguf 0.19) reads them: of each times its place, and of its square times its
-    /// place.
+    /// Sums over 512 weights as GGUF's own Python package (gguf 0.19) reads them: of each times its place, and of its square
+    /// times its place.
     #[test]
     fn blocks_stand_for_the_numbers_that_gguf_reads() {
         // The kind, where its half floats are, and the sums.

@@ -1,5 +1,5 @@
-//! The graph of a decoder. Invariant: nodes are written in the order in which a pass runs them, and weights are written when the
-//! first node that reads them is.
+//! The graph of a decoder. Invariant: nodes are written in the order in which a pass runs them, and weights are written with the
+//! first node that reads them.
 //!
 //! Tensors: hidden states are [batch, positions, hidden]; keys and values of the cache [batch, key heads, positions, head size].
 //! The graph has the names that onnxruntime-genai and optimum use, and an optional `num_logits_to_keep`.

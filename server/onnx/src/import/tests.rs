@@ -333,7 +333,7 @@ fn a_file_that_changes_or_vanishes_meanwhile_becomes_no_model() {
         file.set_modified(std::time::UNIX_EPOCH).expect("it is changed");
     });
     assert!(touched.contains("changed while it was read"), "{touched}");
-    // Systems that do not let go of an open file refuse this.
+    // Systems that cannot remove an open file refuse this.
     if cfg!(unix) {
         let gone = changed_meanwhile(|path| std::fs::remove_file(path).expect("it is removed"));
         assert!(gone.contains("it cannot be read"), "{gone}");

@@ -41,7 +41,7 @@ pub(super) enum Storage {
     Same(Form),
     /// Quantised, with the numbers of the file in a form that has room for them.
     Widened(Form),
-    /// Quantised anew.
+    /// Quantised again.
     Rounded(Form),
     /// As 32-bit floats.
     Floats,
@@ -276,8 +276,8 @@ impl Planner<'_> {
     }
 }
 
-/// Reads a matrix in pieces and hands each to `encode` as whole tiles of rows, several pieces at once; `write` gets what became of
-/// each, in order.
+/// Reads a matrix in pieces and passes each to `encode` as whole tiles of rows, several pieces at once; `write` gets the result
+/// of each, in order.
 pub(super) fn for_each_tile<T: Send>(
     file: &GgufFile,
     matrix: &Matrix,

@@ -119,7 +119,7 @@ const FILE_ENDS: &[&str] = &[
     "<|file_sep|>",
 ];
 
-/// Elements of HTML whose tags are tokens of Gemma's vocabularies. They are text, although they stand in brackets.
+/// Elements of HTML whose tags are tokens of Gemma's vocabularies. They are text, although they are in brackets.
 const HTML_ELEMENTS: &[&str] = &[
     "table",
     "caption",
@@ -173,7 +173,7 @@ pub(super) fn is_end_text(text: &str) -> bool {
     ENDS.contains(&text) || FILE_ENDS.contains(&text)
 }
 
-/// Whether a token that was added by hand is a marker and not a piece of text: it stands in brackets and is no tag of HTML.
+/// Whether an added token is a marker and not a piece of text: it is in brackets and is no tag of HTML.
 pub(super) fn looks_like_marker(text: &str) -> bool {
     let bracketed = |open: char, close: char| text.starts_with(open) && text.ends_with(close);
     let has_letters = text.chars().any(char::is_alphanumeric);

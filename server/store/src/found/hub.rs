@@ -78,7 +78,7 @@ fn add(root: &Root, spec: &str, snapshot: &Path, files: &[Listed], scan: &mut Sc
     }
 }
 
-/// The snapshot that stands for a repository: of the branch `main`, else of any branch, else the newest.
+/// The snapshot of a repository: of the branch `main`, else of any branch, else the newest.
 pub(crate) fn snapshot_of(root: &Path, repository: &str) -> Option<PathBuf> {
     let root = Root::open(root).ok()??;
     let folder = repository_folder(&root.path, repository);

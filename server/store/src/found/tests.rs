@@ -61,7 +61,7 @@ impl Disk {
     }
 }
 
-/// All paths below a folder with what tells a change: length and time.
+/// All paths below a folder with length and time, which show a change.
 fn tree(folder: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let mut folders = vec![folder.to_owned()];

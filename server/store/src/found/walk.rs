@@ -111,7 +111,7 @@ impl Root {
             let (names, refusal) = match split_of(&file.relative) {
                 None => (vec![file.relative.clone()], None),
                 Some((stem, 1, n_parts)) => (part_names(stem, n_parts), None),
-                // The first part speaks for the others; without it nothing does.
+                // The first part represents the others; without it the model is not listed.
                 Some((stem, number, n_parts)) => {
                     let first = part_name(stem, 1, n_parts);
                     let is_first_listed = (1..number).any(|other| {

@@ -1,4 +1,4 @@
-//! Which files of a repository make a model. Invariant: what was chosen among several is said.
+//! The files of a repository that make a model. Invariant: a choice among several is reported.
 
 use super::hub::{Description, HubFile, forbids_commerce};
 use crate::catalogue::{ChecksumOf, Source};

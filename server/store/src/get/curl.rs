@@ -12,7 +12,7 @@ const LONGEST_HEAD: usize = 64 << 10;
 const CONNECT_SECONDS: u32 = 20;
 /// Seconds without a byte after which an answer counts as cut.
 const STALL_SECONDS: u32 = 60;
-/// Bytes that are handed on at once.
+/// The size of one chunk of the body.
 const CHUNK: usize = 256 << 10;
 
 /// A request.
@@ -54,7 +54,7 @@ pub(super) trait Sink {
 pub(super) enum Trouble {
     /// curl is not installed.
     Absent,
-    /// Nobody answered; curl's own words.
+    /// No server answered; curl's own words.
     Unreachable(String),
     /// The answer broke off; curl's own words.
     Cut(String),

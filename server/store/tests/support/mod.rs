@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What somebody asked.
+/// A request of a client.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -29,7 +29,7 @@ impl Request {
     }
 }
 
-/// What is answered.
+/// A reply of the server.
 #[derive(Clone, Default)]
 pub struct Reply {
     status: u16,
@@ -127,7 +127,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     Some(Request { method: method.to_owned(), path, headers, nth: 0 })
 }
 
-/// Somebody who has heard enough may leave in the middle.
+/// A client may close the connection in the middle.
 fn write_reply(mut stream: TcpStream, reply: &Reply) {
     let mut head = format!("HTTP/1.1 {} x\r\nConnection: close\r\n", reply.status);
     for (name, value) in &reply.headers {

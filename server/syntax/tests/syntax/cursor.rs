@@ -1,4 +1,4 @@
-//! What a tree says about a cursor while somebody types, that is, mostly in broken code. `$0` is the cursor.
+//! The properties of a cursor while the user types, that is, mostly in broken code. `$0` is the cursor.
 
 use fimble_document::Text;
 use fimble_syntax::{ParseBudget, Region};
@@ -337,7 +337,7 @@ fn imports_in_the_middle_of_a_line_or_guard_are_whole_lines() {
 
 #[test]
 fn a_splice_that_fits_adds_no_errors() {
-    // At `$0`, the first text mends the code or leaves it as it is, the second makes it worse.
+    // At `$0`, the first text repairs the code or leaves it as it is, the second makes it worse.
     let cases = [
         ("rust", "fn a() {\n    let b = $0;\n}\n", "c(1, 2)", "c(1, 2 3 ("),
         (

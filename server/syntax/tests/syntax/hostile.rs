@@ -229,7 +229,7 @@ fn templates_inside_of_templates_end_no_process() {
 fn a_parse_that_takes_too_much_memory_is_stopped() {
     let text = "[1, 2, 3, 4, 5, 6, 7, 8],\n".repeat(300_000);
     assert_eq!(outcome("json", &text), Err(ParseStopped::OutOfMemory));
-    // The count begins anew with each parse.
+    // Each parse starts a new count.
     assert_eq!(outcome("json", "[1]"), Ok(()));
     assert_eq!(outcome("json", &format!("[{}1]", "1, ".repeat(50_000))), Ok(()));
 }

@@ -108,7 +108,7 @@ impl Change {
     }
 }
 
-/// Applies a change to the document and the tree, and parses what became of it.
+/// Applies a change to the document and the tree, and parses the result.
 fn follow(document: &mut Document, tree: &mut SyntaxTree, change: &TextChange) {
     let change = std::slice::from_ref(change);
     let version = document.version() + 1;

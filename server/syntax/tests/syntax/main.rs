@@ -1,4 +1,4 @@
-//! What this crate says about texts, through its public functions. `cursor`: one cursor at a time, marked `$0`;
+//! Tests of the public functions of this crate. `cursor`: one cursor at a time, marked `$0`;
 //! `embedded`: parts in another language; `samples`: every language on a file of its own; `incremental`: trees under random
 //! edits; `budget`: parses that stop; `outline`: what stands in a range; `errors`: what counts as one; `hostile`: texts that
 //! the grammars' scanners and the parser cannot bear.

@@ -8,7 +8,7 @@ use fimble_syntax::{Region, all, by_path};
 
 use crate::parse;
 
-/// What is in one sample.
+/// The content of one sample.
 struct Sample {
     file: &'static str,
     /// A text inside something, and the first lines of what encloses it.

@@ -1,4 +1,4 @@
-//! The workspace over time: what is chosen, and that it follows the disk whatever happens there.
+//! The workspace over time: the chosen snippets, and updates after any change on the disk.
 
 use std::fs::File;
 use std::time::Duration;
@@ -81,7 +81,7 @@ fn what_changed_on_the_disk_is_not_shown_as_it_was() {
     fs::remove_file(&store).unwrap();
     workspace.refresh(&store);
     assert_eq!(names(&workspace), ["src/colour.rs"]);
-    // What no walk found is not taken in, whatever is said about it.
+    // A file that no walk found is not indexed, whatever is reported about it.
     workspace.refresh(&path(&folder, "src/leak.rs"));
     assert_eq!(names(&workspace), ["src/colour.rs"]);
 }
@@ -123,7 +123,7 @@ fn only_what_was_written_is_read_again() {
     let age = |seconds| SystemTime::now() - Duration::from_secs(seconds);
     File::options().write(true).open(&store).unwrap().set_modified(age(60)).unwrap();
     workspace.scan(&|| false);
-    // As if it had been read wrongly: only reading it again would tell.
+    // As if it had been read wrongly: only reading it again would show it.
     workspace.index.write().unwrap().insert(&store, "fn other() {}\n");
     assert_eq!(workspace.scan(&|| false).n_changed, 0);
     File::options().write(true).open(&store).unwrap().set_modified(age(50)).unwrap();
@@ -185,7 +185,7 @@ fn what_stands_in_a_file_is_told_word_for_word() {
         ("Lovelace Ada", false),
         ("grace.hopper@navy.org", false),
         ("Li", false),
-        // What is left out is not told of.
+        // Files that are left out are not reported.
         ("OrderStore insert_order ghp", false),
     ] {
         assert_eq!(workspace.holds(text), expected, "{text}");
@@ -245,7 +245,7 @@ fn what_can_matter_is_told_from_the_path() {
     assert_eq!(workspace.concern("/elsewhere/a.rs"), Concern::None);
 }
 
-/// What happens on a disk.
+/// An event on a disk.
 #[derive(Clone, Debug)]
 enum Happening {
     Write(usize, usize),
@@ -263,7 +263,7 @@ const FILES: [&str; 6] = ["a.rs", "src/a.rs", "src/b.py", "src/deep/c.rs", "lib/
 const FOLDERS: [&str; 3] = ["src", "lib", "moved"];
 const IGNORES: [&str; 4] = [".gitignore", "src/.ignore", ".fimbleignore", ".git/info/exclude"];
 const RULES: [&str; 4] = ["", "*.py\n", "src/\n", "a.rs\n!lib/a.rs\n"];
-/// Of two sizes only, so that a size tells little.
+/// Of two sizes only, so that a size shows little.
 const TEXTS: [&str; 5] =
     ["", "fn one() {}\n", "fn two() {}\n", "// DO NOT EDIT.\n", "def three():\n    return one\n"];
 /// The open folders.
