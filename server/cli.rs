@@ -9,7 +9,8 @@ macro_rules! out {
     }};
 }
 
-/// [`out!`] with a line break.
+/// [`out!`] with a line break. Exported for `tools`.
+#[macro_export]
 macro_rules! outln {
     ($($argument:tt)*) => {{
         use std::io::Write as _;
@@ -35,9 +36,12 @@ pub mod model;
 pub mod neovim_plugin;
 pub mod power;
 pub mod process;
+pub mod process_memory;
 pub mod progress;
+pub mod quantiles;
 pub mod record;
 pub mod refactor;
+pub mod session_file;
 pub mod setup;
 pub mod state;
 pub mod uri;
@@ -75,7 +79,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Explain why the last requests got a suggestion, or none
     Why(why::WhyArgs),
-    /// Measure this machine
+    /// Measure a model on this machine
     Bench(bench::BenchArgs),
 }
 

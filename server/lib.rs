@@ -1,5 +1,5 @@
 //! The command line as a library: the binary runs [`Cli`], and the measuring tools of the workspace use the same ways to the
-//! runtime, the models and llama-server. Invariant: nothing is offered here for other packages than `tools`.
+//! runtime, the models, the server and recorded sessions. Invariant: nothing is offered here for other packages than `tools`.
 
 mod cli;
 
@@ -7,9 +7,13 @@ pub use cli::Cli;
 
 /// What `tools` shares with the subcommands.
 pub mod shared {
-    pub use crate::cli::bench::versus::llama_server::{LlamaServer, Start, Timings};
-    pub use crate::cli::bench::versus::llama_vim;
+    pub use crate::cli::gguf_import::Precision;
     pub use crate::cli::loader::{initialize_runtime, model_name, source};
-    pub use crate::cli::local_server::ensure_runtime;
+    pub use crate::cli::local_server::{LocalServer, capabilities, capabilities_counting, ensure_runtime};
+    pub use crate::cli::process_memory::{resident_mb, status_mb};
     pub use crate::cli::progress::ProgressReporter;
+    pub use crate::cli::quantiles::{Quantiles, millis};
+    pub use crate::cli::session_file;
+    pub use crate::cli::uri::file_uri;
+    pub use crate::outln;
 }

@@ -21,6 +21,7 @@ mod hub;
 mod models;
 #[cfg(unix)]
 mod private_files;
+mod recording;
 #[cfg(unix)]
 mod remote;
 mod secrets;

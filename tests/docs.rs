@@ -34,12 +34,6 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
     ("cargo test --doc", Runs::In(".ci/run", "cargo test --locked --doc")),
     ("cargo nextest run", Runs::In(".ci/run", "cargo nextest run --locked --profile ci")),
     ("tests/fuzz/run *", Runs::In(".ci/run", "tests/fuzz/run 60")),
-    ("tests/editors/pictures.py", Runs::Nothing("it writes files; tests/editors/run runs the same editors")),
-    (
-        "tests/editors/vscode/run --picture",
-        Runs::Nothing("it writes a file; the tests run the same workbench"),
-    ),
-    ("cargo machete", Runs::In(".ci/run", "cargo machete")),
     ("cargo install --path .", Runs::Nothing("it builds what .ci/run builds by `cargo build --release`")),
     ("cargo build --release", Runs::In(".ci/run", "cargo build --release --locked --bin fimble")),
     (
@@ -90,6 +84,11 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
         Runs::Nothing("it builds what `cargo test` builds without optimisation"),
     ),
     ("target/release/fimble-eval *", Runs::In("tools/tests/eval.rs", "CARGO_BIN_EXE_fimble-eval")),
+    (
+        "cargo build --release -p fimble -p fimble-tools",
+        Runs::Nothing("it builds what `cargo test` builds without optimisation"),
+    ),
+    ("target/release/fimble-bench *", Runs::In("tools/tests/replay.rs", "CARGO_BIN_EXE_fimble-bench")),
     ("fimble-eval *", Runs::In("tools/tests/eval.rs", "CARGO_BIN_EXE_fimble-eval")),
     ("tools/sets/build.py *", Runs::Nothing("it fetches packages and measures for hours")),
 ];

@@ -249,7 +249,7 @@ fn check_answer(report: &mut Report, answer: &Answer, trace: &RequestTrace) {
             report.good("completion", &format!("`return ` was completed with `{text}` in {elapsed:.1} ms"));
         }
         (None, Decision::Nothing { reason, sentence }) if reason == "model-failed" => {
-            let remedy = "`fimble bench` and `fimble model verify` narrow it down".to_owned();
+            let remedy = "`fimble bench model` and `fimble model verify` narrow it down".to_owned();
             let (code, cause) = (ErrorCode::ModelFailed, sentence.clone());
             report.fault("completion", &LoadError { code, cause, remedy });
         }

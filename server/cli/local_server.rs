@@ -1,5 +1,5 @@
 //! The real server in this process, over the real protocol in memory, for the commands that need answers: `demo`, `complete`,
-//! `why`, `doctor` and `bench`. Invariant: requests take the same path as those of an editor; positions count characters.
+//! `why` and `doctor`, and for `tools`. Invariant: requests take the same path as those of an editor; positions count characters.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -20,8 +20,7 @@ pub struct LspArgs {
     /// Speak over standard input and output; that is the only way there is, and what many clients say
     #[arg(long)]
     stdio: bool,
-    /// Write this session, with the text of every open file and all that is typed, into a new file that `fimble bench
-    /// replay` can play
+    /// Write this session, with the text of every open file and all that is typed, into a new file, for a report
     #[arg(long, value_name = "SESSION.jsonl")]
     record: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble bench replay` plays. Invariant: it runs
+//! `fimble lsp --record`: writes a session of a real editor in the format that `fimble-bench replay` plays. Invariant: it runs
 //! only on request, and a message says so; only the user may read the file, and it holds no secret that the detector knows; the
 //! server never waits for the file; after a crash it has all typed text except the last line.
 
@@ -17,7 +17,7 @@ use fimble_document::{Document, Position, PositionEncoding, PositionRange, Text,
 use fimble_lsp::{MessageSink, create_private_file};
 use serde_json::Value;
 
-use super::bench::session::{Action, Event, Header, Place};
+use super::session_file::{Action, Event, Header, Place};
 use hiding::{Edited, Held, Step};
 
 /// A message and when it was read; none ends the recording.

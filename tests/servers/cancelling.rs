@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fimble_model::{CancelToken, Model, StopReason};
+use fimble_model::{CancelToken, Model, ModelRouter, StopReason};
 use serde_json::json;
 
 use crate::running::{Kind, Running, Servers};

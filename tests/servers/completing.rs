@@ -1,6 +1,6 @@
 //! Completions of a server, beside those of the same model in this process.
 
-use fimble_model::Model;
+use fimble_model::ModelRouter;
 
 use crate::running::{Kind, Running, Servers};
 use crate::{in_process, line, on_each, open, places};

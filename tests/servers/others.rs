@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use fimble_model::{
-    CancelToken, ChatOptions, GenerateOptions, GenerateRequest, Message, Model, Role, StopReason,
+    CancelToken, ChatOptions, GenerateOptions, GenerateRequest, Message, Model, ModelRouter, Role, StopReason,
 };
 
 use crate::{open, plainly};

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
-use fimble_model::{CancelToken, Model, ModelError};
+use fimble_model::{CancelToken, Model, ModelError, ModelRouter};
 
 use crate::running::{Kind, Running, Servers};
 use crate::{PATIENCE, line, on_each, open, places, plainly};

@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use fimble::shared::{LlamaServer, Start, llama_vim};
+use fimble_tools::llama_server::{LlamaServer, Start};
+use fimble_tools::llama_vim;
 use serde_json::json;
 
 use crate::cases::{Case, Kind};

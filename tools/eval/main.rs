@@ -31,14 +31,8 @@ use self::cases::{Case, Kind, Project};
 use self::outcome::Outcome;
 use self::report::{PlacesFile, Run};
 
-#[expect(clippy::print_stderr, reason = "the one place where an error is printed")]
 fn main() {
-    fimble_engine::runtime::forbid_telemetry();
-    let code = run(&Args::parse()).unwrap_or_else(|error| {
-        eprintln!("fimble-eval: {error:#}");
-        ExitCode::FAILURE
-    });
-    fimble_engine::runtime::exit_process(if code == ExitCode::SUCCESS { 0 } else { 1 });
+    fimble_tools::program::run("fimble-eval", || run(&Args::parse()))
 }
 
 fn run(args: &Args) -> anyhow::Result<ExitCode> {

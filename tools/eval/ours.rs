@@ -11,7 +11,7 @@ use fimble_completion::{
 use fimble_document::Text;
 use fimble_engine::Engine;
 use fimble_model::fim::Snippet;
-use fimble_model::{CancelToken, GenerateRequest, Layer, Model, Priority};
+use fimble_model::{CancelToken, ContextIndex, GenerateRequest, Layer, Model, Priority};
 use fimble_syntax::{ParseBudget, SyntaxTree};
 use fimble_workspace::{Around, Related, Workspace};
 
@@ -76,14 +76,14 @@ pub fn evaluate(
 ) -> anyhow::Result<()> {
     let name_of = |path: &str| -> Arc<str> { path.into() };
     for (path, text) in &project.files {
-        engine.remember(name_of(path), Layer::Workspace, Arc::from(text.as_str()));
+        engine.upsert(name_of(path), Layer::Workspace, Arc::from(text.as_str()));
     }
     // An open text is believed by what is known when it comes: everything before it has to be taken in.
     engine.settle();
     let mut neighbours = Neighbours::of(project);
     for of_file in project.cases.chunk_by(|left, right| left.path == right.path) {
         for case in of_file {
-            engine.remember(name_of(&case.path), Layer::Open, Arc::from(case.text.as_str()));
+            engine.upsert(name_of(&case.path), Layer::Open, Arc::from(case.text.as_str()));
             engine.settle();
             let outcomes = variants
                 .iter()
@@ -92,14 +92,14 @@ pub fn evaluate(
             each(case, outcomes)?;
         }
         let path = &of_file[0].path;
-        engine.forget(path);
+        engine.remove(path);
         if let Some((_, text)) = project.files.iter().find(|(other, _)| other == path) {
-            engine.remember(name_of(path), Layer::Workspace, Arc::from(text.as_str()));
+            engine.upsert(name_of(path), Layer::Workspace, Arc::from(text.as_str()));
         }
         engine.settle();
     }
     for (path, _) in &project.files {
-        engine.forget(&name_of(path));
+        engine.remove(&name_of(path));
     }
     engine.settle();
     Ok(())

@@ -222,7 +222,10 @@ export class Server implements vscode.Disposable {
 
   private endRecording(): void {
     if (this.file === undefined) return;
-    void vscode.window.showInformationMessage(`The session is in ${this.file}. fimble bench replay plays it.`);
+    void vscode.window.showInformationMessage(
+      `The session is in ${this.file}. Attach it to a report, or play it in the sources of Fimble: ` +
+        "cargo run --release -p fimble-tools --bin fimble-bench -- replay FILE",
+    );
     this.file = undefined;
   }
 

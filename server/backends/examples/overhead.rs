@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
-use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Model, Priority, Prompt};
+use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Model, ModelRouter, Priority, Prompt};
 
 const TEXT: &str = "numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, ";
 

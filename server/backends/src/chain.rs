@@ -12,8 +12,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, Chat, ErrorCode, GenerateRequest, Generation, Layer, LoadError, Model, ModelError,
-    ModelInfo, Speeds, TokenObserver,
+    CancelToken, Chat, ContextIndex, ErrorCode, GenerateRequest, Generation, Layer, LoadError, Model,
+    ModelError, ModelInfo, ModelRouter, Speeds, TokenObserver,
 };
 
 use crate::guard::Guard;
@@ -23,7 +23,7 @@ pub use member::{Choice, LocalLoader};
 use monitored::MonitoredModel;
 use project::Project;
 
-/// Models in order of preference. A chain is a model itself; [`Model::member_for`] names the member to plan a prompt for.
+/// Models in order of preference. A chain is a model itself; [`ModelRouter::member_for`] names the member to plan a prompt for.
 pub struct Chain {
     members: Vec<Member>,
     guard: Guard,
@@ -194,6 +194,25 @@ fn load_error(members: &[Member]) -> LoadError {
     }
 }
 
+impl ModelRouter for Chain {
+    fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {
+        let (index, model) = self.usable(sources).into_iter().next()?;
+        Some(Arc::new(MonitoredModel { chain: self.this.clone(), index, model }))
+    }
+}
+
+impl ContextIndex for Chain {
+    fn upsert(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        // A server has no project cache.
+        let is_awaited = || self.members.iter().any(Member::is_untried_model);
+        self.project.upsert((source, layer, text), is_awaited, || self.ready());
+    }
+
+    fn remove(&self, source: &str) {
+        self.project.remove(source, || self.ready());
+    }
+}
+
 impl Model for Chain {
     fn info(&self) -> &ModelInfo {
         &self.info
@@ -240,23 +259,16 @@ impl Model for Chain {
         self.usable(&[]).first().map_or_else(Speeds::default, |(_, model)| model.speeds())
     }
 
-    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        // A server has no project cache.
-        let is_awaited = || self.members.iter().any(Member::is_untried_model);
-        self.project.remember((source, layer, text), is_awaited, || self.ready());
+    fn context_index(&self) -> Option<&dyn ContextIndex> {
+        Some(self)
     }
 
-    fn forget(&self, source: &str) {
-        self.project.forget(source, || self.ready());
+    fn router(&self) -> Option<&dyn ModelRouter> {
+        Some(self)
     }
 
     fn supports_alternatives(&self) -> bool {
         self.usable(&[]).first().is_some_and(|(_, model)| model.supports_alternatives())
-    }
-
-    fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {
-        let (index, model) = self.usable(sources).into_iter().next()?;
-        Some(Arc::new(MonitoredModel { chain: self.this.clone(), index, model }))
     }
 
     fn chat(&self) -> Result<&dyn Chat, String> {

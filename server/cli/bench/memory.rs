@@ -8,8 +8,8 @@ use fimble_engine::{Engine, EngineOptions};
 use fimble_model::{Model, TokenId};
 use serde_json::json;
 
-use super::process::status_mb;
 use crate::cli::loader;
+use crate::cli::process_memory::status_mb;
 
 /// Sequences that are kept.
 const N_SLOTS: usize = 4;

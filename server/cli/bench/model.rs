@@ -12,11 +12,11 @@ use serde::Serialize;
 
 use super::bandwidth;
 use super::memory;
-use super::millis;
-use super::process::resident_mb;
 use crate::cli::loader;
 use crate::cli::local_server::ensure_runtime;
+use crate::cli::process_memory::resident_mb;
 use crate::cli::progress::ProgressReporter;
+use crate::cli::quantiles::millis;
 
 /// Prompts that are read from nothing.
 const PREFILLS: [usize; 2] = [64, 512];

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::layout::Layout;
 use super::typist::{Event, Keystroke, Typed};
-use crate::cli::bench::Quantiles;
 use crate::cli::progress::colours_wanted;
+use crate::cli::quantiles::Quantiles;
 
 /// Most lines that are shown for a file.
 const LINES_PER_FILE: usize = 10;

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use fimble_document::Text;
 
-use super::super::bench::session::{Action, Event};
+use super::super::session_file::{Action, Event};
 
 /// Lines around a change in which the beginning and the end of a secret are looked for: a private key has about fifty.
 const LINES_AROUND: usize = 64;

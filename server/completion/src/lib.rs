@@ -32,8 +32,6 @@ mod window;
 
 pub use agreement::agrees;
 pub use budget::TokenBudget;
-/// The former name of [`TokenBudget`].
-pub use budget::TokenBudget as Allotment;
 pub use context::{Context, ContextPiece};
 pub use finish::{FilterStep, Finished, Suggestion, candidates, finish};
 pub use gate::gate;

@@ -39,7 +39,7 @@ pub(crate) fn choose(
         return (Mode::MultiLine, "always several lines, by the settings");
     }
     match by_code(input, cursor) {
-        (Mode::MultiLine, _) if !settings.allotment.several_lines => {
+        (Mode::MultiLine, _) if !settings.token_budget.several_lines => {
             (Mode::SingleLine, "several lines take longer than the time budget on this machine")
         }
         chosen => chosen,

@@ -98,7 +98,7 @@ pub fn plan_reading(
     let cursor = Cursor::resolve(input)?;
     // A model that completes lines and does not write code ends its blocks too late.
     let most = if model.writes_code { MOST_NEW_TOKENS } else { MOST_LINE_TOKENS };
-    let max_new_tokens = settings.max_new_tokens.unwrap_or(settings.allotment.new_tokens.min(most));
+    let max_new_tokens = settings.max_new_tokens.unwrap_or(settings.token_budget.new_tokens.min(most));
     let max_new_tokens = max_new_tokens.clamp(1, (model.context_length / 2).max(1));
     let max_prompt_tokens = prompt_budget(settings, model, max_new_tokens)?;
 
@@ -254,7 +254,7 @@ fn prompt_budget(
     max_new_tokens: usize,
 ) -> Result<usize, Refusal> {
     let default = if model.context_length <= SHORT_CONTEXT { 512 } else { MOST_PROMPT_TOKENS };
-    let default = default.min(settings.allotment.prompt_tokens);
+    let default = default.min(settings.token_budget.prompt_tokens);
     let room = model.context_length.saturating_sub(max_new_tokens + RESERVE_TOKENS);
     let budget = settings.max_prompt_tokens.unwrap_or(default).min(room);
     if budget < MIN_PROMPT_TOKENS {

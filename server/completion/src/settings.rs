@@ -26,7 +26,7 @@ pub struct CompletionSettings {
     /// At most this many tokens are read; none: chosen by the model's context and the token budget.
     pub max_prompt_tokens: Option<usize>,
     /// The token budget of the latency that the user accepts.
-    pub allotment: TokenBudget,
+    pub token_budget: TokenBudget,
     /// A suggestion is shown only if its lines are that likely to be right, 0 to 1 ([`Generation::confidence`]); of a line that
     /// is not, the beginning that is. 0 shows everything.
     ///
@@ -51,7 +51,7 @@ impl Default for CompletionSettings {
             max_lines: 8,
             max_new_tokens: None,
             max_prompt_tokens: None,
-            allotment: TokenBudget::default(),
+            token_budget: TokenBudget::default(),
             // Measured on lines cut at random in code that no model has read: of what the bundled model is that sure of, 77 % is
             // right as far as it goes, and 69 % above 0.5, for a tenth more characters (docs/performance.md).
             min_confidence: 0.6,

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, Layer, Model, Piece, Priority, ProjectCacheUse,
-    ProjectPlace, Prompt,
+    CancelToken, ContextIndex, GenerateOptions, GenerateRequest, Layer, Model, Piece, Priority,
+    ProjectCacheUse, ProjectPlace, Prompt,
 };
 
 /// Tokens of each generation.
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     for (number, text) in texts.iter().enumerate() {
         let layer = if number < N_OPEN { Layer::Open } else { Layer::Workspace };
-        engine.remember(format!("{number}").into(), layer, Arc::from(text.as_str()));
+        engine.upsert(format!("{number}").into(), layer, Arc::from(text.as_str()));
     }
     engine.settle();
     let taken_in = started.elapsed().as_secs_f64();

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use fimble_engine::EngineOptions;
 use fimble_model::{
-    CancelToken, GenerateOptions, Generation, Layer, Model, ProjectCacheUse, ProjectPlace, Prompt,
+    CancelToken, ContextIndex, GenerateOptions, Generation, Layer, Model, ProjectCacheUse, ProjectPlace,
+    Prompt,
 };
 
 use crate::support::{engine_with, one_thread, request, silent, text};
@@ -28,7 +29,7 @@ fn what_is_remembered_is_repeated_until_it_is_forgotten() {
     let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
     let without = complete_in(&engine, "read(fi", true);
     for number in 0..4 {
-        engine.remember(format!("{number}").into(), Layer::Workspace, Arc::from(CODE));
+        engine.upsert(format!("{number}").into(), Layer::Workspace, Arc::from(CODE));
     }
     engine.settle();
     let with = complete_in(&engine, "read(fi", true);
@@ -37,7 +38,7 @@ fn what_is_remembered_is_repeated_until_it_is_forgotten() {
     assert!(with.tokens.iter().all(|token| token.logprob <= 0.0));
     assert!(engine.project_bytes() > 0);
     for number in 0..4 {
-        engine.forget(&format!("{number}"));
+        engine.remove(&format!("{number}"));
     }
     engine.settle();
     let after = complete_in(&engine, "read(fi", true);
@@ -48,9 +49,9 @@ fn what_is_remembered_is_repeated_until_it_is_forgotten() {
 fn who_asks_right_after_the_telling_finds_it_remembered() {
     let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
     for number in 0..200 {
-        engine.remember(format!("{number}").into(), Layer::Workspace, Arc::from("write(path)\n".repeat(400)));
+        engine.upsert(format!("{number}").into(), Layer::Workspace, Arc::from("write(path)\n".repeat(400)));
     }
-    engine.remember("here".into(), Layer::Open, Arc::from(format!("\n{}", CODE.repeat(3))));
+    engine.upsert("here".into(), Layer::Open, Arc::from(format!("\n{}", CODE.repeat(3))));
     let at_once = complete_in(&engine, "read(fi", true);
     assert!(at_once.text.starts_with("le"), "{:?}", at_once.text);
 }
@@ -58,7 +59,7 @@ fn who_asks_right_after_the_telling_finds_it_remembered() {
 #[test]
 fn a_text_is_as_likely_as_a_generation_finds_it() {
     let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
-    engine.remember("there".into(), Layer::Workspace, Arc::from(CODE.repeat(3)));
+    engine.upsert("there".into(), Layer::Workspace, Arc::from(CODE.repeat(3)));
     engine.settle();
     let mut n_compared = 0;
     for (before, is_told) in ["read(", "open(", "close(", "read(file"]
@@ -89,7 +90,7 @@ fn a_text_is_as_likely_as_a_generation_finds_it() {
 fn a_model_without_the_memory_ignores_what_it_is_told() {
     let engine = engine_with("llama-genai", options(ProjectCacheUse::Never));
     let without = complete_in(&engine, "read(fi", true);
-    engine.remember("a".into(), Layer::Open, Arc::from(CODE));
+    engine.upsert("a".into(), Layer::Open, Arc::from(CODE));
     engine.settle();
     assert_eq!(complete_in(&engine, "read(fi", true).text, without.text);
     assert_eq!(engine.project_bytes(), 0);
@@ -98,7 +99,7 @@ fn a_model_without_the_memory_ignores_what_it_is_told() {
 #[test]
 fn lines_are_different_and_the_likeliest_comes_first() {
     let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
-    engine.remember("a".into(), Layer::Open, Arc::from("open(file)\nopen(path)\nopen(file)\n"));
+    engine.upsert("a".into(), Layer::Open, Arc::from("open(file)\nopen(path)\nopen(file)\n"));
     engine.settle();
     let before = "open(";
     let place = ProjectPlace { source: "here".into(), line: 0, before: before.to_owned() };

@@ -104,9 +104,9 @@ fn budget(session: &Session) -> Value {
     let completion = &session.settings.completion;
     json!({
         "ms": session.settings.budget_ms,
-        "contextTokens": completion.max_prompt_tokens.unwrap_or(completion.allotment.prompt_tokens),
-        "newTokens": completion.max_new_tokens.unwrap_or(completion.allotment.new_tokens),
-        "severalLines": completion.allotment.several_lines,
+        "contextTokens": completion.max_prompt_tokens.unwrap_or(completion.token_budget.prompt_tokens),
+        "newTokens": completion.max_new_tokens.unwrap_or(completion.token_budget.new_tokens),
+        "severalLines": completion.token_budget.several_lines,
         "readTokensPerSecond": speeds.prefill.map(f64::round),
         "producedTokensPerSecond": speeds.decode.map(f64::round),
     })

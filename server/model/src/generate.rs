@@ -318,10 +318,13 @@ pub trait Model: Send + Sync {
         false
     }
 
-    /// For a model that chooses among several: the one that is used now for text of these files (see [`Prompt::sources`]), or for
-    /// any text if there are no files. Prompts are planned for it. None means this model itself. Never waits. After
-    /// [`ModelError::Unavailable`] it is another one, if there is one.
-    fn member_for(&self, _sources: &[String]) -> Option<Arc<dyn Model>> {
+    /// The model as one that chooses among several; none if it is a single one.
+    fn router(&self) -> Option<&dyn ModelRouter> {
+        None
+    }
+
+    /// Its memory of the project; none if it has none.
+    fn context_index(&self) -> Option<&dyn ContextIndex> {
         None
     }
 
@@ -329,16 +332,8 @@ pub trait Model: Send + Sync {
     /// high.
     fn count_tokens(&self, text: &str) -> usize;
 
-    /// Adds a document to the project cache under its path in the workspace, or replaces it. The text of an open document counts
-    /// until it is forgotten. Returns at once; the work is done when the model has nothing else to do. Models without a project
-    /// cache ignore it.
-    fn remember(&self, _source: Arc<str>, _layer: Layer, _text: Arc<str>) {}
-
-    /// Removes a document from the project cache.
-    fn forget(&self, _source: &str) {}
-
-    /// Generates up to `n_lines` different lines for one prompt, the likeliest first, each to its end; greedily, whatever the
-    /// options say of sampling. Meant for a prompt that was just generated from, which is cached. Models without alternatives
+    /// Generates up to `n_lines` different lines for one prompt, the likeliest first, each to its end; greedily, whatever the options say
+    /// of sampling. Meant for a prompt that was just generated from, which is cached. Models without alternatives
     /// ([`Model::supports_alternatives`]) return none.
     ///
     /// # Errors
@@ -368,6 +363,31 @@ pub trait Model: Send + Sync {
         cancel: &CancelToken,
         observer: TokenObserver,
     ) -> Result<Generation, ModelError>;
+}
+
+/// The choice among several models.
+pub trait ModelRouter: Send + Sync {
+    /// The model that is used now for text of these files (see [`Prompt::sources`]), or for any text if there are no files. Prompts
+    /// are planned for it. None if no model can be used now: then the router itself is asked, which opens one or says why there is
+    /// none. Never waits. After [`ModelError::Unavailable`] it is another one, if there is one.
+    fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>>;
+}
+
+/// The memory of the project that a model keeps: documents whose repetition becomes more likely.
+pub trait ContextIndex: Send + Sync {
+    /// Adds a document under its path in the workspace, or replaces it. The text of an open document counts until it is removed.
+    /// Returns at once; the work is done when the model has nothing else to do.
+    fn upsert(&self, source: Arc<str>, layer: Layer, text: Arc<str>);
+
+    /// Removes a document.
+    fn remove(&self, source: &str);
+}
+
+/// The model that answers for text of these files: the one that a router chooses, else this one.
+#[must_use]
+pub fn routed(model: &Arc<dyn Model>, sources: &[String]) -> Arc<dyn Model> {
+    let member = model.router().and_then(|router| router.member_for(sources));
+    member.unwrap_or_else(|| Arc::clone(model))
 }
 
 /// Why a generation failed.

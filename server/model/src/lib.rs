@@ -21,8 +21,9 @@ pub use cancel::CancelToken;
 pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS};
 pub use error_code::ErrorCode;
 pub use generate::{
-    GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError, ModelInfo,
-    Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId, TokenObserver, Usage,
+    ContextIndex, GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError,
+    ModelInfo, ModelRouter, Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId,
+    TokenObserver, Usage, routed,
 };
 pub use project::{Layer, ProjectCacheUse, ProjectPlace};
 pub use provider::Provider;

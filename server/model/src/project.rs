@@ -15,7 +15,7 @@ pub enum Layer {
 /// The place in a project where a prompt was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectPlace {
-    /// The document that is written in, by its path in [`crate::Model::remember`].
+    /// The document that is written in, by its path in [`crate::ContextIndex::upsert`].
     pub source: Arc<str>,
     /// The cursor's line, from 0. What the project cache has of this line is not used.
     pub line: usize,

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { LINES, START } from "./texts.mjs";
-import { BINARY, ROOT, until, Workbench } from "./workbench.mjs";
+import { BENCH, ROOT, until, Workbench } from "./workbench.mjs";
 
 let bench;
 let window;
@@ -58,7 +58,7 @@ test("a session is recorded into the chosen file until its server ends, and is o
   await window.command("Fimble: Record a Session");
   assert.match(await window.message("The session is in"), /session\.jsonl/);
   await window.status("zap");
-  const played = spawnSync(BINARY, ["bench", "replay", "--fast", file], { env: bench.environment, encoding: "utf8" });
+  const played = spawnSync(BENCH, ["replay", "--fast", file], { env: bench.environment, encoding: "utf8" });
   assert.equal(played.status, 0, played.stdout + played.stderr);
   // A server that dies ends it too, and the next one serves.
   rmSync(file);

@@ -14,6 +14,8 @@ export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..")
 export const EDITORS = process.env.FIMBLE_EDITORS || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "fimble-editors");
 export const PICTURES = join(ROOT, "target/editors");
 export const BINARY = process.env.FIMBLE || join(ROOT, "target/release/fimble");
+/** What plays recorded sessions. */
+export const BENCH = process.env.FIMBLE_BENCH || join(ROOT, "target/release/fimble-bench");
 const CODE_SERVER = join(EDITORS, "node_modules/code-server/out/node/entry.js");
 export const RUNTIME_HOME = process.env.FIMBLE_HOME || join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "fimble");
 const { chromium } = createRequire(join(EDITORS, "package.json"))("playwright-core");

@@ -90,7 +90,8 @@ local function on_exit(code, _, client_id)
     local known = failures[client_id] or {}
     failures[client_id] = nil
     if known.recording and vim.v.exiting == vim.NIL then
-      message.tell(("the session is in %s. `fimble bench replay` plays it."):format(known.recording))
+      message.tell(("the session is in %s. Attach it to a report, or play it in the sources of Fimble: `cargo run --release "
+        .. "-p fimble-tools --bin fimble-bench -- replay FILE`"):format(known.recording))
     end
     require("fimble.status").forget(client_id)
     if stopping[client_id] or vim.v.exiting ~= vim.NIL then

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use fimble_model::{
-    CancelToken, Chat, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo, Speeds,
+    CancelToken, Chat, ContextIndex, GenerateRequest, Generation, Model, ModelError, ModelInfo, Speeds,
     TokenObserver,
 };
 
@@ -58,12 +58,8 @@ impl Model for MonitoredModel {
         self.model.count_tokens(text)
     }
 
-    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        self.model.remember(source, layer, text);
-    }
-
-    fn forget(&self, source: &str) {
-        self.model.forget(source);
+    fn context_index(&self) -> Option<&dyn ContextIndex> {
+        self.model.context_index()
     }
 
     fn supports_alternatives(&self) -> bool {

@@ -23,14 +23,16 @@ impl Project {
     /// Gives all documents to a model that was opened, and makes it ready.
     pub(super) fn hand_over(&self, model: &dyn Model, make_ready: impl FnOnce()) {
         let texts = self.texts();
-        for (source, (layer, text)) in &*texts {
-            model.remember(Arc::clone(source), *layer, Arc::clone(text));
+        if let Some(index) = model.context_index() {
+            for (source, (layer, text)) in &*texts {
+                index.upsert(Arc::clone(source), *layer, Arc::clone(text));
+            }
         }
         make_ready();
     }
 
     /// Gives a document to the models that are ready. Keeps it if another model may be opened later (`is_awaited`).
-    pub(super) fn remember(
+    pub(super) fn upsert(
         &self,
         (source, layer, text): (Arc<str>, Layer, Arc<str>),
         is_awaited: impl FnOnce() -> bool,
@@ -43,16 +45,20 @@ impl Project {
             texts.clear();
         }
         for model in ready() {
-            model.remember(Arc::clone(&source), layer, Arc::clone(&text));
+            if let Some(index) = model.context_index() {
+                index.upsert(Arc::clone(&source), layer, Arc::clone(&text));
+            }
         }
     }
 
     /// Removes a document from the models that are ready, and for those that are opened later.
-    pub(super) fn forget(&self, source: &str, ready: impl FnOnce() -> Vec<Arc<dyn Model>>) {
+    pub(super) fn remove(&self, source: &str, ready: impl FnOnce() -> Vec<Arc<dyn Model>>) {
         let mut texts = self.texts();
         texts.remove(source);
         for model in ready() {
-            model.forget(source);
+            if let Some(index) = model.context_index() {
+                index.remove(source);
+            }
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
-    CancelToken, ChatOptions, GenerateRequest, Generation, Layer, LoadError, Message, Model, ModelError,
-    ModelInfo, Role, StopReason, TokenObserver, Usage,
+    CancelToken, ChatOptions, ContextIndex, GenerateRequest, Generation, Layer, LoadError, Message, Model,
+    ModelError, ModelInfo, ModelRouter, Role, StopReason, TokenObserver, Usage,
 };
 
 use crate::stand_in::{PATIENCE, Reply, StandIn};
@@ -21,6 +21,16 @@ struct Own {
     project: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
+impl ContextIndex for Own {
+    fn upsert(&self, source: Arc<str>, _: Layer, text: Arc<str>) {
+        self.project.lock().unwrap().insert(source.to_string(), text.to_string());
+    }
+
+    fn remove(&self, source: &str) {
+        self.project.lock().unwrap().remove(source);
+    }
+}
+
 impl Model for Own {
     fn info(&self) -> &ModelInfo {
         &self.info
@@ -30,12 +40,8 @@ impl Model for Own {
         text.len()
     }
 
-    fn remember(&self, source: Arc<str>, _: Layer, text: Arc<str>) {
-        self.project.lock().unwrap().insert(source.to_string(), text.to_string());
-    }
-
-    fn forget(&self, source: &str) {
-        self.project.lock().unwrap().remove(source);
+    fn context_index(&self) -> Option<&dyn ContextIndex> {
+        Some(self)
     }
 
     fn generate(
@@ -99,9 +105,9 @@ fn a_model_that_takes_over_knows_what_the_chain_was_told_of_the_project() {
     let server = server(&format!("llama.cpp@{}", llama.address()));
     let chain = chain(vec![server, own_with(&n_loads, &project)]).unwrap();
     for (source, text) in [("a.rs", "old"), ("b.rs", "gone"), ("c.rs", "kept"), ("a.rs", "new")] {
-        chain.remember(source.into(), Layer::Workspace, text.into());
+        chain.upsert(source.into(), Layer::Workspace, text.into());
     }
-    chain.forget("b.rs");
+    chain.remove("b.rs");
     assert_eq!(n_loads.load(Ordering::SeqCst), 0);
     let member = chain.member_for(&[]).unwrap();
     assert!(matches!(complete(&*member), Err(ModelError::Unavailable(_))));
@@ -112,8 +118,8 @@ fn a_model_that_takes_over_knows_what_the_chain_was_told_of_the_project() {
     };
     assert_eq!(known(), expected(&[("a.rs", "new"), ("c.rs", "kept")]));
     // What comes later reaches it, too.
-    chain.remember("d.rs".into(), Layer::Open, "typed".into());
-    chain.forget("a.rs");
+    chain.upsert("d.rs".into(), Layer::Open, "typed".into());
+    chain.remove("a.rs");
     assert_eq!(known(), expected(&[("c.rs", "kept"), ("d.rs", "typed")]));
 }
 

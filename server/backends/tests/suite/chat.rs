@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
-use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, ModelError, Observer, Role, StopReason};
+use fimble_model::{
+    CancelToken, Chat, ChatOptions, Message, Model, ModelError, ModelRouter, Observer, Role, StopReason,
+};
 use serde_json::{Value, json};
 
 use crate::stand_in::{Reply, StandIn, events, json as whole};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fimble_backends::{Guard, NetworkSettings};
 use fimble_model::{
-    CancelToken, Chat, ChatOptions, GenerateRequest, Message, Model, ModelError, Priority, Role,
+    CancelToken, Chat, ChatOptions, GenerateRequest, Message, Model, ModelError, ModelRouter, Priority, Role,
 };
 use rustls::RootCertStore;
 use serde_json::json;

@@ -8,7 +8,7 @@ use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::fim::FimParts;
 use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError,
-    Observer, Priority, Prompt, TokenObserver,
+    ModelRouter, Observer, Priority, Prompt, TokenObserver,
 };
 use serde_json::{Value, json};
 

@@ -127,6 +127,8 @@ struct TypedString {
     open: Vec<char>,
     /// How many of them were opened before the cursor.
     n_typed: usize,
+    /// The interpolation that the suggestion opened and has not closed: how many brackets are around it, and where it begins.
+    interpolation: Option<(usize, usize)>,
 }
 
 impl<'a> Walk<'a> {
@@ -155,6 +157,7 @@ impl<'a> Walk<'a> {
                 is_triple: closed.text.contains(&String::from(quote).repeat(3)),
                 n_typed: open.len(),
                 open,
+                interpolation: None,
             }
         });
         Self {
@@ -212,7 +215,8 @@ impl<'a> Walk<'a> {
         // In a comment a quote may be an apostrophe.
         let in_string =
             self.string_start.filter(|_| self.scanner.in_string() && !self.surroundings.in_comment);
-        let first = self.open.first().map(|(_, at)| *at).or(in_string);
+        let interpolation = self.typed_string.as_ref().and_then(|string| string.interpolation);
+        let first = self.open.first().map(|(_, at)| *at).or(in_string).or(interpolation.map(|(_, at)| at));
         first.filter(|_| closes)
     }
 
@@ -236,7 +240,7 @@ impl<'a> Walk<'a> {
                     return self.close_typed_string(quote, string);
                 }
             }
-            Mark::Plain if self.scanner.in_string() => return self.step_in_string(ch),
+            Mark::Plain if self.scanner.in_string() => return self.step_in_string(at, ch),
             Mark::Plain if self.open.is_empty() => self.step_in_code(ch, is_last),
             Mark::OpenQuote => self.string_start = Some(at),
             Mark::Plain => {}
@@ -256,9 +260,13 @@ impl<'a> Walk<'a> {
     }
 
     /// A bracket within the string that the cursor is in may be closed right of the cursor, as well.
-    fn step_in_string(&mut self, ch: char) -> bool {
+    fn step_in_string(&mut self, at: usize, ch: char) -> bool {
         let Some(string) = &mut self.typed_string else { return true };
         let was_open = string.open.len();
+        if ch == '{' && matches!(self.previous, '$' | '#') && string.interpolation.is_none() {
+            string.interpolation = Some((was_open, at.saturating_sub(1)));
+        }
+        string.interpolation.take_if(|(around, _)| ch == '}' && *around + 1 == was_open);
         if step_brackets(&mut string.open, ch) && was_open == string.n_typed {
             string.n_typed -= 1;
             return self.closed.take_char(ch) || !self.surroundings.right.trim_start().starts_with(ch);

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use fimble_model::{
-    CancelToken, Chat, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo, Speeds,
-    TokenObserver,
+    CancelToken, Chat, ContextIndex, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo,
+    Speeds, TokenObserver,
 };
 
 use crate::branches;
@@ -46,16 +46,8 @@ impl Model for Engine {
         })
     }
 
-    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        let Some(project) = self.project.clone() else { return };
-        project.upsert(source, project_cache::layer(layer), text);
-        self.worker.run_in_steps(move || project.step());
-    }
-
-    fn forget(&self, source: &str) {
-        let Some(project) = self.project.clone() else { return };
-        project.remove(source);
-        self.worker.run_in_steps(move || project.step());
+    fn context_index(&self) -> Option<&dyn ContextIndex> {
+        self.project.as_ref().map(|_| self as &dyn ContextIndex)
     }
 
     fn generate(
@@ -71,5 +63,19 @@ impl Model for Engine {
 
     fn chat(&self) -> Result<&dyn Chat, String> {
         self.chat.as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
+    }
+}
+
+impl ContextIndex for Engine {
+    fn upsert(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        let Some(project) = self.project.clone() else { return };
+        project.upsert(source, project_cache::layer(layer), text);
+        self.worker.run_in_steps(move || project.step());
+    }
+
+    fn remove(&self, source: &str) {
+        let Some(project) = self.project.clone() else { return };
+        project.remove(source);
+        self.worker.run_in_steps(move || project.step());
     }
 }

@@ -13,7 +13,7 @@ use fimble_completion::{
     CompletionSettings, CursorInput, Elsewhere, MultiLine, Trigger, finish, plan_reading,
 };
 use fimble_document::Text;
-use fimble_model::{CancelToken, ErrorCode, GenerateRequest, Model, Priority, StopReason};
+use fimble_model::{CancelToken, ErrorCode, GenerateRequest, Model, Priority, StopReason, routed};
 use fimble_syntax::{ParseBudget, SyntaxTree};
 
 use crate::actions::failure::ActionFailure;
@@ -130,7 +130,7 @@ fn compute(job: &ActionJob, reporter: &Reporter<ActionReport>) -> Result<Outcome
     let result = match &job.computer {
         Computer::Completion(model) => {
             let sources = [snapshot.file.clone()];
-            let model = model.member_for(&sources).unwrap_or_else(|| Arc::clone(model));
+            let model = routed(model, &sources);
             // A model that stands in for the wanted one may be too small for this.
             if !model.info().writes_code {
                 return Err(ActionFailure::too_small(&model.info().name));

@@ -79,7 +79,7 @@ pub(crate) fn compute_with_members(
     let mut sources = vec![input.file.to_owned()];
     let mut outcome = None;
     for _ in 0..MAX_MEMBERS {
-        let member = model.member_for(&sources);
+        let member = model.router().and_then(|router| router.member_for(&sources));
         let asked = member.as_deref().unwrap_or(model);
         let result = compute(input, purpose, settings, asked, reporting, &mut sources, trace);
         match result {

@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::trace::micros;
 
 /// A request as one that waits.
-pub(crate) fn waiter(session: &Session, arrived: Arrived, place: Place) -> Waiter {
+fn waiter(session: &Session, arrived: Arrived, place: Place) -> Waiter {
     let Arrived { id, reply, trace, received } = arrived;
     let small_model_at = session.small_model_at(&place);
     Waiter { id, reply, place, received, trace, small_model_at }
@@ -27,7 +27,7 @@ pub(crate) fn waiter(session: &Session, arrived: Arrived, place: Place) -> Waite
 
 /// When a request that arrived just now is to be answered with what is written. `is_written`: whether a part of the suggestion was
 /// shown before.
-pub(crate) fn due(session: &Session, place: &Place, is_written: bool) -> Due {
+fn due(session: &Session, place: &Place, is_written: bool) -> Due {
     let budget = Duration::from_millis(session.settings.budget_ms as u64);
     Due::of(place, budget, session.client.asks_again, is_written)
 }

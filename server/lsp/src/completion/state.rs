@@ -112,11 +112,11 @@ impl CompletionState {
         }
         let is_cold = last.is_none_or(|last| last.document != line.document);
         let budget = Duration::from_millis(settings.budget_ms as u64);
-        let current = settings.completion.allotment;
+        let current = settings.completion.token_budget;
         let next = current.next(budget, speeds, is_cold);
         if next != current {
             tracing::debug!(?next, "another amount of work fits the time budget");
-            Arc::make_mut(settings).completion.allotment = next;
+            Arc::make_mut(settings).completion.token_budget = next;
             self.settings_key += 1;
         }
     }

@@ -25,7 +25,7 @@ pub(crate) struct BudgetedLine {
 
 /// Whether the longest prompt is known to be read within the time that a suggestion may take.
 pub(crate) fn reads_within_budget(speeds: Speeds, settings: &Settings) -> bool {
-    let n_tokens = settings.completion.allotment.prompt_tokens;
+    let n_tokens = settings.completion.token_budget.prompt_tokens;
     #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
     let fits = |speed: f64| n_tokens as f64 * 1000.0 <= speed * settings.budget_ms as f64;
     speeds.prefill.is_some_and(fits)

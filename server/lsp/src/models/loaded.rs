@@ -52,9 +52,10 @@ impl Models {
         if settings.chat.is_empty() { &self.completion } else { &self.own_chat }
     }
 
-    /// The models that remember the project: the one that completes, and the small one beside it.
+    /// The models with a memory of the project: the one that completes and the small one beside it, as far as they have one.
     pub(crate) fn remembering(&self) -> Vec<Arc<dyn Model>> {
-        self.current().into_iter().chain(self.completion.small()).cloned().collect()
+        let models = self.current().into_iter().chain(self.completion.small());
+        models.filter(|model| model.context_index().is_some()).cloned().collect()
     }
 
     /// The name of the model that is wanted, as far as it is known before it is loaded.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fimble_completion::Allotment;
+use fimble_completion::TokenBudget;
 use fimble_model::{LoadError, Model};
 use serde_json::json;
 use tower_lsp_server::gen_lsp_types::MessageType;
@@ -77,7 +77,7 @@ impl Session {
     /// What was found out with the model before does not hold for the next one.
     fn forget_model(&mut self) {
         self.completion.renew();
-        Arc::make_mut(&mut self.settings).completion.allotment = Allotment::default();
+        Arc::make_mut(&mut self.settings).completion.token_budget = TokenBudget::default();
     }
 
     /// Loads the model that answers conversations, if the settings name one of its own.

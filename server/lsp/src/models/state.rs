@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fimble_model::{LoadError, Model, ProjectCacheUse, Provider};
+use fimble_model::{LoadError, Model, ProjectCacheUse, Provider, routed};
 use serde_json::{Value, json};
 
 /// An error as clients get it: `{code, cause, remedy}`.
@@ -137,7 +137,7 @@ impl ModelState {
 
     /// The same; of several, the one whose turn it is.
     pub(crate) fn answering(&self) -> Option<Arc<dyn Model>> {
-        self.current().map(|model| model.member_for(&[]).unwrap_or_else(|| Arc::clone(model)))
+        self.current().map(|model| routed(model, &[]))
     }
 
     /// The model that stands in for the wanted one at present.

@@ -11,7 +11,7 @@ impl Session {
     /// Applies what the layers of settings say now. A change of the model loads the new one.
     pub(crate) fn apply_settings(&mut self) {
         let (mut settings, problems) = self.settings_layers.resolve();
-        settings.completion.allotment = self.settings.completion.allotment;
+        settings.completion.token_budget = self.settings.completion.token_budget;
         // A mistake is not shown again with every change of another setting.
         for problem in problems.iter().filter(|problem| !self.shown_problems.contains(problem)) {
             self.messages.warn(format!("Fimble: {problem}"));

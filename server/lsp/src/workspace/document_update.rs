@@ -71,10 +71,10 @@ impl DocumentUpdate {
         let text = self.text.slice(0..self.text.len());
         let is_data = !self.has_grammar && judge(&text, false).is_some();
         let (is_remembered, text) = (!is_data && !has_secret(&text), Arc::<str>::from(text.as_ref()));
-        for model in &self.models {
+        for index in self.models.iter().filter_map(|model| model.context_index()) {
             match is_remembered {
-                true => model.remember(self.file.as_str().into(), Layer::Open, Arc::clone(&text)),
-                false => model.forget(&self.file),
+                true => index.upsert(self.file.as_str().into(), Layer::Open, Arc::clone(&text)),
+                false => index.remove(&self.file),
             }
         }
     }

@@ -57,8 +57,8 @@ impl Session {
         }
         self.memory.workers.spawn(move || {
             newest.close();
-            for model in &models {
-                model.forget(&file);
+            for index in models.iter().filter_map(|model| model.context_index()) {
+                index.remove(&file);
             }
             files.lock().unwrap_or_else(PoisonError::into_inner).files.remove(&file);
         });

@@ -51,7 +51,8 @@ pub(crate) fn upsert_files(
     max_bytes: usize,
     cancel: &CancelToken,
 ) {
-    let forget = |file: &str| models.iter().for_each(|model| model.forget(file));
+    let indexes = || models.iter().filter_map(|model| model.context_index());
+    let forget = |file: &str| indexes().for_each(|index| index.remove(file));
     // As many as fit, by rank.
     let mut n_bytes = 0;
     let mut files = workspace.files_by_rank();
@@ -80,8 +81,8 @@ pub(crate) fn upsert_files(
         match workspace.text(&file) {
             Some(text) => {
                 let text = Arc::<str>::from(text);
-                for model in models {
-                    model.remember(file.as_str().into(), Layer::Workspace, Arc::clone(&text));
+                for index in indexes() {
+                    index.upsert(file.as_str().into(), Layer::Workspace, Arc::clone(&text));
                 }
                 sent.files.insert(file, facts);
             }
@@ -96,7 +97,7 @@ mod tests {
     use std::fs;
     use std::time::{Duration, SystemTime};
 
-    use fimble_model::{GenerateRequest, Generation, ModelError, ModelInfo, TokenObserver};
+    use fimble_model::{ContextIndex, GenerateRequest, Generation, ModelError, ModelInfo, TokenObserver};
 
     use super::*;
 
@@ -111,6 +112,16 @@ mod tests {
         }
     }
 
+    impl ContextIndex for Memory {
+        fn upsert(&self, source: Arc<str>, _: Layer, _: Arc<str>) {
+            self.0.lock().unwrap().insert(source.to_string());
+        }
+
+        fn remove(&self, source: &str) {
+            self.0.lock().unwrap().remove(source);
+        }
+    }
+
     impl Model for Memory {
         fn info(&self) -> &ModelInfo {
             unreachable!("it is not asked what it is")
@@ -120,12 +131,8 @@ mod tests {
             0
         }
 
-        fn remember(&self, source: Arc<str>, _: Layer, _: Arc<str>) {
-            self.0.lock().unwrap().insert(source.to_string());
-        }
-
-        fn forget(&self, source: &str) {
-            self.0.lock().unwrap().remove(source);
+        fn context_index(&self) -> Option<&dyn ContextIndex> {
+            Some(self)
         }
 
         fn generate(

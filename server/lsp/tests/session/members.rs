@@ -8,7 +8,7 @@ use fimble_client::{Client, InlineTrigger};
 use fimble_lsp::{ModelRole, ModelSettings};
 use fimble_model::{
     CancelToken, ErrorCode, GenerateRequest, Generation, LoadError, Model, ModelError, ModelInfo,
-    TokenObserver,
+    ModelRouter, TokenObserver,
 };
 use serde_json::{Value, json};
 
@@ -64,6 +64,17 @@ struct Choice {
     is_down: Mutex<bool>,
 }
 
+impl ModelRouter for Choice {
+    fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {
+        let is_kept = sources.iter().any(|path| path.ends_with("secret.rs"));
+        let first_try = self.server.n_failures.load(Ordering::SeqCst) > 0;
+        if (*self.is_down.lock().unwrap() && !first_try) || (self.server.is_remote && is_kept) {
+            return Some(self.behind.clone());
+        }
+        Some(self.server.clone())
+    }
+}
+
 impl Model for Choice {
     fn info(&self) -> &ModelInfo {
         self.server.info()
@@ -74,13 +85,8 @@ impl Model for Choice {
         if is_down { vec![format!("llama.cpp is not available: {DOWN}.")] } else { Vec::new() }
     }
 
-    fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {
-        let is_kept = sources.iter().any(|path| path.ends_with("secret.rs"));
-        let first_try = self.server.n_failures.load(Ordering::SeqCst) > 0;
-        if (*self.is_down.lock().unwrap() && !first_try) || (self.server.is_remote && is_kept) {
-            return Some(self.behind.clone());
-        }
-        Some(self.server.clone())
+    fn router(&self) -> Option<&dyn ModelRouter> {
+        Some(self)
     }
 
     fn count_tokens(&self, text: &str) -> usize {

@@ -59,11 +59,11 @@ fn a_line_that_is_typed_is_told_of_when_it_is_left() {
     };
     type_at(1, 0, "l");
     model.wait_for_memory(FILE, holds("\nl\n"));
-    let n_told = model.n_told();
+    let n_upserted = model.n_upserted();
     for (at, text) in (1..).zip(["e", "t", " ", "x"]) {
         type_at(1, at, text);
     }
-    assert_eq!(model.n_told(), n_told);
+    assert_eq!(model.n_upserted(), n_upserted);
     type_at(2, 0, "y");
     model.wait_for_memory(FILE, holds("\nlet x\ny\n"));
 }
@@ -97,7 +97,7 @@ fn what_is_no_code_or_holds_a_secret_is_kept_to_itself() {
     for path in ["keys.py", ".env", "points.xyz", "made.zz9"] {
         model.wait_for_memory(&format!("/project/{path}"), |told| told.is_none());
     }
-    assert_eq!(model.n_told(), 1);
+    assert_eq!(model.n_upserted(), 1);
 }
 
 #[test]

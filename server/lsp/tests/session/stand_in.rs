@@ -146,7 +146,7 @@ fn the_model_that_takes_over_is_told_of_the_open_documents_and_of_the_workspace(
     let told = small.made.lock().unwrap()[0].upgrade().unwrap();
     told.wait_for_memory("/w/a.rs", |told| told.is_some_and(|(layer, _)| *layer == Layer::Open));
     told.wait_for_memory(&on_disk, |told| told.is_some_and(|(layer, _)| *layer == Layer::Workspace));
-    assert_eq!(large.n_told(), 0);
+    assert_eq!(large.n_upserted(), 0);
     gate.open();
     wait_for_model(&client, "large");
     large.wait_for_memory("/w/a.rs", |told| told.is_some_and(|(layer, _)| *layer == Layer::Open));

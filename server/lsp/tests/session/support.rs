@@ -10,8 +10,8 @@ use fimble_client::{Client, InlineItem, InlineTrigger};
 use fimble_lsp::ServerOptions;
 use fimble_model::fim::{FimTemplate, Vocabulary};
 use fimble_model::{
-    CancelToken, GenerateRequest, GeneratedToken, Generation, Layer, Model, ModelError, ModelInfo, Piece,
-    StopReason, TokenId, TokenObserver, Usage,
+    CancelToken, ContextIndex, GenerateRequest, GeneratedToken, Generation, Layer, Model, ModelError,
+    ModelInfo, Piece, StopReason, TokenId, TokenObserver, Usage,
 };
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ pub struct Scripted {
     script: Mutex<VecDeque<Behaviour>>,
     prompts: Mutex<Vec<String>>,
     remembered: Mutex<BTreeMap<String, (Layer, String)>>,
-    n_told: AtomicUsize,
+    n_upserted: AtomicUsize,
     /// Where the telling of a file named `held.rs` waits.
     pub held: Gate,
     /// What is written when several lines are asked for.
@@ -140,7 +140,7 @@ impl Scripted {
             script: Mutex::new(script.into_iter().collect()),
             prompts: Mutex::default(),
             remembered: Mutex::default(),
-            n_told: AtomicUsize::new(0),
+            n_upserted: AtomicUsize::new(0),
             held: Gate::default(),
             lines: Vec::new(),
         })
@@ -207,8 +207,8 @@ impl Scripted {
     }
 
     /// How many texts the model was told of.
-    pub fn n_told(&self) -> usize {
-        self.n_told.load(Ordering::SeqCst)
+    pub fn n_upserted(&self) -> usize {
+        self.n_upserted.load(Ordering::SeqCst)
     }
 
     pub fn n_cancelled(&self) -> usize {
@@ -218,6 +218,20 @@ impl Scripted {
     /// Text of the last prompt, without its special tokens.
     pub fn last_prompt(&self) -> String {
         self.prompts.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+}
+
+impl ContextIndex for Scripted {
+    fn upsert(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        if source.ends_with("/held.rs") {
+            self.held.pass_once_open();
+        }
+        self.remembered.lock().unwrap().insert(source.to_string(), (layer, text.to_string()));
+        self.n_upserted.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn remove(&self, source: &str) {
+        self.remembered.lock().unwrap().remove(source);
     }
 }
 
@@ -249,16 +263,8 @@ impl Model for Scripted {
         Ok(self.lines.iter().take(n_lines).map(as_generation).collect())
     }
 
-    fn remember(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
-        if source.ends_with("/held.rs") {
-            self.held.pass_once_open();
-        }
-        self.remembered.lock().unwrap().insert(source.to_string(), (layer, text.to_string()));
-        self.n_told.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn forget(&self, source: &str) {
-        self.remembered.lock().unwrap().remove(source);
+    fn context_index(&self) -> Option<&dyn ContextIndex> {
+        Some(self)
     }
 
     fn generate(

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::{Context as _, bail};
+use fimble::shared::session_file::{Action, Event, Place, Session};
 use fimble_document::{Document, Position, PositionEncoding, PositionRange, Text, TextChange};
-
-use crate::cli::bench::session::{Action, Event, Place, Session};
 
 /// Positions in sessions, and between client and server during a replay.
 pub const ENCODING: PositionEncoding = PositionEncoding::Utf16;

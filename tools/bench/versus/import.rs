@@ -6,11 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use fimble::shared::{Precision, status_mb};
 use serde_json::Value;
 
 use super::table::{Row, Thresholds};
-use crate::cli::bench::process::status_mb;
-use crate::cli::gguf_import::Precision;
 
 /// What the model is called in the folder.
 const NAME: &str = "versus";
@@ -19,7 +18,7 @@ const SLOT_TOKENS: &str = "1024";
 /// How often the memory of an import is looked at; the system keeps the most that it had.
 const POLL: Duration = Duration::from_millis(10);
 
-/// A home of this program for the time of the measurement.
+/// A home of fimble for the time of the measurement.
 pub struct TemporaryHome {
     folder: PathBuf,
 }
@@ -42,19 +41,20 @@ impl TemporaryHome {
     /// It cannot be added.
     pub fn import(
         &self,
+        binary: &Path,
         gguf: &Path,
         precision: Precision,
         thresholds: &Thresholds,
     ) -> anyhow::Result<(PathBuf, Vec<Row>)> {
         let started = Instant::now();
-        let mut child = Command::new(std::env::current_exe()?)
+        let mut child = Command::new(binary)
             .args(["model", "add", "--name", NAME, "--precision", precision.word()])
             .arg(gguf)
             .env("FIMBLE_HOME", &self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .context("cannot start this program again")?;
+            .context("cannot start fimble")?;
         let mut peak_mb = None;
         let status = loop {
             if let Some(mb) = status_mb(child.id(), "VmHWM") {
@@ -89,14 +89,19 @@ impl Drop for TemporaryHome {
 ///
 /// # Errors
 /// The model cannot be loaded.
-pub fn memory(model: &Path, theirs_mb: Option<f64>, thresholds: &Thresholds) -> anyhow::Result<Row> {
-    let output = Command::new(std::env::current_exe()?)
+pub fn memory(
+    binary: &Path,
+    model: &Path,
+    theirs_mb: Option<f64>,
+    thresholds: &Thresholds,
+) -> anyhow::Result<Row> {
+    let output = Command::new(binary)
         .args(["bench", "model", "--memory", "--slot-tokens", SLOT_TOKENS, "--json"])
         .arg(model)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .context("cannot start this program again")?;
+        .context("cannot start fimble")?;
     if !output.status.success() {
         bail!("`fimble bench model --memory` failed ({})", output.status);
     }

@@ -70,8 +70,9 @@ pub fn typed_characters(script: &Script) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use fimble::shared::session_file::Session;
+
     use super::*;
-    use crate::cli::bench::session::Session;
 
     fn item(text: &str, range: [(u32, u32); 2]) -> InlineItem {
         InlineItem { insert_text: text.to_owned(), range, command: serde_json::Value::Null }

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use fimble::shared::LocalServer;
 use fimble_client::{InlineItem, InlineTrigger};
 use fimble_lsp::{Decision, RequestTrace, TokenCounts};
 use serde_json::{Value, json};
 
 use super::script::{Beat, Message, Script};
-use crate::cli::local_server::LocalServer;
 
 /// Pauses of a recorded session are no longer than this: a coffee break measures nothing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use fimble::shared::{LocalServer, Quantiles, millis};
 use fimble_client::InlineTrigger;
 use fimble_lsp::AnswerPath;
 use serde_json::{Value, json};
 
-use super::{Figure, Quantiles, millis};
-use crate::cli::local_server::LocalServer;
+use super::figure::Figure;
 
 /// What is typed into: functions whose last one is typed anew, in a language each.
 pub const SOURCES: &[(&str, &str, &str, &str)] = &[

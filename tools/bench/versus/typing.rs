@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use fimble::shared::{LocalServer, Quantiles, capabilities_counting};
+use fimble_tools::llama_server::{LlamaServer, Start};
+use fimble_tools::llama_vim;
 use serde_json::{Value, json};
 
-use super::llama_server::{LlamaServer, Start};
-use super::llama_vim;
 use super::speeds::median;
 use super::table::{Row, Thresholds};
-use crate::cli::bench::replay::player::{self, Extent, Speed};
-use crate::cli::bench::replay::report::Report;
-use crate::cli::bench::replay::script::{Message, Script};
-use crate::cli::bench::{Quantiles, settings_for};
-use crate::cli::local_server::{LocalServer, capabilities_counting};
+use crate::replay::player::{self, Extent, Speed};
+use crate::replay::report::Report;
+use crate::replay::script::{Message, Script};
+use crate::settings::settings_for;
 
 /// Keys per second.
 const KEYS_PER_SECOND: f64 = 5.0;

@@ -6,11 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use fimble::shared::status_mb;
 use fimble_backends::{DirectServer, ServerErrorKind};
 use fimble_model::TokenId;
 use serde_json::{Value, json};
-
-use crate::cli::bench::process::status_mb;
 
 /// Tokens of its context: as many as four of our slots hold.
 pub const CONTEXT: usize = 4096;

@@ -1,4 +1,4 @@
-//! `fimble bench replay`: recorded typing through the real server. Invariant: figures are of the questions as an editor
+//! `fimble-bench replay`: recorded typing through the real server. Invariant: figures are of the questions as an editor
 //! asks them; sessions with a fault are refused before anything is measured.
 
 mod compare;
@@ -13,17 +13,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use fimble::shared::session_file::Session;
+use fimble::shared::{
+    LocalServer, ProgressReporter, capabilities_counting, ensure_runtime, model_name, outln,
+};
 use serde_json::{Value, json};
 
-use super::session::Session;
-use super::settings_for;
-use crate::cli::loader;
-use crate::cli::local_server::{LocalServer, capabilities_counting, ensure_runtime};
-use crate::cli::progress::ProgressReporter;
-use delay::Delay;
-use player::{Extent, Played, Speed};
-use report::Report;
-use script::Script;
+use self::delay::Delay;
+use self::player::{Extent, Played, Speed};
+use self::report::Report;
+use self::script::Script;
+use crate::settings::settings_for;
 
 /// Keys per second where neither the command nor the session says it: somebody who types well.
 const TYPING_SPEED: f64 = 5.0;
@@ -33,7 +33,7 @@ const LONGEST_MOMENT: Duration = Duration::from_millis(25);
 /// Time for all keys where that is measured: half of it for the server without look-ahead, half for the other one.
 const DELAY_TIME: Duration = Duration::from_secs(150);
 
-/// Arguments of `fimble bench replay`.
+/// Arguments of `fimble-bench replay`.
 #[derive(Debug, clap::Args)]
 pub struct ReplayArgs {
     /// Sessions to play, in order
@@ -46,7 +46,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "N", value_parser = keys_per_second)]
     keys_per_second: Option<f64>,
     /// Model to measure instead of the one in use: a name or a folder
-    #[arg(long, value_parser = loader::model_name)]
+    #[arg(long, value_parser = model_name)]
     model: Option<String>,
     /// Settings of the server, as an object in JSON
     #[arg(long, value_name = "JSON")]
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_session_of_ours_fits_its_files() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sessions");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/sessions");
         let mut n_sessions = 0;
         let mut languages = BTreeSet::new();
         for entry in std::fs::read_dir(folder).unwrap() {

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use fimble::shared::{capabilities, file_uri};
 use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
-use super::Figure;
-use super::figures::SOURCES;
+use super::figure::Figure;
 use super::process::spawn;
-use crate::cli::local_server::capabilities;
-use crate::cli::uri::file_uri;
+use super::typing::SOURCES;
 
 /// How long the server is watched.
 const WATCHED: Duration = Duration::from_secs(20);
@@ -24,9 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(10);
 
 /// Share of one core that a server takes after work in a folder, with look-ahead and the memory of the project.
-pub fn idle(settings: &Value) -> anyhow::Result<Vec<Figure>> {
+pub fn idle(binary: &Path, settings: &Value) -> anyhow::Result<Vec<Figure>> {
     let folder = std::env::temp_dir().join(format!("fimble-bench-{}", std::process::id()));
-    let measured = measure(settings, &folder);
+    let measured = measure(binary, settings, &folder);
     // What cannot be removed is small, and in a folder that systems empty.
     let _ = std::fs::remove_dir_all(&folder);
     let what = "processor time of an idle server with look-ahead and the memory of a project, of one core";
@@ -37,7 +36,7 @@ pub fn idle(settings: &Value) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// None where the system does not tell.
-fn measure(settings: &Value, folder: &Path) -> anyhow::Result<Option<f64>> {
+fn measure(binary: &Path, settings: &Value, folder: &Path) -> anyhow::Result<Option<f64>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for (name, _, above, typed) in SOURCES {
         std::fs::write(folder.join(name), format!("{above}{typed}"))?;
@@ -45,7 +44,7 @@ fn measure(settings: &Value, folder: &Path) -> anyhow::Result<Option<f64>> {
     let mut settings = settings.clone();
     settings["lookAhead"] = json!("always");
     settings["experimental"]["projectCache"] = json!("always");
-    let mut client = spawn()?;
+    let mut client = spawn(binary)?;
     client.initialize_in(&json!([{"uri": file_uri(folder), "name": "bench"}]), &capabilities(), &settings)?;
     for (name, language, above, _) in SOURCES {
         let uri = file_uri(&folder.join(name));

@@ -1,10 +1,8 @@
-//! `fimble bench versus`: the same weights here and in llama.cpp's server, in turns. Invariant: llama-server is started and ended
+//! `fimble-bench versus`: the same weights here and in llama.cpp's server, in turns. Invariant: llama-server is started and ended
 //! here, listens on loopback only, and has as many threads as we have; a threshold that is missed is printed like one that is
 //! met.
 
 mod import;
-pub mod llama_server;
-pub mod llama_vim;
 mod speeds;
 mod table;
 mod typing;
@@ -14,20 +12,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use fimble::shared::session_file::Session;
+use fimble::shared::{Precision, ProgressReporter, ensure_runtime, initialize_runtime, outln, source};
 use fimble_engine::ModelSource;
+use fimble_tools::llama_server::{LlamaServer, Start};
 use serde_json::json;
 
 use self::import::TemporaryHome;
-use self::llama_server::{LlamaServer, Start};
 use self::table::{Row, Thresholds};
-use super::replay::script::Script;
-use super::session::Session;
-use crate::cli::gguf_import::Precision;
-use crate::cli::loader;
-use crate::cli::local_server::ensure_runtime;
-use crate::cli::progress::ProgressReporter;
+use crate::binary::BinaryArgs;
+use crate::replay::script::Script;
 
-/// Arguments of `fimble bench versus`.
+/// Arguments of `fimble-bench versus`.
 #[derive(Debug, clap::Args)]
 pub struct VersusArgs {
     /// The weights, as llama-server reads them
@@ -60,6 +56,8 @@ pub struct VersusArgs {
     /// Where the file is added [default: the system's folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     temporary: Option<PathBuf>,
+    #[command(flatten)]
+    binary: BinaryArgs,
     /// Print the table as JSON
     #[arg(long)]
     json: bool,
@@ -86,8 +84,9 @@ const MOST_THREADS: usize = 8;
 /// Runs the command.
 ///
 /// # Errors
-/// The file cannot be added, llama-server cannot be started, or one of both fails.
+/// The binary is not there, the file cannot be added, llama-server cannot be started, or one of both fails.
 pub fn run(args: &VersusArgs) -> anyhow::Result<ExitCode> {
+    let binary = args.binary.path()?;
     let gguf = &args.gguf;
     let n_bytes = gguf.metadata().with_context(|| format!("cannot read {}", gguf.display()))?.len();
     let thresholds = Thresholds::of(n_bytes, args.precision);
@@ -98,7 +97,7 @@ pub fn run(args: &VersusArgs) -> anyhow::Result<ExitCode> {
         }
     };
     ensure_runtime()?;
-    loader::initialize_runtime()?;
+    initialize_runtime()?;
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
     let threads = args.threads.map_or(cores, usize::from);
     let start = Start { program: &args.server, gguf, threads };
@@ -110,7 +109,7 @@ pub fn run(args: &VersusArgs) -> anyhow::Result<ExitCode> {
     let mut model = args.model.as_deref().map(folder_of).transpose()?;
     if model.is_none() || is_wanted(Part::Import) {
         progress.step("adding the file");
-        let (added, import_rows) = home.import(gguf, args.precision, &thresholds)?;
+        let (added, import_rows) = home.import(&binary, gguf, args.precision, &thresholds)?;
         rows.extend(import_rows.into_iter().filter(|_| is_wanted(Part::Import)));
         model = model.or(Some(added));
     }
@@ -135,7 +134,7 @@ pub fn run(args: &VersusArgs) -> anyhow::Result<ExitCode> {
     if is_wanted(Part::Memory) {
         progress.step("memory");
         let theirs = their_memory(&start)?;
-        rows.push(import::memory(&model, theirs, &thresholds)?);
+        rows.push(import::memory(&binary, &model, theirs, &thresholds)?);
     }
     progress.finish();
     notes.push(format!(
@@ -159,7 +158,7 @@ fn print(rows: &[Row], notes: &[String], as_json: bool) -> anyhow::Result<ExitCo
 
 /// Where a model of ours is.
 fn folder_of(name: &str) -> anyhow::Result<PathBuf> {
-    match loader::source(Some(name))? {
+    match source(Some(name))? {
         ModelSource::Folder(folder) => Ok(folder),
         ModelSource::Memory { .. } => {
             bail!("{name:?} is not in a folder. Name a model that was added from the same file")
@@ -177,8 +176,8 @@ fn their_memory(start: &Start<'_>) -> anyhow::Result<Option<f64>> {
 
 /// The session of the sources that is played if none is named: between the lines of a file, where a model reads what follows.
 fn own_session() -> anyhow::Result<Script> {
-    let session = include_str!("../../../fixtures/sessions/rust-jumping.jsonl");
-    let text = include_str!("../../../fixtures/languages/sample.rs");
+    let session = include_str!("../../fixtures/sessions/rust-jumping.jsonl");
+    let text = include_str!("../../fixtures/languages/sample.rs");
     let fixture = |name: &str| match Path::new(name).file_name().is_some_and(|name| name == "sample.rs") {
         true => Ok(text.to_owned()),
         false => Err(anyhow::anyhow!("there is no fixture {name}")),

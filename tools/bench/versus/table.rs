@@ -1,9 +1,8 @@
 //! The table of a comparison. Invariant: a threshold that is missed is printed like one that is met; what was not measured has
 //! a dash.
 
+use fimble::shared::{Precision, outln};
 use serde::Serialize;
-
-use crate::cli::gguf_import::Precision;
 
 /// One figure of both.
 #[derive(Clone, Debug, Serialize)]

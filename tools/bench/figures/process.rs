@@ -1,37 +1,37 @@
 //! Figures of a whole process: start, memory, and the soak.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use fimble::shared::{ProgressReporter, Quantiles, capabilities, resident_mb};
 use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
-use super::figures::SOURCES;
-use super::{Figure, Quantiles};
-use crate::cli::local_server::capabilities;
-use crate::cli::progress::ProgressReporter;
+use super::figure::Figure;
+use super::typing::SOURCES;
 
 const N_STARTS: usize = 10;
 
 /// Files that are opened and closed before memory is compared: as many as the prefix cache has slots.
 const N_WARM_FILES: usize = 4;
 
-/// A server of this program.
-pub fn spawn() -> anyhow::Result<Client> {
-    let mut command = Command::new(std::env::current_exe()?);
+/// Starts a server.
+pub fn spawn(binary: &Path) -> anyhow::Result<Client> {
+    let mut command = Command::new(binary);
     command.arg("lsp");
     Client::spawn(&mut command).context("cannot start the server")
 }
 
 /// Time from starting a process to the answer of `initialize`, and to the first suggestion.
-pub fn start_times(settings: &Value) -> anyhow::Result<Vec<Figure>> {
+pub fn start_times(binary: &Path, settings: &Value) -> anyhow::Result<Vec<Figure>> {
     let mut initialized = Vec::new();
     let mut suggested = Vec::new();
     let (name, language, above, _) = SOURCES[0];
     for _ in 0..N_STARTS {
         let started = Instant::now();
-        let mut client = spawn()?;
+        let mut client = spawn(binary)?;
         client.initialize(&capabilities(), settings)?;
         initialized.push(started.elapsed());
         let uri = format!("file:///bench/{name}");
@@ -58,20 +58,6 @@ pub fn start_times(settings: &Value) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-/// Resident memory of a process in MB; none where the system does not tell in /proc.
-pub fn resident_mb(process: u32) -> Option<f64> {
-    status_mb(process, "VmRSS")
-}
-
-/// A field of a process's status in MB, where the system tells it.
-pub fn status_mb(process: u32, field: &str) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line =
-        status.lines().find(|line| line.strip_prefix(field).is_some_and(|rest| rest.starts_with(':')))?;
-    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1024.0)
-}
-
 /// Asks for a suggestion at the end of each of `n` files, opening them.
 fn open_files(client: &Client, n: usize) -> anyhow::Result<Vec<String>> {
     let mut uris = Vec::new();
@@ -89,8 +75,8 @@ fn open_files(client: &Client, n: usize) -> anyhow::Result<Vec<String>> {
 }
 
 /// Resident memory with 20 files open, and after closing them.
-pub fn memory(settings: &Value) -> anyhow::Result<Vec<Figure>> {
-    let mut client = spawn()?;
+pub fn memory(binary: &Path, settings: &Value) -> anyhow::Result<Vec<Figure>> {
+    let mut client = spawn(binary)?;
     client.initialize(&capabilities(), settings)?;
     // The model and its prefix cache, whose size is bounded, are there before anything is compared.
     for uri in open_files(&client, N_WARM_FILES)? {
@@ -122,11 +108,12 @@ pub fn memory(settings: &Value) -> anyhow::Result<Vec<Figure>> {
 
 /// Edits with completions: does memory grow, is every request answered?
 pub fn soak(
+    binary: &Path,
     settings: &Value,
     n_edits: usize,
     progress: &mut ProgressReporter,
 ) -> anyhow::Result<Vec<Figure>> {
-    let mut client = spawn()?;
+    let mut client = spawn(binary)?;
     client.initialize(&capabilities(), settings)?;
     let process = client.child().context("a child process")?.id();
     let (name, language, above, typed) = SOURCES[1];

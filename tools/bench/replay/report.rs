@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fimble::shared::{Quantiles, millis, outln};
 use fimble_client::InlineItem;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +12,6 @@ use serde_json::Value;
 use super::kept::{kept_characters, typed_characters};
 use super::player::{Answered, Played, Speed};
 use super::script::Script;
-use crate::cli::bench::{Quantiles, millis};
 
 /// All of it, as `--json` prints it.
 #[derive(Clone, Debug, Serialize)]

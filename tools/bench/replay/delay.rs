@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use fimble::shared::outln;
 use fimble_lsp::AnswerPath;
 use serde::Serialize;
 

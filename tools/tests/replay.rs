@@ -1,4 +1,4 @@
-//! Typing sessions with the real binary and the bundled model: a recorded editor, and the figures of a replay. The
+//! `fimble-bench` as a process: the figures of a replay with the bundled model, also of a recorded editor, and its errors. The
 //! runtime is installed first if it is missing.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -6,7 +6,6 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use fimble_client::{Client, InlineTrigger};
 use serde_json::{Value, json};
 
 const TINY: &str = r#"{"session":"tiny","files":{"ledger.py":{"language":"python","text":["class Ledger:","    def __init__(self, entries):","        self.entries = entries","","    def first(self):","        return self.entries[0]","","    def count(self):"]}}}
@@ -15,8 +14,8 @@ const TINY: &str = r#"{"session":"tiny","files":{"ledger.py":{"language":"python
 {"type":"\n        return len(self.entries)"}
 "#;
 
-fn fimble(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fimble")).args(arguments).output().unwrap()
+fn bench(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fimble-bench")).args(arguments).output().unwrap()
 }
 
 fn text_of(bytes: &[u8]) -> String {
@@ -24,9 +23,9 @@ fn text_of(bytes: &[u8]) -> String {
 }
 
 fn replay(session: &Path, more: &[&str]) -> Value {
-    let mut arguments = vec!["bench", "replay", "--json", session.to_str().unwrap()];
+    let mut arguments = vec!["replay", "--json", session.to_str().unwrap()];
     arguments.extend(more);
-    let output = fimble(&arguments);
+    let output = bench(&arguments);
     assert!(output.status.success(), "{}", text_of(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -71,14 +70,8 @@ fn a_replay_counts_every_key_path_and_token() {
     let mut other = results.clone();
     other["keys"] = json!(20);
     std::fs::write(&earlier, other.to_string()).unwrap();
-    let output = fimble(&[
-        "bench",
-        "replay",
-        "--fast",
-        session.to_str().unwrap(),
-        "--compare",
-        earlier.to_str().unwrap(),
-    ]);
+    let output =
+        bench(&["replay", "--fast", session.to_str().unwrap(), "--compare", earlier.to_str().unwrap()]);
     assert!(text_of(&output.stdout).contains("| keys | 20 | 25 | +25.0 % |"), "{}", text_of(&output.stdout));
 }
 
@@ -87,7 +80,7 @@ fn a_session_with_a_fault_is_refused_before_anything_is_measured() {
     let folder = tempfile::tempdir().unwrap();
     let session = folder.path().join("bad.jsonl");
     std::fs::write(&session, format!("{TINY}{{\"go\":\"nowhere\"}}\n")).unwrap();
-    let output = fimble(&["bench", "replay", session.to_str().unwrap()]);
+    let output = bench(&["replay", session.to_str().unwrap()]);
     let errors = text_of(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(errors.contains("line 5") && errors.contains("does not hold \"nowhere\""), "{errors}");
@@ -96,37 +89,23 @@ fn a_session_with_a_fault_is_refused_before_anything_is_measured() {
 
 #[test]
 fn a_recorded_editor_can_be_replayed() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mine.jsonl");
-    let server = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fimble"));
-        command.args(["lsp", "--record", path.to_str().unwrap()]).stderr(std::process::Stdio::piped());
-        Client::spawn(&mut command).unwrap()
-    };
-    let mut client = server();
-    let capabilities =
-        json!({"general": {"positionEncodings": ["utf-8"]}, "textDocument": {"inlineCompletion": {}}});
-    client.initialize(&capabilities, &json!({})).unwrap();
-    let notice = client.next_message("window/showMessage").unwrap();
-    assert!(notice.params["message"].as_str().unwrap().contains("mine.jsonl"), "{notice:?}");
-    let uri = "file:///somewhere/private/notes.py";
-    client.open(uri, "python", "größe = 1\n");
-    for (version, (character, text)) in (2..).zip([(11, "2"), (12, "3")]) {
-        client.change(uri, version, [(0, character); 2], text);
-        client.inline_completion(uri, (0, character + 1), InlineTrigger::Automatic).unwrap();
-    }
-    client.shut_down().unwrap();
-    client.child().unwrap().wait().unwrap();
-
-    let recorded = std::fs::read_to_string(&path).unwrap();
-    assert!(recorded.contains(r#""change":{"range":[[0,9],[0,9]],"text":"2"}"#), "{recorded}");
-    assert!(!recorded.contains("private"), "{recorded}");
-    let results = replay(&path, &["--fast"]);
+    // tests/recording.rs checks that `fimble lsp --record` writes this file.
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/sessions/recorded/notes.jsonl");
+    let results = replay(&recorded, &["--fast"]);
     assert_eq!((number(&results, "/keys"), number(&results, "/typedCharacters")), (2, 2));
+}
 
-    // A second recording into the same file would destroy the first.
-    let mut second = server();
-    let status = second.child().unwrap().wait().unwrap();
-    assert_eq!(status.code(), Some(1));
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), recorded);
+#[test]
+fn a_binary_that_is_not_there_is_named_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("fimble");
+    let gguf = folder.path().join("model.gguf");
+    std::fs::write(&gguf, "").unwrap();
+    let (missing, gguf) = (missing.to_str().unwrap(), gguf.to_str().unwrap());
+    for command in [&["figures"][..], &["versus", "--gguf", gguf]] {
+        let output = bench(&[command, &["--binary", missing]].concat());
+        let errors = text_of(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains(missing) && errors.contains("cargo build --release"), "{errors}");
+    }
 }

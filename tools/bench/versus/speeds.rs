@@ -11,8 +11,8 @@ use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, Generation, Model, Priority, Prompt, TokenId,
 };
+use fimble_tools::llama_server::{LlamaServer, Start};
 
-use super::llama_server::{LlamaServer, Start};
 use super::table::{Row, Thresholds};
 
 /// Tokens that are read.

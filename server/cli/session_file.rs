@@ -1,4 +1,4 @@
-//! Typing sessions: the file format that `bench replay` reads and `lsp --record` writes. Invariant: a line that cannot be
+//! Typing sessions: the file format that `fimble lsp --record` writes and `fimble-bench replay` reads. Invariant: a line that cannot be
 //! read is refused with its number and the reason; what is written is read again as it was.
 
 use std::collections::BTreeMap;

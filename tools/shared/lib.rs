@@ -1,0 +1,5 @@
+//! What the measuring programs of this package share. Invariant: nothing of it is in the binary that users install.
+
+pub mod llama_server;
+pub mod llama_vim;
+pub mod program;
