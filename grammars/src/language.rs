@@ -164,14 +164,14 @@ impl Language {
         &self.description.embedded_nodes
     }
 
-    /// How many generic types may be open at once; none where the grammar does not mind. A deeper text must not be parsed: at
-    /// its end the parser would take memory by the square of the depth, in one step.
+    /// The number of generic types that may be open at once; none if the grammar has no limit. A deeper text must not be parsed:
+    /// at its end the parser would take memory by the square of the depth, in one step.
     #[must_use]
     pub fn deepest_generics(&self) -> Option<usize> {
         self.description.deepest_generics
     }
 
-    /// How many signs `${` a text may hold; none where the grammar does not mind. The scanner follows templates inside of
+    /// The number of `${` that a text may hold; none if the grammar has no limit. The scanner follows templates inside of
     /// templates on the stack of the thread: a text with more must not be parsed.
     #[must_use]
     pub fn most_substitutions(&self) -> Option<usize> {

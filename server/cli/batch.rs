@@ -21,9 +21,9 @@ const MAX_FILES: usize = 100_000;
 
 /// The task.
 pub struct Batch {
-    /// Where the sources are.
+    /// The folder of the sources.
     pub folder: PathBuf,
-    /// Where the results go.
+    /// The folder of the results.
     pub out: PathBuf,
     /// The description of the task, so that results of different tasks are not mixed.
     pub task: String,

@@ -58,7 +58,7 @@ impl FromStr for Place {
 pub struct Outcome {
     /// The suggestion, if there is one.
     pub item: Option<InlineItem>,
-    /// How it came about.
+    /// The trace of the request.
     pub trace: RequestTrace,
 }
 

@@ -112,7 +112,7 @@ fn fetch(store: &ModelStore, name: &str) -> anyhow::Result<String> {
     Ok(got.name)
 }
 
-/// How the model is used daily.
+/// The message about daily use of the model.
 fn daily_use(store: &ModelStore, model: &str) -> String {
     let in_use = match store.active() {
         Ok(ActiveModel::Bundled) => BUNDLED_MODEL_NAME.to_owned(),

@@ -159,7 +159,7 @@ fn entry(name: Option<&str>) -> Option<ModelEntry> {
     })
 }
 
-/// Where a model came from, and what it is, as lines.
+/// The origin and the kind of a model, as lines.
 fn origin(entry: &ModelEntry) -> Vec<String> {
     if entry.path.is_none() {
         return vec!["from this program, of which it is a part".to_owned()];

@@ -186,7 +186,7 @@ fn entry(name: Option<&str>) -> Option<ModelEntry> {
     entries.iter().find(is_meant).cloned()
 }
 
-/// Where the files of a model are. No name means the one that `fimble model use` chose.
+/// The folder of a model's files. No name means the one that `fimble model use` chose.
 ///
 /// # Errors
 /// There is no such model.

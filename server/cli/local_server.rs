@@ -15,7 +15,7 @@ use super::loader;
 use super::progress::ProgressReporter;
 use super::uri::file_uri;
 
-/// How often the state of the server is polled.
+/// The interval at which the state of the server is polled.
 const STATUS_POLL: Duration = Duration::from_millis(5);
 
 /// A server with one client.

@@ -67,7 +67,7 @@ pub fn is_running(process: u32) -> bool {
     }
 }
 
-/// How long a session may take to end when the process is asked to.
+/// The longest time that a session may take to end after a signal.
 #[cfg(unix)]
 const LAST_SECONDS: std::time::Duration = std::time::Duration::from_secs(5);
 

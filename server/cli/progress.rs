@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::loader;
 
-/// How often a bar without news moves, to show that the program still runs.
+/// The interval at which a bar without news moves, to show that the program still runs.
 const TICK: Duration = Duration::from_millis(120);
 
 /// Whether output may be coloured: on a terminal, unless `NO_COLOR` is set to anything.

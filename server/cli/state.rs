@@ -11,7 +11,7 @@ use fimble_lsp::{RequestTrace, create_private_folder};
 use fimble_store::Home;
 use serde::{Deserialize, Serialize};
 
-/// How the name of the file begins while it is not whole, and how it ends then.
+/// Prefix and suffix of the file's name while it is not complete.
 const STAGED: (&str, &str) = ("requests-", ".tmp");
 
 /// The content of the file: the traces of a server.

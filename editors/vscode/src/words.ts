@@ -4,7 +4,7 @@
 /** The oldest editor that shows inline completions the way the client library asks for them. */
 export const OLDEST_EDITOR = "1.91.0";
 
-/** How the server is, as it says in `fimble/status`. */
+/** The state of the server, as in `fimble/status`. */
 export interface ServerStatus {
   state: "loading" | "ready" | "failed" | "disabled";
   model?: string | null;

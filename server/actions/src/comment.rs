@@ -27,7 +27,7 @@ enum Form {
     Docstring,
 }
 
-/// Where a doc comment goes.
+/// The place of a doc comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommentPlace {
     /// Whole lines that it replaces: a comment that is there already, or nothing at the start of a line.
@@ -108,7 +108,7 @@ impl CommentPlace {
     }
 }
 
-/// Where the doc comment of a target goes; none for languages without comments, and for Python's items on one line.
+/// The place of the doc comment of a target; none for languages without comments, and for Python's items on one line.
 #[must_use]
 pub fn comment_place(source: &Source<'_>, target: &Target) -> Option<CommentPlace> {
     let form = form(source.language_at(target.range.start)?)?;

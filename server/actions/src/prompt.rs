@@ -41,7 +41,7 @@ pub struct Problem {
 pub(crate) struct Question {
     pub(crate) messages: Vec<Message>,
     pub(crate) max_new_tokens: usize,
-    /// How much room there is besides, for a model that thinks before it answers.
+    /// The additional room for a model that thinks before it answers.
     pub(crate) thought_tokens: usize,
 }
 

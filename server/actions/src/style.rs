@@ -1,4 +1,4 @@
-//! How a file is written: its indentation and its line break. Invariant: found in the text itself, with a default for texts
+//! The style of a file: its indentation and its line break. Invariant: found in the text itself, with a default for texts
 //! that do not show it.
 
 use fimble_document::Text;

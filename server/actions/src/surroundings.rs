@@ -108,7 +108,7 @@ fn without_imports(code: &str, source: &Source<'_>, target: &Target) -> String {
     if kept.trim().is_empty() { code.to_owned() } else { kept }
 }
 
-/// Where a text begins that starts at the start of a line.
+/// The place of a text that starts at the beginning of a line.
 fn find_line(code: &str, wanted: &str) -> Option<usize> {
     code.match_indices(wanted).map(|(at, _)| at).find(|at| *at == 0 || code[..*at].ends_with('\n'))
 }

@@ -6,7 +6,7 @@ use fimble_syntax::{ParseBudget, PartKind, SyntaxTree};
 
 use crate::{Source, Target};
 
-/// Where the tests of a file go.
+/// The place of the tests of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TestPlace {
     /// Into the file, at its end.
@@ -17,7 +17,7 @@ pub(crate) enum TestPlace {
     Nowhere,
 }
 
-/// Where the tests of a file at this path go.
+/// The place of the tests of a file at this path.
 pub(crate) fn test_place(language: &str, path: &str) -> TestPlace {
     let name = path.rsplit('/').next().unwrap_or(path);
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));

@@ -8,7 +8,7 @@ use indicatif::HumanBytes;
 pub const LEAST_SPEED: f64 = 20.0;
 /// Bytes of memory that should stay free beside a loaded model.
 const LEAST_MEMORY: u64 = 1_000_000_000;
-/// How many are named.
+/// The number of problems that are named.
 const N_NAMED: usize = 3;
 
 /// How far the checks came.

@@ -63,7 +63,7 @@ pub struct Added {
     pub notes: Vec<String>,
 }
 
-/// Where the weights come from, as far as it is known before they are read.
+/// The origin of the weights, as far as it is known before they are read.
 pub struct Origin {
     /// As the user named it.
     pub source: String,

@@ -21,7 +21,7 @@ pub struct Request<'a> {
     pub what: Option<&'a str>,
     /// The name that it gets; none means that of the catalogue or of the file.
     pub name: Option<&'a str>,
-    /// How the weights are converted; none means what the catalogue says.
+    /// The conversion of the weights; none means that of the catalogue.
     pub precision: Option<Precision>,
     /// Whether a licence that forbids commercial use is accepted.
     pub accept_licence: bool,

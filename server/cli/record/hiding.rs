@@ -19,7 +19,7 @@ pub(super) struct Step {
     pub(super) edited: Option<Edited>,
 }
 
-/// Where a text changed.
+/// The place of a change in a text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Edited {
     pub(super) file: String,

@@ -18,7 +18,7 @@ pub(crate) struct Candidate {
 /// something was cut.
 ///
 /// # Errors
-/// How likely the whole draft is, if no beginning is likely enough.
+/// The confidence of the whole draft, if no beginning is likely enough.
 pub(crate) fn keep_likely(
     draft: &mut Draft,
     generation: &Generation,

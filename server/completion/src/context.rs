@@ -22,7 +22,7 @@ pub struct Context {
     pub kept_imports: Vec<Range<usize>>,
     /// Headers of enclosing scopes above the window that are kept.
     pub kept_headers: Vec<Range<usize>>,
-    /// How many lines the suggestion may have.
+    /// The number of lines that the suggestion may have.
     pub mode: Mode,
     /// Why, for people.
     pub mode_reason: &'static str,

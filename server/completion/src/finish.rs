@@ -22,9 +22,9 @@ pub struct Suggestion {
     pub replace: Range<usize>,
     /// The new text, with the document's own line breaks.
     pub text: String,
-    /// How likely it is right, of several lines each, 0 to 1; 1 if the model reports no probabilities.
+    /// The probability that it is right, of several lines that of each, 0 to 1; 1 if the model reports no probabilities.
     pub confidence: f32,
-    /// How many tokens are shown.
+    /// The number of tokens that are shown.
     pub n_tokens: usize,
     /// Whether text of the file left this machine for it; who asked the model says so.
     pub is_remote: bool,
@@ -161,7 +161,7 @@ fn final_text(plan: &Plan, input: &CursorInput<'_>, text: &str) -> String {
     whole
 }
 
-/// How many tokens are shown.
+/// The number of tokens that are shown.
 fn n_tokens(generation: &Generation, shown: &Range<usize>) -> usize {
     let mut start = 0;
     let mut n_tokens = 0;

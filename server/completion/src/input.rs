@@ -27,7 +27,7 @@ pub struct CursorInput<'a> {
     pub repository: &'a str,
     /// Parts of other files that may help, the best last; the prompt takes as many as it has room for.
     pub snippets: &'a [Snippet],
-    /// Where the cursor stands, in bytes. Clamped to the text.
+    /// The offset of the cursor, in bytes. Clamped to the text.
     pub offset: usize,
     /// The reason of the request.
     pub trigger: Trigger,
@@ -96,13 +96,13 @@ pub(crate) struct Cursor {
     pub(crate) line: usize,
     /// First byte of the line.
     pub(crate) line_start: usize,
-    /// Where the line ends, before its break.
+    /// The end of the line, before its break.
     pub(crate) line_end: usize,
-    /// Where the suggestion's range starts: the cursor, or the start of the selected item.
+    /// The start of the suggestion's range: the cursor, or the start of the selected item.
     pub(crate) replace_start: usize,
     /// Where what is typed of the line ends: the cursor.
     pub(crate) typed_end: usize,
-    /// Where the text right of the cursor starts: the cursor, or the end of the selected item.
+    /// The start of the text right of the cursor: the cursor, or the end of the selected item.
     pub(crate) rest_start: usize,
     /// The line up to the cursor, the selected item included.
     pub(crate) typed: String,

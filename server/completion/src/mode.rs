@@ -7,7 +7,7 @@ use crate::input::Cursor;
 use crate::lines::{is_blank, is_word, line_head, opens_block, text_line_above};
 use crate::{CompletionSettings, CursorInput, MultiLine};
 
-/// How many lines a suggestion may have.
+/// The number of lines that a suggestion may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// The rest of the line.

@@ -11,10 +11,10 @@ use fimble_syntax::{Language, SyntaxTree};
 
 use crate::lines::{indentation, is_blank, line_head};
 
-/// How many lines are looked at for headers. Blocks are shorter; the bound is for data files.
+/// The number of lines that are searched for headers. Blocks are shorter; the bound is for data files.
 const MAX_LINES_UPWARDS: usize = 3000;
 
-/// How many lines at the start of a file are looked at for imports when there is no tree.
+/// The number of lines at the start of a file that are searched for imports if there is no tree.
 const MAX_IMPORT_LINES: usize = 200;
 
 /// A header with more lines than this is cut to its first one.

@@ -229,7 +229,7 @@ fn addresses(line: &str) -> Vec<std::ops::Range<usize>> {
 /// Characters that follow a word for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Value {
-    /// Where it begins.
+    /// The start.
     start: usize,
     /// Whether one word without a capital may be a name: a sentence continues with such words.
     is_parted: bool,

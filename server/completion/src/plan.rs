@@ -243,7 +243,7 @@ fn project_place(input: &CursorInput<'_>, cursor: &Cursor) -> ProjectPlace {
     ProjectPlace { source: input.file.into(), line: cursor.line, before }
 }
 
-/// How many tokens a prompt may have.
+/// The number of tokens that a prompt may have.
 ///
 /// Without a setting: what is allotted, 1024 at most, since a longer prompt costs more time than it adds on the machines this
 /// is for, and 512 for models of a short context (2048 or less), which have mostly seen sequences of that length in training,

@@ -70,7 +70,7 @@ const MAX_LOOP_UNIT: usize = 60;
 pub struct StopRule {
     limits: StopLimits,
     text: String,
-    /// Where the current line starts in `text`.
+    /// The start of the current line in `text`.
     line_start: usize,
     /// The current line, for the search for loops.
     line: Vec<char>,
@@ -270,7 +270,7 @@ impl StopRule {
         }
     }
 
-    /// Where the `count`th line with text ends.
+    /// The end of the `count`th line with text.
     fn end_of_line(&self, count: usize) -> Option<usize> {
         let mut at = 0;
         let mut n_lines = 0;

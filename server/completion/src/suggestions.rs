@@ -17,7 +17,7 @@ use crate::{SelectedItem, Suggestion};
 /// Bytes before and after a place that must be as they were.
 const WINDOW_BYTES: usize = 1024;
 
-/// How a cached suggestion answered.
+/// The way in which a cached suggestion answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HitKind {
     /// At the place where it was last asked for.
@@ -35,7 +35,7 @@ pub enum HitKind {
 pub struct CacheHit {
     /// The text that is left to suggest.
     pub suggestion: Suggestion,
-    /// How it was found.
+    /// The way in which it was found.
     pub kind: HitKind,
 }
 

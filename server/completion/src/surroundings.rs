@@ -11,7 +11,7 @@ use crate::indent::{self, Opening};
 use crate::input::Cursor;
 use crate::lines::{is_blank, leading_space, line_head, text_line_above, text_lines_below};
 
-/// How many lines on either side a suggestion is compared with.
+/// The number of lines on either side that a suggestion is compared with.
 const N_LINES: usize = 3;
 
 /// The text around a cursor.

@@ -153,7 +153,7 @@ impl FimTemplate {
         format!("the tokens {}{others}", tokens.join(" "))
     }
 
-    /// Where the family's layout was read, for people.
+    /// The source of the family's layout, for people.
     #[must_use]
     pub fn source(&self) -> &'static str {
         self.family.source

@@ -55,7 +55,7 @@ impl Prompt {
     }
 }
 
-/// How the next token is chosen from the model's distribution.
+/// The choice of the next token from the model's distribution.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sampling {
     /// The most likely token; ties go to the lower id.
@@ -265,7 +265,7 @@ pub struct ModelInfo {
     pub writes_code: bool,
     /// The probability that its text is right.
     pub calibration: Calibration,
-    /// How long loading took.
+    /// The time of loading.
     pub load_time: Duration,
 }
 

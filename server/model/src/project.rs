@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-/// Where a document is. The one that is written in is nearer than both.
+/// The place of a document. The one that is written in is nearer than both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
     /// A file of the workspace that is not open.

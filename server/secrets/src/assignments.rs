@@ -67,7 +67,7 @@ pub(crate) fn scan(text: &str, sink: &mut Sink<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Where a value ends that is longer than what was looked at.
+/// The end of a value that is longer than the part that was read.
 fn value_end(text: &str, range: &Range<usize>) -> usize {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
     let is_cut = range.len() >= MAX_JUDGED;

@@ -28,7 +28,7 @@ pub const PLACEHOLDER: &str = "REDACTED";
 /// A secret in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where it stands, in bytes: the value, or whole lines for blocks such as private keys.
+    /// The range, in bytes: the value, or whole lines for blocks such as private keys.
     pub range: Range<usize>,
     /// The likely kind, for people: "a private key". The secret itself is not repeated.
     pub rule: &'static str,
@@ -141,7 +141,7 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// Where the line of a place begins, or a few hundred bytes before the place if the line is long.
+/// The start of the line of a place, or a few hundred bytes before the place if the line is long.
 fn line_start(text: &str, at: usize) -> usize {
     let from = floor(text, at.saturating_sub(300));
     text[from..at].rfind('\n').map_or(from, |line| from + line + 1)

@@ -22,11 +22,11 @@ const MAX_WORD: usize = 300;
 /// A value and how it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
-    /// Where it stands, without quotes.
+    /// The range, without quotes.
     pub range: Range<usize>,
     /// The value; pieces that are joined by operators are one.
     pub text: String,
-    /// How it is written.
+    /// The notation.
     pub writing: Writing,
     /// Whether name and value are joined by more than a comma or a space.
     pub is_assigned: bool,

@@ -18,7 +18,7 @@ pub(crate) enum Level {
     Password,
 }
 
-/// How a value is written.
+/// The notation of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writing {
     /// A literal.

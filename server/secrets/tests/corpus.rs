@@ -1,4 +1,4 @@
-//! How many secrets of a made-up corpus are found, and how many harmless texts are taken for secrets.
+//! The share of found secrets in a made-up corpus, and of harmless texts that are taken for secrets.
 //!
 //! Invariant: both corpora are made by a seeded generator, so that no text in the repository looks like a leak.
 

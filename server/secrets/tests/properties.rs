@@ -47,7 +47,7 @@ fn files(folder: &Path, extensions: &[&str], found: &mut Vec<PathBuf>) {
     }
 }
 
-/// How many of these files are taken for secrets, and how many there are.
+/// The number of these files that are taken for secrets, and the number of all.
 fn n_flagged(paths: &[PathBuf]) -> (usize, usize) {
     let texts = paths.iter().filter_map(|path| Some((path, std::fs::read_to_string(path).ok()?)));
     let mut counts = (0, 0);

@@ -48,11 +48,11 @@ pub struct CatalogueModel {
     pub memory: u64,
     /// Tokens of context.
     pub context: u64,
-    /// How the weights are converted unless the user says otherwise: `exact`, `int8` or `int4`.
+    /// The conversion of the weights unless the user chooses another: `exact`, `int8` or `int4`.
     pub precision: String,
     /// The template for filling in the middle.
     pub template: String,
-    /// Where it comes from, in the order in which that is tried.
+    /// The sources, in the order in which they are tried.
     #[serde(rename = "source")]
     pub sources: Vec<Source>,
 }

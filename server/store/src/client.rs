@@ -12,9 +12,9 @@ use std::time::Duration;
 use crate::pins::{Client, Pin};
 use crate::{Progress, StoreError};
 
-/// How often the bytes are counted.
+/// The interval at which the bytes are counted.
 const POLL: Duration = Duration::from_millis(100);
-/// How much of a failed client's output is shown.
+/// The number of lines of a failed client's output that are shown.
 const N_LAST_LINES: usize = 12;
 
 /// Why an archive was not fetched.

@@ -86,7 +86,7 @@ pub enum StoreError {
     },
     /// ONNX Runtime is not installed.
     NoRuntime {
-        /// Where it would be.
+        /// The expected place.
         folder: PathBuf,
     },
     /// A folder does not hold a model.

@@ -45,7 +45,7 @@ pub struct Fetched {
     pub path: PathBuf,
     /// SHA-256 of the file in hex; of the first, if there are several.
     pub sha256: String,
-    /// Where it came from, as the user would name it.
+    /// The origin, as the user would name it.
     pub source: String,
     /// A notice for the user about it.
     pub note: Option<String>,

@@ -21,7 +21,7 @@ pub(crate) struct Manifest {
     format: u32,
     /// The folder or file it was added from, for people.
     pub source: String,
-    /// Where it came from in detail; absent in manifests of older versions and for folders added as they are.
+    /// The origin in detail; absent in manifests of older versions and for folders added as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
     /// Whether the model was found to write several lines well; absent where that was not measured.
@@ -30,7 +30,7 @@ pub(crate) struct Manifest {
     pub files: Vec<ManifestFile>,
 }
 
-/// Where a model came from, and what it is.
+/// The origin and the kind of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provenance {
@@ -42,7 +42,7 @@ pub struct Provenance {
     /// SHA-256 of that file in hex; of the parts joined, if it is split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// How the weights were converted: `exact`, `int8` or `int4`; none if they were not.
+    /// The conversion of the weights: `exact`, `int8` or `int4`; none if they were not converted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
     /// The licence, as an SPDX identifier where there is one.
@@ -68,7 +68,7 @@ pub(crate) struct ManifestFile {
 }
 
 impl ManifestFile {
-    /// Where it is in a model folder; `None` if its path leads out of it.
+    /// The path in a model folder; `None` if its path leads out of it.
     pub(crate) fn under(&self, folder: &Path) -> Option<PathBuf> {
         let inside = Path::new(&self.path).components().all(|part| matches!(part, Component::Normal(_)));
         inside.then(|| self.path.split('/').fold(folder.to_owned(), |path, part| path.join(part)))

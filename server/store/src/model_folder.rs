@@ -18,7 +18,7 @@ const MAX_NAME: usize = 80;
 
 /// One file of a model.
 pub(crate) struct ModelFile {
-    /// Where it is, links resolved: a link to it would not do for a copy.
+    /// The path, with links resolved: a link to it would not do for a copy.
     pub path: PathBuf,
     /// Its path in the folder, with `/`.
     pub relative: String,

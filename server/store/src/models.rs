@@ -40,7 +40,7 @@ pub struct ModelEntry {
     pub n_bytes: Option<u64>,
     /// The folder or file it was added from, as far as known.
     pub source: Option<String>,
-    /// Where it came from in detail, as far as known.
+    /// The origin in detail, as far as known.
     pub provenance: Option<Provenance>,
     /// Whether it was found to write several lines well; none if that was not measured.
     pub writes_code: Option<bool>,

@@ -71,7 +71,7 @@ impl Home {
         self.root.join("downloads")
     }
 
-    /// Where the server keeps what outlives it, such as the trace of the last requests.
+    /// The folder of data that outlives the server, such as the trace of the last requests.
     pub fn state_dir(&self) -> PathBuf {
         self.root.join("state")
     }

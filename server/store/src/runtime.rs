@@ -32,7 +32,7 @@ pub struct FoundRuntime {
     pub origin: Origin,
 }
 
-/// Where a library came from.
+/// The origin of a library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// This environment variable names it.

@@ -12,7 +12,7 @@ use crate::platform::Platform;
 
 /// How deep a folder is searched: an unpacked package has its library a few folders down.
 const MAX_DEPTH: usize = 6;
-/// How many entries are looked at, so that `--from /` ends.
+/// The number of entries that are visited, so that `--from /` ends.
 const MAX_ENTRIES: usize = 50_000;
 
 /// A version, comparable.

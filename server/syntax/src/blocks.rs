@@ -9,7 +9,7 @@ use crate::Region;
 use crate::layer::Layer;
 use crate::walk::{indentation, line_after, line_before, next_non_blank, path_to, previous_non_blank};
 
-/// How many comments between a header and the cursor are looked over.
+/// The number of comments that are skipped between a header and the cursor.
 const MAX_COMMENTS: usize = 16;
 
 impl Layer {

@@ -15,7 +15,7 @@ use crate::layer::Layer;
 use crate::parse::{Limits, parse_chunks};
 use crate::walk::{NodeText, QUERY_TIME};
 
-/// How many parts of one text are parsed; of more, the first. The others stay text of the outer language.
+/// The number of parts of one text that are parsed; of more, the first. The others stay text of the outer language.
 const MAX_LAYERS: usize = 256;
 
 /// The layers inside of a tree, in order. `old` are those of the tree before it, with every edit since.

@@ -15,10 +15,10 @@ const IMPORTS_END: usize = 128 * 1024;
 /// How deep an import may stand: inside an include guard, but not inside a function.
 const IMPORTS_DEPTH: u32 = 2;
 
-/// How many imports are returned; of more, the first.
+/// The number of imports that are returned; of more, the first.
 const MAX_IMPORTS: usize = 256;
 
-/// How many comments in front of an item are counted as its own.
+/// The number of comments in front of an item that belong to it.
 const MAX_ATTACHED: usize = 64;
 
 impl Layer {

@@ -103,7 +103,7 @@ impl Layer {
         found
     }
 
-    /// Where a variable of this name is used in a range; none if it is also used there in a way that cannot be
+    /// The uses of a variable of this name in a range; none if it is also used there in a way that cannot be
     /// distinguished from other text, such as in a string. Fields and keys of the same name are not among its uses.
     pub(crate) fn uses(&self, text: &Text, range: Range<usize>, name: &str) -> Option<Vec<Range<usize>>> {
         let (mut found, mut n_others, mut is_clear) = (Vec::new(), 0, true);

@@ -9,7 +9,7 @@ use fimble_document::{Point, TextEdit};
 use fimble_grammars::{Language, MemoryMeter, ScannerRefusal, is_refused, limit_scanners, take_refusal};
 use tree_sitter::{InputEdit, ParseOptions, ParseState, Parser, Tree};
 
-/// How long a parse may take.
+/// The time limit of a parse.
 pub struct ParseBudget<'a> {
     /// Time for the whole parse; none is unlimited.
     pub time: Option<Duration>,

@@ -26,10 +26,10 @@ pub struct Scope {
     pub name: Option<Range<usize>>,
 }
 
-/// How many scopes are returned; of more, the innermost.
+/// The number of scopes that are returned; of more, the innermost.
 const MAX_SCOPES: usize = 64;
 
-/// How many lines above the cursor are looked at where the tree is broken.
+/// The number of lines above the cursor that are read where the tree has errors.
 const MAX_LINES_ABOVE: usize = 400;
 
 /// The nodes of one scope, as the matches of several patterns name them.
@@ -187,7 +187,7 @@ fn scope(text: &Text, found: &Found<'_>) -> Scope {
     Scope { header: start..header_end, body, name: found.name.map(|name| name.byte_range()), range }
 }
 
-/// Where the header in front of a body ends: at its bracket, else at what the grammar has before the body. Comments between
+/// The end of the header in front of a body: at its bracket, else at what the grammar has before the body. Comments between
 /// the two belong to neither.
 fn header_end(text: &Text, body: &Range<usize>, node: Option<Node<'_>>) -> usize {
     let in_brackets = node.is_some_and(|node| node.start_byte() < body.start);

@@ -178,7 +178,7 @@ impl SyntaxTree {
         self.at(range.start).defined_names(text, range)
     }
 
-    /// Where a variable of this name is used in a range; none if it is also used there in a way that cannot be
+    /// The uses of a variable of this name in a range; none if it is also used there in a way that cannot be
     /// distinguished from other text, such as in a string. Fields and keys of the same name are not among its uses.
     #[must_use]
     pub fn uses(&self, text: &Text, range: Range<usize>, name: &str) -> Option<Vec<Range<usize>>> {

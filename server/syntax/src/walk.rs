@@ -66,7 +66,7 @@ pub(crate) const QUERY_TIME: Duration = Duration::from_millis(100);
 
 /// The nodes that a query searches.
 pub(crate) struct QueryScope<'tree> {
-    /// Where it starts.
+    /// The start.
     pub(crate) node: Node<'tree>,
     /// Bytes that a match has to touch.
     pub(crate) range: Range<usize>,

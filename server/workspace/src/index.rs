@@ -40,7 +40,7 @@ pub struct Found {
     pub bytes: Range<usize>,
     /// Tells whether the file is still what was indexed.
     pub fingerprint: u64,
-    /// How much is shared, 0 to about 1.
+    /// The similarity, 0 to about 1.
     pub score: f32,
 }
 

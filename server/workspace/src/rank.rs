@@ -48,7 +48,7 @@ pub(crate) fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// How many folders lie between two folders, up and down.
+/// The number of steps between two folders, up and down.
 fn n_steps(from: &str, to: &str) -> usize {
     let n_parts = |path: &str| path.split('/').count();
     let n_common = from.split('/').zip(to.split('/')).take_while(|(a, b)| a == b).count();

@@ -29,7 +29,7 @@ const FOREIGN_FOLDERS: &[&str] = &[
     "Pods",
 ];
 
-/// Where a walk ends.
+/// The limits of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalkLimits {
     /// At most this many files.
@@ -51,7 +51,7 @@ impl Default for WalkLimits {
 /// The options of a walk.
 #[derive(Clone, Copy, Debug)]
 pub struct WalkOptions<'a> {
-    /// Where the walk ends.
+    /// The limits of the walk.
     pub limits: WalkLimits,
     /// Whether to take files of languages without a grammar, and of unknown kinds.
     pub without_grammar: bool,
@@ -62,7 +62,7 @@ pub struct WalkOptions<'a> {
 /// A source file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
     /// Its path in the folder, with forward slashes.
     pub relative: String,

@@ -377,7 +377,7 @@ impl Workspace {
         })
     }
 
-    /// How many files are in the index.
+    /// The number of files in the index.
     #[must_use]
     pub fn n_files(&self) -> usize {
         self.index().files().len()

@@ -107,7 +107,7 @@ struct Walk<'a> {
     missing: std::iter::Peekable<std::iter::Copied<std::slice::Iter<'a, char>>>,
     /// Closing brackets of those that the suggestion opened in code, and where.
     open: Vec<(char, usize)>,
-    /// Where the string begins that the suggestion opened.
+    /// The start of the string that the suggestion opened.
     string_start: Option<usize>,
     /// Angle brackets that the suggestion opened.
     n_angles: usize,

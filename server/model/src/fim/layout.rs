@@ -67,7 +67,7 @@ impl Evidence {
 pub(super) struct Family {
     /// Name, for people.
     pub(super) name: &'static str,
-    /// Where the layout was read.
+    /// The source of the layout.
     pub(super) source: &'static str,
     /// The tokens that frame prefix, suffix and middle.
     pub(super) markers: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! How a name is given a value in many languages.
+//! Assignments of a value to a name in many languages.
 //!
 //! Invariant: each form is one that a compiler or reader of the language accepts.
 

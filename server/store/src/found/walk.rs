@@ -53,7 +53,7 @@ impl Root {
         Ok(names)
     }
 
-    /// Where a path leads, if that is inside of this root.
+    /// The target of a path, if it is inside this root.
     pub(super) fn real(&self, path: &Path) -> Result<PathBuf, String> {
         let real = fs::canonicalize(path).map_err(|error| words(&error))?;
         if real.starts_with(&self.real) {

@@ -12,7 +12,7 @@ pub struct Request {
     pub method: String,
     pub path: String,
     headers: Vec<(String, String)>,
-    /// How many requests for the same path came before.
+    /// The number of earlier requests for the same path.
     pub nth: usize,
 }
 
