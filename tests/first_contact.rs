@@ -130,7 +130,7 @@ fn setup_gets_the_model_that_is_named_and_keeps_a_choice() {
     let output = run(home.path(), &hub.address, &arguments);
     let (text, steps) = (succeeded(&output), text_of(&output.stderr));
     assert!(steps.contains("licence: cc-by-nc-4.0") && steps.contains("to fetch"), "{steps}");
-    assert!(text.contains("Added Tiny") && text.contains("Tiny is in use from the next start"), "{text}");
+    assert!(text.contains("Added Tiny") && text.contains("Tiny is in use after the next start"), "{text}");
     assert_eq!(in_use(home.path()), "Tiny");
     let n_asked = hub.asked().len();
     let again = succeeded(&run(home.path(), &hub.address, &["setup"]));

@@ -89,7 +89,7 @@ fn a_model_of_the_hub_is_fetched_added_and_used() {
     assert!(lines.iter().any(|line| line["done"].is_u64() && line["total"].is_u64()), "{text}");
     let last = lines.last().unwrap();
     assert_eq!(last["added"], "Tiny");
-    assert!(last["lines"].to_string().contains("Tiny is in use from the next start"), "{last}");
+    assert!(last["lines"].to_string().contains("Tiny is in use after the next start"), "{last}");
     let list = run(home.path(), &hub.address, &["model", "list", "--json"]);
     let list: Value = serde_json::from_slice(&list.stdout).unwrap();
     assert_eq!(list["active"], "Tiny");
