@@ -64,7 +64,7 @@ class Helix:
         """Waits until the server has loaded its model and knows the text: Helix asks once, and what a test is shown repeats
         what stands above."""
         self.wait_logged("the model is ready")
-        self.wait_logged("remembered source=")
+        self.wait_logged("added to the project cache document=")
         return self
 
     def line(self, number):

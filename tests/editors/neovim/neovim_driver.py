@@ -73,7 +73,7 @@ class Neovim:
     def wait_remembered(self):
         """Waits until the server knows the text: a suggestion that is asked for once and of several lines repeats it."""
         log = pathlib.Path(self.env["XDG_STATE_HOME"], "nvim", "lsp.log")
-        wait_for(lambda: log.exists() and "remembered source=" in log.read_text(errors="replace"),
+        wait_for(lambda: log.exists() and "added to the project cache document=" in log.read_text(errors="replace"),
                  lambda: f"the text to be known; the log is {log.read_text(errors='replace') if log.exists() else log}")
         return self
 
