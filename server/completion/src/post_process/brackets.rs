@@ -127,7 +127,8 @@ struct TypedString {
     open: Vec<char>,
     /// How many of them were opened before the cursor.
     n_typed: usize,
-    /// The interpolation that the suggestion opened and has not closed: how many brackets are around it, and where it begins.
+    /// The interpolation or format field (`${`, `#{`, `{`, `\(`) that the suggestion opened and has not closed: how many brackets are
+    /// around it, and where it begins.
     interpolation: Option<(usize, usize)>,
 }
 
@@ -263,10 +264,11 @@ impl<'a> Walk<'a> {
     fn step_in_string(&mut self, at: usize, ch: char) -> bool {
         let Some(string) = &mut self.typed_string else { return true };
         let was_open = string.open.len();
-        if ch == '{' && matches!(self.previous, '$' | '#') && string.interpolation.is_none() {
-            string.interpolation = Some((was_open, at.saturating_sub(1)));
+        let has_sign = matches!((self.previous, ch), ('$' | '#', '{') | ('\\', '('));
+        if (ch == '{' || has_sign) && string.interpolation.is_none() {
+            string.interpolation = Some((was_open, at.saturating_sub(usize::from(has_sign))));
         }
-        string.interpolation.take_if(|(around, _)| ch == '}' && *around + 1 == was_open);
+        string.interpolation.take_if(|(around, _)| matches!(ch, '}' | ')') && *around + 1 == was_open);
         if step_brackets(&mut string.open, ch) && was_open == string.n_typed {
             string.n_typed -= 1;
             return self.closed.take_char(ch) || !self.surroundings.right.trim_start().starts_with(ch);
