@@ -4,11 +4,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+
+use sources::rust_files;
 
 /// Which of our crates each of our crates may import. Nothing below calls upwards.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -212,17 +216,6 @@ fn no_library_in_the_binary_opens_a_socket() {
             ),
             "tokenizers" => assert!(!features.contains(&"http"), "tokenizers would download"),
             _ => {}
-        }
-    }
-}
-
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
         }
     }
 }

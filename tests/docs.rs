@@ -7,13 +7,15 @@
 mod command_line;
 #[path = "docs/page.rs"]
 mod page;
+mod sources;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use command_line::CommandLine;
 use fimble_model::ErrorCode;
 use page::Page;
+use sources::rust_files;
 
 /// The README is read at first sight: one screen and a half.
 const MOST_README_BYTES: usize = 6_000;
@@ -223,17 +225,6 @@ fn the_readme_is_short_and_leads_to_every_page() {
         Page::parse("README.md", &text).links().into_iter().map(|(_, to)| to).collect();
     for name in names_in_docs() {
         assert!(links.contains(&name), "README.md has no link to {name}");
-    }
-}
-
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
     }
 }
 
