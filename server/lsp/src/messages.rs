@@ -1,15 +1,15 @@
-//! Messages for the user. Invariant: nothing is sent before the client may be sent anything; what lasts is shown once.
+//! Warnings for the user. Invariant: nothing is sent before the client may be sent anything; what lasts is shown once.
 
 use tower_lsp_server::gen_lsp_types::MessageType;
 
 use crate::outgoing::Outgoing;
 
-/// Messages for the user, in the order in which they are shown.
+/// Warnings for the user, in the order in which they are shown.
 pub(crate) struct UserMessages {
     outgoing: Outgoing,
     /// Whether the client may be sent anything.
     is_open: bool,
-    waiting: Vec<(MessageType, String)>,
+    waiting: Vec<String>,
 }
 
 impl UserMessages {
@@ -22,15 +22,15 @@ impl UserMessages {
         if self.is_open {
             self.outgoing.show(MessageType::Warning, text);
         } else {
-            self.waiting.push((MessageType::Warning, text));
+            self.waiting.push(text);
         }
     }
 
-    /// The client may be sent messages from now on.
+    /// The client may be sent messages from now on: shows what waits.
     pub(crate) fn open(&mut self) {
         self.is_open = true;
-        for (kind, text) in self.waiting.drain(..) {
-            self.outgoing.show(kind, text);
+        for text in self.waiting.drain(..) {
+            self.outgoing.show(MessageType::Warning, text);
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tower_lsp_server::gen_lsp_types::MessageType;
 
-use crate::models::state::error_data;
+use crate::protocol::error_data::error_data;
 
 /// What a work-done progress is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 pub(crate) mod client_facts;
 pub(crate) mod commands;
 pub(crate) mod convert;
+pub(crate) mod error_data;
 pub(crate) mod folders;
 pub(crate) mod messages;
 pub(crate) mod old_editors;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::actions::state::Actions;
+use crate::completion::job::Reporters;
 use crate::completion::state::CompletionState;
 use crate::documents::open_documents::Documents;
-use crate::event::EventSender;
+use crate::event::{Event, EventSender};
 use crate::messages::UserMessages;
 use crate::models::loaded::Models;
 use crate::models::notices::Notices;
@@ -62,6 +63,11 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(events: EventSender, outgoing: Outgoing, options: ServerOptions) -> Self {
+        let reporters = Reporters {
+            parsed: events.reporter(Event::Parsed),
+            partial: events.reporter(|partial| Event::PartialText(Box::new(partial))),
+            outcome: events.reporter(|outcome| Event::Computed(Box::new(outcome))),
+        };
         let mut messages = UserMessages::new(outgoing.clone());
         options.notice.iter().for_each(|notice| messages.warn(notice.clone()));
         Self {
@@ -78,7 +84,7 @@ impl Session {
             documents: Documents::default(),
             models: Models::new(),
             notices: Notices::default(),
-            completion: CompletionState::new(),
+            completion: CompletionState::new(reporters),
             actions: Actions::new(),
             previews: Previews::new(options.document_folder.as_deref()),
             index: WorkspaceIndex::new(options.look_again),

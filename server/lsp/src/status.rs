@@ -4,8 +4,9 @@
 use fimble_model::{ErrorCode, LoadError, Speeds};
 use serde_json::{Value, json};
 
-use crate::models::state::{ModelState, error_data};
+use crate::models::state::ModelState;
 use crate::outgoing::Message;
+use crate::protocol::error_data::error_data;
 use crate::session::Session;
 
 /// Whether suggestions come, the model that answers and its provider, whether code leaves this machine, the reason if the model

@@ -5,8 +5,8 @@ use fimble_actions::Refusal;
 use fimble_model::{ErrorCode, LoadError, ModelError};
 use tower_lsp_server::jsonrpc::{self, Error};
 
-use crate::models::state::error_data;
 use crate::protocol::client_facts::ClientFacts;
+use crate::protocol::error_data::error_data;
 
 /// `RequestCancelled` of the protocol.
 const CANCELLED: i64 = -32800;

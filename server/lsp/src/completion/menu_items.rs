@@ -2,6 +2,7 @@
 //! with the word that is typed, or the editor would hide it; its edit is on one line; the list is incomplete, so that the editor asks
 //! again with the next key.
 
+use fimble_actions::fenced;
 use serde_json::{Value, json};
 use tower_lsp_server::gen_lsp_types as lsp;
 
@@ -60,7 +61,7 @@ fn item(shown: &Shown<'_>, text: &str, order: &str) -> Value {
 /// The whole text, as the client can show it.
 fn documentation(shown: &Shown<'_>, text: &str) -> Value {
     if shown.renders_markdown {
-        json!({"kind": "markdown", "value": fenced(text, shown.language_id)})
+        json!({"kind": "markdown", "value": fenced(text, shown.language_id).trim_end()})
     } else {
         json!({"kind": "plaintext", "value": text})
     }
@@ -83,23 +84,14 @@ fn label(line: &str, n_lines: usize) -> String {
     line.chars().take(MAX_LABEL - 1).chain(['…']).collect()
 }
 
-/// Markdown that shows the text as it is: the fence is longer than any in the text.
-fn fenced(text: &str, language_id: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}{language_id}\n{text}\n{fence}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_short_and_fences_hold() {
+    fn labels_are_short() {
         assert_eq!(label("  short  ", 1), "short");
         assert_eq!(label("first:", 3), "first:…");
         assert_eq!(label(&"ä".repeat(100), 1).chars().count(), MAX_LABEL);
-        assert_eq!(fenced("a", "rust"), "```rust\na\n```");
-        assert_eq!(fenced("```a```", "markdown"), "````markdown\n```a```\n````");
     }
 }

@@ -6,11 +6,10 @@ use std::time::Instant;
 use fimble_completion::{SelectedItem, Trigger};
 use fimble_model::{CancelToken, Model};
 
-use crate::completion::job::{CompletionJob, Purpose, Reporters};
+use crate::completion::job::{CompletionJob, Purpose};
 use crate::completion::progress::JobProgress;
 use crate::completion::registry::{Target, View, Work};
 use crate::documents::snapshot::DocumentSnapshot;
-use crate::event::Event;
 use crate::session::Session;
 use crate::trace::RequestTrace;
 use crate::workspace::document_update::DocumentUpdate;
@@ -61,11 +60,7 @@ impl Session {
             workspace: self.snippet_source(),
             cancel,
             progress,
-            reporters: Reporters {
-                parsed: self.events.reporter(Event::Parsed),
-                partial: self.events.reporter(|partial| Event::PartialText(Box::new(partial))),
-                outcome: self.events.reporter(|outcome| Event::Computed(Box::new(outcome))),
-            },
+            reporters: self.completion.reporters.clone(),
             trace,
             queued: Instant::now(),
         }

@@ -104,8 +104,6 @@ impl Job {
 pub(crate) struct JobRegistry {
     by_serial: HashMap<u64, Job>,
     n_serials: u64,
-    /// The job that no request waits for.
-    speculative: Option<u64>,
 }
 
 impl JobRegistry {
@@ -139,7 +137,6 @@ impl JobRegistry {
             is_partly_shown: false,
         };
         self.by_serial.insert(serial, job);
-        self.speculative = Some(serial);
         serial
     }
 
@@ -151,22 +148,19 @@ impl JobRegistry {
         if let Some(work) = &job.work {
             work.progress.set_due(Some(due));
         }
-        self.speculative.take_if(|speculative| *speculative == serial);
         job.waiter.replace(waiter)
     }
 
     /// Takes the request that waits for a job, so that it can be answered before the job ends. The job becomes the speculative
     /// one, whose suggestion was shown in part; the speculative one before it is cancelled.
     pub(crate) fn answer_early(&mut self, serial: u64) -> Option<Waiter> {
-        let waiter = self.by_serial.get_mut(&serial)?.waiter.take()?;
         let _ = self.stop_speculative();
-        if let Some(job) = self.by_serial.get_mut(&serial) {
-            job.is_partly_shown = true;
-            if let Some(work) = &job.work {
-                work.progress.set_due(None);
-            }
+        let job = self.by_serial.get_mut(&serial)?;
+        let waiter = job.waiter.take()?;
+        job.is_partly_shown = true;
+        if let Some(work) = &job.work {
+            work.progress.set_due(None);
         }
-        self.speculative = Some(serial);
         Some(waiter)
     }
 
@@ -190,7 +184,11 @@ impl JobRegistry {
 
     /// The speculative job.
     pub(crate) fn speculative(&self) -> Option<&Job> {
-        self.speculative.and_then(|serial| self.by_serial.get(&serial))
+        self.speculative_entry().map(|(_, job)| job)
+    }
+
+    fn speculative_entry(&self) -> Option<(u64, &Job)> {
+        self.by_serial.iter().find(|(_, job)| job.waiter.is_none()).map(|(serial, job)| (*serial, job))
     }
 
     /// The speculative job, if its suggestion is expected to answer this place, with whether a part of that was shown.
@@ -201,14 +199,15 @@ impl JobRegistry {
         offset: usize,
         settings_key: u64,
     ) -> Option<(u64, bool)> {
-        let job = self.speculative().filter(|job| job.document == document)?;
+        let (serial, job) = self.speculative_entry().filter(|(_, job)| job.document == document)?;
         let agrees = job.work.as_ref().is_some_and(|work| work.agrees_with(text, offset, settings_key));
-        self.speculative.filter(|_| agrees).map(|serial| (serial, job.is_partly_shown))
+        agrees.then_some((serial, job.is_partly_shown))
     }
 
     /// Cancels the speculative job and returns it.
     pub(crate) fn stop_speculative(&mut self) -> Option<Job> {
-        let job = self.by_serial.remove(&self.speculative.take()?)?;
+        let (serial, _) = self.speculative_entry()?;
+        let job = self.by_serial.remove(&serial)?;
         job.cancel.cancel();
         Some(job)
     }
@@ -243,7 +242,6 @@ impl JobRegistry {
 
     /// Takes a job that has reported; none if it was cancelled meanwhile.
     pub(crate) fn finish(&mut self, serial: u64) -> Option<Job> {
-        self.speculative.take_if(|speculative| *speculative == serial);
         self.by_serial.remove(&serial)
     }
 
@@ -298,6 +296,6 @@ impl JobRegistry {
 
     /// How many requests wait.
     pub(crate) fn n_waiting(&self) -> usize {
-        self.by_serial.len() - usize::from(self.speculative.is_some())
+        self.by_serial.values().filter(|job| job.waiter.is_some()).count()
     }
 }

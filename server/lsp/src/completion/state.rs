@@ -7,6 +7,7 @@ use std::time::Duration;
 use fimble_completion::SuggestionCache;
 use fimble_model::Speeds;
 
+use crate::completion::job::Reporters;
 use crate::completion::registry::{JobRegistry, Waiter};
 use crate::completion::shown::ShownSuggestion;
 use crate::completion::speculation::Speculation;
@@ -34,6 +35,8 @@ pub(crate) struct CompletionState {
     pub(crate) settings_key: u64,
     /// The line that the token budget was set for.
     pub(crate) budgeted_line: Option<BudgetedLine>,
+    /// Where jobs report.
+    pub(crate) reporters: Reporters,
     /// Threads for requests.
     pub(crate) workers: Workers,
     /// The thread that asks the small model.
@@ -45,7 +48,7 @@ pub(crate) struct CompletionState {
 }
 
 impl CompletionState {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(reporters: Reporters) -> Self {
         Self {
             jobs: JobRegistry::default(),
             speculation: Speculation::default(),
@@ -54,6 +57,7 @@ impl CompletionState {
             last_accepted: 0,
             settings_key: 0,
             budgeted_line: None,
+            reporters,
             workers: Workers::new("fimble-complete", MAX_COMPLETION_THREADS),
             small_worker: Workers::new("fimble-small", 1),
             filters: Workers::new("fimble-partial", 1),

@@ -6,12 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fimble_model::{LoadError, Model, ProjectCacheUse, Provider, routed};
-use serde_json::{Value, json};
-
-/// An error as clients get it: `{code, cause, remedy}`.
-pub(crate) fn error_data(error: &LoadError) -> Value {
-    json!({"code": error.code.name(), "cause": error.cause, "remedy": error.remedy})
-}
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
