@@ -57,10 +57,10 @@ pub fn run(args: &FiguresArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&figures)?);
     } else {
-        outln!("| what | measured | bar | |\n|---|---|---|---|");
+        outln!("| what | measured | target | |\n|---|---|---|---|");
         for figure in &figures {
             let met = figure.met.map_or("", |met| if met { "met" } else { "missed" });
-            outln!("| {} | {} | {} | {met} |", figure.what, figure.measured, figure.bar);
+            outln!("| {} | {} | {} | {met} |", figure.what, figure.measured, figure.target);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -25,9 +25,9 @@ pub struct Args {
     /// Other places in the same folders
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Also measure as asked by hand: everything is shown, and up to 256 tokens are written
+    /// Also measure explicit requests: everything is shown, and up to 256 tokens are written
     #[arg(long)]
-    pub asked: bool,
+    pub explicit: bool,
     /// Also measure without a part; may be given several times
     #[arg(long, value_name = "PART")]
     pub without: Vec<Part>,
@@ -102,15 +102,15 @@ impl Args {
     pub fn variants(&self) -> Vec<Variant> {
         let shipped = || Variant::automatic("as shipped".to_owned(), !self.without_bits);
         let mut variants = vec![shipped()];
-        if self.asked {
-            variants.push(Variant { name: "asked by hand".to_owned(), asked: true, ..shipped() });
+        if self.explicit {
+            variants.push(Variant { name: "explicit request".to_owned(), explicit: true, ..shipped() });
         }
         for part in &self.without {
             let name = format!("without {part:?}").to_lowercase();
             variants.push(Variant { name, without: Some(*part), ..shipped() });
-            if self.asked {
-                let name = format!("asked by hand, without {part:?}").to_lowercase();
-                variants.push(Variant { name, without: Some(*part), asked: true, ..shipped() });
+            if self.explicit {
+                let name = format!("explicit request, without {part:?}").to_lowercase();
+                variants.push(Variant { name, without: Some(*part), explicit: true, ..shipped() });
             }
         }
         variants.extend(self.beam.iter().map(|n| Variant {

@@ -18,7 +18,7 @@ use fimble_workspace::{Around, Related, Workspace};
 use crate::cases::{Case, Project};
 use crate::outcome::{Candidate, Outcome, is_right};
 
-/// Tokens of a suggestion that was asked for by hand, at most.
+/// The most tokens of the suggestion for an explicit request.
 const ASKED_TOKENS: usize = 256;
 
 /// A part that can be left out.
@@ -45,8 +45,8 @@ pub struct Variant {
     pub without: Option<Part>,
     /// The likeliest of so many whole lines is taken.
     pub beam: Option<usize>,
-    /// As somebody asks by hand: whatever comes is shown, and it may be longer.
-    pub asked: bool,
+    /// An explicit request: whatever comes is shown, and it may be longer.
+    pub explicit: bool,
     /// Whether it is measured how likely what was expected is.
     pub weighs: bool,
 }
@@ -54,7 +54,7 @@ pub struct Variant {
 impl Variant {
     /// As a suggestion comes while somebody types.
     pub fn automatic(name: String, weighs: bool) -> Self {
-        Self { name, without: None, beam: None, asked: false, weighs }
+        Self { name, without: None, beam: None, explicit: false, weighs }
     }
 
     fn has(&self, part: Part) -> bool {
@@ -146,7 +146,7 @@ fn settings_for(case: &Case, variant: &Variant, settings: &CompletionSettings) -
     if case.kind.has_several_lines() {
         settings.multi_line = MultiLine::Always;
     }
-    if variant.asked {
+    if variant.explicit {
         settings.min_confidence = 0.0;
         settings.max_new_tokens = Some(settings.max_new_tokens.unwrap_or(ASKED_TOKENS));
     }
@@ -183,7 +183,7 @@ fn complete(
         repository: &project.name,
         snippets: &snippets,
         offset: case.offset,
-        trigger: if variant.asked { Trigger::Invoked } else { Trigger::Automatic },
+        trigger: if variant.explicit { Trigger::Invoked } else { Trigger::Automatic },
         selected: None,
         elsewhere: Elsewhere::default(),
     };

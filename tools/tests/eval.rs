@@ -145,7 +145,7 @@ fn every_kind_is_measured_and_the_same_run_gives_the_same_figures() {
         let output = Command::new(env!("CARGO_BIN_EXE_fimble-eval"))
             .arg(fixtures().join("ledger-python"))
             .args(["--kind", "rest,line,lines,body,crossfile,quiet", "--cases", "3"])
-            .args(["--asked", "--model", "bundled", "--json", "--csv"])
+            .args(["--explicit", "--model", "bundled", "--json", "--csv"])
             .arg(&csv)
             .arg("--places")
             .arg(&places)
@@ -157,7 +157,7 @@ fn every_kind_is_measured_and_the_same_run_gives_the_same_figures() {
     };
     let (report, csv, places) = run("first");
     let scores = report["scores"].as_array().unwrap();
-    for variant in ["as shipped", "asked by hand"] {
+    for variant in ["as shipped", "explicit request"] {
         for kind in ["rest", "line", "lines", "body", "crossfile", "quiet"] {
             let is_row =
                 |row: &&Value| row["variant"] == variant && row["kind"] == kind && row["language"] == "all";
@@ -170,8 +170,8 @@ fn every_kind_is_measured_and_the_same_run_gives_the_same_figures() {
     assert!((13..=15).contains(&places.len()), "{}", places.len());
     for place in &places {
         assert_eq!(place["expected"] == "", place["kind"] == "quiet", "{place}");
-        // Who asks by hand is shown what the model wrote, however unlikely it is.
-        let refusal = place["variants"]["asked by hand"]["refusal"].as_str().unwrap_or_default();
+        // An explicit request shows what the model wrote, however unlikely it is.
+        let refusal = place["variants"]["explicit request"]["refusal"].as_str().unwrap_or_default();
         assert!(!refusal.contains("confidence"), "{place}");
     }
     assert_eq!(csv, run("second").1);

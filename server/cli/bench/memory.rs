@@ -17,7 +17,7 @@ const N_SLOTS: usize = 4;
 pub const SLOT_TOKENS: usize = 1536;
 /// More than any of them needs, so that none gives way.
 const KV_BYTES: usize = 1 << 30;
-/// The bar: weights in memory with a quarter more, and this many MB.
+/// The limit of the whole process: weights in memory with a quarter more, and this many MB.
 const WEIGHTS_FACTOR: f64 = 1.25;
 const REST_MB: f64 = 150.0;
 
@@ -46,17 +46,17 @@ pub fn run(model: Option<&str>, slot_tokens: usize, as_json: bool) -> anyhow::Re
     };
     #[expect(clippy::cast_precision_loss, reason = "sizes of files")]
     let weights = info.weight_bytes as f64 / f64::from(1 << 20);
-    let bar = weights * WEIGHTS_FACTOR + REST_MB;
+    let limit = weights * WEIGHTS_FACTOR + REST_MB;
     if as_json {
         let figures = json!({"model": info.name, "weightsMb": weights, "residentMb": resident, "ofFilesMb": of_files,
-            "peakMb": peak, "barMb": bar, "slots": N_SLOTS, "slotTokens": n_tokens});
+            "peakMb": peak, "limitMb": limit, "slots": N_SLOTS, "slotTokens": n_tokens});
         outln!("{}", serde_json::to_string_pretty(&figures)?);
         return Ok(ExitCode::SUCCESS);
     }
     outln!("{}, {weights:.0} MB of weights, {N_SLOTS} slots of {n_tokens} tokens\n", info.name);
-    outln!("| what | measured | bar | |\n|---|---|---|---|");
-    let met = if resident <= bar { "met" } else { "missed" };
-    outln!("| resident memory of the whole process | {resident:.0} MB | {bar:.0} MB | {met} |");
+    outln!("| what | measured | limit | |\n|---|---|---|---|");
+    let met = if resident <= limit { "met" } else { "missed" };
+    outln!("| resident memory of the whole process | {resident:.0} MB | {limit:.0} MB | {met} |");
     outln!("| of it, pages of files that the system can take back | {of_files:.0} MB | | |");
     outln!("| the most it had, while loading or later | {peak:.0} MB | | |");
     Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ use fimble_store::catalogue::{self, CatalogueModel};
 use fimble_store::disk::available_memory;
 use fimble_store::found;
 use fimble_store::get::{Fetched, Getter, HubModel, HubSpec};
-use fimble_store::{ActiveModel, ModelEntry, ModelStore, Provenance};
+use fimble_store::{ActiveModel, ModelEntry, ModelStore, Provenance, StoreError};
 use indicatif::HumanBytes;
 
 use super::add::{self, Added, Origin};
@@ -117,23 +117,11 @@ pub fn get(
 /// An error as one line that ends in a full stop: what failed, and each cause once. The remedies are left to the command that
 /// fails with it.
 pub fn in_one_line(error: &anyhow::Error) -> String {
-    let text = format!("{error:#}");
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default().trim_end_matches('.');
-    let mut causes: Vec<String> = Vec::new();
-    for line in lines {
-        let cause = line.trim_start_matches("- ").split("; ").next().unwrap_or_default();
-        // Two files of one hub fail for one reason.
-        let words = cause.split(' ').filter(|word| !word.starts_with("hf:"));
-        let cause = words.collect::<Vec<_>>().join(" ").replace(" for (", " (");
-        // The time that a try took makes no other cause.
-        let digits = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
-        if !causes.iter().any(|known| digits(known) == digits(&cause)) {
-            causes.push(cause);
-        }
-    }
-    let gap = if causes.is_empty() { "" } else { " " };
-    format!("{first}{gap}{}.", causes.join("; ").trim_end_matches('.'))
+    let cause = match error.downcast_ref::<StoreError>() {
+        Some(error) => error.brief_cause(),
+        None => error.to_string(),
+    };
+    format!("{}.", cause.trim_end_matches('.'))
 }
 
 fn wanted(getter: &Getter, what: Option<&str>, progress: &mut ProgressReporter) -> anyhow::Result<Wanted> {
@@ -290,25 +278,4 @@ fn choose(store: &ModelStore, name: &str, replaces: Replaces) -> anyhow::Result<
     store.use_model(name)?;
     let why = if replaces == Replaces::Any { "" } else { " instead of the bundled model" };
     Ok(vec![format!("{name} is in use after the next start of a server{why}.")])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_stand_in_one_line_and_once() {
-        let hub = |file: &str| {
-            format!(
-                "- the hub cannot be reached for hf:a/{file} (no route after {} ms); check the network",
-                file.len()
-            )
-        };
-        let pip = "- pip was not found; install it";
-        let error = anyhow::anyhow!("x could not be fetched:\n{}\n{}\n{pip}", hub("b"), hub("cc"));
-        let expected =
-            "x could not be fetched: the hub cannot be reached (no route after 1 ms); pip was not found.";
-        assert_eq!(in_one_line(&error), expected);
-        assert_eq!(in_one_line(&anyhow::anyhow!("the disk is full")), "the disk is full.");
-    }
 }

@@ -137,8 +137,8 @@ pub enum StoreError {
     NotFetched {
         /// The model.
         what: String,
-        /// One line for each source, with cause and remedy.
-        details: String,
+        /// Why, for each source.
+        failures: Vec<SourceFailure>,
     },
     /// An archive of models is not one that `fimble model bundle` wrote.
     BadBundle {
@@ -239,7 +239,10 @@ impl StoreError {
             }
             Self::Import { reason } => reason.clone(),
             Self::NotFound { reason, spec } => format!("{spec} names no model here: {reason}"),
-            Self::NotFetched { details, what } => format!("{what} could not be fetched:\n{details}"),
+            Self::NotFetched { failures, what } => {
+                let lines: Vec<String> = failures.iter().map(|failure| format!("- {failure}")).collect();
+                format!("{what} could not be fetched:\n{}", lines.join("\n"))
+            }
             Self::BadBundle { path, reason } => {
                 format!("{} cannot be installed: {reason}", path.display())
             }
@@ -354,6 +357,20 @@ impl StoreError {
         }
     }
 
+    /// The problem as one line without a remedy: each cause once, although several files may fail for it.
+    #[must_use]
+    pub fn brief_cause(&self) -> String {
+        let Self::NotFetched { failures, what } = self else { return self.cause() };
+        let mut causes: Vec<&SourceFailure> = Vec::new();
+        for failure in failures {
+            if !causes.iter().any(|known| known.cause == failure.cause) {
+                causes.push(failure);
+            }
+        }
+        let causes: Vec<String> = causes.iter().map(|failure| failure.detailed_cause()).collect();
+        format!("{what} could not be fetched: {}", causes.join("; "))
+    }
+
     /// The error of looking at a path that the user named.
     pub(crate) fn named_path(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |reason| match reason.kind() {
@@ -370,5 +387,63 @@ impl StoreError {
             }
             _ => Self::Io { action, path: path.to_owned(), reason },
         }
+    }
+}
+
+/// Why nothing was fetched from one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFailure {
+    /// The file, repository or package.
+    pub what: String,
+    /// The cause; the same for all that fails for the same reason.
+    pub cause: String,
+    /// Figures, or what a client said; may be empty.
+    pub detail: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl SourceFailure {
+    fn detailed_cause(&self) -> String {
+        let Self { cause, detail, .. } = self;
+        if detail.is_empty() { cause.clone() } else { format!("{cause} ({detail})") }
+    }
+}
+
+impl fmt::Display for SourceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.what, self.detailed_cause(), self.remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_brief_cause_has_each_reason_once_and_no_remedy() {
+        let failure = |what: &str, cause: &str, detail: &str| SourceFailure {
+            what: what.to_owned(),
+            cause: cause.to_owned(),
+            detail: detail.to_owned(),
+            remedy: "check the network".to_owned(),
+        };
+        let error = StoreError::NotFetched {
+            what: "x".to_owned(),
+            failures: vec![
+                failure("hf:a/b", "the hub cannot be reached", "no route after 1 ms"),
+                failure("hf:a/c", "the hub cannot be reached", "no route after 2 ms"),
+                failure("part1", "pip was not found", ""),
+            ],
+        };
+        let expected =
+            "x could not be fetched: the hub cannot be reached (no route after 1 ms); pip was not found";
+        assert_eq!(error.brief_cause(), expected);
+        let lines = error.cause();
+        assert!(lines.ends_with("\n- part1: pip was not found; check the network"), "{lines}");
+        assert_eq!(
+            StoreError::NoSuchPath { path: "/a".into() }.brief_cause(),
+            "there is no file or folder /a"
+        );
     }
 }

@@ -107,10 +107,10 @@ impl Getter {
             match self.take_source(source, &folder, progress) {
                 Ok(fetched) => return Ok(fetched),
                 Err(Failure::Store(error)) => return Err(error),
-                Err(Failure::Source(reason)) => failures.push(reason),
+                Err(Failure::Source(failure)) => failures.push(failure),
             }
         }
-        Err(not_fetched(&model.title, &failures))
+        Err(StoreError::NotFetched { what: model.title.clone(), failures })
     }
 
     /// The files of a repository that can be fetched.
@@ -118,15 +118,13 @@ impl Getter {
     /// # Errors
     /// [`StoreError::NotFetched`]: the hub does not say, or there is no model in it.
     pub fn describe(&self, spec: &HubSpec) -> Result<HubModel, StoreError> {
-        let refuse = |reason| not_fetched(&spec.text(), &[reason]);
-        if self.hub.is_offline() {
-            return Err(refuse(offline()));
-        }
-        let description = self.hub.describe(spec).map_err(|failure| match failure {
-            Failure::Source(reason) => refuse(reason),
-            Failure::Store(error) => error,
-        })?;
-        HubModel::choose(description, spec.file.as_deref()).map_err(refuse)
+        let describe = || {
+            if self.hub.is_offline() {
+                return Err(offline(&spec.repository));
+            }
+            HubModel::choose(self.hub.describe(spec)?, spec.file.as_deref()).map_err(Failure::Source)
+        };
+        describe().map_err(|failure| not_fetched(&spec.text(), failure))
     }
 
     /// Fetches all files of a model of the hub.
@@ -143,10 +141,7 @@ impl Getter {
             [one] => self.take_from_hub(&model.source_of(one), &folder, progress),
             _ => self.several(model, &folder, progress),
         };
-        outcome.map_err(|failure| match failure {
-            Failure::Store(error) => error,
-            Failure::Source(reason) => not_fetched(&model.spec(), &[reason]),
-        })
+        outcome.map_err(|failure| not_fetched(&model.spec(), failure))
     }
 
     fn take_source(
@@ -204,7 +199,7 @@ impl Getter {
             }
         }
         if self.hub.is_offline() {
-            return Err(Failure::Source(format!("{}: {}", source.file, offline())));
+            return Err(offline(&source.file));
         }
         let url = self.hub.address(repository, revision, &source.file);
         // Without a checksum the address is what the partial file is known by.
@@ -278,15 +273,18 @@ impl Getter {
     }
 }
 
-fn offline() -> String {
-    "HF_HUB_OFFLINE is set, and the hub's cache does not hold it; unset it, or get the file by any other way and run \
-     `fimble model add FILE`"
-        .to_owned()
+fn offline(what: &str) -> Failure {
+    let cause = "HF_HUB_OFFLINE is set, and the hub's cache does not hold it";
+    let remedy = "unset it, or get the file by any other way and run `fimble model add FILE`";
+    Failure::source(what, cause, String::new(), remedy)
 }
 
-fn not_fetched(what: &str, failures: &[String]) -> StoreError {
-    let lines: Vec<String> = failures.iter().map(|reason| format!("- {reason}")).collect();
-    StoreError::NotFetched { what: what.to_owned(), details: lines.join("\n") }
+/// The error of a model with a single source.
+fn not_fetched(what: &str, failure: Failure) -> StoreError {
+    match failure {
+        Failure::Store(error) => error,
+        Failure::Source(failure) => StoreError::NotFetched { what: what.to_owned(), failures: vec![failure] },
+    }
 }
 
 /// Waits as long as the hub asks for, within limits.

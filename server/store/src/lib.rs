@@ -26,7 +26,7 @@ mod staging;
 
 pub use bundled::{BUNDLED_MODEL_NAME, BundledModel, bundled_model};
 pub use digest::sha256_of;
-pub use error::StoreError;
+pub use error::{SourceFailure, StoreError};
 pub use gguf::GgufHeader;
 pub use manifest::Provenance;
 pub use models::{ActiveModel, ModelEntry, ModelStore, Rewrite, Verification};

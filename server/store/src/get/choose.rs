@@ -1,6 +1,7 @@
 //! The files of a repository that make a model. Invariant: a choice among several is reported.
 
 use super::hub::{Description, HubFile, forbids_commerce};
+use crate::SourceFailure;
 use crate::catalogue::{ChecksumOf, Source};
 use crate::found::{is_model_file, part_name, split_of};
 
@@ -37,8 +38,14 @@ pub struct HubModel {
 
 impl HubModel {
     /// Chooses among the files of a repository.
-    pub(super) fn choose(description: Description, named: Option<&str>) -> Result<Self, String> {
+    pub(super) fn choose(description: Description, named: Option<&str>) -> Result<Self, SourceFailure> {
         let Description { repository, revision, licence, files } = description;
+        let refuse = |cause: String, remedy: &str| SourceFailure {
+            what: repository.clone(),
+            cause,
+            detail: String::new(),
+            remedy: remedy.to_owned(),
+        };
         let models: Vec<&HubFile> = files
             .iter()
             .filter(|file| {
@@ -51,16 +58,20 @@ impl HubModel {
                 let file = files.iter().find(|file| file.path == path);
                 let all: Vec<&str> = models.iter().chain(&graphs).map(|file| file.path.as_str()).collect();
                 let known = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
-                (file.ok_or_else(|| format!("{repository} has no file {path}; there are: {known}"))?, None)
+                let no_such_file = || {
+                    refuse(format!("it has no file {path}"), &format!("name one of those there are: {known}"))
+                };
+                (file.ok_or_else(no_such_file)?, None)
             }
             None => best(&models, &graphs).ok_or_else(|| {
-                format!("{repository} holds neither a GGUF file nor an ONNX model; name another repository")
+                let cause = "it holds neither a GGUF file nor an ONNX model".to_owned();
+                refuse(cause, "name another repository")
             })?,
         };
         let files = if chosen.path.ends_with(".onnx") {
-            with_graph(&files, chosen)?
+            with_graph(&files, chosen).map_err(|cause| refuse(cause, "name another repository"))?
         } else {
-            with_parts(&files, chosen)?
+            with_parts(&files, chosen).map_err(|cause| refuse(cause, "name another repository"))?
         };
         let non_commercial = licence.as_deref().is_some_and(forbids_commerce);
         Ok(Self { repository, revision, licence, non_commercial, files, note })
@@ -135,7 +146,7 @@ fn with_parts(files: &[HubFile], first: &HubFile) -> Result<Vec<HubFile>, String
 /// A graph with its weights, and the configurations at the top of the repository.
 fn with_graph(files: &[HubFile], graph: &HubFile) -> Result<Vec<HubFile>, String> {
     if !files.iter().any(|file| file.path == "tokenizer.json") {
-        return Err("it has no tokenizer.json beside its ONNX model; name another repository".to_owned());
+        return Err("it has no tokenizer.json beside its ONNX model".to_owned());
     }
     let is_data = |file: &&HubFile| file.path != graph.path && file.path.starts_with(&graph.path);
     let is_config = |file: &&HubFile| {
@@ -161,7 +172,7 @@ mod tests {
     }
 
     fn chosen(paths: &[&str], named: Option<&str>) -> Result<(Vec<String>, Option<String>), String> {
-        let model = HubModel::choose(described(paths), named)?;
+        let model = HubModel::choose(described(paths), named).map_err(|failure| failure.to_string())?;
         assert!(model.non_commercial);
         Ok((model.files.into_iter().map(|file| file.path).collect(), model.note))
     }

@@ -1,74 +1,79 @@
-//! Why nothing was fetched from a source. Invariant: each is one sentence with the remedy; an error of the disk ends the search,
+//! Why nothing was fetched from a source. Invariant: each failure has a cause and a remedy; an error of the disk ends the search,
 //! any other lets the next source be tried.
 
 use super::curl::Trouble;
-use crate::StoreError;
+use crate::{SourceFailure, StoreError};
 
 #[derive(Debug)]
 pub(super) enum Failure {
     /// This source is of no use, and why.
-    Source(String),
+    Source(SourceFailure),
     /// The disk is of no use.
     Store(StoreError),
 }
 
 impl Failure {
+    /// A source that is of no use. `detail` is what a client said, or figures; it may be empty.
+    pub(super) fn source(what: &str, cause: impl Into<String>, detail: String, remedy: &str) -> Self {
+        let (what, remedy) = (what.to_owned(), remedy.to_owned());
+        Self::Source(SourceFailure { what, cause: cause.into(), detail, remedy })
+    }
+
     /// The meaning of a status other than success. `what` names the file or repository.
     pub(super) fn from_status(status: u16, what: &str) -> Self {
-        Self::Source(match status {
-            401 => format!(
-                "the hub requires a token for {what} (401), or there is no such repository; check the name, and \
-                 set HF_TOKEN to a token of your account"
+        let (cause, remedy) = match status {
+            401 => (
+                "the hub requires a token for it, or there is no such repository",
+                "check the name, and set HF_TOKEN to a token of your account",
             ),
-            403 => format!(
-                "{what} is gated (403); ask for access on its page on the hub, then set HF_TOKEN to a token of that account"
+            403 => (
+                "it is gated",
+                "ask for access on its page on the hub, then set HF_TOKEN to a token of that account",
             ),
-            404 | 410 => format!("the hub has no {what} ({status}); check the name"),
-            429 => format!(
-                "the hub accepts no more requests from this address for now (429), so {what} was not fetched; wait some minutes, or \
-                 set HF_TOKEN to a token of your account"
+            404 | 410 => ("the hub does not have it", "check the name"),
+            429 => (
+                "the hub accepts no more requests from this address for now",
+                "wait some minutes, or set HF_TOKEN to a token of your account",
             ),
-            500..=599 => format!("the hub failed at {what} ({status}); try again later"),
-            _ => format!("the hub answered {status} for {what}; check HF_ENDPOINT and the proxy"),
-        })
+            500..=599 => ("the hub failed", "try again later"),
+            _ => ("the hub gave an unexpected answer", "check HF_ENDPOINT and the proxy"),
+        };
+        Self::source(what, cause, status.to_string(), remedy)
     }
 
     /// The meaning of an error of the connection.
     pub(super) fn from_trouble(trouble: Trouble, what: &str) -> Self {
-        Self::Source(match trouble {
-            Trouble::Absent => format!(
-                "curl was not found, so {what} was not fetched; install curl, or get the file by any other way and run \
-                 `fimble model add FILE`"
-            ),
+        match trouble {
+            Trouble::Absent => {
+                let remedy = "install curl, or get the file by any other way and run `fimble model add FILE`";
+                Self::source(what, "curl was not found", String::new(), remedy)
+            }
             Trouble::Unreachable(words) => {
-                format!(
-                    "the hub cannot be reached for {what} ({words}); check the network, the proxy and HF_ENDPOINT"
-                )
+                let remedy = "check the network, the proxy and HF_ENDPOINT";
+                Self::source(what, "the hub cannot be reached", words, remedy)
             }
             Trouble::Cut(words) => {
-                format!(
-                    "the connection for {what} was interrupted several times ({words}); run the command again, it continues there"
-                )
+                let remedy = "run the command again, it continues there";
+                Self::source(what, "the connection was interrupted several times", words, remedy)
             }
             Trouble::Unusable(reason) => {
-                format!("{what} cannot be fetched from the hub: {reason}; check HF_ENDPOINT")
+                Self::source(what, "the hub's answer cannot be used", reason, "check HF_ENDPOINT")
             }
-            Trouble::Store(error) => return Self::Store(error),
-        })
+            Trouble::Store(error) => Self::Store(error),
+        }
     }
 
     /// A file of another length than was promised.
     pub(super) fn length(what: &str, expected: u64, got: u64) -> Self {
-        Self::Source(format!(
-            "{what} has {got} bytes where {expected} were promised; it was not used; try again later or name another revision"
-        ))
+        let figures = format!("{got} bytes where {expected} were promised");
+        let remedy = "try again later or name another revision";
+        Self::source(what, "the file has another length and was not used", figures, remedy)
     }
 
     /// A file of another checksum than was promised.
     pub(super) fn checksum(what: &str, expected: &str, got: &str) -> Self {
-        Self::Source(format!(
-            "{what} has the SHA-256 {got} where {expected} was promised; it was not used and is removed; run the command again"
-        ))
+        let figures = format!("SHA-256 {got} where {expected} was promised");
+        Self::source(what, "the file has another checksum and was removed", figures, "run the command again")
     }
 }
 

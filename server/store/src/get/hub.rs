@@ -160,7 +160,8 @@ impl Hub {
                 .map_err(|trouble| Failure::from_trouble(trouble, &what))?;
             if head.status == 200 {
                 return parse(&spec.repository, revision, &body.0).map_err(|reason| {
-                    Failure::Source(format!("the hub's description of {what} cannot be read: {reason}"))
+                    let cause = "the hub's description cannot be read";
+                    Failure::source(&what, cause, reason, "check HF_ENDPOINT and the proxy")
                 });
             }
             if head.status == 429 && !is_last {

