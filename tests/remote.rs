@@ -227,7 +227,11 @@ fn an_editor_sends_no_text_of_files_that_stay_here_nor_parts_of_them_with_others
         answer
     };
     let refused = explain(&client, &kept);
-    assert!(refused["failed"] == true && refused["text"].to_string().contains("noRemotePaths"), "{refused}");
+    assert!(
+        refused["error"]["cause"].to_string().contains("noRemotePaths")
+            && refused["text"].to_string().contains("noRemotePaths"),
+        "{refused}"
+    );
     assert_eq!(elsewhere.n_asked(), (0, 0));
 
     // The file beside it is completed from elsewhere, without what is like it there.

@@ -157,13 +157,16 @@ impl ActionServer {
                     continue;
                 }
                 let text = message["text"].as_str().unwrap_or_default();
-                if message["unavailable"] == true {
-                    let message = text.trim().trim_matches('*').to_owned();
-                    let data = json!({"code": ErrorCode::NoModelAvailable.name()});
-                    return Err(ClientError::Response(ResponseError { code: UNAVAILABLE, message, data }));
-                }
-                if message["failed"] == true {
-                    return Ok(Err(text.trim().trim_matches('*').to_owned()));
+                let error = &message["error"];
+                if !error.is_null() {
+                    let sentences = text.trim().trim_matches('*').to_owned();
+                    return match error["code"].as_str().and_then(ErrorCode::from_name) {
+                        Some(ErrorCode::NoModelAvailable) => {
+                            let (code, data) = (UNAVAILABLE, error.clone());
+                            Err(ClientError::Response(ResponseError { code, message: sentences, data }))
+                        }
+                        _ => Ok(Err(sentences)),
+                    };
                 }
                 shown(text);
                 if message["done"] == true {

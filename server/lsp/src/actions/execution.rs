@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fimble_actions::{ActionKind, Change, Edit, Outcome, fenced, patch};
-use fimble_model::CancelToken;
+use fimble_model::{CancelToken, ErrorCode};
 use serde_json::{Value, json};
 use tower_lsp_server::gen_lsp_types::MessageType;
 use tower_lsp_server::jsonrpc::Id;
@@ -208,6 +208,11 @@ fn end(session: &mut Session, serial: u64, failure: ActionFailure) -> bool {
     true
 }
 
+/// The end of a document of an action that failed.
+fn failed_document(failure: &ActionFailure) -> (String, Progress) {
+    (format!("*{}*\n", failure.sentences()), Progress::Failed(failure.error().clone()))
+}
+
 /// Answers, and ends the progress.
 fn finish(
     session: &mut Session,
@@ -229,11 +234,11 @@ fn finish(
                 let place = if is_remote { "; the code was sent to another machine" } else { "" };
                 (format!("{words}\n\n---\n\n*{model}{place}*\n"), Progress::Done)
             }
-            Ok(_) => ("*The model answered with something that is no text.*\n".to_owned(), Progress::Failed),
-            Err(failure) => {
-                let progress = if failure.is_passing() { Progress::Unavailable } else { Progress::Failed };
-                (format!("*{}*\n", failure.sentences()), progress)
+            Ok(_) => {
+                let cause = "The model answered with something that is no text";
+                failed_document(&ActionFailure::failed(ErrorCode::ActionFailed, cause, "Try again."))
             }
+            Err(failure) => failed_document(&failure),
         };
         return show::update(session, number, &text, progress);
     }

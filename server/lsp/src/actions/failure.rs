@@ -75,11 +75,6 @@ impl ActionFailure {
         Self::new(code_of(error), error.code(), error.to_string(), "")
     }
 
-    /// Whether the same may be done later.
-    pub(crate) fn is_passing(&self) -> bool {
-        self.code == UNAVAILABLE
-    }
-
     pub(crate) fn modified() -> Self {
         let cause = "The document changed while the action ran; nothing was changed";
         Self::new(MODIFIED, ErrorCode::DocumentChanged, cause, "Try again.")

@@ -76,8 +76,9 @@ pub(crate) fn run(mut job: ActionJob, reporters: &ActionReporters) {
         update_tree(&mut job, &reporters.parsed);
         compute(&job, &reporters.action)
     });
-    let cause = "An internal error happened; the log names the place";
-    let failed = || Err(ActionFailure::failed(ErrorCode::InternalError, cause, ""));
+    let cause = "An internal error happened";
+    let remedy = "Report it with the place that the log names.";
+    let failed = || Err(ActionFailure::failed(ErrorCode::InternalError, cause, remedy));
     reporters.action.send(ActionReport::Done(result.unwrap_or_else(failed)));
 }
 

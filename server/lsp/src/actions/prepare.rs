@@ -30,8 +30,8 @@ pub(crate) fn computer_for(session: &Session, kind: ActionKind) -> Result<Comput
         ModelState::Ready { model, .. } => Ok(Arc::clone(model)),
         ModelState::Failed(error, _) => Err(ActionFailure::not_loaded(error)),
         ModelState::Idle if !session.settings.enabled => {
-            let cause = "Fimble is switched off by the setting fimble.enabled";
-            Err(ActionFailure::no_model(ErrorCode::Disabled, cause, ""))
+            let cause = "Fimble is switched off by a setting";
+            Err(ActionFailure::no_model(ErrorCode::Disabled, cause, "Set `fimble.enabled` to true."))
         }
         ModelState::Idle | ModelState::Loading(_) => {
             let (cause, remedy) = ("The model is still being loaded", "Try again in a moment.");
@@ -76,28 +76,29 @@ const HOW_TO_GET_ONE: &str = "This action needs a model that was trained to foll
 /// It cannot, and why.
 pub(crate) fn prepare(session: &mut Session, data: ActionData) -> Result<Prepared, ActionFailure> {
     let failed = |cause, remedy| ActionFailure::failed(ErrorCode::ActionFailed, cause, remedy);
-    let kind = ActionKind::from_name(&data.kind)
-        .ok_or_else(|| failed("This action is unknown to this version of the server", ""))?;
+    let kind = ActionKind::from_name(&data.kind).ok_or_else(|| {
+        failed("This action is unknown to this version of the server", "Update Fimble, or the plug-in.")
+    })?;
     if kind == ActionKind::Instruction && data.instruction.trim().is_empty() {
-        return Err(failed("The instruction is empty: say what is to be changed", ""));
+        return Err(failed("The instruction is empty", "Say what is to be changed."));
     }
     let computer = computer_for(session, kind)?;
     let max_file_bytes = session.settings.completion.max_file_bytes;
     let document = session
         .documents
         .get_mut(&data.uri)
-        .ok_or_else(|| failed("The document is not open in the editor", ""))?;
+        .ok_or_else(|| failed("The document is not open in the editor", "Open it and try again."))?;
     if data.version.is_some_and(|version| version != document.version()) {
         return Err(ActionFailure::modified());
     }
     if !document.is_in_sync() {
-        return Err(failed(
-            "The editor's text and the server's differ; close the file and open it again",
-            "",
-        ));
+        return Err(failed("The editor's text and the server's differ", "Close the file and open it again."));
     }
     if document.unfit().is_some() || document.text().len() > max_file_bytes {
-        return Err(failed("This file is binary, has an overly long line, or is too large", ""));
+        return Err(failed(
+            "This file is binary, has an overly long line, or is too large",
+            "Raise `fimble.experimental.maxFileBytes` if it is only too large.",
+        ));
     }
     let version = document.version();
     let snapshot = document.snapshot(max_file_bytes);

@@ -10,6 +10,7 @@ use crate::outgoing::{Message, Outgoing};
 use crate::previews::inert_markdown::{Extent, inert_markdown};
 use crate::previews::state::{Growing, Progress};
 use crate::protocol::convert::to_proto;
+use crate::protocol::error_data::error_data;
 use crate::session::Session;
 
 /// The URI of a virtual document.
@@ -39,12 +40,14 @@ pub(crate) fn show(session: &mut Session, title: &str, text: &str) {
 
 /// Gives a document its text. A failure stands below what was there before it: half an answer may be worth reading.
 pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: Progress) {
-    let is_unavailable = progress == Progress::Unavailable;
-    let has_failed = progress == Progress::Failed || is_unavailable;
-    let is_done = progress == Progress::Done || has_failed;
+    let error = match &progress {
+        Progress::Failed(error) => Some(error_data(error)),
+        _ => None,
+    };
+    let is_done = progress == Progress::Done || error.is_some();
     let Some(growing) = session.previews.growing.get_mut(&number) else { return };
     let text = match growing.text.trim_end() {
-        said if has_failed && !said.is_empty() => format!("{said}\n\n---\n\n{text}"),
+        said if error.is_some() && !said.is_empty() => format!("{said}\n\n---\n\n{text}"),
         _ => text.to_owned(),
     };
     growing.text.clone_from(&text);
@@ -56,7 +59,7 @@ pub(crate) fn update(session: &mut Session, number: u64, text: &str, progress: P
     if session.client.holds_virtual_documents {
         let params = json!({
             "uri": uri(number), "title": title, "languageId": "markdown", "text": text, "done": is_done,
-            "failed": has_failed, "unavailable": is_unavailable, "thinking": progress == Progress::Thinking,
+            "error": error, "thinking": progress == Progress::Thinking,
         });
         session.outgoing.send(Message::Document { params });
     } else if is_done {

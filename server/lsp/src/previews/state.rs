@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use fimble_model::LoadError;
+
 use crate::previews::files::DocumentFiles;
 
 /// The documents of a session.
@@ -37,7 +39,7 @@ impl Previews {
 }
 
 /// How far a document is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// More comes.
     Growing,
@@ -45,8 +47,6 @@ pub(crate) enum Progress {
     Thinking,
     /// It is complete.
     Done,
-    /// It says why there is no more.
-    Failed,
-    /// The same, and it may work later.
-    Unavailable,
+    /// There is no more, because of this error.
+    Failed(LoadError),
 }

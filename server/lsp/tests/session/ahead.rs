@@ -206,7 +206,7 @@ fn what_came_to_nothing_before_it_was_asked_for_is_not_computed_again() {
         gate.open();
         assert_eq!(texts(&client.wait_inline_completion(question).unwrap()), [""; 0]);
         assert_eq!((model.n_calls(), last_reason(&client)), (N_BEFORE + 1, "nothing-generated".to_owned()));
-        // Who asks by hand gets it tried.
+        // An explicit request tries it.
         let by_hand = client.inline_completion(URI, behind, InlineTrigger::Invoked).unwrap();
         assert_eq!(texts(&by_hand), ["never"]);
     }

@@ -1,4 +1,4 @@
-//! Several suggestions to choose from: for who asks by hand, and for nobody else.
+//! Several suggestions to choose from: for explicit requests only.
 
 use std::sync::Arc;
 
