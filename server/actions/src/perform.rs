@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fimble_document::Text;
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, Observer, Role, Sampling, StopReason,
+    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, Observer, Role, StopReason,
 };
 use fimble_syntax::{ParseBudget, SyntaxTree};
 
@@ -144,7 +144,7 @@ fn ask(
     cancel: &CancelToken,
 ) -> Result<ChatAnswer, Refusal> {
     let max_new_tokens = asked.max_new_tokens + asked.thought_tokens;
-    let options = ChatOptions { max_new_tokens, sampling: Sampling::Greedy };
+    let options = ChatOptions { max_new_tokens, ..ChatOptions::default() };
     let wants_code = !matches!(
         work.kind,
         ActionKind::Explain | ActionKind::Document | ActionKind::Redocument | ActionKind::Rename

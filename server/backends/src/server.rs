@@ -197,6 +197,11 @@ fn is_same_model(one: &str, other: &str) -> bool {
         || plain(other) == "default_model"
 }
 
+/// The error of a request for an answer of a given form, or with functions.
+pub(crate) fn no_grammar(name: &str) -> ModelError {
+    ModelError::Grammar(format!("{name} is a model server, of which no form of its answer can be demanded"))
+}
+
 /// The error of a model for an error of its server.
 pub(crate) fn to_model_error(error: &ServerError, has_begun: bool) -> ModelError {
     let text = error.to_string();
@@ -250,6 +255,9 @@ impl Model for ServerModel {
         cancel: &CancelToken,
         observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
+        if request.options.grammar.is_some() {
+            return Err(no_grammar(&self.info.name));
+        }
         // A part of a completion is of no use: another model may answer instead.
         self.complete(&request, cancel, observer).map_err(|error| to_model_error(&error, false))
     }

@@ -208,6 +208,7 @@ pub fn plan_reading(
         least_confidence: model.calibration.of_model(settings.min_confidence),
         most_lines: if mode == Mode::MultiLine { settings.max_lines.max(1) } else { 1 },
         project: Some(project_place(input, &cursor)),
+        ..GenerateOptions::default()
     };
     let limits = StopLimits {
         multi_line: mode == Mode::MultiLine,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Message, Model, ModelError, Observer,
-    Priority, TokenObserver,
+    Priority, TokenObserver, ToolSyntax,
 };
 
 use crate::engine::Engine;
@@ -19,10 +19,14 @@ impl Chat for Engine {
         !self.weak_actions.iter().any(|weak| weak == action)
     }
 
+    fn tool_syntax(&self) -> Option<ToolSyntax> {
+        self.chat.as_ref().ok()?.tool_syntax()
+    }
+
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
         let arrived = Instant::now();
         let Ok(template) = self.chat.as_ref() else { return };
-        let prompt = template.prompt(messages, self.tokenizer());
+        let prompt = template.prompt(messages, None, self.tokenizer());
         let Ok(prompt) = prompt.and_then(|prompt| self.tokenizer().encode_whole(&prompt)) else { return };
         let options = GenerateOptions { max_new_tokens: 0, ..GenerateOptions::default() };
         let observer: TokenObserver = Box::new(|_: &str, _| std::ops::ControlFlow::Continue(()));
@@ -48,11 +52,15 @@ impl Chat for Engine {
     ) -> Result<ChatAnswer, ModelError> {
         let arrived = Instant::now();
         let template = self.chat.as_ref().map_err(|reason| ModelError::Engine(reason.clone()))?;
-        let prompt = template.prompt(messages, self.tokenizer()).map_err(ModelError::Engine)?;
+        let tools = options.tools.as_deref();
+        let prompt = template.prompt(messages, tools, self.tokenizer()).map_err(ModelError::Engine)?;
         let prompt = self.tokenizer().encode_whole(&prompt).map_err(ModelError::Engine)?;
         let options = GenerateOptions {
             max_new_tokens: options.max_new_tokens,
             sampling: options.sampling.clone(),
+            stop_strings: options.stop_strings.clone(),
+            grammar: options.grammar.clone(),
+            shows_marks: true,
             ..GenerateOptions::default()
         };
         // The template opened the reasoning: its mark has to be part of the answer.

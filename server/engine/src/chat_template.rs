@@ -2,13 +2,15 @@
 //! parsed for special tokens nor for template code; a template that cannot be rendered is an error of the conversation, never
 //! of the loading.
 //!
-//! The template is rendered with placeholders instead of the contents. Its own text is then searched for special tokens, and the
-//! contents replace their placeholders as text.
+//! The template is rendered with placeholders instead of the contents (`chat_template/texts.rs`). Its own text is then searched for
+//! special tokens, and the contents replace their placeholders as text.
+
+mod texts;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fimble_model::{Message, Prompt, Role, THOUGHT_MARKS, TokenId};
+use fimble_model::{Message, Prompt, Role, THOUGHT_MARKS, TOOL_MARKS, TokenId, ToolSyntax};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
@@ -18,6 +20,7 @@ use crate::bounded_memory::{self, Unbounded};
 use crate::files::ModelSource;
 use crate::layout::{read_json, token_text};
 use crate::tokenizer::TextTokenizer;
+use texts::{Part, Texts, assemble, cut, turns};
 
 /// Where the template stands besides `tokenizer_config.json`. Source: `chat_template.jinja` is what transformers writes since
 /// 4.52; `chat_template.json` was written by processors before.
@@ -27,10 +30,6 @@ const NAME: &str = "chat";
 
 /// Steps that a template may take. The longest of the known ones take a few hundred per message.
 const FUEL: u64 = 200_000;
-
-/// Frame of a stand-in, around the number of its message: characters of the private-use area.
-const OPEN: char = '\u{f0f10}';
-const CLOSE: char = '\u{f0f11}';
 
 /// A template that was compiled.
 pub(crate) struct ChatTemplate {
@@ -73,63 +72,82 @@ impl ChatTemplate {
         Ok(Self { environment: Arc::new(environment), endless: OnceLock::new() })
     }
 
-    /// The prompt for the model's next turn.
+    /// The prompt for the model's next turn. `tools` is a JSON array.
     ///
     /// # Errors
-    /// The template cannot be rendered, or leaves out what was said: the reason, for people.
-    pub(crate) fn prompt(&self, messages: &[Message], tokenizer: &TextTokenizer) -> Result<Prompt, String> {
-        let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
-        let contents: Vec<&str> = messages.iter().map(|message| message.content.trim()).collect();
-        let rendered = self.render(&roles, true);
-        match (rendered, messages) {
-            (Ok(pieces), _) if mentions_all(&pieces, contents.len()) => {
-                Ok(assemble(&pieces, &contents, tokenizer))
-            }
+    /// The template cannot be rendered, or leaves out what was said; the functions are no JSON: the reason, for people.
+    pub(crate) fn prompt(
+        &self,
+        messages: &[Message],
+        tools: Option<&str>,
+        tokenizer: &TextTokenizer,
+    ) -> Result<Prompt, String> {
+        match self.prompt_of(messages, tools, tokenizer) {
+            Ok(prompt) => Ok(prompt),
             // Some models know no system role, and their templates refuse it or skip it.
-            (_, [system, user, ..]) if system.role == Role::System && user.role == Role::User => {
-                let joined = format!("{}\n\n{}", contents[0], contents[1]);
-                let mut contents = contents[1..].to_vec();
-                contents[0] = &joined;
-                let pieces = self.render(&roles[1..], true)?;
-                if !mentions_all(&pieces, contents.len()) {
-                    return Err(LEFT_OUT.to_owned());
+            Err(reason) => match messages {
+                [system, user, rest @ ..] if (system.role, user.role) == (Role::System, Role::User) => {
+                    let joined = format!("{}\n\n{}", system.content.trim(), user.content.trim());
+                    let mut messages = vec![Message::new(Role::User, joined)];
+                    messages.extend_from_slice(rest);
+                    self.prompt_of(&messages, tools, tokenizer)
                 }
-                Ok(assemble(&pieces, &contents, tokenizer))
-            }
-            (Ok(_), _) => Err(LEFT_OUT.to_owned()),
-            (Err(reason), _) => Err(reason),
+                _ => Err(reason),
+            },
         }
+    }
+
+    fn prompt_of(
+        &self,
+        messages: &[Message],
+        tools: Option<&str>,
+        tokenizer: &TextTokenizer,
+    ) -> Result<Prompt, String> {
+        let mut texts = Texts::default();
+        let turns: Result<Vec<Value>, String> = messages.iter().map(|message| texts.turn(message)).collect();
+        let turns = turns?;
+        let tools = tools.map(|tools| texts.json(tools)).transpose()?;
+        let parts = self.render(turns, tools, true)?;
+        let is_there = |index: &usize| parts.iter().any(|part| part.index() == Some(*index));
+        if !texts.required.iter().all(is_there) {
+            return Err(LEFT_OUT.to_owned());
+        }
+        Ok(assemble(&parts, &texts, tokenizer))
+    }
+
+    /// How the model writes calls of functions, if its template offers functions and names a known mark.
+    pub(crate) fn tool_syntax(&self) -> Option<ToolSyntax> {
+        let template = self.environment.get_template(NAME).ok()?;
+        let source = template.source();
+        let (open, close) = TOOL_MARKS.into_iter().find(|(open, _)| source.contains(open))?;
+        source.contains("tools").then_some(ToolSyntax { open, close, arguments: "arguments" })
     }
 
     /// The mark with which the template has the model begin a thought, if it does.
     pub(crate) fn opened_thought(&self) -> Option<&'static str> {
-        let pieces = self.render(&[Role::User], true).ok()?;
-        let Some(Part::Literal(last)) = pieces.last() else { return None };
+        let parts = self.render(turns(&[Role::User]), None, true).ok()?;
+        let Some(Part::Literal(last)) = parts.last() else { return None };
         let opened = |opening: &&str| last.trim_end().ends_with(opening);
         THOUGHT_MARKS.into_iter().map(|(opening, _)| opening).find(opened)
     }
 
     /// The token with which the model ends its turn: the first one that the template writes after it.
     pub(crate) fn end_of_turn(&self, tokenizer: &TextTokenizer) -> Option<TokenId> {
-        let pieces = self.render(&[Role::User, Role::Assistant], false).ok()?;
-        let behind = pieces.iter().skip_while(|piece| !matches!(piece, Part::Content(1))).skip(1);
+        let parts = self.render(turns(&[Role::User, Role::Assistant]), None, false).ok()?;
+        let behind = parts.iter().skip_while(|part| part.index() != Some(1)).skip(1);
         behind
-            .filter_map(|piece| match piece {
+            .filter_map(|part| match part {
                 Part::Literal(text) => Some(text),
-                Part::Content(_) => None,
+                Part::Text(_) => None,
             })
-            .find_map(|text| split_at_tokens(text, tokenizer).into_iter().find_map(|(_, token)| token))
+            .find_map(|text| tokenizer.split_at_tokens(text).into_iter().find_map(|(_, token)| token))
     }
 
-    /// The text of the template, cut at the contents.
-    fn render(&self, roles: &[Role], asks: bool) -> Result<Vec<Part>, String> {
-        let messages: Vec<Value> = roles
-            .iter()
-            .enumerate()
-            .map(|(index, role)| context! { role => role.name(), content => format!("{OPEN}{index}{CLOSE}") })
-            .collect();
+    /// The text of the template, cut at the texts.
+    fn render(&self, messages: Vec<Value>, tools: Option<Value>, asks: bool) -> Result<Vec<Part>, String> {
         let context = context! {
             messages => messages,
+            tools => tools,
             add_generation_prompt => asks,
             // What a model thinks before it answers would be shown as the answer.
             enable_thinking => false,
@@ -176,71 +194,6 @@ fn unrenderable(cause: &str) -> String {
     format!(
         "the model's chat template cannot be rendered ({cause}). Choose another model, or repair its chat template"
     )
-}
-
-/// A part of what a template wrote.
-#[derive(Debug, PartialEq, Eq)]
-enum Part {
-    /// Its own text.
-    Literal(String),
-    /// The content of the message with this index.
-    Content(usize),
-}
-
-/// Cuts a rendered template at its stand-ins.
-fn cut(rendered: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
-    let mut rest = rendered;
-    while let Some((literal, behind)) = rest.split_once(OPEN) {
-        parts.push(Part::Literal(literal.to_owned()));
-        let (number, behind) = behind.split_once(CLOSE).unwrap_or((behind, ""));
-        parts.extend(number.parse().map(Part::Content));
-        rest = behind;
-    }
-    parts.push(Part::Literal(rest.to_owned()));
-    parts
-}
-
-fn mentions_all(parts: &[Part], n_messages: usize) -> bool {
-    (0..n_messages).all(|index| parts.contains(&Part::Content(index)))
-}
-
-fn assemble(parts: &[Part], contents: &[&str], tokenizer: &TextTokenizer) -> Prompt {
-    let mut prompt = Prompt::default();
-    for part in parts {
-        match part {
-            Part::Content(index) => prompt.push_text(contents.get(*index).copied().unwrap_or_default()),
-            Part::Literal(text) => {
-                for (text, token) in split_at_tokens(text, tokenizer) {
-                    prompt.push_text(text);
-                    if let Some(token) = token {
-                        prompt.push_token(token);
-                    }
-                }
-            }
-        }
-    }
-    prompt
-}
-
-/// Texts, each with the special token that follows it.
-fn split_at_tokens<'a>(text: &'a str, tokenizer: &TextTokenizer) -> Vec<(&'a str, Option<TokenId>)> {
-    let mut split = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at < text.len() {
-        if let Some(token) = tokenizer.added_at(&text[at..]) {
-            split.push((&text[start..at], Some(token.id)));
-            at += token.length;
-            if token.takes_space {
-                at += text[at..].len() - text[at..].trim_start().len();
-            }
-            start = at;
-        } else {
-            at += text[at..].chars().next().map_or(1, char::len_utf8);
-        }
-    }
-    split.push((&text[start..], None));
-    split
 }
 
 /// The template's text, from wherever it stands.

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use fimble_model::fim::FimTemplate;
 use fimble_model::{
-    CancelToken, ErrorCode, GenerateOptions, GenerateRequest, Generation, LoadError, ModelError, ModelInfo,
-    Priority, Provider, TokenId, TokenObserver,
+    CancelToken, ErrorCode, GenerateOptions, GenerateRequest, Generation, Grammar, LoadError, ModelError,
+    ModelInfo, Priority, Provider, TokenId, TokenObserver,
 };
 use fimble_ngram::ProjectCache;
 
@@ -21,6 +21,7 @@ use crate::evaluator::{Evaluator, Limits};
 use crate::evaluator_spec::EvaluatorSpec;
 use crate::files::ModelSource;
 use crate::generate::{self, Task};
+use crate::grammar::{FormedText, Grammars};
 use crate::layout::{ModelConfig, choose_onnx_file, weight_bytes};
 use crate::memory;
 use crate::panics::contain;
@@ -52,6 +53,8 @@ pub struct Engine {
     notices: Arc<Mutex<Vec<String>>>,
     tokenizer: Arc<TextTokenizer>,
     end_tokens: Arc<[TokenId]>,
+    /// Made when a form is first asked for.
+    grammars: OnceLock<Result<Grammars, String>>,
     /// How it is spoken to, or why it cannot be.
     pub(crate) chat: Result<ChatTemplate, String>,
     /// Code actions that the model was measured to do badly.
@@ -163,6 +166,7 @@ impl Engine {
             notices,
             tokenizer,
             end_tokens: end_tokens.into(),
+            grammars: OnceLock::new(),
             chat,
             weak_actions: options.weak_actions.clone(),
             speed,
@@ -222,6 +226,7 @@ impl Engine {
                 options: &options,
                 end_tokens: &end_tokens,
                 project: project.as_deref(),
+                form: None,
                 observer: Box::new(|_, _| ControlFlow::Continue(())),
                 stopped: &|| cancel.is_cancelled() || preemption.is_due(),
                 yield_to_others: &|_| false,
@@ -251,6 +256,7 @@ impl Engine {
         observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let tokenize = arrived.elapsed();
+        let form = options.grammar.as_ref().map(|grammar| self.form(grammar)).transpose()?;
         let queued = Instant::now();
         let tokenizer = Arc::clone(&self.tokenizer);
         let end_tokens = Arc::clone(&self.end_tokens);
@@ -270,6 +276,7 @@ impl Engine {
                 options: &options,
                 end_tokens: &end_tokens,
                 project: project.as_deref(),
+                form,
                 observer,
                 stopped: &stopped,
                 yield_to_others: &yield_to_others,
@@ -285,6 +292,12 @@ impl Engine {
             self.speed().note(&generation.usage);
         }
         Ok(generation)
+    }
+
+    fn form(&self, grammar: &Grammar) -> Result<FormedText, ModelError> {
+        let grammars = self.grammars.get_or_init(|| Grammars::new(&self.tokenizer, &self.end_tokens));
+        let grammars = grammars.as_ref().map_err(|reason| ModelError::Engine(reason.clone()))?;
+        grammars.begin(grammar).map_err(ModelError::Grammar)
     }
 
     /// Waits until everything that was remembered has taken effect. For tests and benchmarks.

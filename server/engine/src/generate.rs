@@ -13,6 +13,7 @@ use fimble_ngram::{Lookup, ProjectCache, log_probability};
 
 use crate::confidence_bound::ConfidenceBound;
 use crate::evaluator::{Evaluator, Wanted};
+use crate::grammar::FormedText;
 use crate::heal::Healer;
 use crate::line_end::LineEnds;
 use crate::project_cache;
@@ -29,6 +30,8 @@ pub(crate) struct Task<'a> {
     pub(crate) end_tokens: &'a [TokenId],
     /// The project cache of the model.
     pub(crate) project: Option<&'a ProjectCache>,
+    /// The form that the text must have.
+    pub(crate) form: Option<FormedText>,
     pub(crate) observer: TokenObserver,
     /// Whether to stop; called between chunks and tokens.
     pub(crate) stopped: &'a dyn Fn() -> bool,
@@ -186,7 +189,11 @@ impl Decoding<'_> {
                 return Ok(StopReason::Cancelled);
             }
             let forced = healer.allowed(vocabulary);
-            let allowed = forced.as_deref().map_or(Allowed::Marked(vocabulary.known()), Allowed::Only);
+            let marks = match &mut self.task.form {
+                Some(form) => form.allowed().map_err(ModelError::Grammar)?,
+                None => vocabulary.known(),
+            };
+            let allowed = forced.as_deref().map_or(Allowed::Marked(marks), Allowed::Only);
             let logits = self.decoder.logits(self.evaluator);
             let mixed = self.lookup.as_mut().and_then(|lookup| lookup.mix(logits, forced.as_deref()));
             let logits = mixed.unwrap_or(logits);
@@ -207,7 +214,13 @@ impl Decoding<'_> {
             if let Some(lookup) = &mut self.lookup {
                 lookup.push(id);
             }
-            let bytes = vocabulary.bytes(id);
+            if let Some(form) = &mut self.task.form {
+                form.push(id).map_err(ModelError::Grammar)?;
+            }
+            let bytes = match self.task.options.shows_marks {
+                true => self.tokenizer.bytes_with_marks(id),
+                false => vocabulary.bytes(id),
+            };
             let only_forced = healer.advance(bytes);
             let stop = self.stream.push(bytes);
             if !only_forced {

@@ -17,6 +17,7 @@ mod evaluator;
 mod evaluator_spec;
 mod files;
 mod generate;
+mod grammar;
 mod graph;
 mod heal;
 mod kv_cache;

@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::fim::Vocabulary;
-use fimble_model::{LoadError, Piece, Prompt, TokenId};
+use fimble_model::{LoadError, Piece, Prompt, THOUGHT_MARKS, TOOL_MARKS, TokenId};
 use lru::LruCache;
 use tokenizers::{AddedToken, Tokenizer};
 
@@ -52,6 +52,10 @@ pub(crate) struct TextTokenizer {
     /// Tokens that text must not become: markers of every kind.
     controls: HashSet<TokenId>,
     added: HashMap<String, TokenId>,
+    /// Whether an added token begins with a byte, by the byte.
+    added_starts: [bool; 256],
+    /// The texts of the added tokens.
+    added_texts: HashMap<TokenId, String>,
     /// Of them, those to which the space behind them belongs.
     space_takers: HashSet<TokenId>,
     bos: Option<TokenId>,
@@ -98,6 +102,11 @@ impl TextTokenizer {
         let space_takers = added.iter().filter(|(_, token)| token.rstrip).map(|(id, _)| *id).collect();
         let added: HashMap<String, TokenId> =
             added.into_iter().map(|(id, token)| (token.content, id)).collect();
+        let mut added_starts = [false; 256];
+        for first in added.keys().filter_map(|text| text.bytes().next()) {
+            added_starts[usize::from(first)] = true;
+        }
+        let added_texts = added.iter().map(|(text, id)| (*id, text.clone())).collect();
         let bytes = TokenBytes::new(&tokenizer, &controls)?;
         let bos = bos_of(&tokenizer, &controls)
             .map_err(broken)?
@@ -112,6 +121,8 @@ impl TextTokenizer {
             bytes,
             controls,
             added,
+            added_starts,
+            added_texts,
             space_takers,
             bos,
             guard,
@@ -134,6 +145,55 @@ impl TextTokenizer {
     /// Id of an added token.
     pub(crate) fn id_of(&self, text: &str) -> Option<TokenId> {
         self.added.get(text).copied()
+    }
+
+    /// The name of an added token.
+    pub(crate) fn name_of(&self, id: TokenId) -> Option<&str> {
+        self.added_texts.get(&id).map(String::as_str)
+    }
+
+    /// The bytes of a token in an answer that shows the marks of thoughts and of calls of functions.
+    pub(crate) fn bytes_with_marks(&self, id: TokenId) -> &[u8] {
+        let is_shown = |name: &&str| {
+            THOUGHT_MARKS.iter().chain(&TOOL_MARKS).any(|(open, close)| open == name || close == name)
+        };
+        match self.bytes.bytes(id) {
+            [] => self.name_of(id).filter(is_shown).unwrap_or_default().as_bytes(),
+            bytes => bytes,
+        }
+    }
+
+    /// The prompt that a text is in which the names of special tokens are those tokens.
+    pub(crate) fn prompt_with_tokens(&self, text: &str) -> Prompt {
+        let mut prompt = Prompt::default();
+        for (text, token) in self.split_at_tokens(text) {
+            prompt.push_text(text);
+            if let Some(token) = token {
+                prompt.push_token(token);
+            }
+        }
+        prompt
+    }
+
+    /// Texts, each with the special token that follows it.
+    pub(crate) fn split_at_tokens<'a>(&self, text: &'a str) -> Vec<(&'a str, Option<TokenId>)> {
+        let mut split = Vec::new();
+        let (mut start, mut at) = (0, 0);
+        while at < text.len() {
+            let can_begin = self.added_starts[usize::from(text.as_bytes()[at])];
+            if let Some(token) = can_begin.then(|| self.added_at(&text[at..])).flatten() {
+                split.push((&text[start..at], Some(token.id)));
+                at += token.length;
+                if token.takes_space {
+                    at += text[at..].len() - text[at..].trim_start().len();
+                }
+                start = at;
+            } else {
+                at += text[at..].chars().next().map_or(1, char::len_utf8);
+            }
+        }
+        split.push((&text[start..], None));
+        split
     }
 
     /// The longest added token that a text begins with, where text of the model's own files is read for them.

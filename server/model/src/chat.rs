@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::{CancelToken, ModelError, Observer, Sampling, StopReason, Usage};
+use crate::{CancelToken, Grammar, ModelError, Observer, Sampling, StopReason, Usage};
 
 /// The author of a [`Message`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
+    /// A function that the model called: the message is its result.
+    Tool,
 }
 
 impl Role {
@@ -27,6 +29,7 @@ impl Role {
             Self::System => "system",
             Self::User => "user",
             Self::Assistant => "assistant",
+            Self::Tool => "tool",
         }
     }
 }
@@ -37,8 +40,17 @@ impl fmt::Display for Role {
     }
 }
 
+/// A call of a function by the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The function.
+    pub name: String,
+    /// Its arguments, a JSON object.
+    pub arguments: String,
+}
+
 /// One turn of a conversation. Turns of the user and of the model alternate, after at most one of the system; the last
-/// one is the user's.
+/// one is the user's, or the results of the functions that the model called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Its author.
@@ -48,13 +60,15 @@ pub struct Message {
     /// The files that it holds text of, by their whole paths with forward slashes: for the exclusions of the user. They are
     /// not sent.
     pub sources: Vec<String>,
+    /// The functions that the model called in this turn.
+    pub tool_calls: Vec<ToolCall>,
 }
 
 impl Message {
     /// A message.
     #[must_use]
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), sources: Vec::new() }
+        Self { role, content: content.into(), sources: Vec::new(), tool_calls: Vec::new() }
     }
 
     /// The same, with text of these files in it.
@@ -77,12 +91,36 @@ pub struct ChatOptions {
     pub max_new_tokens: usize,
     /// How tokens are chosen.
     pub sampling: Sampling,
+    /// Texts that end the answer. The answer ends before the stop string.
+    pub stop_strings: Vec<String>,
+    /// The functions that the model may call: a JSON array in the form of OpenAI's interface. None offers none.
+    pub tools: Option<String>,
+    /// The form that the answer must have.
+    pub grammar: Option<Grammar>,
 }
 
 impl Default for ChatOptions {
     fn default() -> Self {
-        Self { max_new_tokens: 1024, sampling: Sampling::Greedy }
+        Self {
+            max_new_tokens: 1024,
+            sampling: Sampling::Greedy,
+            stop_strings: Vec::new(),
+            tools: None,
+            grammar: None,
+        }
     }
+}
+
+/// How a model writes the call of a function in its answer: one JSON object with `name` and [`ToolSyntax::arguments`] between two
+/// marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToolSyntax {
+    /// The mark in front of each call.
+    pub open: &'static str,
+    /// The mark behind it; empty if the call ends with its object.
+    pub close: &'static str,
+    /// The key of the arguments.
+    pub arguments: &'static str,
 }
 
 /// The marks of a model's thoughts before its answer: the one in front, and the one behind.
@@ -94,6 +132,9 @@ pub const THOUGHT_MARKS: [(&str, &str); 6] = [
     ("<seed:think>", "</seed:think>"),
     ("[THINK]", "[/THINK]"),
 ];
+
+/// The marks around the call of a function, in front of it and behind it.
+pub const TOOL_MARKS: [(&str, &str); 1] = [("<tool_call>", "</tool_call>")];
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,6 +168,11 @@ pub trait Chat: Send + Sync {
     fn does_well(&self, action: &str) -> bool {
         let _ = action;
         true
+    }
+
+    /// How it writes calls of functions; none if it cannot be offered functions.
+    fn tool_syntax(&self) -> Option<ToolSyntax> {
+        None
     }
 
     /// Reads a conversation ahead, so that its answer begins sooner; it may be evicted by then. Blocks as long as that

@@ -105,6 +105,8 @@ codes! {
     PromptTooLong = "prompt-too-long",
     /// The model failed while it computed.
     ModelFailed = "model-failed",
+    /// The form that was asked for cannot be used.
+    GrammarInvalid = "grammar-invalid",
     /// There is no code at a place.
     NoCodeHere = "no-code-here",
     /// An action does not exist for a language or a place, or cannot be done there.

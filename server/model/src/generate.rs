@@ -91,6 +91,20 @@ pub struct GenerateOptions {
     pub most_lines: usize,
     /// The place in the project, for models with a project cache; none leaves the cache out.
     pub project: Option<ProjectPlace>,
+    /// The form that the text must have. A model behind a connection that does not know it refuses the request.
+    pub grammar: Option<Grammar>,
+    /// Whether the marks of thoughts ([`crate::THOUGHT_MARKS`]) and of calls of functions ([`crate::TOOL_MARKS`]) are part of the
+    /// text. No other special token is.
+    pub shows_marks: bool,
+}
+
+/// The form that a generated text must have. Only tokens that lead to such a text are chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grammar {
+    /// A JSON value that is valid for this JSON Schema.
+    JsonSchema(String),
+    /// A text of this context-free grammar, in the notation of Lark with the extensions of llguidance.
+    Lark(String),
 }
 
 impl Default for GenerateOptions {
@@ -103,6 +117,8 @@ impl Default for GenerateOptions {
             least_confidence: 0.0,
             most_lines: usize::MAX,
             project: None,
+            grammar: None,
+            shows_marks: false,
         }
     }
 }
@@ -323,6 +339,11 @@ pub trait Model: Send + Sync {
         None
     }
 
+    /// Its tokenizer; none if that is not known.
+    fn tokenizer(&self) -> Option<&dyn Tokenizer> {
+        None
+    }
+
     /// Its memory of the project; none if it has none.
     fn context_index(&self) -> Option<&dyn ContextIndex> {
         None
@@ -365,6 +386,21 @@ pub trait Model: Send + Sync {
     ) -> Result<Generation, ModelError>;
 }
 
+/// The tokens of a model, for programs that handle tokens themselves.
+pub trait Tokenizer: Send + Sync {
+    /// The tokens of a text. With `special`, the names of special tokens in it are those tokens.
+    ///
+    /// # Errors
+    /// The tokenizer failed.
+    fn tokenize(&self, text: &str, special: bool) -> Result<Vec<TokenId>, ModelError>;
+
+    /// The bytes that tokens stand for, special tokens by their names. Tokens that do not exist are left out.
+    fn bytes_of(&self, tokens: &[TokenId]) -> Vec<u8>;
+
+    /// The prompt that a text is in which the names of special tokens are those tokens.
+    fn prompt(&self, text: &str) -> Prompt;
+}
+
 /// The choice among several models.
 pub trait ModelRouter: Send + Sync {
     /// The model that is used now for text of these files (see [`Prompt::sources`]), or for any text if there are no files. Prompts
@@ -402,6 +438,8 @@ pub enum ModelError {
     },
     /// The engine failed; the text is for people.
     Engine(String),
+    /// The form that was asked for cannot be used; the text is for people.
+    Grammar(String),
     /// The user keeps text of these files on this machine, and the model is on another one. Another model may answer.
     Withheld(String),
     /// The model cannot be asked at present, such as a server that is down; the text is for people. Nothing of an answer was
@@ -416,6 +454,7 @@ impl ModelError {
         match self {
             Self::PromptTooLong { .. } => ErrorCode::PromptTooLong,
             Self::Engine(_) => ErrorCode::ModelFailed,
+            Self::Grammar(_) => ErrorCode::GrammarInvalid,
             Self::Withheld(_) => ErrorCode::TextWithheld,
             Self::Unavailable(_) => ErrorCode::NoModelAvailable,
         }
@@ -429,6 +468,7 @@ impl fmt::Display for ModelError {
                 write!(f, "the prompt has {tokens} tokens, the model reads {limit}")
             }
             Self::Engine(reason) => write!(f, "the model failed: {reason}"),
+            Self::Grammar(reason) => write!(f, "the form of the answer cannot be used: {reason}"),
             Self::Withheld(reason) | Self::Unavailable(reason) => f.write_str(reason),
         }
     }

@@ -18,12 +18,14 @@ mod stop_strings;
 
 pub use calibration::Calibration;
 pub use cancel::CancelToken;
-pub use chat::{Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS};
+pub use chat::{
+    Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS, TOOL_MARKS, ToolCall, ToolSyntax,
+};
 pub use error_code::ErrorCode;
 pub use generate::{
-    ContextIndex, GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError,
-    ModelInfo, ModelRouter, Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason, TokenId,
-    TokenObserver, Usage, routed,
+    ContextIndex, GenerateOptions, GenerateRequest, GeneratedToken, Generation, Grammar, LoadError, Model,
+    ModelError, ModelInfo, ModelRouter, Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason,
+    TokenId, TokenObserver, Tokenizer, Usage, routed,
 };
 pub use project::{Layer, ProjectCacheUse, ProjectPlace};
 pub use provider::Provider;

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, Message, Model, ModelError, Observer, StopReason, Usage,
+    CancelToken, Chat, ChatAnswer, ChatOptions, Message, Model, ModelError, Observer, StopReason, ToolSyntax,
+    Usage,
 };
 
 use super::Chain;
@@ -39,6 +40,10 @@ impl Chat for Chain {
 
     fn does_well(&self, action: &str) -> bool {
         self.speaker().is_none_or(|model| model.chat().is_ok_and(|chat| chat.does_well(action)))
+    }
+
+    fn tool_syntax(&self) -> Option<ToolSyntax> {
+        self.speaker().and_then(|model| model.chat().ok()?.tool_syntax())
     }
 
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {

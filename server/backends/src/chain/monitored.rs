@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use fimble_model::{
     CancelToken, Chat, ContextIndex, GenerateRequest, Generation, Model, ModelError, ModelInfo, Speeds,
-    TokenObserver,
+    TokenObserver, Tokenizer,
 };
 
 use super::Chain;
@@ -56,6 +56,10 @@ impl Model for MonitoredModel {
 
     fn count_tokens(&self, text: &str) -> usize {
         self.model.count_tokens(text)
+    }
+
+    fn tokenizer(&self) -> Option<&dyn Tokenizer> {
+        self.model.tokenizer()
     }
 
     fn context_index(&self) -> Option<&dyn ContextIndex> {

@@ -13,7 +13,7 @@ use fimble_model::{
 
 use super::active_chats::ActiveChatGuard;
 use super::reasoning::HeldBack;
-use super::{ServerModel, to_model_error, withheld};
+use super::{ServerModel, no_grammar, to_model_error, withheld};
 use crate::collect::Collector;
 use crate::dialect;
 use crate::error::{ServerError, ServerErrorKind};
@@ -43,6 +43,9 @@ impl Chat for ServerModel {
         cancel: &CancelToken,
         observer: Observer,
     ) -> Result<ChatAnswer, ModelError> {
+        if options.grammar.is_some() || options.tools.is_some() {
+            return Err(no_grammar(&self.info.name));
+        }
         let found = &self.found;
         if let Some(reason) = found.target.guard.withholds(&Message::sources_of(messages), found.is_remote) {
             return Err(to_model_error(&withheld(&reason), false));
@@ -53,7 +56,11 @@ impl Chat for ServerModel {
         let theirs = Arc::clone(&held_back);
         let forward: TokenObserver =
             Box::new(move |piece: &str, _| theirs.lock().unwrap_or_else(PoisonError::into_inner).take(piece));
-        let limits = GenerateOptions { max_new_tokens: options.max_new_tokens, ..GenerateOptions::default() };
+        let limits = GenerateOptions {
+            max_new_tokens: options.max_new_tokens,
+            stop_strings: options.stop_strings.clone(),
+            ..GenerateOptions::default()
+        };
         let mut collector = Collector::new(&limits, forward);
         let stop = || cancel.is_cancelled();
         let stop = match self.ask(messages, options, &mut collector, &stop) {

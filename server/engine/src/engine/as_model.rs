@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use fimble_model::{
     CancelToken, Chat, ContextIndex, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo,
-    Speeds, TokenObserver,
+    Prompt, Speeds, TokenId, TokenObserver, Tokenizer,
 };
 
 use crate::branches;
@@ -46,6 +46,10 @@ impl Model for Engine {
         })
     }
 
+    fn tokenizer(&self) -> Option<&dyn Tokenizer> {
+        Some(self)
+    }
+
     fn context_index(&self) -> Option<&dyn ContextIndex> {
         self.project.as_ref().map(|_| self as &dyn ContextIndex)
     }
@@ -63,6 +67,30 @@ impl Model for Engine {
 
     fn chat(&self) -> Result<&dyn Chat, String> {
         self.chat.as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
+    }
+}
+
+impl Tokenizer for Engine {
+    fn tokenize(&self, text: &str, special: bool) -> Result<Vec<TokenId>, ModelError> {
+        let tokens = if special {
+            let prompt = self.tokenizer.prompt_with_tokens(text);
+            self.tokenizer.encode_whole(&prompt).map(|prompt| prompt.tokens)
+        } else {
+            self.tokenizer.encode(text)
+        };
+        tokens.map_err(ModelError::Engine)
+    }
+
+    fn bytes_of(&self, tokens: &[TokenId]) -> Vec<u8> {
+        let bytes = |id: &TokenId| match self.tokenizer.bytes().bytes(*id) {
+            [] => self.tokenizer.name_of(*id).unwrap_or_default().as_bytes(),
+            bytes => bytes,
+        };
+        tokens.iter().flat_map(bytes).copied().collect()
+    }
+
+    fn prompt(&self, text: &str) -> Prompt {
+        self.tokenizer.prompt_with_tokens(text)
     }
 }
 
