@@ -34,6 +34,7 @@ pub mod local_server;
 pub mod lsp;
 pub mod model;
 pub mod neovim_plugin;
+pub mod network_args;
 pub mod power;
 pub mod process;
 pub mod process_memory;
@@ -41,6 +42,7 @@ pub mod progress;
 pub mod quantiles;
 pub mod record;
 pub mod refactor;
+pub mod serve;
 pub mod session_file;
 pub mod setup;
 pub mod state;
@@ -63,6 +65,8 @@ pub struct Cli {
 enum Command {
     /// Run the language server on standard input and output
     Lsp(lsp::LspArgs),
+    /// Serve the models to other programs of this machine, over the interfaces of OpenAI, llama.cpp and Ollama
+    Serve(serve::ServeArgs),
     /// Type into sample files through the real server and show what it suggests
     Demo(demo::DemoArgs),
     /// Complete one place of a file
@@ -92,6 +96,7 @@ impl Cli {
         let code = match self.command {
             // Nothing of its own waits to be written, and a client that does not read must not hold up its end.
             Command::Lsp(args) => return lsp::run(args),
+            Command::Serve(args) => serve::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Complete(args) => complete::run(args),
             Command::Explain(args) => explain::run(args),

@@ -1,8 +1,11 @@
 //! Which model answers the commands that need one for conversations. Invariant: the names and the rules are those of the
-//! settings `chat`, `allowRemote`, `apiKeys` and `noRemotePaths`; what may be a key is never repeated.
+//! settings `chat`, `allowRemote`, `apiKeys` and `noRemotePaths`.
 
-use anyhow::Context as _;
-use serde_json::{Map, Value, json};
+use anyhow::bail;
+use fimble_lsp::NetworkOptions;
+use serde_json::{Value, json};
+
+use super::network_args::NetworkArgs;
 
 /// The options of those commands.
 #[derive(Debug, clap::Args)]
@@ -11,16 +14,8 @@ pub struct ChatArgs {
     /// llama.cpp@127.0.0.1:8012; given several times, each is used if those before it cannot answer
     #[arg(long = "chat", value_name = "NAME")]
     names: Vec<String>,
-    /// A server beyond this machine that --chat may name; the connection is encrypted
-    #[arg(long, value_name = "HOST:PORT", requires = "names")]
-    allow_remote: Vec<String>,
-    /// Where the key of a server is: HOST:PORT=env:NAME for a variable, HOST:PORT=file:PATH for a file
-    #[arg(long, value_name = "HOST:PORT=SOURCE", requires = "names")]
-    api_key: Vec<String>,
-    /// Files whose text never leaves this machine, as a pattern of paths: "secret" is each folder of that name, "*.pem"
-    /// each such file; "!.env" lets servers see files that hold secrets by their names
-    #[arg(long, value_name = "PATTERN", requires = "names")]
-    no_remote_path: Vec<String>,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 impl ChatArgs {
@@ -36,18 +31,17 @@ impl ChatArgs {
     pub fn settings(&self) -> anyhow::Result<Value> {
         // Nothing is completed here: other files are of no use.
         let mut settings = json!({"experimental": {"snippets": false}});
+        if !self.names_any() && self.network.says_any() {
+            bail!(
+                "--allow-remote, --api-key and --no-remote-path are for servers that --chat names, and it names none"
+            );
+        }
         if self.names_any() {
-            let mut keys = Map::new();
-            for key in &self.api_key {
-                let (place, source) = key.split_once('=').context(
-                    "--api-key has no \"=\". Write HOST:PORT=env:NAME or HOST:PORT=file:PATH; never the key itself",
-                )?;
-                keys.insert(place.to_owned(), source.into());
-            }
+            let NetworkOptions { allow_remote, api_keys, no_remote_paths, .. } = self.network.options()?;
             settings["chat"] = json!(self.names);
-            settings["allowRemote"] = json!(self.allow_remote);
-            settings["apiKeys"] = keys.into();
-            settings["noRemotePaths"] = json!(self.no_remote_path);
+            settings["allowRemote"] = json!(allow_remote);
+            settings["apiKeys"] = json!(api_keys);
+            settings["noRemotePaths"] = json!(no_remote_paths);
             // A large model would be loaded without need.
             settings["model"] = "bundled".into();
         }

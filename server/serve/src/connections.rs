@@ -1,0 +1,77 @@
+//! Connections. Invariant: a client that sends nothing is disconnected after a while; more than a bounded number at a time waits; no
+//! connection can end the server.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
+
+use crate::listen::{Connection, Listener};
+use crate::router::{Server, router};
+
+/// Connections that are served at a time; further ones wait in the queue of the system.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// Time for the head of a request to arrive, and between two requests of a connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Pause after the system refused a connection, for example because there are too many open files.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Answers requests until `ended` is there. Open connections are closed then.
+pub async fn serve(listener: Listener, server: Arc<Server>, ended: impl Future<Output = ()>) {
+    tokio::spawn(Arc::clone(&server).load());
+    let router = router(server);
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = tokio::task::JoinSet::new();
+    let mut ended = std::pin::pin!(ended);
+    loop {
+        // What has ended is forgotten.
+        while connections.try_join_next().is_some() {}
+        let permit = tokio::select! {
+            () = &mut ended => break,
+            permit = Arc::clone(&permits).acquire_owned() => permit,
+        };
+        let accepted = tokio::select! {
+            () = &mut ended => break,
+            accepted = listener.accept() => accepted,
+        };
+        let connection = match accepted {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let service = router.clone();
+        connections.spawn(async move {
+            let _permit = permit;
+            match connection {
+                Connection::Tcp(stream) => answer(TokioIo::new(stream), service).await,
+                #[cfg(unix)]
+                Connection::Unix(stream) => answer(TokioIo::new(stream), service).await,
+            }
+        });
+    }
+    connections.shutdown().await;
+}
+
+async fn answer<S>(stream: S, service: Router)
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let service = TowerToHyperService::new(service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(stream, service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,82 @@
+//! Prompts that fill a gap. Invariant: the model's own template arranges the parts; text of other files is left out from its beginning
+//! where it does not fit, text of the gap's file never is.
+
+use fimble_model::fim::{FimParts, FimTemplate, Snippet};
+use fimble_model::{GenerateOptions, Model, Prompt};
+
+use crate::error::ApiError;
+use crate::secrets::visible;
+
+/// The parts of a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gap {
+    /// The text above, up to the cursor.
+    pub(crate) before: String,
+    /// The text behind the cursor.
+    pub(crate) behind: String,
+    /// Path of the file, if the program names it.
+    pub(crate) path: String,
+    /// Parts of other files with their paths, the most important last.
+    pub(crate) others: Vec<(String, String)>,
+}
+
+/// The prompt for a gap, and what ends its text.
+pub(crate) fn prompt(
+    model: &dyn Model,
+    gap: &Gap,
+    mut options: GenerateOptions,
+) -> Result<(Prompt, GenerateOptions), ApiError> {
+    let info = model.info();
+    let template = info.fim.as_ref().map_err(|reason| {
+        ApiError::bad_request(format!("The model {} cannot fill a gap: {reason}.", info.name))
+    })?;
+    let (before, behind) = (visible(model, &gap.before), visible(model, &gap.behind));
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let own = |text: &str| model.count_tokens(text);
+    let n_own = own(&before) + own(&behind) + options.max_new_tokens.min(info.context_length / 2);
+    let snippets = fitting(model, &gap.others, info.context_length.saturating_sub(n_own));
+    let parts = FimParts {
+        path: &gap.path,
+        language: "",
+        repository: "",
+        snippets: &snippets,
+        prefix: &before[..line_start],
+        line: &before[line_start..],
+        suffix: &behind,
+    };
+    let mut prompt = template.render(&parts);
+    prompt.heal = template.ends_at_cursor() && !before[line_start..].is_empty();
+    prompt.sources = sources(gap);
+    options.stop_tokens = template.stop_tokens().to_vec();
+    options.stop_strings.extend(template.stop_strings().iter().map(|stop| (*stop).to_owned()));
+    Ok((prompt, options))
+}
+
+/// The files that a request names.
+pub(crate) fn sources(gap: &Gap) -> Vec<String> {
+    let others = gap.others.iter().map(|(path, _)| path);
+    others.chain([&gap.path]).filter(|path| !path.is_empty()).map(|path| path.replace('\\', "/")).collect()
+}
+
+/// Those that fit, from the last one on, in their order.
+fn fitting(model: &dyn Model, others: &[(String, String)], mut n_left: usize) -> Vec<Snippet> {
+    /// Tokens of a frame.
+    const FRAME: usize = 8;
+    let mut taken = Vec::new();
+    for (path, text) in others.iter().rev() {
+        let text = visible(model, text);
+        let n_tokens = model.count_tokens(&text) + model.count_tokens(path) + FRAME;
+        if n_tokens > n_left {
+            break;
+        }
+        n_left -= n_tokens;
+        taken.push(Snippet { path: path.clone(), file: path.clone(), text: text.into_owned() });
+    }
+    taken.reverse();
+    taken
+}
+
+/// Whether a model fills gaps.
+pub(crate) fn can_fill(model: &dyn Model) -> Option<&FimTemplate> {
+    model.info().fim.as_ref().ok()
+}

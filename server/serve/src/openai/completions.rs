@@ -1,0 +1,238 @@
+//! `/v1/completions`: continues a text, or fills the gap in front of `suffix`.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use fimble_model::{GenerateOptions, GenerateRequest, GeneratedToken, Model, Priority, Prompt, routed};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{StreamOptions, finish_reason, id, mark, now, usage_json};
+use crate::body;
+use crate::error::{ApiError, Interface};
+use crate::infill::{self, Gap};
+use crate::models::Role;
+use crate::router::{Shared, parts};
+use crate::run::Event;
+use crate::sampling::{SamplingFields, Stops, stop_strings, token_limit};
+use crate::secrets::visible;
+use crate::stream::{Framing, Writer, streamed};
+
+/// Tokens of an answer if the request does not say.
+const DEFAULT_TOKENS: usize = 256;
+
+#[derive(Deserialize)]
+pub(crate) struct CompletionRequest {
+    model: Option<String>,
+    prompt: Option<PromptField>,
+    suffix: Option<String>,
+    max_tokens: Option<i64>,
+    #[serde(flatten)]
+    sampling: SamplingFields,
+    stop: Option<Stops>,
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+    logprobs: Option<Value>,
+    echo: Option<bool>,
+    n: Option<u32>,
+    best_of: Option<u32>,
+}
+
+/// A prompt: a text, or tokens; alone, or as the only one of a list.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum PromptField {
+    Text(String),
+    Tokens(Vec<u32>),
+    Texts(Vec<String>),
+    ManyTokens(Vec<Vec<u32>>),
+}
+
+/// One prompt.
+pub(crate) enum OnePrompt {
+    Text(String),
+    Tokens(Vec<u32>),
+}
+
+impl PromptField {
+    /// The prompt, if it is one.
+    pub(crate) fn one(self) -> Result<OnePrompt, ApiError> {
+        let several = || ApiError::bad_request("One request takes one prompt. Send a request for each.");
+        match self {
+            Self::Text(text) => Ok(OnePrompt::Text(text)),
+            Self::Tokens(tokens) => Ok(OnePrompt::Tokens(tokens)),
+            Self::Texts(texts) => {
+                <[String; 1]>::try_from(texts).map(|[text]| OnePrompt::Text(text)).map_err(|_| several())
+            }
+            Self::ManyTokens(lists) => <[Vec<u32>; 1]>::try_from(lists)
+                .map(|[tokens]| OnePrompt::Tokens(tokens))
+                .map_err(|_| several()),
+        }
+    }
+}
+
+impl OnePrompt {
+    /// As the model reads it: names of special tokens in a text are those tokens.
+    pub(crate) fn prompt(self, model: &dyn Model) -> Prompt {
+        let mut prompt = Prompt::default();
+        match self {
+            Self::Tokens(tokens) => tokens.into_iter().for_each(|token| prompt.push_token(token)),
+            Self::Text(text) => {
+                let text = visible(model, &text);
+                match model.tokenizer() {
+                    Some(tokenizer) => prompt = tokenizer.prompt(&text),
+                    None => prompt.push_text(&text),
+                }
+            }
+        }
+        prompt
+    }
+}
+
+pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<Response, ApiError> {
+    let (log, body) = parts(request);
+    let request: CompletionRequest = body::json(body).await?;
+    if request.n.is_some_and(|n| n != 1) || request.best_of.is_some_and(|n| n != 1) {
+        return Err(ApiError::bad_request("Only n = 1 and best_of = 1 are supported."));
+    }
+    let served = server.models.find(request.model.as_deref(), Role::Completion)?;
+    let whole = served.get().await?;
+    let options = GenerateOptions {
+        max_new_tokens: token_limit(request.max_tokens, DEFAULT_TOKENS),
+        sampling: request.sampling.sampling()?,
+        stop_strings: stop_strings(request.stop)?,
+        ..GenerateOptions::default()
+    };
+    let prompt = request.prompt.unwrap_or(PromptField::Text(String::new())).one()?;
+    let echoed = match (&prompt, request.echo) {
+        (OnePrompt::Text(text), Some(true)) => text.clone(),
+        _ => String::new(),
+    };
+    let model = routed(&whole, &[]);
+    server.models.check_sources(&*model, &[])?;
+    let (prompt, options) = match (request.suffix.filter(|suffix| !suffix.is_empty()), prompt) {
+        (None, prompt) => (prompt.prompt(&*model), options),
+        (Some(behind), OnePrompt::Text(before)) => {
+            infill::prompt(&*model, &Gap { before, behind, ..Gap::default() }, options)?
+        }
+        (Some(_), OnePrompt::Tokens(_)) => {
+            return Err(ApiError::bad_request("suffix needs a prompt that is text."));
+        }
+    };
+    let with_logprobs = match request.logprobs {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Bool(true) | Value::Number(_)) => true,
+        Some(_) => return Err(ApiError::bad_request("logprobs must be a number or true.")),
+    };
+    let run = server.runs.complete(
+        Arc::clone(&model),
+        GenerateRequest { prompt, options, priority: Priority::Interactive },
+        log.clone(),
+    )?;
+    let answer = Answer { id: id("cmpl"), created: now(), model: served.name().to_owned() };
+    if request.stream == Some(true) {
+        let with_usage = request.stream_options.unwrap_or_default().include_usage == Some(true);
+        let logprobs = with_logprobs.then(|| Logprobs::new(Arc::clone(&model)));
+        let writer = CompletionWriter { answer, with_usage, logprobs, echoed };
+        let mut response = streamed(run, Framing::Events, writer, log);
+        mark(&mut response, &model.info().name, model.is_remote());
+        return Ok(response);
+    }
+    let finished = run.finish().await?;
+    let logprobs = with_logprobs.then(|| Logprobs::new(model).take(&finished.tokens));
+    let text = format!("{echoed}{}", finished.text);
+    let mut whole = answer.choice(&text, logprobs, Some(finish_reason(&finished.stop)));
+    whole["usage"] = usage_json(&finished.usage);
+    let mut response = body::json_response(&whole);
+    mark(&mut response, &finished.model, finished.is_remote);
+    Ok(response)
+}
+
+struct Answer {
+    id: String,
+    created: u64,
+    model: String,
+}
+
+impl Answer {
+    fn choice(&self, text: &str, logprobs: Option<Value>, finish: Option<&str>) -> Value {
+        json!({
+            "id": self.id, "object": "text_completion", "created": self.created, "model": self.model,
+            "choices": [{"index": 0, "text": text, "logprobs": logprobs, "finish_reason": finish}],
+        })
+    }
+}
+
+/// Log-probabilities of the chosen tokens.
+struct Logprobs {
+    model: Arc<dyn Model>,
+    n_taken: usize,
+    offset: usize,
+}
+
+impl Logprobs {
+    fn new(model: Arc<dyn Model>) -> Self {
+        Self { model, n_taken: 0, offset: 0 }
+    }
+
+    /// Those of the tokens that were not taken before.
+    fn take(&mut self, tokens: &[GeneratedToken]) -> Value {
+        let new = &tokens[self.n_taken.min(tokens.len())..];
+        self.n_taken = tokens.len();
+        let name = |token: &GeneratedToken| {
+            let bytes = self.model.tokenizer().map(|tokenizer| tokenizer.bytes_of(&[token.id]));
+            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+        };
+        let names: Vec<String> = new.iter().map(name).collect();
+        let mut offsets = Vec::new();
+        for token in new {
+            offsets.push(self.offset);
+            self.offset = token.text_end;
+        }
+        let probabilities: Vec<f32> = new.iter().map(|token| token.logprob).collect();
+        let top: Vec<Value> =
+            names.iter().zip(&probabilities).map(|(name, value)| json!({name: value})).collect();
+        json!({"tokens": names, "token_logprobs": probabilities, "top_logprobs": top, "text_offset": offsets})
+    }
+}
+
+struct CompletionWriter {
+    answer: Answer,
+    with_usage: bool,
+    logprobs: Option<Logprobs>,
+    echoed: String,
+}
+
+impl Writer for CompletionWriter {
+    fn begin(&mut self) -> Vec<Value> {
+        match std::mem::take(&mut self.echoed) {
+            text if text.is_empty() => Vec::new(),
+            text => vec![self.answer.choice(&text, None, None)],
+        }
+    }
+
+    fn documents(&mut self, event: Event) -> Vec<Value> {
+        match event {
+            Event::Piece { text, tokens } => {
+                let logprobs = self.logprobs.as_mut().map(|logprobs| logprobs.take(&tokens));
+                vec![self.answer.choice(&text, logprobs, None)]
+            }
+            Event::Done(Ok(finished)) => {
+                let mut documents = vec![self.answer.choice("", None, Some(finish_reason(&finished.stop)))];
+                if self.with_usage {
+                    let mut last = self.answer.choice("", None, None);
+                    last["choices"] = json!([]);
+                    last["usage"] = usage_json(&finished.usage);
+                    documents.push(last);
+                }
+                documents
+            }
+            Event::Done(Err(error)) => vec![ApiError::from(error).body(Interface::OpenAi)],
+        }
+    }
+
+    fn end(&self) -> Option<&'static str> {
+        Some("[DONE]")
+    }
+}

@@ -1,0 +1,29 @@
+//! `/v1/models`, and `/v1/embeddings`, for which there is no model.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::now;
+use crate::body::json_response;
+use crate::error::ApiError;
+use crate::models::Role;
+use crate::router::Shared;
+
+fn model(name: &str) -> Value {
+    json!({"id": name, "object": "model", "created": now(), "owned_by": "fimble"})
+}
+
+pub(crate) async fn list(State(server): Shared) -> Response {
+    let models: Vec<Value> = server.models.names().iter().map(|name| model(name)).collect();
+    json_response(&json!({"object": "list", "data": models}))
+}
+
+pub(crate) async fn one(State(server): Shared, Path(name): Path<String>) -> Result<Response, ApiError> {
+    server.models.find(Some(&name), Role::Completion)?;
+    Ok(json_response(&model(&name)))
+}
+
+pub(crate) async fn embeddings() -> ApiError {
+    ApiError::not_found("Fimble has no embedding model.").with_code("model_not_found")
+}

@@ -1,0 +1,116 @@
+//! Which request goes where. Invariant: every request passes the rules of access first; every refusal has the form of its interface.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::access::Access;
+use crate::error::{ApiError, Interface};
+use crate::models::{Models, Role};
+use crate::request_log::{LogSink, RequestLog};
+use crate::run::Runs;
+use crate::{llama_cpp, ollama, openai};
+
+/// What the handlers of requests share.
+pub struct Server {
+    pub(crate) models: Models,
+    pub(crate) runs: Runs,
+    access: Access,
+    log: LogSink,
+}
+
+impl Server {
+    /// A server of these models.
+    #[must_use]
+    pub fn new(models: Models, access: Access, log: LogSink) -> Self {
+        Self { models, runs: Runs::default(), access, log }
+    }
+}
+
+impl Server {
+    /// Loads the model that completes before it is asked for. A failure is told now, and again to who asks.
+    pub(crate) async fn load(self: Arc<Self>) {
+        let loaded = match self.models.find(None, Role::Completion) {
+            Ok(served) => served.get().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = loaded {
+            (self.log)(&format!("The model cannot be loaded: {}", error.message()));
+        }
+    }
+}
+
+/// What a handler gets.
+pub(crate) type Shared = State<Arc<Server>>;
+
+pub(crate) fn router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/", get(ollama::running))
+        .route("/v1/models", get(openai::models::list))
+        .route("/v1/models/{name}", get(openai::models::one))
+        .route("/v1/completions", post(openai::completions::complete))
+        .route("/v1/chat/completions", post(openai::chat::complete))
+        .route("/v1/embeddings", post(openai::models::embeddings))
+        .route("/health", get(llama_cpp::info::health))
+        .route("/v1/health", get(llama_cpp::info::health))
+        .route("/props", get(llama_cpp::info::props))
+        .route("/tokenize", post(llama_cpp::tokens::tokenize))
+        .route("/detokenize", post(llama_cpp::tokens::detokenize))
+        .route("/infill", post(llama_cpp::completion::infill))
+        .route("/completion", post(llama_cpp::completion::complete))
+        .route("/completions", post(llama_cpp::completion::complete))
+        .route("/api/version", get(ollama::info::version))
+        .route("/api/tags", get(ollama::info::tags))
+        .route("/api/ps", get(ollama::info::running_models))
+        .route("/api/show", post(ollama::info::show))
+        .route("/api/generate", post(ollama::generate::generate))
+        .route("/api/chat", post(ollama::chat::chat))
+        .fallback(|| async {
+            ApiError::not_found("There is no such path. docs/serve.md lists the interfaces.")
+        })
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "invalid_request_error",
+                "This path takes another method.",
+            )
+        })
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), guard))
+        .with_state(server)
+}
+
+/// The rules of access, the form of refusals, and the line of the log.
+async fn guard(State(server): Shared, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let interface = Interface::of(&path);
+    let log = RequestLog::new(Arc::clone(&server.log), request.method().as_str(), &path);
+    // Programs ask for it before they know a token.
+    let is_open = matches!(path.as_str(), "/health" | "/v1/health" | "/");
+    let response = match server.access.check(request.uri(), request.headers(), is_open) {
+        Ok(()) => {
+            request.extensions_mut().insert(log.clone());
+            next.run(request).await
+        }
+        Err(error) => error.response(interface),
+    };
+    let response = match response.extensions().get::<ApiError>() {
+        Some(error) => error.response(interface),
+        None => response,
+    };
+    log.set_status(response.status().as_u16());
+    response
+}
+
+/// A request, taken apart.
+pub(crate) fn parts(request: Request) -> (RequestLog, Body) {
+    let (mut head, body) = request.into_parts();
+    let none: LogSink = Arc::new(|_: &str| {});
+    let log = head.extensions.remove::<RequestLog>();
+    (log.unwrap_or_else(|| RequestLog::new(none, "", "")), body)
+}
