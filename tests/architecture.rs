@@ -1,5 +1,5 @@
 //! The rules of the architecture, as tests: which crate may import which, that imports between files have no cycles, which crate
-//! may use which library, that exactly one file opens sockets, that every source file says what is in it, and that each promise
+//! may use which library, which files open sockets, that every source file says what is in it, and that each promise
 //! about privacy has a test.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -45,6 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("fimble-client", &["fimble-lsp"]),
+    ("fimble-serve", &["fimble-model", "fimble-secrets"]),
     (
         "fimble-tools",
         &[
@@ -75,6 +76,10 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("ort", &["fimble-engine"]),
     ("tokenizers", &["fimble-engine"]),
     ("minijinja", &["fimble-engine"]),
+    ("llguidance", &["fimble-engine"]),
+    ("axum", &["fimble-serve"]),
+    ("hyper", &["fimble-serve"]),
+    ("hyper-util", &["fimble-serve"]),
     ("tower-lsp-server", &["fimble-lsp"]),
     ("http", &["fimble-backends"]),
     ("rustls", &["fimble-backends"]),
@@ -86,13 +91,12 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
 ];
 
 /// Libraries that open sockets; none may be in the binary. What only turns bytes into messages or encrypts them is allowed, to
-/// one crate.
+/// one crate. tokio's sockets and hyper's answers are for the one crate that listens on this machine.
 const NETWORK_LIBRARIES: &[&str] = &[
     "attohttpc",
     "curl",
     "h2",
     "hf-hub",
-    "hyper",
     "isahc",
     "native-tls",
     "openssl",
@@ -207,7 +211,10 @@ fn no_library_in_the_binary_opens_a_socket() {
             .map(|feature| feature.as_str().unwrap())
             .collect();
         match name {
-            "tokio" => assert!(!features.contains(&"net"), "tokio's sockets are switched on"),
+            "hyper" | "hyper-util" => assert!(
+                !features.iter().any(|feature| feature.starts_with("client")),
+                "{name} would ask other servers"
+            ),
             "ort" | "ort-sys" => assert!(
                 !features
                     .iter()
@@ -410,7 +417,7 @@ const SOCKET_CALLS: &[&str] = &[
 ];
 
 #[test]
-fn one_file_of_ours_opens_sockets() {
+fn two_files_of_ours_open_sockets() {
     let mut files = Vec::new();
     rust_files(&root().join("server"), &mut files);
     rust_files(&root().join("grammars"), &mut files);
@@ -427,7 +434,37 @@ fn one_file_of_ours_opens_sockets() {
             found.insert(name);
         }
     }
-    assert_eq!(found, BTreeSet::from(["server/backends/src/connector.rs".to_owned()]));
+    // One asks model servers; one listens on this machine, for `fimble serve` alone.
+    let known = ["server/backends/src/connector.rs", "server/serve/src/listen.rs"];
+    assert_eq!(found, BTreeSet::from(known.map(str::to_owned)));
+}
+
+/// tokio's sockets are one feature for the whole program: only the crate that listens may ask for it, and name them.
+#[test]
+fn only_the_crate_that_listens_knows_tokios_sockets() {
+    let metadata = metadata();
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        let uses_net = package["dependencies"].as_array().unwrap().iter().any(|dependency| {
+            dependency["name"] == "tokio"
+                && dependency["kind"].is_null()
+                && dependency["features"].as_array().unwrap().iter().any(|feature| feature == "net")
+        });
+        assert!(
+            !uses_net || !name.starts_with("fimble") || name == "fimble-serve",
+            "{name} asks for tokio's sockets"
+        );
+    }
+    let mut files = Vec::new();
+    rust_files(&root().join("server"), &mut files);
+    for file in files {
+        let name = file.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            !text.contains("tokio::net") || name == "server/serve/src/listen.rs",
+            "{name} names tokio's sockets"
+        );
+    }
 }
 
 #[test]

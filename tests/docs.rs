@@ -50,6 +50,8 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
     ),
     ("code --install-extension *", Runs::In("tests/editors/vscode/workbench.mjs", "\"--install-extension\"")),
     (".ci/run", Runs::Nothing("it runs the tests")),
+    ("tests/serve/run", Runs::In(".ci/run", "tests/serve/run 2>&1")),
+    ("curl *", Runs::Nothing("tests/serve/run sends the same request with other clients")),
     ("tests/editors/setup.sh", Runs::In(".ci/run", "$(tests/editors/setup.sh)")),
     ("tests/editors/run *", Runs::In(".ci/run", "tests/editors/run 2>&1")),
     ("tests/editors/vscode/run", Runs::In(".ci/run", "tests/editors/vscode/run 2>&1")),

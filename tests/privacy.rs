@@ -153,6 +153,53 @@ fn no_socket_is_opened_in_the_default_mode() {
     assert_eq!(recorded(&json!({})), Vec::<String>::new());
 }
 
+/// `fimble serve` answers a request; the record has its one socket and no connection of its own.
+#[test]
+#[cfg_attr(not(runs_strace), ignore = "strace does not run here")]
+fn serving_listens_on_loopback_and_connects_to_nothing() {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+
+    set_up();
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("calls");
+    let mut command = at_home("strace");
+    command.args(["-f", "-e", "trace=socket,connect,bind,listen,sendto,sendmsg,sendmmsg", "-o"]).arg(&record);
+    command.arg(binary()).args(["serve", "--listen", "127.0.0.1:0", "--no-token", "--model", "bundled"]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let address = first.split("http://").nth(1).and_then(|rest| rest.split(": ").next()).unwrap().to_owned();
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    let body = r#"{"prompt": "fn add(a: i32, b: i32) -> i32 {\n    a +", "max_tokens": 4}"#;
+    let head = format!(
+        "POST /v1/completions HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("text_completion"), "{answer}");
+    // The process that strace started, by the record: strace passes no signal on.
+    let process = std::fs::read_to_string(&record).unwrap();
+    let process = process.split(' ').next().unwrap().to_owned();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    drop(lines);
+    child.wait().unwrap();
+    let record = std::fs::read_to_string(record).unwrap();
+    let calls: Vec<&str> =
+        record.lines().filter(|line| line.contains("AF_INET") || line.contains(" listen(")).collect();
+    let binds = calls.iter().filter(|call| call.contains(" bind(")).count();
+    let listens = calls.iter().filter(|call| call.contains(" listen(")).count();
+    assert_eq!((binds, listens), (1, 1), "{calls:?}");
+    for call in calls {
+        let is_listener = call.contains(" socket(AF_INET, SOCK_STREAM") || call.contains(" listen(");
+        assert!(
+            is_listener || call.contains("inet_addr(\"127.0.0.1\")") && call.contains(" bind("),
+            "{call}"
+        );
+    }
+}
+
 #[test]
 #[cfg_attr(not(runs_strace), ignore = "strace does not run here")]
 fn with_a_server_in_the_settings_nothing_but_its_own_place_is_reached() {

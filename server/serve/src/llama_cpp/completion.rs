@@ -182,8 +182,10 @@ fn finished_json(text: &str, finished: &Finished) -> Value {
         "timings": {
             "cache_n": usage.reused_tokens,
             "prompt_n": usage.prefilled_tokens, "prompt_ms": milliseconds(usage.prefill),
+            "prompt_per_token_ms": per_token(usage.prefilled_tokens, usage.prefill),
             "prompt_per_second": per_second(usage.prefilled_tokens, usage.prefill),
             "predicted_n": usage.decoded_tokens, "predicted_ms": milliseconds(usage.decode),
+            "predicted_per_token_ms": per_token(usage.decoded_tokens, usage.decode),
             "predicted_per_second": per_second(usage.decoded_tokens, usage.decode),
         },
     })
@@ -196,6 +198,11 @@ fn milliseconds(time: Duration) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a number of tokens")]
 fn per_second(n_tokens: usize, time: Duration) -> f64 {
     if time.is_zero() { 0.0 } else { n_tokens as f64 / time.as_secs_f64() }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of tokens")]
+fn per_token(n_tokens: usize, time: Duration) -> f64 {
+    if n_tokens == 0 { 0.0 } else { milliseconds(time) / n_tokens as f64 }
 }
 
 /// Those of the fields that a client wants; `a/b` is the field `b` of the field `a`.
