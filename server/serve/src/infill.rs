@@ -5,6 +5,7 @@ use fimble_model::fim::{FimParts, FimTemplate, Snippet};
 use fimble_model::{GenerateOptions, Model, Prompt};
 
 use crate::error::ApiError;
+use crate::project;
 use crate::secrets::visible;
 
 /// The parts of a request.
@@ -47,6 +48,7 @@ pub(crate) fn prompt(
     let mut prompt = template.render(&parts);
     prompt.heal = template.ends_at_cursor() && !before[line_start..].is_empty();
     prompt.sources = sources(gap);
+    options.project = project::remember(model, gap);
     options.stop_tokens = template.stop_tokens().to_vec();
     options.stop_strings.extend(template.stop_strings().iter().map(|stop| (*stop).to_owned()));
     Ok((prompt, options))

@@ -16,6 +16,7 @@ mod llama_cpp;
 mod models;
 mod ollama;
 mod openai;
+mod project;
 mod request_log;
 mod router;
 mod run;

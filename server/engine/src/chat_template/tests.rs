@@ -206,11 +206,12 @@ fn a_template_without_end_is_an_error_of_the_conversation() {
 }
 
 /// The shape of Qwen's and Hermes' templates.
-const WITH_TOOLS: &str = "{% if tools %}<|im_start|>system\n<tools>{% for tool in tools %}\n{{ tool | tojson }}{% endfor %}\n\
-    </tools> <tool_call><|im_end|>\n{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n\
-    {% if m.content %}{{ m.content }}{% endif %}{% for call in m.tool_calls or [] %}\
-    {% set call = call.function %}<tool_call>{{ call.name }} {{ call.arguments | tojson }}</tool_call>{% endfor %}\
-    <|im_end|>\n{% endfor %}<|im_start|>assistant\n";
+const WITH_TOOLS: &str = "{% if tools %}<|im_start|>system <tools>{% for tool in tools %}\
+    {{ '\\n' ~ (tool | tojson) }}{% endfor %}{{ '\\n</tools>' }} <tool_call><|im_end|>{% endif %}\
+    {% for m in messages %}<|im_start|>{{ m.role ~ '\\n' }}{% if m.content %}{{ m.content }}{% endif %}\
+    {% for call in m.tool_calls or [] %}{% set call = call.function %}\
+    <tool_call>{{ call.name }} {{ call.arguments | tojson }}</tool_call>{% endfor %}<|im_end|>{% endfor %}\
+    <|im_start|>assistant";
 
 #[test]
 fn functions_and_their_calls_are_text_that_json_can_be_read_from() {
@@ -238,7 +239,7 @@ fn functions_and_their_calls_are_text_that_json_can_be_read_from() {
         serde_json::from_str::<Json>(call).unwrap(),
         serde_json::from_str::<Json>(&arguments).unwrap()
     );
-    assert!(text.contains(&format!("tool⏎{}", evil.trim()).replace('⏎', "\n")), "{text}");
+    assert!(text.contains(&format!("tool\n{}", evil.trim())), "{text}");
 }
 
 #[test]

@@ -86,6 +86,23 @@ fn a_gap_is_filled_by_each_interface() {
 }
 
 #[test]
+fn the_text_of_a_request_is_in_the_project_cache_without_secrets() {
+    let world = World::start(Scripted::saying(&["x"]));
+    let password = ["x9Kd02", "mmQpL7aa31Zb"].concat();
+    let code = format!("password = \"{password}\"\n");
+    let before = format!("1\n2\n3\n4\n{code}    ca");
+    let extra = json!([{"filename": "b.py", "text": format!("total = 1\n{code}")}]);
+    world.post("/infill", &json!({"input_prefix": before, "input_suffix": "\nend\n", "input_extra": extra}));
+    let remembered = world.scripted.remembered.lock().unwrap().clone();
+    let names: Vec<&str> = remembered.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["request/b.py", "request"]);
+    assert!(remembered[0].1.starts_with("total = 1\n") && remembered[1].1.ends_with("    ca\nend\n"));
+    assert!(!format!("{remembered:?}").contains(&password), "{remembered:?}");
+    let place = world.scripted.requests.lock().unwrap()[0].options.project.clone().unwrap();
+    assert_eq!((place.line, place.before.starts_with("3\n4\npassword")), (5, true), "{place:?}");
+}
+
+#[test]
 fn what_llama_vim_asks_for_is_what_it_gets() {
     let world = World::start(Scripted::saying(&["if x {\n", "        y\n", "  }\n", "z"]));
     let wanted = json!(["content", "timings/prompt_n", "truncated", "tokens_cached"]);

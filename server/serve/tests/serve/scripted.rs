@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use fimble_model::fim::{FimTemplate, Vocabulary};
 use fimble_model::{
-    Calibration, CancelToken, Chat, ChatAnswer, ChatOptions, ErrorCode, GenerateRequest, GeneratedToken,
-    Generation, LoadError, Message, Model, ModelError, ModelInfo, Observer, Piece, Prompt, StopReason,
-    TokenId, TokenObserver, Tokenizer, ToolSyntax, Usage,
+    Calibration, CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, ErrorCode, GenerateRequest,
+    GeneratedToken, Generation, Layer, LoadError, Message, Model, ModelError, ModelInfo, Observer, Piece,
+    Prompt, StopReason, TokenId, TokenObserver, Tokenizer, ToolSyntax, Usage,
 };
 use fimble_serve::{Access, ListenAddress, Models, ServedModel, Server};
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub struct Scripted {
     is_remote: bool,
     pub requests: Mutex<Vec<GenerateRequest>>,
     pub asked: Mutex<Vec<(Vec<Message>, ChatOptions)>>,
+    /// What the project cache got: names with their texts.
+    pub remembered: Mutex<Vec<(String, String)>>,
     running: (Mutex<usize>, Condvar),
     pub n_stopped: AtomicUsize,
 }
@@ -83,6 +85,7 @@ impl Scripted {
             is_remote,
             requests: Mutex::default(),
             asked: Mutex::default(),
+            remembered: Mutex::default(),
             running: <(Mutex<usize>, Condvar)>::default(),
             n_stopped: AtomicUsize::new(0),
         })
@@ -178,6 +181,10 @@ impl Model for Scripted {
         Ok(self)
     }
 
+    fn context_index(&self) -> Option<&dyn ContextIndex> {
+        (!self.is_remote).then_some(self)
+    }
+
     fn count_tokens(&self, text: &str) -> usize {
         text.len()
     }
@@ -196,6 +203,15 @@ impl Model for Scripted {
         let (text, tokens, stop) = self.answer(cancel, &mut *observer);
         Ok(Generation { text, tokens, stop, usage: usage() })
     }
+}
+
+impl ContextIndex for Scripted {
+    fn upsert(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
+        assert_eq!(layer, Layer::Open);
+        self.remembered.lock().unwrap().push((source.to_string(), text.to_string()));
+    }
+
+    fn remove(&self, _source: &str) {}
 }
 
 /// Each byte is a token.
