@@ -12,7 +12,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 
 use crate::listen::{Connection, Listener};
-use crate::router::{Server, router};
+use crate::router::router;
+use crate::server::Server;
 
 /// Connections that are served at a time; further ones wait in the queue of the system.
 const MAX_CONNECTIONS: usize = 1024;

@@ -5,21 +5,9 @@ use fimble_model::fim::{FimParts, FimTemplate, Snippet};
 use fimble_model::{GenerateOptions, Model, Prompt};
 
 use crate::error::ApiError;
+use crate::gap::Gap;
 use crate::project;
 use crate::secrets::visible;
-
-/// The parts of a request.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Gap {
-    /// The text above, up to the cursor.
-    pub(crate) before: String,
-    /// The text behind the cursor.
-    pub(crate) behind: String,
-    /// Path of the file, if the program names it.
-    pub(crate) path: String,
-    /// Parts of other files with their paths, the most important last.
-    pub(crate) others: Vec<(String, String)>,
-}
 
 /// The prompt for a gap, and what ends its text.
 pub(crate) fn prompt(
@@ -47,17 +35,11 @@ pub(crate) fn prompt(
     };
     let mut prompt = template.render(&parts);
     prompt.heal = template.ends_at_cursor() && !before[line_start..].is_empty();
-    prompt.sources = sources(gap);
+    prompt.sources = gap.sources();
     options.project = project::remember(model, gap);
     options.stop_tokens = template.stop_tokens().to_vec();
     options.stop_strings.extend(template.stop_strings().iter().map(|stop| (*stop).to_owned()));
     Ok((prompt, options))
-}
-
-/// The files that a request names.
-pub(crate) fn sources(gap: &Gap) -> Vec<String> {
-    let others = gap.others.iter().map(|(path, _)| path);
-    others.chain([&gap.path]).filter(|path| !path.is_empty()).map(|path| path.replace('\\', "/")).collect()
 }
 
 /// Those that fit, from the last one on, in their order.

@@ -234,9 +234,12 @@ mod tests {
     }
 
     #[cfg(unix)]
-    #[tokio::test]
-    async fn a_socket_file_is_private_and_goes_with_its_listener() {
+    #[test]
+    fn a_socket_file_is_private_and_goes_with_its_listener() {
         use std::os::unix::fs::PermissionsExt as _;
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fimble.sock");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fimble_model::{Layer, Model, ProjectPlace};
 
-use crate::infill::Gap;
+use crate::gap::Gap;
 
 /// Lines and bytes in front of the cursor's line that the cache looks at.
 const LINES: usize = 3;

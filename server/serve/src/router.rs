@@ -3,51 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use crate::access::Access;
 use crate::error::{ApiError, Interface};
-use crate::models::{Models, Role};
-use crate::request_log::{LogSink, RequestLog};
-use crate::run::Runs;
+use crate::request_log::RequestLog;
+use crate::server::{Server, Shared};
 use crate::{llama_cpp, ollama, openai};
-
-/// What the handlers of requests share.
-pub struct Server {
-    pub(crate) models: Models,
-    pub(crate) runs: Runs,
-    access: Access,
-    log: LogSink,
-}
-
-impl Server {
-    /// A server of these models.
-    #[must_use]
-    pub fn new(models: Models, access: Access, log: LogSink) -> Self {
-        Self { models, runs: Runs::default(), access, log }
-    }
-}
-
-impl Server {
-    /// Loads the model that completes before it is asked for. A failure is told now, and again to who asks.
-    pub(crate) async fn load(self: Arc<Self>) {
-        let loaded = match self.models.find(None, Role::Completion) {
-            Ok(served) => served.get().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = loaded {
-            (self.log)(&format!("The model cannot be loaded: {}", error.message()));
-        }
-    }
-}
-
-/// What a handler gets.
-pub(crate) type Shared = State<Arc<Server>>;
 
 pub(crate) fn router(server: Arc<Server>) -> Router {
     Router::new()
@@ -105,12 +70,4 @@ async fn guard(State(server): Shared, mut request: Request, next: Next) -> Respo
     };
     log.set_status(response.status().as_u16());
     response
-}
-
-/// A request, taken apart.
-pub(crate) fn parts(request: Request) -> (RequestLog, Body) {
-    let (mut head, body) = request.into_parts();
-    let none: LogSink = Arc::new(|_: &str| {});
-    let log = head.extensions.remove::<RequestLog>();
-    (log.unwrap_or_else(|| RequestLog::new(none, "", "")), body)
 }

@@ -12,14 +12,15 @@ use serde_json::{Map, Value, json};
 use super::limits::{Limits, Progress};
 use crate::body;
 use crate::error::{ApiError, Interface};
-use crate::infill::{self, Gap};
+use crate::gap::Gap;
+use crate::infill;
 use crate::models::Role;
 use crate::openai::completions::PromptField;
 use crate::openai::mark;
 use crate::request_log::RequestLog;
-use crate::router::{Server, Shared, parts};
 use crate::run::{Event, Finished, Run};
 use crate::sampling::{SamplingFields, Stops, stop_strings, token_limit};
+use crate::server::{Server, Shared, parts};
 use crate::stream::{Framing, Writer, streamed};
 
 /// Tokens of an answer if the request does not say.
@@ -104,7 +105,7 @@ pub(crate) async fn infill(State(server): Shared, request: Request) -> Result<Re
         path: String::new(),
         others: others.into_iter().map(|extra| (extra.filename, extra.text)).collect(),
     };
-    let sources = infill::sources(&gap);
+    let sources = gap.sources();
     let model = routed(&whole, &sources);
     server.models.check_sources(&*model, &sources)?;
     let (prompt, options) = infill::prompt(&*model, &gap, request.common.options()?)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::body::json_response;
 use crate::error::ApiError;
 use crate::models::Role;
-use crate::router::Shared;
+use crate::server::Shared;
 
 pub(crate) async fn health(State(server): Shared) -> Result<Response, ApiError> {
     match server.models.find(None, Role::Completion)?.ready() {

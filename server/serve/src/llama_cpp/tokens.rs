@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::body::{self, json_response};
 use crate::error::ApiError;
 use crate::models::Role;
-use crate::router::{Server, Shared, parts};
+use crate::server::{Server, Shared, parts};
 
 #[derive(Deserialize)]
 struct TokenizeRequest {

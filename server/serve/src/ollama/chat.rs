@@ -1,4 +1,4 @@
-//! `/api/chat`.
+//! `/api/chat`: answers messages, with functions and with answers of a given form.
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -13,10 +13,10 @@ use crate::error::{ApiError, Interface};
 use crate::openai::chat::{DEFAULT_TOKENS, Demands, Said, chat_model};
 use crate::openai::mark;
 use crate::openai::messages::{self, MessageField};
-use crate::router::{Shared, parts};
 use crate::run::Event;
 use crate::sampling::{stop_strings, token_limit};
 use crate::secrets;
+use crate::server::{Shared, parts};
 use crate::stream::{Framing, Writer, streamed};
 use crate::tools::{ToolChoice, Tools};
 

@@ -13,15 +13,16 @@ use serde_json::{Value, json};
 use super::{Options, add_end, now, schema};
 use crate::body;
 use crate::error::{ApiError, Interface};
-use crate::infill::{self, Gap};
+use crate::gap::Gap;
+use crate::infill;
 use crate::models::Role;
 use crate::openai::chat::DEFAULT_TOKENS;
 use crate::openai::completions::OnePrompt;
 use crate::openai::mark;
-use crate::router::{Shared, parts};
 use crate::run::{Event, Run};
 use crate::sampling::{stop_strings, token_limit};
 use crate::secrets::visible;
+use crate::server::{Shared, parts};
 use crate::stream::{Framing, Writer, streamed};
 
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ use crate::body::{self, json_response};
 use crate::error::ApiError;
 use crate::infill;
 use crate::models::Role;
-use crate::router::{Server, Shared, parts};
+use crate::server::{Server, Shared, parts};
 
 pub(crate) async fn version() -> Response {
     json_response(&json!({"version": env!("CARGO_PKG_VERSION")}))

@@ -15,9 +15,9 @@ use crate::answer_reader::{AnswerReader, Part};
 use crate::body;
 use crate::error::ApiError;
 use crate::models::Role;
-use crate::router::{Server, Shared, parts};
 use crate::sampling::{SamplingFields, Stops, stop_strings, token_limit};
 use crate::secrets;
+use crate::server::{Server, Shared, parts};
 use crate::stream::{Framing, streamed};
 use crate::tools::{ToolChoice, Tools};
 

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use super::{StreamOptions, finish_reason, id, mark, now, usage_json};
 use crate::body;
 use crate::error::{ApiError, Interface};
-use crate::infill::{self, Gap};
+use crate::gap::Gap;
+use crate::infill;
 use crate::models::Role;
-use crate::router::{Shared, parts};
 use crate::run::Event;
 use crate::sampling::{SamplingFields, Stops, stop_strings, token_limit};
 use crate::secrets::visible;
+use crate::server::{Shared, parts};
 use crate::stream::{Framing, Writer, streamed};
 
 /// Tokens of an answer if the request does not say.

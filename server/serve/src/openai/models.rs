@@ -8,7 +8,7 @@ use super::now;
 use crate::body::json_response;
 use crate::error::ApiError;
 use crate::models::Role;
-use crate::router::Shared;
+use crate::server::Shared;
 
 fn model(name: &str) -> Value {
     json!({"id": name, "object": "model", "created": now(), "owned_by": "fimble"})
