@@ -9,6 +9,9 @@ use crate::gap::Gap;
 use crate::project;
 use crate::secrets::visible;
 
+/// The path of a file that the program does not name. Models that were trained with paths write nonsense without one.
+const UNNAMED: &str = "untitled";
+
 /// The prompt for a gap, and what ends its text.
 pub(crate) fn prompt(
     model: &dyn Model,
@@ -25,7 +28,7 @@ pub(crate) fn prompt(
     let n_own = own(&before) + own(&behind) + options.max_new_tokens.min(info.context_length / 2);
     let snippets = fitting(model, &gap.others, info.context_length.saturating_sub(n_own));
     let parts = FimParts {
-        path: &gap.path,
+        path: if gap.path.is_empty() { UNNAMED } else { &gap.path },
         language: "",
         repository: "",
         snippets: &snippets,

@@ -57,7 +57,7 @@ fn a_text_is_completed_in_the_form_of_openai() {
 fn a_gap_is_filled_by_each_interface() {
     let world = World::start(Scripted::saying(&["middle"]));
     let extra = json!([{"filename": "b.rs", "text": "fn b() {}\n"}]);
-    let expected = "<1>fn a() {\n<2>\n}<3>    ca";
+    let expected = "<8>untitled\n<1>fn a() {\n<2>\n}<3>    ca";
     for (path, body, field) in [
         ("/v1/completions", json!({"prompt": "fn a() {\n    ca", "suffix": "\n}"}), "/choices/0/text"),
         (
