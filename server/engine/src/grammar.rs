@@ -9,6 +9,7 @@ use fimble_model::{Grammar, TokenId};
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 use llguidance::{Matcher, ParserFactory};
+use serde_json::{Value, json};
 
 use crate::panics::contain;
 use crate::tokenizer::TextTokenizer;
@@ -56,7 +57,11 @@ impl Grammars {
     pub(crate) fn begin(&self, grammar: &Grammar) -> Result<FormedText, String> {
         let grammar = match grammar {
             Grammar::JsonSchema(schema) => {
-                let schema = serde_json::from_str(schema).map_err(|error| format!("no JSON ({error})"))?;
+                let mut schema: Value =
+                    serde_json::from_str(schema).map_err(|error| format!("no JSON ({error})"))?;
+                if let Some(fields) = schema.as_object_mut() {
+                    fields.entry("x-guidance").or_insert_with(compact);
+                }
                 TopLevelGrammar::from_json_schema(schema)
             }
             Grammar::Lark(grammar) => TopLevelGrammar::from_lark(grammar.clone()),
@@ -66,6 +71,11 @@ impl Grammars {
         let marks = vec![false; self.n_ids];
         Ok(FormedText { matcher, end_tokens: Arc::clone(&self.end_tokens), marks })
     }
+}
+
+/// One line of JSON, as most programs write it. Where any white space is allowed, small models write nothing else.
+fn compact() -> Value {
+    json!({"whitespace_flexible": false, "item_separator": ", ", "key_separator": ": ", "coerce_one_of": true})
 }
 
 /// A text that grows in its form.

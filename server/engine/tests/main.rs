@@ -5,6 +5,7 @@ mod agreement;
 mod cache;
 mod chat;
 mod faults;
+mod grammar;
 mod healing;
 mod low_confidence;
 mod onnx_edit;

@@ -100,13 +100,15 @@ impl Tools {
                     "additionalProperties": false})
             })
             .collect();
-        let schema = match calls.as_slice() {
+        let mut schema = match calls.as_slice() {
             [] => {
                 return Err(ApiError::bad_request("tool_choice names a function that tools does not have."));
             }
             [one] => one.clone(),
             _ => json!({"anyOf": calls}),
         };
+        // In one line, as models were trained to write it.
+        schema["x-guidance"] = json!({"whitespace_flexible": false, "item_separator": ", ", "key_separator": ": ", "coerce_one_of": true});
         let (open, close) = (Value::from(syntax.open), Value::from(syntax.close));
         Ok(Grammar::Lark(format!("start: {open} \"\\n\" call \"\\n\" {close}\ncall: %json {schema}\n")))
     }
