@@ -214,6 +214,15 @@ class Tokens(unittest.TestCase):
             server.end()
 
 
+class Chains(WithServer):
+    options = ("--no-token", "--model", "llama.cpp@127.0.0.1:1", "--model", "bundled")
+
+    def test_the_next_model_answers_where_the_first_cannot(self):
+        for stream in [False, True]:
+            raw = self.openai.completions.with_raw_response.create(model="fimble", prompt="import o", max_tokens=4, stream=stream)
+            self.assertEqual((raw.headers["x-fimble-model"], raw.headers["x-fimble-remote"]), ("bundled", "false"))
+
+
 @unittest.skipUnless(HAS_WEIGHTS, "needs real weights")
 class Conversations(WithServer):
     options = ("--no-token", "--model", "bundled", "--chat", "q05")

@@ -196,7 +196,10 @@ mod tests {
     }
 
     fn keys(value: &Value) -> Vec<&str> {
-        value.as_object().map(|object| object.keys().map(String::as_str).collect()).unwrap_or_default()
+        let mut keys: Vec<&str> =
+            value.as_object().map(|object| object.keys().map(String::as_str).collect()).unwrap_or_default();
+        keys.sort_unstable();
+        keys
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod access;
 mod answer_reader;
 mod body;
+mod complete;
 mod connections;
 mod error;
 mod gap;

@@ -104,7 +104,7 @@ impl Runs {
             // A client that has gone away needs no outcome.
             let _ = sender.send(Event::Done(outcome.map(Box::new)));
         });
-        Ok(Run { events, cancel })
+        Ok(Run { events, first: None, cancel })
     }
 }
 
@@ -139,10 +139,26 @@ pub(crate) struct Finished {
 /// A run. Dropping it ends the work.
 pub(crate) struct Run {
     events: mpsc::UnboundedReceiver<Event>,
+    /// The first event, if it was waited for and not taken yet.
+    first: Option<Event>,
     cancel: CancelToken,
 }
 
 impl Run {
+    /// The same run once it has a first text or its end.
+    ///
+    /// # Errors
+    /// It failed before that.
+    pub(crate) async fn begun(mut self) -> Result<Self, ModelError> {
+        match self.next().await {
+            Event::Done(Err(error)) => Err(error),
+            event => {
+                self.first = Some(event);
+                Ok(self)
+            }
+        }
+    }
+
     /// The next event; the last one is [`Event::Done`].
     pub(crate) async fn next(&mut self) -> Event {
         std::future::poll_fn(|context| self.poll_next(context)).await
@@ -150,6 +166,9 @@ impl Run {
 
     /// The same for a stream.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(first);
+        }
         let failed = || Event::Done(Err(ModelError::Engine("an internal error".to_owned())));
         self.events.poll_recv(context).map(|event| event.unwrap_or_else(failed))
     }

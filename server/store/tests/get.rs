@@ -489,7 +489,7 @@ fn what_is_not_in_the_catalogue_is_described_and_fetched() {
     fetched.discard();
     assert_eq!(world.remains(), [""; 0]);
     let gone = world.getter.describe(&HubSpec::parse("hf:owner/Gone@v1").unwrap()).unwrap_err().to_string();
-    assert!(gone.contains("no owner/Gone at v1"), "{gone}");
+    assert!(gone.contains("owner/Gone at v1: the hub does not have it"), "{gone}");
 }
 
 /// The smallest real package, with the package client of this machine.

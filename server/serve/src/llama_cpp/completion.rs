@@ -1,16 +1,16 @@
 //! `/infill` and `/completion`. Source: the documentation of llama.cpp's server, and the requests of llama.vim and llama.vscode.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use fimble_model::{GenerateOptions, GenerateRequest, Grammar, Model, Priority, Prompt, StopReason, routed};
+use fimble_model::{GenerateOptions, Grammar, Model, StopReason};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::limits::{Limits, Progress};
 use crate::body;
+use crate::complete;
 use crate::error::{ApiError, Interface};
 use crate::gap::Gap;
 use crate::infill;
@@ -20,7 +20,7 @@ use crate::openai::mark;
 use crate::request_log::RequestLog;
 use crate::run::{Event, Finished, Run};
 use crate::sampling::{SamplingFields, Stops, stop_strings, token_limit};
-use crate::server::{Server, Shared, parts};
+use crate::server::{Shared, parts};
 use crate::stream::{Framing, Writer, streamed};
 
 /// Tokens of an answer if the request does not say.
@@ -105,36 +105,25 @@ pub(crate) async fn infill(State(server): Shared, request: Request) -> Result<Re
         path: String::new(),
         others: others.into_iter().map(|extra| (extra.filename, extra.text)).collect(),
     };
-    let sources = gap.sources();
-    let model = routed(&whole, &sources);
-    server.models.check_sources(&*model, &sources)?;
-    let (prompt, options) = infill::prompt(&*model, &gap, request.common.options()?)?;
-    answer(&server, model, prompt, options, request.common, log).await
+    let options = request.common.options()?;
+    let plan = |model: &dyn Model| infill::prompt(model, &gap, options.clone());
+    let (model, run) = complete::complete(&server, &whole, &gap.sources(), &log, &plan).await?;
+    answer(&*model, run, request.common, log).await
 }
 
 pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<Response, ApiError> {
     let (log, body) = parts(request);
     let request: CompletionRequest = body::json(body).await?;
     let whole = server.models.find(None, Role::Completion)?.get().await?;
-    let model = routed(&whole, &[]);
-    server.models.check_sources(&*model, &[])?;
-    let prompt = request.prompt.ok_or_else(|| ApiError::bad_request("prompt is missing."))?;
-    let prompt = prompt.one()?.prompt(&*model);
+    let prompt = request.prompt.ok_or_else(|| ApiError::bad_request("prompt is missing."))?.one()?;
     let options = request.common.options()?;
-    answer(&server, model, prompt, options, request.common, log).await
+    let plan = |model: &dyn Model| Ok((prompt.prompt(model), options.clone()));
+    let (model, run) = complete::complete(&server, &whole, &[], &log, &plan).await?;
+    answer(&*model, run, request.common, log).await
 }
 
-async fn answer(
-    server: &Server,
-    model: Arc<dyn Model>,
-    prompt: Prompt,
-    options: GenerateOptions,
-    common: Common,
-    log: RequestLog,
-) -> Result<Response, ApiError> {
+async fn answer(model: &dyn Model, run: Run, common: Common, log: RequestLog) -> Result<Response, ApiError> {
     let limits = Limits::new(common.t_max_predict_ms, common.n_indent);
-    let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
-    let run = server.runs.complete(Arc::clone(&model), request, log.clone())?;
     if common.stream == Some(true) {
         let writer = CompletionWriter { progress: limits.begin(), has_ended: false };
         let mut response = streamed(run, Framing::Events, writer, log);

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use fimble_model::{
-    ChatOptions, GenerateOptions, GenerateRequest, Grammar, Message, Priority, Role as Author, routed,
-};
+use fimble_model::{ChatOptions, GenerateOptions, Grammar, Message, Model, Role as Author};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Options, add_end, now, schema};
 use crate::body;
+use crate::complete;
 use crate::error::{ApiError, Interface};
 use crate::gap::Gap;
 use crate::infill;
@@ -81,17 +80,17 @@ pub(crate) async fn generate(State(server): Shared, request: Request) -> Result<
             grammar: options.grammar,
             tools: None,
         };
-        server.runs.converse(Arc::clone(&whole), messages, options, log.clone())?
+        server.runs.converse(Arc::clone(&whole), messages, options, log.clone())?.begun().await?
     } else {
-        let model = routed(&whole, &[]);
-        let (prompt, options) = match suffix {
-            Some(behind) => {
-                infill::prompt(&*model, &Gap { before: text, behind, ..Gap::default() }, options)?
+        let prompt = OnePrompt::Text(text);
+        let plan = |model: &dyn Model| match (&suffix, &prompt) {
+            (Some(behind), OnePrompt::Text(before)) => {
+                let gap = Gap { before: before.clone(), behind: behind.clone(), ..Gap::default() };
+                infill::prompt(model, &gap, options.clone())
             }
-            None => (OnePrompt::Text(text).prompt(&*model), options),
+            (_, prompt) => Ok((prompt.prompt(model), options.clone())),
         };
-        let request = GenerateRequest { prompt, options, priority: Priority::Interactive };
-        server.runs.complete(model, request, log.clone())?
+        complete::complete(&server, &whole, &[], &log, &plan).await?.1
     };
     if request.stream != Some(false) {
         return Ok(streamed(run, Framing::Lines, GenerateWriter { name }, log));

@@ -129,7 +129,7 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
     };
     let (name, model, syntax) = chat_model(&server, request.model.as_deref(), &demands, &mut options).await?;
     let messages = messages::read(request.messages, &|text| secrets::visible(&*model, text).into_owned())?;
-    let run = server.runs.converse(model, messages, options, log.clone())?;
+    let run = server.runs.converse(model, messages, options, log.clone())?.begun().await?;
     let answer = Answer { id: id("chatcmpl"), created: now(), model: name };
     let reader = AnswerReader::new(syntax);
     if request.stream == Some(true) {

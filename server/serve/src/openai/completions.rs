@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use fimble_model::{GenerateOptions, GenerateRequest, GeneratedToken, Model, Priority, Prompt, routed};
+use fimble_model::{GenerateOptions, GeneratedToken, Model, Prompt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{StreamOptions, finish_reason, id, mark, now, usage_json};
 use crate::body;
+use crate::complete;
 use crate::error::{ApiError, Interface};
 use crate::gap::Gap;
 use crate::infill;
@@ -75,12 +76,12 @@ impl PromptField {
 
 impl OnePrompt {
     /// As the model reads it: names of special tokens in a text are those tokens.
-    pub(crate) fn prompt(self, model: &dyn Model) -> Prompt {
+    pub(crate) fn prompt(&self, model: &dyn Model) -> Prompt {
         let mut prompt = Prompt::default();
         match self {
-            Self::Tokens(tokens) => tokens.into_iter().for_each(|token| prompt.push_token(token)),
+            Self::Tokens(tokens) => tokens.iter().for_each(|token| prompt.push_token(*token)),
             Self::Text(text) => {
-                let text = visible(model, &text);
+                let text = visible(model, text);
                 match model.tokenizer() {
                     Some(tokenizer) => prompt = tokenizer.prompt(&text),
                     None => prompt.push_text(&text),
@@ -110,27 +111,21 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
         (OnePrompt::Text(text), Some(true)) => text.clone(),
         _ => String::new(),
     };
-    let model = routed(&whole, &[]);
-    server.models.check_sources(&*model, &[])?;
-    let (prompt, options) = match (request.suffix.filter(|suffix| !suffix.is_empty()), prompt) {
-        (None, prompt) => (prompt.prompt(&*model), options),
+    let suffix = request.suffix.filter(|suffix| !suffix.is_empty());
+    let plan = |model: &dyn Model| match (&suffix, &prompt) {
+        (None, prompt) => Ok((prompt.prompt(model), options.clone())),
         (Some(behind), OnePrompt::Text(before)) => {
-            infill::prompt(&*model, &Gap { before, behind, ..Gap::default() }, options)?
+            let gap = Gap { before: before.clone(), behind: behind.clone(), ..Gap::default() };
+            infill::prompt(model, &gap, options.clone())
         }
-        (Some(_), OnePrompt::Tokens(_)) => {
-            return Err(ApiError::bad_request("suffix needs a prompt that is text."));
-        }
+        (Some(_), OnePrompt::Tokens(_)) => Err(ApiError::bad_request("suffix needs a prompt that is text.")),
     };
     let with_logprobs = match request.logprobs {
         None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::Bool(true) | Value::Number(_)) => true,
         Some(_) => return Err(ApiError::bad_request("logprobs must be a number or true.")),
     };
-    let run = server.runs.complete(
-        Arc::clone(&model),
-        GenerateRequest { prompt, options, priority: Priority::Interactive },
-        log.clone(),
-    )?;
+    let (model, run) = complete::complete(&server, &whole, &[], &log, &plan).await?;
     let answer = Answer { id: id("cmpl"), created: now(), model: served.name().to_owned() };
     if request.stream == Some(true) {
         let with_usage = request.stream_options.unwrap_or_default().include_usage == Some(true);
