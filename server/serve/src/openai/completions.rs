@@ -75,6 +75,16 @@ impl PromptField {
 }
 
 impl OnePrompt {
+    /// The gap that the whole prompt asks to fill in the form of Qwen, as Zed writes it for every model. Each model has a form of its
+    /// own, with parts that this one lacks.
+    fn gap(&self) -> Option<Gap> {
+        let Self::Text(text) = self else { return None };
+        let parts = text.strip_prefix("<|fim_prefix|>")?.strip_suffix("<|fim_middle|>")?;
+        let (before, behind) = parts.split_once("<|fim_suffix|>")?;
+        let has_more = [before, behind].iter().any(|part| part.contains("<|fim_"));
+        (!has_more).then(|| Gap { before: before.to_owned(), behind: behind.to_owned(), ..Gap::default() })
+    }
+
     /// As the model reads it: names of special tokens in a text are those tokens.
     pub(crate) fn prompt(&self, model: &dyn Model) -> Prompt {
         let mut prompt = Prompt::default();
