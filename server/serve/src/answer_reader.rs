@@ -1,6 +1,6 @@
 //! The parts of a chat model's answer while it comes: thoughts, text, and calls of functions. Invariant: the parts, put together, are
 //! the answer without its marks; a part of a mark is held back until it is clear whether it is one; what looks like a call and is none
-//! is text.
+//! is text. Small models leave the marks out: an answer that is nothing but the JSON of a call, in a fence or not, is that call.
 
 use fimble_model::{THOUGHT_MARKS, ToolCall, ToolSyntax};
 use serde_json::Value;
@@ -20,6 +20,9 @@ pub(crate) enum Part {
 pub(crate) struct AnswerReader {
     /// None if no functions were offered.
     syntax: Option<ToolSyntax>,
+    /// The functions that were offered.
+    functions: Vec<String>,
+    has_spoken: bool,
     state: State,
     /// What is not clear yet.
     held: String,
@@ -38,8 +41,10 @@ enum State {
 }
 
 impl AnswerReader {
-    pub(crate) fn new(syntax: Option<ToolSyntax>) -> Self {
-        Self { syntax, state: State::Beginning, held: String::new(), has_called: false }
+    /// Of an answer of a model that was offered these functions.
+    pub(crate) fn new(syntax: Option<ToolSyntax>, functions: Vec<String>) -> Self {
+        let (state, held) = (State::Beginning, String::new());
+        Self { syntax, functions, has_spoken: false, state, held, has_called: false }
     }
 
     /// Whether a function was called.
@@ -63,6 +68,9 @@ impl AnswerReader {
             (State::Thinking(_), _) => push_text(&mut parts, &held, Part::Thought),
             // Some models leave the last mark out.
             (State::Calling, Some(syntax)) => self.call(&held, syntax, &mut parts),
+            (_, Some(syntax)) if self.can_be_bare_call(&held) && self.is_bare_call(&held, syntax) => {
+                self.call(without_fence(&held), syntax, &mut parts);
+            }
             _ if self.has_called => push_text(&mut parts, held.trim_end(), Part::Text),
             _ => push_text(&mut parts, &held, Part::Text),
         }
@@ -108,6 +116,9 @@ impl AnswerReader {
                     push_text(parts, &text, Part::Text);
                     return false;
                 };
+                if self.can_be_bare_call(&self.held) && !self.held.contains(syntax.open) {
+                    return false;
+                }
                 let (mut before, is_opened) = self.take_until(syntax.open);
                 let text = before.trim_end().len();
                 if !is_opened {
@@ -115,6 +126,7 @@ impl AnswerReader {
                     self.held.insert_str(0, &before[text..]);
                 }
                 before.truncate(text);
+                self.has_spoken |= !before.is_empty();
                 push_text(parts, &before, Part::Text);
                 if is_opened {
                     self.state = State::Calling;
@@ -131,6 +143,18 @@ impl AnswerReader {
                 true
             }
         }
+    }
+
+    /// Whether the whole answer so far can be the JSON of a call without its marks.
+    fn can_be_bare_call(&self, text: &str) -> bool {
+        let begun = text.trim_start();
+        !self.has_spoken
+            && !self.has_called
+            && (begun.starts_with('{') || begun.starts_with("```") || "```".starts_with(begun))
+    }
+
+    fn is_bare_call(&self, text: &str, syntax: ToolSyntax) -> bool {
+        read_call(without_fence(text), syntax).is_some_and(|call| self.functions.contains(&call.name))
     }
 
     /// Takes the text in front of a mark and the mark, or all that cannot be a part of the mark. Returns the text, and whether the
@@ -166,6 +190,14 @@ fn push_text(parts: &mut Vec<Part>, text: &str, part: fn(String) -> Part) {
     }
 }
 
+/// The text inside of the one fence that it is in, or the text itself.
+fn without_fence(text: &str) -> &str {
+    let text = text.trim();
+    let inside = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
+    let lines = inside.and_then(|inside| inside.split_once('\n'));
+    lines.map_or(text, |(_, lines)| lines.trim())
+}
+
 fn read_call(text: &str, syntax: ToolSyntax) -> Option<ToolCall> {
     let call: Value = serde_json::from_str(text.trim()).ok()?;
     let arguments = match &call[syntax.arguments] {
@@ -186,7 +218,7 @@ mod tests {
 
     /// The parts of an answer that comes in pieces of this many bytes, neighbours of one kind joined.
     fn parts(answer: &str, syntax: Option<ToolSyntax>, n_bytes: usize) -> Vec<Part> {
-        let mut reader = AnswerReader::new(syntax);
+        let mut reader = AnswerReader::new(syntax, vec!["read".to_owned(), "now".to_owned()]);
         let mut all: Vec<Part> = Vec::new();
         let pieces = answer.as_bytes().chunks(n_bytes).map(|piece| std::str::from_utf8(piece).unwrap());
         let mut found: Vec<Part> = pieces.flat_map(|piece| reader.push(piece)).collect();
@@ -230,6 +262,12 @@ mod tests {
             ("a <tool_call>{no}</tool_call> b", Some(SYNTAX), vec![text("a"), text("<tool_call>{no}b")]),
             ("a < b <tool", Some(SYNTAX), vec![text("a < b <tool")]),
             ("<tool_call>{\"name\": \"now\"}", Some(SYNTAX), vec![call("now", "{}")]),
+            ("{\"name\": \"now\", \"arguments\": {}}\n", Some(SYNTAX), vec![call("now", "{}")]),
+            ("```json\n{\"name\": \"now\", \"arguments\": {}}\n```", Some(SYNTAX), vec![call("now", "{}")]),
+            ("```json\n{\"name\": \"now\"}\n```", None, vec![text("```json\n{\"name\": \"now\"}\n```")]),
+            ("{\"name\": \"other\"}", Some(SYNTAX), vec![text("{\"name\": \"other\"}")]),
+            ("```rust\nfn a() {}\n```\n", Some(SYNTAX), vec![text("```rust\nfn a() {}\n```\n")]),
+            ("{ so it begins", Some(SYNTAX), vec![text("{ so it begins")]),
         ] {
             for n_bytes in [1, 3, 1000] {
                 let mut joined = expected.clone();

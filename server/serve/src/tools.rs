@@ -90,6 +90,11 @@ impl Tools {
         Ok(Some(Self { json: Value::from(given).to_string(), functions }))
     }
 
+    /// The names of the functions.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.functions.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// The form of an answer that is a call of one of the functions; `only` by its name.
     pub(crate) fn grammar(&self, only: Option<&str>, syntax: ToolSyntax) -> Result<Grammar, ApiError> {
         let wanted = self.functions.iter().filter(|(name, _)| only.is_none_or(|only| only == name));

@@ -51,7 +51,7 @@ pub(crate) async fn chat(State(server): Shared, request: Request) -> Result<Resp
         chat_model(&server, request.model.as_deref(), &demands, &mut chat_options).await?;
     let messages = messages::read(request.messages, &|text| secrets::visible(&*model, text).into_owned())?;
     let run = server.runs.converse(model, messages, chat_options, log.clone())?.begun().await?;
-    let reader = AnswerReader::new(syntax);
+    let reader = AnswerReader::new(syntax, demands.function_names());
     if request.stream != Some(false) {
         return Ok(streamed(run, Framing::Lines, ChatWriter { name, reader }, log));
     }

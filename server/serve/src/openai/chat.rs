@@ -51,6 +51,13 @@ pub(crate) struct Demands {
     pub(crate) schema: Option<String>,
 }
 
+impl Demands {
+    /// The functions that are offered.
+    pub(crate) fn function_names(&self) -> Vec<String> {
+        self.tools.as_ref().map(Tools::names).unwrap_or_default()
+    }
+}
+
 /// The model of a conversation, and how it writes calls of functions, if some are offered.
 pub(crate) async fn chat_model(
     server: &Server,
@@ -131,7 +138,7 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
     let messages = messages::read(request.messages, &|text| secrets::visible(&*model, text).into_owned())?;
     let run = server.runs.converse(model, messages, options, log.clone())?.begun().await?;
     let answer = Answer { id: id("chatcmpl"), created: now(), model: name };
-    let reader = AnswerReader::new(syntax);
+    let reader = AnswerReader::new(syntax, demands.function_names());
     if request.stream == Some(true) {
         let with_usage = request.stream_options.unwrap_or_default().include_usage == Some(true);
         return Ok(streamed(run, Framing::Events, ChatWriter::new(answer, reader, with_usage), log));
