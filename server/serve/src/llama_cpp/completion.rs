@@ -78,6 +78,10 @@ struct Extra {
 }
 
 impl Common {
+    fn max_new_tokens(&self) -> usize {
+        token_limit(self.n_predict.or(self.max_tokens), DEFAULT_TOKENS).min(MAX_TOKENS)
+    }
+
     fn options(&self) -> Result<GenerateOptions, ApiError> {
         if self.grammar.as_ref().is_some_and(|grammar| !grammar.is_empty()) {
             return Err(ApiError::bad_request("grammar (GBNF) is not supported. Use json_schema."));
@@ -87,7 +91,7 @@ impl Common {
             schema => Some(Grammar::JsonSchema(schema.to_string())),
         };
         Ok(GenerateOptions {
-            max_new_tokens: token_limit(self.n_predict.or(self.max_tokens), DEFAULT_TOKENS).min(MAX_TOKENS),
+            max_new_tokens: self.max_new_tokens(),
             sampling: self.sampling.sampling()?,
             stop_strings: stop_strings(self.stop.clone())?,
             grammar,
@@ -126,6 +130,7 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
 
 async fn answer(model: &dyn Model, run: Run, common: Common, log: RequestLog) -> Result<Response, ApiError> {
     let limits = Limits::new(common.t_max_predict_ms, common.n_indent);
+    let settings = json!({"n_ctx": model.info().context_length, "n_predict": common.max_new_tokens()});
     if common.stream == Some(true) {
         let writer = CompletionWriter { progress: limits.begin(), settings, has_ended: false };
         let mut response = streamed(run, Framing::Events, writer, log);

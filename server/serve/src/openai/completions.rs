@@ -123,7 +123,10 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
     };
     let suffix = request.suffix.filter(|suffix| !suffix.is_empty());
     let plan = |model: &dyn Model| match (&suffix, &prompt) {
-        (None, prompt) => Ok((prompt.prompt(model), options.clone())),
+        (None, prompt) => match prompt.gap() {
+            Some(gap) if infill::can_fill(model).is_some() => infill::prompt(model, &gap, options.clone()),
+            _ => Ok((prompt.prompt(model), options.clone())),
+        },
         (Some(behind), OnePrompt::Text(before)) => {
             let gap = Gap { before: before.clone(), behind: behind.clone(), ..Gap::default() };
             infill::prompt(model, &gap, options.clone())
