@@ -6,10 +6,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{CancelToken, ModelError, Observer, Sampling, StopReason, Usage};
 
 /// The author of a [`Message`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// The rules of the conversation. Where a model knows no such role, they go before the first message of the user.
     System,
@@ -39,7 +41,7 @@ impl fmt::Display for Role {
 
 /// One turn of a conversation. Turns of the user and of the model alternate, after at most one of the system; the last
 /// one is the user's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Its author.
     pub role: Role,
@@ -71,7 +73,7 @@ impl Message {
 }
 
 /// Limits and rules of one answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatOptions {
     /// At most this many new tokens. An answer that is longer ends with [`StopReason::MaxTokens`].
     pub max_new_tokens: usize,
@@ -96,7 +98,7 @@ pub const THOUGHT_MARKS: [(&str, &str); 6] = [
 ];
 
 /// The answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatAnswer {
     /// The text, without the tokens that end a turn, and with what the model thought aloud, between its marks. Equal to the
     /// pieces that the observer saw, put together.

@@ -9,10 +9,12 @@ mod calibration;
 mod cancel;
 mod chat;
 mod error_code;
+mod float_bits;
 pub mod fim;
 mod generate;
 mod project;
 mod provider;
+mod shared_text;
 mod special;
 mod stop_strings;
 
