@@ -199,6 +199,17 @@ impl Engine {
         }
     }
 
+    /// Adds a deviation from the settings, in whole sentences for people.
+    pub fn add_notice(&self, notice: String) {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    }
+
+    /// Names of the code actions that it was measured to do badly.
+    #[must_use]
+    pub fn weak_actions(&self) -> &[String] {
+        &self.weak_actions
+    }
+
     /// The tokens of a text, special tokens in it not recognised.
     ///
     /// # Errors

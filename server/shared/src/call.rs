@@ -56,8 +56,7 @@ impl Call {
 
     /// Ends it with the answer.
     pub(crate) fn answer(self, answer: Answer) {
-        let outcome =
-            if self.has_panicked { Outcome::ObserverPanicked } else { Outcome::Answered(answer) };
+        let outcome = if self.has_panicked { Outcome::ObserverPanicked } else { Outcome::Answered(answer) };
         // A caller that has gone needs no outcome.
         let _ = self.outcome.send(outcome);
     }

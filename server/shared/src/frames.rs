@@ -15,7 +15,8 @@ pub(crate) fn write<T: Serialize>(stream: &mut impl Write, message: &T) -> io::R
     serde_json::to_writer(&mut bytes, message)?;
     let length = bytes.len() - 4;
     let length = u32::try_from(length).ok().filter(|length| *length as usize <= LONGEST);
-    let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a message is too long"))?;
+    let length =
+        length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a message is too long"))?;
     bytes[..4].copy_from_slice(&length.to_le_bytes());
     stream.write_all(&bytes)
 }

@@ -66,7 +66,9 @@ pub fn run(options: HostOptions) -> io::Result<HostEnd> {
     let listener = Arc::new(Listener::bind(&files.socket, user.unwrap_or(own_user))?);
     let hub = Arc::new(Hub::new(identity, loader));
     let (theirs, their_hub) = (Arc::clone(&listener), Arc::clone(&hub));
-    std::thread::Builder::new().name("fimble-accept".to_owned()).spawn(move || accept(&theirs, &their_hub))?;
+    std::thread::Builder::new()
+        .name("fimble-accept".to_owned())
+        .spawn(move || accept(&theirs, &their_hub))?;
     hub.wait_until_idle(idle);
     listener.close();
     drop(lock);

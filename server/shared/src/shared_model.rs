@@ -201,8 +201,7 @@ impl Chat for SharedModel {
     }
 
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
-        let message =
-            |call| ToEngine::ReadAhead { call, model: self.model, messages: messages.to_vec() };
+        let message = |call| ToEngine::ReadAhead { call, model: self.model, messages: messages.to_vec() };
         // What did not work ahead is said when it is asked for.
         let _ = self.connection.request(message, Some(cancel), None);
     }

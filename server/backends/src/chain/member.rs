@@ -17,6 +17,8 @@ use crate::spec::ServerSpec;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The same for a model of the engine process that ended soon after it was opened.
+const FIRST_SHARED_PAUSE: Duration = Duration::from_millis(50);
 /// A model of the engine process that was open for so long is opened again without a pause.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -77,7 +79,11 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn new(choice: Choice) -> Self {
-        let (state, pause) = (Mutex::new(State::Untried), Mutex::new(FIRST_PAUSE));
+        let pause = match choice {
+            Choice::Shared(..) => FIRST_SHARED_PAUSE,
+            Choice::Server(_) | Choice::Local(..) => FIRST_PAUSE,
+        };
+        let (state, pause) = (Mutex::new(State::Untried), Mutex::new(pause));
         Self { choice, state, pause, opened: Mutex::default() }
     }
 
@@ -149,6 +155,14 @@ impl Member {
         self.fail(LoadError { code, cause, remedy: String::new() });
     }
 
+    /// The same for a model that failed, unless it was replaced meanwhile.
+    pub(super) fn fail_of(&self, model: &Arc<dyn Model>, sentences: &str) {
+        let is_current = self.ready().is_some_and(|ready| Arc::ptr_eq(&ready, model));
+        if is_current {
+            self.fail_with(sentences);
+        }
+    }
+
     /// As [`Member::fail`], unless another thread has opened it meanwhile.
     pub(super) fn stay_down(&self, error: LoadError) {
         let down = self.down(error);
@@ -167,7 +181,7 @@ impl Member {
             // One that ends again and again is not opened with every request.
             Choice::Shared(..) => match opened {
                 Some(opened) if opened.elapsed() >= STABLE => {
-                    *pause = FIRST_PAUSE;
+                    *pause = FIRST_SHARED_PAUSE;
                     return State::Down(error, Some(now));
                 }
                 _ => Some(now + *pause),

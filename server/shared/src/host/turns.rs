@@ -70,9 +70,8 @@ impl Turns {
         loop {
             let State { typed, classes, .. } = &mut *state;
             let is_next = |class: &Class| {
-                let order = |(ticket, window): &(u64, u64)| {
-                    (std::cmp::Reverse(typed.get(window).copied()), *ticket)
-                };
+                let order =
+                    |(ticket, window): &(u64, u64)| (std::cmp::Reverse(typed.get(window).copied()), *ticket);
                 class.waiting.iter().min_by_key(|waiting| order(waiting)).map(|(ticket, _)| *ticket)
             };
             let own = &mut classes[class];

@@ -144,16 +144,19 @@ impl Window {
                 }
             }
             ToEngine::Count { call, model, text } => {
-                let n_tokens = self.model(model).map_or(text.len(), |open| open.model.model.count_tokens(&text));
+                let n_tokens =
+                    self.model(model).map_or(text.len(), |open| open.model.model.count_tokens(&text));
                 self.answer(call, Answer::Counted(n_tokens));
             }
-            ToEngine::Generate { call, model, request, n_lines } => self.spawn(call, move |window, running| {
-                let Some(open) = window.model(model) else {
-                    return Answer::Generated(Err(no_model()), Box::default());
-                };
-                let result = window.generate(call, &open, request, n_lines, running);
-                Answer::Generated(result, Box::new(state_of(&*open.model.model)))
-            }),
+            ToEngine::Generate { call, model, request, n_lines } => {
+                self.spawn(call, move |window, running| {
+                    let Some(open) = window.model(model) else {
+                        return Answer::Generated(Err(no_model()), Box::default());
+                    };
+                    let result = window.generate(call, &open, request, n_lines, running);
+                    Answer::Generated(result, Box::new(state_of(&*open.model.model)))
+                })
+            }
             ToEngine::Respond { call, model, messages, options } => {
                 self.spawn(call, move |window, running| {
                     let Some(open) = window.model(model) else {
@@ -188,7 +191,13 @@ impl Window {
                 if let Some(open) = self.model(model)
                     && let Some(index) = open.model.model.context_index()
                 {
-                    open.model.documents.upsert(index, self.number_of(model), source.into(), layer, text.into());
+                    open.model.documents.upsert(
+                        index,
+                        self.number_of(model),
+                        source.into(),
+                        layer,
+                        text.into(),
+                    );
                 }
             }
             ToEngine::Remove { model, source } => {
@@ -362,11 +371,7 @@ impl Window {
 }
 
 fn state_of(model: &dyn Model) -> ModelState {
-    ModelState {
-        provider: model.info().provider.clone(),
-        notices: model.notices(),
-        speeds: model.speeds(),
-    }
+    ModelState { provider: model.info().provider.clone(), notices: model.notices(), speeds: model.speeds() }
 }
 
 fn no_model() -> ModelError {
