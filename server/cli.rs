@@ -26,9 +26,12 @@ pub mod complete;
 pub mod demo;
 pub mod doctor;
 pub mod editors;
+pub mod engine;
+pub mod engine_client;
 pub mod every_function;
 pub mod explain;
 pub mod gguf_import;
+pub mod in_process;
 pub mod loader;
 pub mod local_server;
 pub mod lsp;
@@ -45,6 +48,7 @@ pub mod refactor;
 pub mod serve;
 pub mod session_file;
 pub mod setup;
+pub mod sharing;
 pub mod state;
 pub mod uri;
 pub mod why;
@@ -85,6 +89,9 @@ enum Command {
     Why(why::WhyArgs),
     /// Measure a model on this machine
     Bench(bench::BenchArgs),
+    /// Host models for all windows of a user; `fimble lsp` starts it
+    #[command(hide = true)]
+    Engine(engine::EngineArgs),
 }
 
 impl Cli {
@@ -106,6 +113,7 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args),
             Command::Why(args) => why::run(args),
             Command::Bench(args) => bench::run(args),
+            Command::Engine(args) => engine::run(&args),
         };
         // Standard error is not buffered. A reader of standard output that has gone away has had enough.
         let _ = std::io::Write::flush(&mut std::io::stdout());

@@ -25,6 +25,8 @@ mod recording;
 #[cfg(unix)]
 mod remote;
 mod secrets;
+#[cfg(target_os = "linux")]
+mod shared_engine;
 #[path = "../server/backends/tests/suite/stand_in.rs"]
 #[allow(dead_code, reason = "the tests of the servers need more of it")]
 #[allow(clippy::disallowed_methods, reason = "it is a server, on loopback")]

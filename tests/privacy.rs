@@ -116,13 +116,19 @@ fn the_runtime_keeps_nothing_about_its_user() {
     assert!(foreign.is_empty(), "{foreign:?}");
 }
 
-/// The calls about sockets that a session made, other than those about sockets of this machine alone.
+/// The calls about sockets that a session made, other than those about socket files.
 fn recorded(settings: &Value) -> Vec<String> {
     recorded_by(at_home("env"), settings, &|_| {})
 }
 
 /// The same of a session that this command starts. The messages about the server of the settings are checked.
-fn recorded_by(mut command: Command, settings: &Value, told: &dyn Fn(&str)) -> Vec<String> {
+fn recorded_by(command: Command, settings: &Value, told: &dyn Fn(&str)) -> Vec<String> {
+    let calls = all_recorded_by(command, settings, told);
+    calls.into_iter().filter(|line| !line.contains("AF_UNIX")).collect()
+}
+
+/// All calls about sockets, of the session and of the processes that it started.
+fn all_recorded_by(mut command: Command, settings: &Value, told: &dyn Fn(&str)) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("calls");
     command.args([
@@ -141,7 +147,6 @@ fn recorded_by(mut command: Command, settings: &Value, told: &dyn Fn(&str)) -> V
         .filter(|line| line.contains('(') && !line.contains("+++") && !line.contains("---"))
         // A thread that ends with the process, inside no call that has a name.
         .filter(|line| !line.contains("???("))
-        .filter(|line| !line.contains("AF_UNIX"))
         .map(str::to_owned)
         .collect()
 }
@@ -150,7 +155,31 @@ fn recorded_by(mut command: Command, settings: &Value, told: &dyn Fn(&str)) -> V
 #[cfg_attr(not(runs_strace), ignore = "strace does not run here")]
 fn no_socket_is_opened_in_the_default_mode() {
     set_up();
-    assert_eq!(recorded(&json!({})), Vec::<String>::new());
+    let calls = all_recorded_by(at_home("env"), &json!({}), &|_| {});
+    let (of_files, others): (Vec<&String>, Vec<&String>) =
+        calls.iter().partition(|call| call.contains("AF_UNIX"));
+    assert_eq!(others, Vec::<&String>::new());
+    // The system's libraries may ask for the name of the user.
+    assert!(of_files.iter().all(|call| !call.contains("fimble")), "{of_files:?}");
+}
+
+/// The engine process included, which is recorded until it ends.
+#[test]
+#[cfg_attr(not(runs_strace), ignore = "strace does not run here")]
+fn a_shared_model_opens_its_socket_file_only() {
+    set_up();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = at_home("env");
+    command.arg(format!("XDG_RUNTIME_DIR={}", folder.path().display())).arg("FIMBLE_ENGINE_IDLE_MS=200");
+    let calls = all_recorded_by(command, &json!({"experimental": {"sharedEngine": "always"}}), &|_| {});
+    let of = |name: &str| calls.iter().filter(|call| call.contains(&format!(" {name}("))).collect::<Vec<_>>();
+    assert!(!of("socket").is_empty() && !of("bind").is_empty() && !of("connect").is_empty(), "{calls:?}");
+    assert!(of("socket").iter().all(|call| call.contains("AF_UNIX")), "{:?}", of("socket"));
+    let own = format!("{}/fimble/engine-", folder.path().display());
+    for call in of("bind").into_iter().chain(of("connect")) {
+        let is_of_system = call.contains("\"/var/run/") || call.contains("\"/run/");
+        assert!(call.contains("AF_UNIX") && (call.contains(&own) || is_of_system), "{call}");
+    }
 }
 
 /// `fimble serve` answers a request; the record has its one socket and no connection of its own.

@@ -9,14 +9,17 @@ use fimble_client::InlineTrigger;
 use fimble_engine::provider_is_here;
 use fimble_lsp::{Decision, ModelSettings, RequestTrace};
 use fimble_model::{ErrorCode, LoadError, Model, Provider};
+use fimble_shared::EngineReport;
 use fimble_store::{ModelEntry, ModelStore, RuntimeStore, catalogue, disk};
 use indicatif::HumanBytes;
 use serde_json::json;
 
 use super::editors::{self, Editor};
+use super::engine_client;
 use super::loader;
 use super::local_server::{Answer, LocalServer};
 use super::model::abilities;
+use super::process_memory::resident_mb;
 
 mod likely;
 mod report;
@@ -64,6 +67,7 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     }
     let mut report = Report::new(args.json);
     let state = check(&mut report, args.model.as_deref(), args.provider.unwrap_or_default());
+    check_engine_process(&mut report);
     Ok(report.conclude(&likely::of(&state)))
 }
 
@@ -186,6 +190,29 @@ fn origin(entry: &ModelEntry) -> Vec<String> {
     });
     lines.extend(known.map(|model| format!("it is the file of {} in the catalogue", model.title)));
     lines
+}
+
+/// Whether windows share an engine process at the moment. None is started.
+fn check_engine_process(report: &mut Report) {
+    let Some(found) = engine_client::report() else {
+        return report.good("engine", "no engine process runs; windows start one for models over 100 MB");
+    };
+    let EngineReport { process, version, use_of_it } = found;
+    let memory = resident_mb(process).map(|megabytes| format!(", {megabytes:.0} MB")).unwrap_or_default();
+    match use_of_it {
+        Some((n_windows, models)) => {
+            let models = if models.is_empty() { "no model".to_owned() } else { models.join(", ") };
+            let windows = if n_windows == 1 { "1 window".to_owned() } else { format!("{n_windows} windows") };
+            report.good("engine", &format!("process {process} with {models} for {windows}{memory}"));
+        }
+        None => report.warning(
+            "engine",
+            &format!(
+                "process {process} is another build of Fimble ({version}){memory}: windows of this one load their own models \
+                 until its windows are closed"
+            ),
+        ),
+    }
 }
 
 fn check_abilities(report: &mut Report, name: Option<&str>, model: &dyn Model) -> Facts {

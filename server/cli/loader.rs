@@ -1,22 +1,41 @@
-//! Loads a model by its name: the only file that uses the store, the engine and the servers. Invariant: every failure has a cause
-//! and a remedy; nothing is fetched here (that is `fimble setup`); no server is looked for unless a name asks for it.
+//! Loads a model by its name, as the settings say: in this process, in the engine process, or behind servers. Invariant: every
+//! failure has a cause and a remedy; no server is looked for unless a name asks for it; no engine process is used unless the caller
+//! is a window.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use fimble_backends::{Chain, Choice, Guard, LocalLoader, NetworkSettings, Purpose, ServerSpec};
-use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_lsp::{LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel};
-use fimble_model::{Calibration, ErrorCode, LoadError, Model, Provider};
-use fimble_store::{
-    ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, RuntimeStore, StoreError, bundled_model,
-};
+use fimble_model::{ErrorCode, LoadError, Model, Provider};
+use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelStore, bundled_model};
 
-/// The loader that the server is given.
+pub use super::in_process::{coded, from_store, initialize_runtime, load, runtime_missing, source};
+use super::sharing::Sharing;
+
+/// The loader of a command that has its models in its own process.
 pub fn model_loader() -> ModelLoader {
-    Arc::new(|settings, progress| {
+    loader_of_window(None)
+}
+
+/// The loader of a window, which may have models in the engine process.
+pub fn loader_of_window(sharing: Option<Arc<Sharing>>) -> ModelLoader {
+    Arc::new(move |settings, progress| {
         let said = |message: &str| progress(LoadProgress { fraction: None, message: message.to_owned() });
-        match chosen(settings)? {
+        let sharing = sharing.as_ref();
+        match chosen(settings, sharing)? {
+            Chosen::Shared(name, sharing) => {
+                said("loading the model in the engine process");
+                // An error of the model is the error of this load. When it is opened again, it is one of the chain.
+                let open = sharing.opener(name.clone(), settings);
+                let first = std::sync::Mutex::new(Some(open()?));
+                let open: LocalLoader = Arc::new(move || {
+                    let first = first.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+                    first.map_or_else(|| open(), Ok)
+                });
+                let mut choices = vec![Choice::Shared(name, open)];
+                choices.extend(sharing.last_choice(settings));
+                Ok(chain(choices, settings, &said)?)
+            }
             Chosen::InProcess(name) => {
                 said("loading ONNX Runtime");
                 initialize_runtime()?;
@@ -24,30 +43,38 @@ pub fn model_loader() -> ModelLoader {
                 let model: Arc<dyn Model> = Arc::new(load(name.as_deref(), settings)?);
                 Ok(model)
             }
-            Chosen::Chain(choices) => {
-                let guard = guard(&settings.network);
-                let purpose = match settings.role {
-                    ModelRole::Completion => Purpose::Completion,
-                    ModelRole::Chat => Purpose::Chat,
-                };
-                let model: Arc<dyn Model> = Chain::open(choices, guard, purpose, &|message| said(&message))?;
-                Ok(model)
-            }
+            Chosen::Chain(choices) => Ok(chain(choices, settings, &said)?),
         }
     })
 }
 
-/// The bundled model as the one that answers while a larger one is loaded; none in a build without it.
-pub fn stand_in() -> Option<Arc<dyn StandIn>> {
-    bundled_model()?;
-    Some(Arc::new(BundledStandIn))
+fn chain(
+    choices: Vec<Choice>,
+    settings: &ModelSettings,
+    said: &dyn Fn(&str),
+) -> Result<Arc<Chain>, LoadError> {
+    let purpose = match settings.role {
+        ModelRole::Completion => Purpose::Completion,
+        ModelRole::Chat => Purpose::Chat,
+    };
+    Chain::open(choices, guard(&settings.network), purpose, &|message| said(&message))
 }
 
-struct BundledStandIn;
+/// The bundled model as the one that answers while a larger one is loaded; none in a build without it.
+pub fn stand_in(sharing: Option<Arc<Sharing>>) -> Option<Arc<dyn StandIn>> {
+    bundled_model()?;
+    Some(Arc::new(BundledStandIn { sharing }))
+}
+
+struct BundledStandIn {
+    sharing: Option<Arc<Sharing>>,
+}
 
 impl StandIn for BundledStandIn {
     fn wanted(&self, settings: &ModelSettings) -> WantedModel {
-        match chosen(settings) {
+        match chosen(settings, self.sharing.as_ref()) {
+            Ok(Chosen::Shared(name, _)) if name == BUNDLED_MODEL_NAME => WantedModel::StandIn,
+            Ok(Chosen::Shared(name, _)) => WantedModel::Other(name),
             Ok(Chosen::InProcess(None)) => match ModelStore::from_env().and_then(|store| store.active()) {
                 Ok(ActiveModel::Bundled) => WantedModel::StandIn,
                 Ok(ActiveModel::Folder { name, .. }) => WantedModel::Other(name),
@@ -57,7 +84,9 @@ impl StandIn for BundledStandIn {
             Ok(Chosen::InProcess(Some(name))) => WantedModel::Other(name),
             // Servers have models behind them, which are loaded when they are needed.
             Ok(Chosen::Chain(choices)) => match choices.into_iter().next() {
-                Some(Choice::Local(name, _)) if name != BUNDLED_MODEL_NAME => WantedModel::Other(name),
+                Some(Choice::Local(name, _) | Choice::Shared(name, _)) if name != BUNDLED_MODEL_NAME => {
+                    WantedModel::Other(name)
+                }
                 _ => WantedModel::Independent,
             },
             Err(_) => WantedModel::Other(settings.names.join(", ")),
@@ -65,10 +94,15 @@ impl StandIn for BundledStandIn {
     }
 
     fn load(&self, settings: &ModelSettings) -> Result<Arc<dyn Model>, LoadError> {
-        initialize_runtime()?;
         // It is there at once on the processor; what an accelerator needs to prepare is for the wanted model.
-        let settings = ModelSettings { provider: Provider::Cpu, ..settings.clone() };
-        Ok(Arc::new(load(Some(BUNDLED_MODEL_NAME), &settings)?))
+        let own = ModelSettings { provider: Provider::Cpu, ..settings.clone() };
+        if let Ok(Chosen::Shared(_, sharing)) = chosen(settings, self.sharing.as_ref()) {
+            let mut choices = vec![sharing.choice(BUNDLED_MODEL_NAME.to_owned(), &own)];
+            choices.extend(sharing.last_choice(&own));
+            return Ok(chain(choices, &own, &|_| {})?);
+        }
+        initialize_runtime()?;
+        Ok(Arc::new(load(Some(BUNDLED_MODEL_NAME), &own)?))
     }
 }
 
@@ -76,17 +110,22 @@ impl StandIn for BundledStandIn {
 enum Chosen {
     /// One model in this process; none means the one in use.
     InProcess(Option<String>),
+    /// One model in the engine process.
+    Shared(String, Arc<Sharing>),
     /// Servers, or several models.
     Chain(Vec<Choice>),
 }
 
 /// Sorts the names into servers and models. Behind servers for completion stands the model in use, so that there is always
 /// one that answers.
-fn chosen(settings: &ModelSettings) -> Result<Chosen, LoadError> {
+fn chosen(settings: &ModelSettings, sharing: Option<&Arc<Sharing>>) -> Result<Chosen, LoadError> {
     if let [] | [_] = settings.names.as_slice() {
         let name = settings.names.first();
         if name.is_none_or(|name| ServerSpec::parse(name).is_none()) {
-            return Ok(Chosen::InProcess(name.cloned()));
+            return Ok(match sharing.and_then(|sharing| sharing.shared_name(name.cloned(), settings)) {
+                Some((name, sharing)) => Chosen::Shared(name, sharing),
+                None => Chosen::InProcess(name.cloned()),
+            });
         }
     }
     let mut choices = Vec::new();
@@ -100,18 +139,26 @@ fn chosen(settings: &ModelSettings) -> Result<Chosen, LoadError> {
             })?),
             None => {
                 has_local = true;
-                local(Some(name.clone()), settings)
+                local(Some(name.clone()), settings, sharing)
             }
         });
     }
     if settings.role == ModelRole::Completion && !has_local {
-        choices.push(local(None, settings));
+        choices.push(local(None, settings, sharing));
+    }
+    if let Some(sharing) =
+        sharing.filter(|_| choices.iter().any(|choice| matches!(choice, Choice::Shared(..))))
+    {
+        choices.extend(sharing.last_choice(settings));
     }
     Ok(Chosen::Chain(choices))
 }
 
-/// A model in this process that is loaded when it is needed.
-fn local(name: Option<String>, settings: &ModelSettings) -> Choice {
+/// A model in this process or in the engine process that is loaded when it is needed.
+fn local(name: Option<String>, settings: &ModelSettings, sharing: Option<&Arc<Sharing>>) -> Choice {
+    if let Some((name, sharing)) = sharing.and_then(|sharing| sharing.shared_name(name.clone(), settings)) {
+        return sharing.choice(name, settings);
+    }
     let shown = name.clone().unwrap_or_else(|| "the model in use".to_owned());
     let settings = settings.clone();
     let load: LocalLoader = Arc::new(move || {
@@ -127,99 +174,6 @@ fn guard(network: &NetworkOptions) -> Guard {
     Guard::new(&NetworkSettings { allow_remote, api_keys, no_remote_paths, unreadable })
 }
 
-/// Loads ONNX Runtime into the process; does nothing when it is loaded.
-///
-/// # Errors
-/// It is not installed, or cannot be loaded.
-pub fn initialize_runtime() -> Result<fimble_engine::runtime::RuntimeInfo, LoadError> {
-    let found = RuntimeStore::from_env().and_then(|store| store.locate()).map_err(from_store)?;
-    fimble_engine::runtime::initialize(&found.ok_or_else(runtime_missing)?.path)
-}
-
-/// ONNX Runtime is not installed.
-pub fn runtime_missing() -> LoadError {
-    LoadError {
-        code: ErrorCode::RuntimeMissing,
-        cause: "ONNX Runtime is not installed".to_owned(),
-        remedy: "Run `fimble setup` (or `fimble setup --from FOLDER` without a network).".to_owned(),
-    }
-}
-
-/// Loads a model into this process; no name means the one that `fimble model use` chose. The runtime must be initialised.
-///
-/// # Errors
-/// There is no such model, or it cannot be loaded.
-pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, LoadError> {
-    let defaults = EngineOptions::default();
-    let entry = entry(name);
-    let calibration = entry.as_ref().and_then(|entry| entry.calibration).map_or(
-        Ok(Calibration::default()),
-        |[bias, slope]| {
-            Calibration::new(bias, slope).map_err(|reason| LoadError {
-                code: ErrorCode::CatalogueInvalid,
-                cause: format!("the catalogue is malformed: {reason}"),
-                remedy: "Install Fimble again".to_owned(),
-            })
-        },
-    )?;
-    let options = EngineOptions {
-        calibration,
-        provider: settings.provider,
-        threads: settings.threads,
-        speculation: if settings.without_guesses { Speculation::Never } else { Speculation::Auto },
-        kv_bytes: settings.kv_megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20)),
-        project_cache: settings.project_cache,
-        project_cache_bytes: settings
-            .project_cache_megabytes
-            .map_or(defaults.project_cache_bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
-        writes_code: entry.as_ref().and_then(|entry| entry.writes_code),
-        weak_actions: entry.map(|entry| entry.weak_actions).unwrap_or_default(),
-        ..defaults
-    };
-    Engine::load(source(name)?, options)
-}
-
-/// A model in the store.
-fn entry(name: Option<&str>) -> Option<ModelEntry> {
-    let entries = ModelStore::from_env().and_then(|models| models.list()).ok()?;
-    let is_meant = |entry: &&ModelEntry| name.map_or(entry.active, |name| entry.name == name);
-    entries.iter().find(is_meant).cloned()
-}
-
-/// The folder of a model's files. No name means the one that `fimble model use` chose.
-///
-/// # Errors
-/// There is no such model.
-pub fn source(name: Option<&str>) -> Result<ModelSource, LoadError> {
-    let models = ModelStore::from_env().map_err(from_store)?;
-    let Some(name) = name else {
-        return match models.active().map_err(from_store)? {
-            ActiveModel::Bundled => bundled(),
-            ActiveModel::Folder { path, .. } => Ok(ModelSource::Folder(path)),
-        };
-    };
-    if name == BUNDLED_MODEL_NAME {
-        return bundled();
-    }
-    let added = models.list().map_err(from_store)?.into_iter().find(|entry| entry.name == name);
-    if let Some(path) = added.and_then(|entry| entry.path) {
-        return Ok(ModelSource::Folder(path));
-    }
-    // A relative path would lead into the project that the server was started in, which may be untrusted.
-    let folder = PathBuf::from(name);
-    if folder.is_absolute() && folder.is_dir() {
-        return Ok(ModelSource::Folder(folder));
-    }
-    Err(LoadError {
-        code: ErrorCode::ModelNotFound,
-        cause: format!(
-            "there is no model {name:?}: it is neither \"bundled\", nor an added model, nor the absolute path of a folder, nor a \
-             server"
-        ),
-        remedy: "`fimble model list` shows what there is; `fimble model add FOLDER` adds one.".to_owned(),
-    })
-}
-
 /// Reads a model's name on the command line, where a path may begin with `./` or `../`: the setting takes absolute ones only.
 ///
 /// # Errors
@@ -233,56 +187,6 @@ pub fn model_name(name: &str) -> Result<String, std::convert::Infallible> {
     match std::path::absolute(path) {
         Ok(absolute) if is_explicit => Ok(absolute.to_string_lossy().into_owned()),
         _ => Ok(name.to_owned()),
-    }
-}
-
-fn bundled() -> Result<ModelSource, LoadError> {
-    let model = bundled_model().ok_or_else(|| LoadError {
-        code: ErrorCode::NoBundledModel,
-        cause: "this build of fimble has no bundled model".to_owned(),
-        remedy: "Build it with the feature `bundled-model`, or add a model: `fimble model add FOLDER`."
-            .to_owned(),
-    })?;
-    let files = model.files.iter().map(|(name, content)| ((*name).to_owned(), *content)).collect();
-    Ok(ModelSource::Memory { name: model.name.to_owned(), files })
-}
-
-/// An error of the store, with its code.
-pub fn from_store(error: StoreError) -> LoadError {
-    of_store(&error)
-}
-
-fn of_store(error: &StoreError) -> LoadError {
-    LoadError { code: code_of(error), cause: error.cause(), remedy: error.remedy() }
-}
-
-/// The error with a code that a command ended with, if it ended with one.
-pub fn coded(error: &anyhow::Error) -> Option<LoadError> {
-    let of_the_store = || error.downcast_ref::<StoreError>().map(of_store);
-    error.downcast_ref::<LoadError>().cloned().or_else(of_the_store)
-}
-
-fn code_of(error: &StoreError) -> ErrorCode {
-    match error {
-        StoreError::NoHome { .. } => ErrorCode::NoFolder,
-        StoreError::Io { .. } => ErrorCode::FileInaccessible,
-        StoreError::NoSuchPath { .. } => ErrorCode::PathNotFound,
-        StoreError::NoSpace { .. } | StoreError::TooLittleSpace { .. } => ErrorCode::DiskFull,
-        StoreError::UnsupportedPlatform { .. } => ErrorCode::PlatformUnsupported,
-        StoreError::NoClient { .. } | StoreError::ClientFailed { .. } => ErrorCode::RuntimeNotFetched,
-        StoreError::Checksum { .. } => ErrorCode::ChecksumWrong,
-        StoreError::BadArchive { .. } | StoreError::BadBundle { .. } => ErrorCode::ArchiveInvalid,
-        StoreError::NothingSuitable { .. }
-        | StoreError::NamedRuntimeMissing { .. }
-        | StoreError::NoRuntime { .. } => ErrorCode::RuntimeMissing,
-        StoreError::NotAModel { .. } => ErrorCode::ModelUnusable,
-        StoreError::BadName { .. } | StoreError::NameTaken { .. } => ErrorCode::ModelNameInvalid,
-        StoreError::Import { .. } => ErrorCode::ModelNotImported,
-        StoreError::NotFound { .. } | StoreError::UnknownModel { .. } => ErrorCode::ModelNotFound,
-        StoreError::NotFetched { .. } => ErrorCode::ModelNotFetched,
-        StoreError::ModelInUse { .. } | StoreError::BundledModelStays => ErrorCode::ModelInUse,
-        StoreError::BadActiveFile { .. } => ErrorCode::ActiveModelInvalid,
-        StoreError::BadManifest { .. } | StoreError::DamagedModel { .. } => ErrorCode::ModelDamaged,
     }
 }
 
@@ -308,7 +212,7 @@ mod tests {
     fn the_bundled_model_stands_in_for_other_models_of_this_process_and_for_nothing_else() {
         let wanted = |names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
-            BundledStandIn.wanted(&ModelSettings { names, ..ModelSettings::default() })
+            BundledStandIn { sharing: None }.wanted(&ModelSettings { names, ..ModelSettings::default() })
         };
         assert_eq!(wanted(&["bundled"]), WantedModel::StandIn);
         assert_eq!(wanted(&["big"]), WantedModel::Other("big".to_owned()));

@@ -120,7 +120,7 @@ impl LocalServer {
 
     fn connect(folders: &Value, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
         let mut options = ServerOptions::new(loader::model_loader());
-        options.stand_in = loader::stand_in();
+        options.stand_in = loader::stand_in(None);
         let client = Client::start(options)?;
         client.initialize_in(folders, capabilities, settings)?;
         Ok(Self { client })

@@ -12,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use super::record::Recorder;
+use super::sharing::Sharing;
 use super::{loader, power, process, state};
 
 /// Arguments of `fimble lsp`.
@@ -34,8 +35,9 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     let log_level_sink = start_logging();
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut options = ServerOptions::new(loader::model_loader());
-    options.stand_in = loader::stand_in();
+    let sharing = Sharing::new();
+    let mut options = ServerOptions::new(loader::loader_of_window(sharing.clone()));
+    options.stand_in = loader::stand_in(sharing);
     options.log_level_sink = Some(log_level_sink);
     options.trace_sink = Some(Arc::new(state::write_traces));
     options.document_folder = state::document_folder();

@@ -1,4 +1,4 @@
-//! A chain of models: servers and models in this process, in order of preference. The next one takes over when one fails. Invariant:
+//! A chain of models: servers, models in this process and in the engine process, in order of preference. The next one takes over when one fails. Invariant:
 //! choosing a model never waits; a server that failed is probed again on a thread of its own; if another model than the first answers,
 //! the notices have the reason.
 
@@ -97,7 +97,7 @@ impl Chain {
         model.leaves_process().then(|| self.guard.withholds(sources, model.is_remote())).flatten()
     }
 
-    /// Probes a server on a thread of its own, if its pause is over.
+    /// Probes a server, or opens a model of the engine process, on a thread of its own, if its pause is over.
     fn probe_again(&self, index: usize) {
         let member = &self.members[index];
         let mut state = member.state();
@@ -112,7 +112,10 @@ impl Chain {
         let started = thread.spawn(move || {
             let Some(chain) = this.upgrade() else { return };
             // The result is in the state of the member.
-            let _ = chain.members[index].open(&chain.guard, chain.purpose, &chain.project, &|| false);
+            let opened = chain.members[index].open(&chain.guard, chain.purpose, &chain.project, &|| false);
+            if opened.is_ok() && chain.members[index].is_shared() {
+                chain.members[index + 1..].iter().for_each(Member::release);
+            }
         });
         if let Err(error) = started {
             member.fail(LoadError {
@@ -124,10 +127,11 @@ impl Chain {
     }
 
     /// Notes that a member failed, and opens the next one at once.
-    fn failed(&self, index: usize, reason: &str) {
+    fn failed(&self, index: usize, model: &Arc<dyn Model>, reason: &str) {
         tracing::warn!(member = self.members[index].name(), reason, "a model is not available");
         self.n_handing_on.fetch_add(1, Ordering::SeqCst);
-        self.members[index].fail_with(reason);
+        self.members[index].fail_of(model, reason);
+        self.probe_again(index);
         self.open_next(&[]);
         self.n_handing_on.fetch_sub(1, Ordering::SeqCst);
     }
@@ -204,7 +208,7 @@ impl ModelRouter for Chain {
 impl ContextIndex for Chain {
     fn upsert(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
         // A server has no project cache.
-        let is_awaited = || self.members.iter().any(Member::is_untried_model);
+        let is_awaited = || self.members.iter().any(Member::awaits_documents);
         self.project.upsert((source, layer, text), is_awaited, || self.ready());
     }
 
@@ -280,7 +284,7 @@ impl Model for Chain {
                     Err(reason) => refusal = refusal.or(Some(reason)),
                 },
                 // Whether it answers conversations is not known before it is opened.
-                (None, Choice::Server(_)) => return Ok(self),
+                (None, Choice::Server(_) | Choice::Shared(..)) => return Ok(self),
                 (None, Choice::Local(..)) if member.down_reason().is_none() => return Ok(self),
                 (None, Choice::Local(..)) => {}
             }

@@ -1,4 +1,4 @@
-//! The only code of the program that opens a socket. Invariant: connections go to exactly the addresses that the guard allowed; no
+//! The only code of the program that opens a connection to a model server. Invariant: connections go to exactly the addresses that the guard allowed; no
 //! environment variable, redirect or proxy can lead elsewhere, because nothing here reads them.
 
 use std::io::{self, Read, Write};

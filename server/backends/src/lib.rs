@@ -1,6 +1,6 @@
 //! Model servers (Ollama, llama.cpp, mlx-lm, vLLM, and others with OpenAI's interface) as models, behind one guarded connector.
 //!
-//! Lives here: the only code of the program that opens a socket (`connector.rs`), the rules for connections (`guard.rs`), the requests
+//! Lives here: the only code of the program that connects to a server (`connector.rs`), the rules for connections (`guard.rs`), the requests
 //! to each kind of server (`dialect`), and the chain in which one model replaces another that fails. Invariant:
 //! nothing but loopback and socket files is reachable unless the user listed a host; nothing here runs unless the settings
 //! name a server; every failure has a cause and a remedy, and lets the next model be asked.

@@ -20,12 +20,12 @@ impl Chat for Engine {
     }
 
     fn tool_syntax(&self) -> Option<ToolSyntax> {
-        self.chat.as_ref().ok()?.tool_syntax()
+        (*self.chat).as_ref().ok()?.tool_syntax()
     }
 
     fn read_ahead(&self, messages: &[Message], cancel: &CancelToken) {
         let arrived = Instant::now();
-        let Ok(template) = self.chat.as_ref() else { return };
+        let Ok(template) = (*self.chat).as_ref() else { return };
         let prompt = template.prompt(messages, None, self.tokenizer());
         let Ok(prompt) = prompt.and_then(|prompt| self.tokenizer().encode_whole(&prompt)) else { return };
         let options = GenerateOptions { max_new_tokens: 0, ..GenerateOptions::default() };
@@ -51,7 +51,7 @@ impl Chat for Engine {
         mut observer: Observer,
     ) -> Result<ChatAnswer, ModelError> {
         let arrived = Instant::now();
-        let template = self.chat.as_ref().map_err(|reason| ModelError::Engine(reason.clone()))?;
+        let template = (*self.chat).as_ref().map_err(|reason| ModelError::Engine(reason.clone()))?;
         let tools = options.tools.as_deref();
         let prompt = template.prompt(messages, tools, self.tokenizer()).map_err(ModelError::Engine)?;
         let prompt = self.tokenizer().encode_whole(&prompt).map_err(ModelError::Engine)?;

@@ -10,7 +10,7 @@ mod texts;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fimble_model::{Message, Prompt, Role, THOUGHT_MARKS, TOOL_MARKS, TokenId, ToolSyntax};
+use fimble_model::{Message, Prompt, Role, THOUGHT_MARKS, TOOL_SYNTAXES, TokenId, ToolSyntax};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
@@ -119,8 +119,8 @@ impl ChatTemplate {
     pub(crate) fn tool_syntax(&self) -> Option<ToolSyntax> {
         let template = self.environment.get_template(NAME).ok()?;
         let source = template.source();
-        let (open, close) = TOOL_MARKS.into_iter().find(|(open, _)| source.contains(open))?;
-        source.contains("tools").then_some(ToolSyntax { open, close, arguments: "arguments" })
+        let syntax = TOOL_SYNTAXES.into_iter().find(|syntax| source.contains(syntax.open))?;
+        source.contains("tools").then_some(syntax)
     }
 
     /// The mark with which the template has the model begin a thought, if it does.

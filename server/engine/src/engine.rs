@@ -54,18 +54,20 @@ pub struct Engine {
     tokenizer: Arc<TextTokenizer>,
     end_tokens: Arc<[TokenId]>,
     /// Made when a form is first asked for.
-    grammars: OnceLock<Result<Grammars, String>>,
+    grammars: Arc<OnceLock<Result<Grammars, String>>>,
     /// How it is spoken to, or why it cannot be.
-    pub(crate) chat: Result<ChatTemplate, String>,
+    pub(crate) chat: Arc<Result<ChatTemplate, String>>,
     /// Code actions that the model was measured to do badly.
     pub(crate) weak_actions: Vec<String>,
-    speed: Mutex<SpeedMeter>,
+    speed: Arc<Mutex<SpeedMeter>>,
     most_per_chunk: usize,
     /// None where it is off.
     project: Option<Arc<ProjectCache>>,
-    worker: Worker,
+    /// Most bytes of a project cache.
+    project_bytes: usize,
+    worker: Arc<Worker>,
     /// The last field: it is dropped last.
-    _trim: memory::TrimAtEnd,
+    _trim: Arc<memory::TrimAtEnd>,
 }
 
 impl Engine {
@@ -157,7 +159,7 @@ impl Engine {
             remedy: "Close other programs and try again".to_owned(),
         })?;
         let tokenizer = Arc::new(tokenizer);
-        let (speed, most_per_chunk) = (Mutex::default(), options.prefill_chunk);
+        let (speed, most_per_chunk) = (Arc::default(), options.prefill_chunk);
         let project = project_cache::is_wanted(options.project_cache, weight_bytes)
             .then(|| Arc::new(ProjectCache::new(options.project_cache_bytes, Arc::clone(&tokenizer) as _)));
         Ok(Self {
@@ -166,15 +168,51 @@ impl Engine {
             notices,
             tokenizer,
             end_tokens: end_tokens.into(),
-            grammars: OnceLock::new(),
-            chat,
+            grammars: Arc::default(),
+            chat: Arc::new(chat),
             weak_actions: options.weak_actions.clone(),
             speed,
             most_per_chunk,
             project,
-            worker,
-            _trim: memory::TrimAtEnd,
+            project_bytes: options.project_cache_bytes,
+            worker: Arc::new(worker),
+            _trim: Arc::new(memory::TrimAtEnd),
         })
+    }
+
+    /// The same model for another project: the weights, the KV cache and the thread are shared, the project cache is a new one.
+    #[must_use]
+    pub fn for_other_project(&self) -> Self {
+        let new = |_: &Arc<ProjectCache>| {
+            Arc::new(ProjectCache::new(self.project_bytes, Arc::clone(&self.tokenizer) as _))
+        };
+        Self {
+            info: self.info.clone(),
+            fallback_info: Arc::clone(&self.fallback_info),
+            notices: Arc::clone(&self.notices),
+            tokenizer: Arc::clone(&self.tokenizer),
+            end_tokens: Arc::clone(&self.end_tokens),
+            grammars: Arc::clone(&self.grammars),
+            chat: Arc::clone(&self.chat),
+            weak_actions: self.weak_actions.clone(),
+            speed: Arc::clone(&self.speed),
+            most_per_chunk: self.most_per_chunk,
+            project: self.project.as_ref().map(new),
+            project_bytes: self.project_bytes,
+            worker: Arc::clone(&self.worker),
+            _trim: Arc::clone(&self._trim),
+        }
+    }
+
+    /// Adds a deviation from the settings, in whole sentences for people.
+    pub fn add_notice(&self, notice: String) {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    }
+
+    /// Names of the code actions that it was measured to do badly.
+    #[must_use]
+    pub fn weak_actions(&self) -> &[String] {
+        &self.weak_actions
     }
 
     /// The tokens of a text, special tokens in it not recognised.

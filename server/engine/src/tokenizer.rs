@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::fim::Vocabulary;
-use fimble_model::{LoadError, Piece, Prompt, THOUGHT_MARKS, TOOL_MARKS, TokenId};
+use fimble_model::{LoadError, Piece, Prompt, THOUGHT_MARKS, TOOL_SYNTAXES, TokenId};
 use lru::LruCache;
 use tokenizers::{AddedToken, Tokenizer};
 
@@ -155,7 +155,8 @@ impl TextTokenizer {
     /// The bytes of a token in an answer that shows the marks of thoughts and of calls of functions.
     pub(crate) fn bytes_with_marks(&self, id: TokenId) -> &[u8] {
         let is_shown = |name: &&str| {
-            THOUGHT_MARKS.iter().chain(&TOOL_MARKS).any(|(open, close)| open == name || close == name)
+            let of_tools = TOOL_SYNTAXES.iter().map(|syntax| (syntax.open, syntax.close));
+            THOUGHT_MARKS.into_iter().chain(of_tools).any(|(open, close)| open == *name || close == *name)
         };
         match self.bytes.bytes(id) {
             [] => self.name_of(id).filter(is_shown).unwrap_or_default().as_bytes(),

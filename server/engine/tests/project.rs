@@ -118,3 +118,21 @@ fn lines_are_different_and_the_likeliest_comes_first() {
     cancelled.options.project = None;
     assert_eq!(engine.generate_alternatives(cancelled, 3, &cancel).unwrap(), []);
 }
+
+#[test]
+fn projects_of_one_model_know_nothing_of_each_other() {
+    let engine = engine_with("llama-genai", options(ProjectCacheUse::Auto));
+    let other = engine.for_other_project();
+    let without = complete_in(&engine, "read(fi", true);
+    for number in 0..4 {
+        other.upsert(format!("{number}").into(), Layer::Workspace, Arc::from(CODE));
+    }
+    engine.settle();
+    assert_eq!(complete_in(&engine, "read(fi", true).text, without.text);
+    assert!(complete_in(&other, "read(fi", true).text.starts_with("le"));
+    assert_eq!(engine.project_bytes(), 0);
+    // They share the prefix cache, and each lives as long as it is needed.
+    assert!(complete_in(&other, "read(fi", true).usage.reused_tokens > 0);
+    drop(engine);
+    assert!(complete_in(&other, "read(fi", true).text.starts_with("le"));
+}

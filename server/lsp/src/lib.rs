@@ -37,7 +37,7 @@ mod workspace;
 
 pub use exit_status::ExitStatus;
 pub use models::state::{
-    LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, StandIn, WantedModel,
+    LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, SharedEngine, StandIn, WantedModel,
 };
 pub use options::{
     EndWaiter, InputProbe, LogLevelSink, MessageSink, PowerProbe, ProcessProbe, ServerOptions,

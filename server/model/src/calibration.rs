@@ -1,8 +1,10 @@
 //! Maps the probability that a model gives a text to the probability that the text is right. Invariant: the second rises with the
 //! first.
 
+use serde::{Deserialize, Serialize};
+
 /// A model's calibration: Platt scaling of the log-odds, fitted by `tools/sets/fit.py`. By default the model is believed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     bias: f32,
     slope: f32,

@@ -6,10 +6,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{CancelToken, Grammar, ModelError, Observer, Sampling, StopReason, Usage};
 
 /// The author of a [`Message`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// The rules of the conversation. Where a model knows no such role, they go before the first message of the user.
     System,
@@ -41,7 +43,7 @@ impl fmt::Display for Role {
 }
 
 /// A call of a function by the model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
     /// The function.
     pub name: String,
@@ -51,7 +53,7 @@ pub struct ToolCall {
 
 /// One turn of a conversation. Turns of the user and of the model alternate, after at most one of the system; the last
 /// one is the user's, or the results of the functions that the model called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Its author.
     pub role: Role,
@@ -85,7 +87,7 @@ impl Message {
 }
 
 /// Limits and rules of one answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatOptions {
     /// At most this many new tokens. An answer that is longer ends with [`StopReason::MaxTokens`].
     pub max_new_tokens: usize,
@@ -133,11 +135,12 @@ pub const THOUGHT_MARKS: [(&str, &str); 6] = [
     ("[THINK]", "[/THINK]"),
 ];
 
-/// The marks around the call of a function, in front of it and behind it.
-pub const TOOL_MARKS: [(&str, &str); 1] = [("<tool_call>", "</tool_call>")];
+/// The known ways.
+pub const TOOL_SYNTAXES: [ToolSyntax; 1] =
+    [ToolSyntax { open: "<tool_call>", close: "</tool_call>", arguments: "arguments" }];
 
 /// The answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatAnswer {
     /// The text, without the tokens that end a turn, and with what the model thought aloud, between its marks. Equal to the
     /// pieces that the observer saw, put together.

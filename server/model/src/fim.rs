@@ -13,6 +13,7 @@
 mod by_name;
 mod families;
 mod layout;
+mod message;
 
 use crate::{Prompt, TokenId};
 pub use by_name::{PromptParts, TextTemplate};

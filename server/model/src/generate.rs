@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::chat::Chat;
 use crate::fim::FimTemplate;
 use crate::{Calibration, CancelToken, ErrorCode, Layer, ProjectPlace};
@@ -14,7 +16,7 @@ use crate::{Calibration, CancelToken, ErrorCode, Layer, ProjectPlace};
 pub type TokenId = u32;
 
 /// One piece of a [`Prompt`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Piece {
     /// A special token, by id.
     Token(TokenId),
@@ -23,7 +25,7 @@ pub enum Piece {
 }
 
 /// A prompt, before tokenisation: stable pieces first, so that consecutive prompts share a long prefix.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
     /// The pieces in order.
     pub pieces: Vec<Piece>,
@@ -56,7 +58,7 @@ impl Prompt {
 }
 
 /// The choice of the next token from the model's distribution.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Sampling {
     /// The most likely token; ties go to the lower id.
     Greedy,
@@ -74,7 +76,7 @@ pub enum Sampling {
 }
 
 /// Limits and rules of one generation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerateOptions {
     /// At most this many new tokens; 0 only fills the cache (warm-up).
     pub max_new_tokens: usize,
@@ -93,13 +95,13 @@ pub struct GenerateOptions {
     pub project: Option<ProjectPlace>,
     /// The form that the text must have. A model behind a connection that does not know it refuses the request.
     pub grammar: Option<Grammar>,
-    /// Whether the marks of thoughts ([`crate::THOUGHT_MARKS`]) and of calls of functions ([`crate::TOOL_MARKS`]) are part of the
+    /// Whether the marks of thoughts ([`crate::THOUGHT_MARKS`]) and of calls of functions ([`crate::TOOL_SYNTAXES`]) are part of the
     /// text. No other special token is.
     pub shows_marks: bool,
 }
 
 /// The form that a generated text must have. Only tokens that lead to such a text are chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Grammar {
     /// A JSON value that is valid for this JSON Schema.
     JsonSchema(String),
@@ -124,7 +126,7 @@ impl Default for GenerateOptions {
 }
 
 /// The priority of a request. Work of a lower priority is preempted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum Priority {
     /// Work ahead of time: warm-up and look-ahead. It ends when other work arrives.
     Idle,
@@ -136,7 +138,7 @@ pub enum Priority {
 }
 
 /// One request to a [`Model`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GenerateRequest {
     /// The prompt.
     pub prompt: Prompt,
@@ -155,7 +157,7 @@ pub type Observer = Box<dyn FnMut(&str) -> ControlFlow<()> + Send>;
 pub type TokenObserver = Box<dyn FnMut(&str, &[GeneratedToken]) -> ControlFlow<()> + Send>;
 
 /// Why a generation ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopReason {
     /// The model produced this end token.
     EndToken(TokenId),
@@ -191,12 +193,13 @@ impl fmt::Display for StopReason {
 }
 
 /// One generated token.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GeneratedToken {
     /// Its id.
     pub id: TokenId,
     /// Natural logarithm of the probability that the model, mixed with its project cache, gave it, before temperature and
     /// filters; among the tokens that healing allowed, where it had to begin with forced text. At most 0.
+    #[serde(with = "crate::float_bits")]
     pub logprob: f32,
     /// Length of [`Generation::text`] in bytes once this token was added. A token that ends inside a character counts
     /// up to the last whole one.
@@ -204,7 +207,7 @@ pub struct GeneratedToken {
 }
 
 /// The cost of one generation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
@@ -229,7 +232,7 @@ pub struct Usage {
 }
 
 /// The answer of a model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
     /// The new text, without healed text, stop strings and end tokens. Always whole characters.
     pub text: String,
@@ -260,7 +263,7 @@ impl Generation {
 }
 
 /// The description of a model; fixed once it is loaded, except for the provider, which can fail and be replaced.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// Its name: "bundled", a folder's name, or a server's model name.
     pub name: String,
@@ -286,7 +289,7 @@ pub struct ModelInfo {
 }
 
 /// How fast a model is on this machine, as measured on its last work.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Speeds {
     /// Tokens of a prompt that are read in a second, if long parts of prompts were read lately.
     pub prefill: Option<f64>,
@@ -427,7 +430,7 @@ pub fn routed(model: &Arc<dyn Model>, sources: &[String]) -> Arc<dyn Model> {
 }
 
 /// Why a generation failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelError {
     /// The prompt has more tokens than the context holds.
     PromptTooLong {
@@ -442,8 +445,8 @@ pub enum ModelError {
     Grammar(String),
     /// The user keeps text of these files on this machine, and the model is on another one. Another model may answer.
     Withheld(String),
-    /// The model cannot be asked at present, such as a server that is down; the text is for people. Nothing of an answer was
-    /// shown to the observer: another model may answer.
+    /// The model cannot be asked at present, such as a server that is down; the text is for people. Another model may answer: of a
+    /// conversation nothing was shown to the observer, and of a completion nothing that was shown counts.
     Unavailable(String),
 }
 
@@ -477,7 +480,7 @@ impl fmt::Display for ModelError {
 impl std::error::Error for ModelError {}
 
 /// Why something could not be done for the user, such as loading a model: the kind, the cause, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadError {
     /// The code, for programs.
     pub code: ErrorCode,

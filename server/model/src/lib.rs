@@ -10,16 +10,18 @@ mod cancel;
 mod chat;
 mod error_code;
 pub mod fim;
+mod float_bits;
 mod generate;
 mod project;
 mod provider;
+mod shared_text;
 mod special;
 mod stop_strings;
 
 pub use calibration::Calibration;
 pub use cancel::CancelToken;
 pub use chat::{
-    Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS, TOOL_MARKS, ToolCall, ToolSyntax,
+    Chat, ChatAnswer, ChatOptions, Message, Role, THOUGHT_MARKS, TOOL_SYNTAXES, ToolCall, ToolSyntax,
 };
 pub use error_code::ErrorCode;
 pub use generate::{

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// The place of a document. The one that is written in is nearer than both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Layer {
     /// A file of the workspace that is not open.
     Workspace,
@@ -13,9 +15,10 @@ pub enum Layer {
 }
 
 /// The place in a project where a prompt was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectPlace {
     /// The document that is written in, by its path in [`crate::ContextIndex::upsert`].
+    #[serde(with = "crate::shared_text")]
     pub source: Arc<str>,
     /// The cursor's line, from 0. What the project cache has of this line is not used.
     pub line: usize,
@@ -24,7 +27,7 @@ pub struct ProjectPlace {
 }
 
 /// Whether a model has a project cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProjectCacheUse {
     /// For models of up to 100 MB of weights: the larger ones copy well enough by themselves.
     #[default]

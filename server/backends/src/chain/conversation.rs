@@ -1,6 +1,7 @@
 //! Conversations of a chain. Invariant: if a member fails before the first text of its answer, the next one is asked; after that, none
 //! is, so that no answer has parts of two. Conversations are explicit requests, so that members that are down are probed at once.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::{
@@ -9,7 +10,7 @@ use fimble_model::{
 };
 
 use super::Chain;
-use super::member::Failure;
+use super::member::{Failure, Member};
 
 impl Chain {
     /// The first available member that has conversations.
@@ -87,7 +88,9 @@ impl Chat for Chain {
         let observer = Arc::new(Mutex::new(observer));
         let mut reasons = Vec::new();
         let (mut is_withheld, mut is_down) = (false, false);
-        for member in &self.members {
+        let mut to_ask: VecDeque<(&Member, bool)> =
+            self.members.iter().map(|member| (member, false)).collect();
+        while let Some((member, is_again)) = to_ask.pop_front() {
             let model = match member.wake(&self.guard, self.purpose, &self.project, &|| cancel.is_cancelled())
             {
                 Ok(model) => model,
@@ -117,9 +120,13 @@ impl Chat for Chain {
             match chat.respond(messages, options, cancel, forward) {
                 Err(ModelError::Unavailable(reason)) => {
                     tracing::warn!(member = member.name(), reason, "a model is not available");
-                    member.fail_with(&reason);
+                    member.fail_of(&model, &reason);
                     is_down = true;
                     reasons.push(reason);
+                    // The engine process may have ended since the last request, and is there again after a moment.
+                    if member.is_shared() && !is_again {
+                        to_ask.push_front((member, true));
+                    }
                 }
                 outcome => return outcome,
             }

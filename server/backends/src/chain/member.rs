@@ -17,6 +17,10 @@ use crate::spec::ServerSpec;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The same for a model of the engine process that ended soon after it was opened.
+const FIRST_SHARED_PAUSE: Duration = Duration::from_millis(50);
+/// A model of the engine process that was open for so long is opened again without a pause.
+const STABLE: Duration = Duration::from_secs(10);
 
 /// Loads a model into this process.
 pub type LocalLoader = Arc<dyn Fn() -> Result<Arc<dyn Model>, LoadError> + Send + Sync>;
@@ -27,6 +31,9 @@ pub enum Choice {
     Server(ServerSpec),
     /// A model in this process: its name, and what loads it.
     Local(String, LocalLoader),
+    /// A model in the engine process that the windows of a user share: its name, and what opens it there. It is opened again when
+    /// that process has ended; models in this process that took over are freed then.
+    Shared(String, LocalLoader),
 }
 
 /// A member's state.
@@ -66,11 +73,18 @@ pub(super) struct Member {
     pub(super) choice: Choice,
     state: Mutex<State>,
     pause: Mutex<Duration>,
+    /// When it was opened last.
+    opened: Mutex<Option<Instant>>,
 }
 
 impl Member {
     pub(super) fn new(choice: Choice) -> Self {
-        Self { choice, state: Mutex::new(State::Untried), pause: Mutex::new(FIRST_PAUSE) }
+        let pause = match choice {
+            Choice::Shared(..) => FIRST_SHARED_PAUSE,
+            Choice::Server(_) | Choice::Local(..) => FIRST_PAUSE,
+        };
+        let (state, pause) = (Mutex::new(State::Untried), Mutex::new(pause));
+        Self { choice, state, pause, opened: Mutex::default() }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -80,7 +94,7 @@ impl Member {
     pub(super) fn name(&self) -> String {
         match &self.choice {
             Choice::Server(spec) => spec.to_string(),
-            Choice::Local(name, _) => name.clone(),
+            Choice::Local(name, _) | Choice::Shared(name, _) => name.clone(),
         }
     }
 
@@ -99,9 +113,27 @@ impl Member {
         }
     }
 
-    /// Whether it is a model in this process that may still be loaded.
-    pub(super) fn is_untried_model(&self) -> bool {
-        matches!(self.choice, Choice::Local(..)) && matches!(self.availability(), Availability::Untried)
+    /// Whether it may be opened later, and gets the documents of the project then.
+    pub(super) fn awaits_documents(&self) -> bool {
+        match self.choice {
+            Choice::Server(_) => false,
+            Choice::Local(..) => matches!(self.availability(), Availability::Untried),
+            Choice::Shared(..) => true,
+        }
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.choice, Choice::Shared(..))
+    }
+
+    /// Frees a model in this process, which is loaded again when it is needed. Who uses it has it until then.
+    pub(super) fn release(&self) {
+        let mut state = self.state();
+        if matches!((&self.choice, &*state), (Choice::Local(..), State::Ready(_))) {
+            let released = std::mem::replace(&mut *state, State::Untried);
+            drop(state);
+            drop(released);
+        }
     }
 
     /// Why it failed, if it did.
@@ -123,6 +155,14 @@ impl Member {
         self.fail(LoadError { code, cause, remedy: String::new() });
     }
 
+    /// The same for a model that failed, unless it was replaced meanwhile.
+    pub(super) fn fail_of(&self, model: &Arc<dyn Model>, sentences: &str) {
+        let is_current = self.ready().is_some_and(|ready| Arc::ptr_eq(&ready, model));
+        if is_current {
+            self.fail_with(sentences);
+        }
+    }
+
     /// As [`Member::fail`], unless another thread has opened it meanwhile.
     pub(super) fn stay_down(&self, error: LoadError) {
         let down = self.down(error);
@@ -134,13 +174,29 @@ impl Member {
 
     fn down(&self, error: LoadError) -> State {
         let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = matches!(self.choice, Choice::Server(_)).then(|| Instant::now() + *pause);
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let now = Instant::now();
+        let again = match self.choice {
+            Choice::Server(_) => Some(now + *pause),
+            // One that ends again and again is not opened with every request.
+            Choice::Shared(..) => match opened {
+                Some(opened) if opened.elapsed() >= STABLE => {
+                    *pause = FIRST_SHARED_PAUSE;
+                    return State::Down(error, Some(now));
+                }
+                _ => Some(now + *pause),
+            },
+            Choice::Local(..) => None,
+        };
         *pause = (*pause * 2).min(LONGEST_PAUSE);
         State::Down(error, again)
     }
 
     fn succeed(&self, model: Arc<dyn Model>) {
-        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = FIRST_PAUSE;
+        if !self.is_shared() {
+            *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = FIRST_PAUSE;
+        }
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         *self.state() = State::Ready(model);
     }
 
@@ -154,6 +210,7 @@ impl Member {
     ) -> Result<Arc<dyn Model>, Failure> {
         let opened = match &self.choice {
             Choice::Local(_, load) => load().map_err(Failure::Lasting),
+            Choice::Shared(_, open) => open().map_err(Failure::Passing),
             Choice::Server(spec) => find_server(spec, guard, purpose, stop).map_err(|error| error.into()),
         };
         match &opened {

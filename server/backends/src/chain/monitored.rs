@@ -19,7 +19,7 @@ pub(super) struct MonitoredModel {
 impl MonitoredModel {
     fn monitored<T>(&self, outcome: Result<T, ModelError>) -> Result<T, ModelError> {
         if let (Err(ModelError::Unavailable(reason)), Some(chain)) = (&outcome, self.chain.upgrade()) {
-            chain.failed(self.index, reason);
+            chain.failed(self.index, &self.model, reason);
         }
         outcome
     }

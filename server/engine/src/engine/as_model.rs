@@ -66,7 +66,7 @@ impl Model for Engine {
     }
 
     fn chat(&self) -> Result<&dyn Chat, String> {
-        self.chat.as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
+        (*self.chat).as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
     }
 }
 

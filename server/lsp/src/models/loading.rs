@@ -11,7 +11,7 @@ use tower_lsp_server::gen_lsp_types::MessageType;
 use crate::completion::start;
 use crate::event::Event;
 use crate::models::load::{Load, LoadReport};
-use crate::models::state::{ModelRole, ModelState};
+use crate::models::state::{ModelRole, ModelSettings, ModelState};
 use crate::outgoing::{Message, ProgressOwner};
 use crate::report::Reporter;
 use crate::session::Session;
@@ -62,12 +62,20 @@ impl Session {
             loader: Arc::clone(&self.options.model_loader),
             stand_in: self.options.stand_in.clone(),
             has_stand_in,
-            settings: self.settings.model.clone(),
+            settings: self.of_workspace(self.settings.model.clone()),
             warm_up: self.options.warm_up,
             replaced,
             reporter: self.load_reporter(ModelRole::Completion, serial),
         };
         load.start();
+    }
+
+    /// The settings for a model of this window's workspace.
+    fn of_workspace(&self, settings: ModelSettings) -> ModelSettings {
+        let mut folders: Vec<&str> =
+            self.documents.folders().iter().map(|folder| folder.path.as_str()).collect();
+        folders.sort_unstable();
+        ModelSettings { workspace: (!folders.is_empty()).then(|| folders.join("\n")), ..settings }
     }
 
     fn load_reporter(&self, role: ModelRole, serial: u64) -> Reporter<LoadReport> {
@@ -93,7 +101,7 @@ impl Session {
             loader: Arc::clone(&self.options.model_loader),
             stand_in: None,
             has_stand_in: false,
-            settings,
+            settings: self.of_workspace(settings),
             warm_up: false,
             replaced,
             reporter: self.load_reporter(ModelRole::Chat, serial),

@@ -30,6 +30,18 @@ pub struct NetworkOptions {
     pub unreadable: Vec<String>,
 }
 
+/// Whether models are in the engine process that the windows of a user share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SharedEngine {
+    /// If the weights of the wanted model have more than 100 MB.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// Which model is wanted, and how it is to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ModelSettings {
@@ -52,6 +64,10 @@ pub struct ModelSettings {
     pub project_cache: ProjectCacheUse,
     /// Memory for that in MB; none lets the engine choose.
     pub project_cache_megabytes: Option<usize>,
+    /// Whether it is in the engine process.
+    pub shared_engine: SharedEngine,
+    /// What the windows of one workspace have in common: its folders, one a line. None if there is no folder.
+    pub workspace: Option<String>,
 }
 
 impl ModelSettings {

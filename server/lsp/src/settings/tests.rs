@@ -7,7 +7,7 @@ use fimble_model::{ProjectCacheUse, Provider};
 use super::entry::{Default as Preset, Kind, Setting};
 use super::table::{EXPERIMENTAL, experimental, top_level};
 use super::*;
-use crate::models::state::NetworkOptions;
+use crate::models::state::{NetworkOptions, SharedEngine};
 
 fn resolve(value: &Value) -> (Settings, Vec<String>) {
     let mut layers = SettingsLayers::default();
@@ -27,6 +27,7 @@ fn what_is_set_holds() {
             "maxLines": 3, "maxNewTokens": 32, "contextTokens": 256, "inComments": false, "inStrings": false,
             "syntaxCheck": false, "threads": 2, "maxFileBytes": 1000, "heal": false, "speculation": "never",
             "snippets": false, "kvMegabytes": 64, "projectCache": "always", "projectCacheMegabytes": 8,
+            "sharedEngine": "always",
         },
     });
     let (settings, problems) = resolve(&all);
@@ -51,6 +52,8 @@ fn what_is_set_holds() {
             network: network.clone(),
             project_cache: ProjectCacheUse::Always,
             project_cache_megabytes: Some(8),
+            shared_engine: SharedEngine::Always,
+            workspace: None,
         }
     );
     assert_eq!(settings.chat, ["ollama:devstral", "bundled"]);
@@ -101,6 +104,7 @@ fn a_bad_value_costs_only_itself() {
         ("experimental.speculation", json!("always")),
         ("experimental.projectCache", json!("sometimes")),
         ("experimental.projectCacheMegabytes", json!(0)),
+        ("experimental.sharedEngine", json!("sometimes")),
         ("experimental.maxFileBytes", json!("10 MB")),
         ("logLevel", json!("loud")),
     ] {
@@ -280,7 +284,7 @@ fn a_project_sets_no_server_and_no_rule_about_servers() {
     for key in ["model", "chat", "allowRemote", "apiKeys", "noRemotePaths"] {
         assert!(!of_projects.contains(&key), "{key}");
     }
-    assert!(of_projects.contains(&"maxLines"));
+    assert!(of_projects.contains(&"maxLines") && !of_projects.contains(&"sharedEngine"));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use fimble_model::ProjectCacheUse;
 
+use crate::models::state::SharedEngine;
+
 use super::super::MAX_FILE_BYTES;
 use super::super::entry::{Choice, Default, Kind, Malformed, Scope, Setting};
 
@@ -161,5 +163,30 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         scope: Scope::Machine,
         malformed: Malformed::Default,
         description: "Memory for the project cache, in MB. When it is full, files of the workspace are removed first.",
+    },
+    Setting {
+        key: "sharedEngine",
+        kind: Kind::Choice(&[
+            Choice {
+                name: "auto",
+                meaning: "If the weights of the model have more than 100 MB.",
+                set: |settings| settings.model.shared_engine = SharedEngine::Auto,
+            },
+            Choice {
+                name: "always",
+                meaning: "Also for small models.",
+                set: |settings| settings.model.shared_engine = SharedEngine::Always,
+            },
+            Choice {
+                name: "never",
+                meaning: "Each window loads the model into its own process.",
+                set: |settings| settings.model.shared_engine = SharedEngine::Never,
+            },
+        ]),
+        default: Default::Word("auto"),
+        scope: Scope::Machine,
+        malformed: Malformed::Default,
+        description: "Load the model once for all windows, into one process of the user that ends ten minutes after its \
+                      last window. On Windows each window always loads its own model.",
     },
 ];

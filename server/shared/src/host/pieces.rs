@@ -1,0 +1,97 @@
+//! The pieces of an answer on their way to a window, and what its observer says of them. Invariant: the model waits for a window no
+//! longer than a moment; a piece is sent when the verdict of the piece before has come, with all text since then.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fimble_model::GeneratedToken;
+
+/// The longest time that the model waits for a verdict. Then it continues, and other windows do not wait for this one.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// The pieces of one answer.
+#[derive(Default)]
+pub(super) struct Pieces {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Text that was not sent yet.
+    pending: String,
+    /// Tokens that were sent.
+    n_sent: usize,
+    /// A verdict has not come.
+    is_awaited: bool,
+    /// The answer is to end.
+    ends: bool,
+}
+
+impl Pieces {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A verdict has come.
+    pub(super) fn verdict(&self, ends: bool) {
+        let mut state = self.state();
+        state.is_awaited = false;
+        state.ends |= ends;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Sends a piece and waits a moment for the verdict. Returns whether the answer is to end.
+    pub(super) fn push(
+        &self,
+        piece: &str,
+        tokens: &[GeneratedToken],
+        send: impl FnOnce(String, Vec<GeneratedToken>),
+    ) -> bool {
+        let mut state = self.state();
+        state.pending.push_str(piece);
+        if state.ends || state.is_awaited {
+            return state.ends;
+        }
+        let new = tokens.get(state.n_sent..).unwrap_or_default().to_vec();
+        state.n_sent = tokens.len();
+        state.is_awaited = true;
+        let text = std::mem::take(&mut state.pending);
+        drop(state);
+        send(text, new);
+        let waits = |state: &mut State| state.is_awaited && !state.ends;
+        let waited = self.changed.wait_timeout_while(self.state(), LONGEST_WAIT, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ends
+    }
+
+    /// Text that is left at the end of the answer, if the observer has not ended it.
+    pub(super) fn rest(&self) -> Option<String> {
+        let mut state = self.state();
+        let rest = std::mem::take(&mut state.pending);
+        (!state.ends && !rest.is_empty()).then_some(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_goes_on_without_a_window_that_does_not_answer() {
+        let (pieces, mut sent) = (Pieces::default(), Vec::new());
+        let start = std::time::Instant::now();
+        for piece in ["a", "b", "c"] {
+            assert!(!pieces.push(piece, &[], |text, _| sent.push(text)));
+        }
+        assert!(start.elapsed() < LONGEST_WAIT * 2, "it waited once");
+        pieces.verdict(false);
+        pieces.push("d", &[], |text, _| sent.push(text));
+        pieces.push("e", &[], |text, _| sent.push(text));
+        assert_eq!(sent, ["a", "bcd"]);
+        assert_eq!(pieces.rest().as_deref(), Some("e"));
+        pieces.verdict(true);
+        assert!(pieces.push("f", &[], |_, _| unreachable!("it has ended")));
+        assert_eq!(pieces.rest(), None);
+    }
+}

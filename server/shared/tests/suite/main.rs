@@ -1,0 +1,11 @@
+//! Windows and engine processes: what is asked is answered once, whoever ends meanwhile.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod attached;
+mod ends;
+mod kills;
+mod support;
+mod turns;
+mod versions;
