@@ -173,7 +173,8 @@ impl Engines {
 
     /// Kills those that run. Returns how many did.
     fn kill(&self) -> usize {
-        let killed = self.children.lock().unwrap().drain(..).map(|mut child| {
+        let mut children = self.children.lock().unwrap();
+        let killed = children.drain(..).map(|mut child| {
             let runs = child.try_wait().unwrap().is_none();
             child.kill().unwrap();
             child.wait().unwrap();
