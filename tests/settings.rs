@@ -150,3 +150,30 @@ fn the_pages_of_the_configuration_list_every_setting() {
     }
     hold_between("docs/configuration.md", start, end, &format!("\n{tables}"));
 }
+
+#[test]
+fn the_template_of_jetbrains_is_that_of_the_server() {
+    let mappings = fimble_syntax::all().iter().map(|language| {
+        let extensions = language.extensions().iter().map(|extension| format!("*.{extension}"));
+        let patterns: Vec<_> = extensions.chain(language.file_names().iter().cloned()).collect();
+        json!({"fileType": {"patterns": patterns}, "languageId": language.language_ids()[0]})
+    });
+    let template = json!({
+        "name": "Fimble",
+        "url": concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/editors/jetbrains/README.md"),
+        "programArgs": {"default": "fimble lsp"},
+        "fileTypeMappings": Value::from_iter(mappings),
+    });
+    hold("editors/jetbrains/template.json", &format!("{template:#}\n"));
+    let mut settings = settings_schema();
+    settings.as_object_mut().unwrap().remove("$schema");
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": settings["title"],
+        "type": "object",
+        "properties": {"fimble": settings},
+    });
+    hold("editors/jetbrains/settings.schema.json", &format!("{schema:#}\n"));
+    // What the user starts with: no setting, under the name of the section that the server asks for.
+    hold("editors/jetbrains/settings.json", "{\n  \"fimble\": {}\n}\n");
+}

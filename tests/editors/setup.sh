@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs the real editors that tests/editors drives into one folder: Neovim (0.12 or newer, and 0.10), Helix, VS Code's
-# workbench (code-server) and Playwright, plus Chromium from Debian. Invariant: a finished folder is found again without any
-# network; nothing but the listed Debian packages is installed outside of it; what fails says what is missing.
+# Installs the real editors that tests/editors drives into one folder: Neovim (0.12 or newer, and 0.10), Helix, Emacs with lsp-mode,
+# VS Code's workbench (code-server) and Playwright, plus Chromium from Debian. Invariant: a finished folder is found again without
+# any network; nothing but the listed Debian packages is installed outside of it; what fails says what is missing.
 #
 #   tests/editors/setup.sh [FOLDER]     default: $FIMBLE_EDITORS, else ~/.cache/fimble-editors; prints the folder
 #
-# In the folder afterwards: bin/{nvim,nvim-0.10,hx,node,npm,code-server} and node_modules/playwright-core.
+# In the folder afterwards: bin/{nvim,nvim-0.10,hx,emacs,emacsclient,node,npm,code-server}, emacs/packages and
+# node_modules/playwright-core.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -43,7 +44,7 @@ fi
 
 # Unpacks packages of another Debian suite with all that they need, their libc included, and leaves the system as it is: an
 # empty package database makes apt fetch the whole closure. The mirror is the one that apt uses already.
-#   from_suite NAME SUITE LEAST_NEOVIM PACKAGE...    fails if the suite's Neovim is older than LEAST_NEOVIM
+#   from_suite NAME SUITE LEAST PACKAGE...    fails if the suite's first PACKAGE is older than LEAST
 from_suite() {
   local root=$folder/$1 suite=$2 least=$3 work=$folder/.apt
   shift 3
@@ -62,9 +63,9 @@ from_suite() {
     -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
   apt-get "${apt[@]}" update >&2 || return 1
   local version
-  version=$(apt-cache "${apt[@]}" policy neovim | awk '/Candidate:/ { print $2 }')
+  version=$(apt-cache "${apt[@]}" policy "$1" | awk '/Candidate:/ { print $2 }')
   dpkg --compare-versions "$version" ge "$least" || return 1
-  say "unpacking $* (Neovim $version) of $suite"
+  say "unpacking $* ($1 $version) of $suite"
   apt-get "${apt[@]}" -y --download-only install "$@" >/dev/null || return 1
   for package in "$work"/archives/*.deb; do dpkg-deb -x "$package" "$root"; done
   rm -rf "$work"
@@ -99,6 +100,29 @@ wrapper nvim-0.10 "export VIMRUNTIME='$folder/old/usr/share/nvim/runtime'" \
   "exec '$(readlink -f "$folder/old/usr/bin/nvim")' \"\$@\""
 wrapper hx "export HELIX_RUNTIME='$folder/new/usr/lib/hx/runtime'" "exec '$(readlink -f "$folder/new/usr/bin/hx")' \"\$@\""
 
+# lsp-mode shows inline completions since 9.0.1.
+from_suite emacs forky 9.0.1 elpa-lsp-mode emacs-nox || from_suite emacs sid 9.0.1 elpa-lsp-mode emacs-nox ||
+  fail "neither forky nor sid gave lsp-mode 9.0.1 or newer and Emacs."
+own_libc emacs emacs-nox
+own_libc emacs emacsclient.emacs
+mv "$folder/emacs/usr/share/emacs/site-lisp/elpa-src" "$folder/emacs/packages"
+lisp=$(echo "$folder"/emacs/usr/share/emacs/[0-9]*)
+libexec=$(echo "$folder"/emacs/usr/libexec/emacs/[0-9]*/*)
+wrapper emacs "export EMACSLOADPATH='$lisp/lisp' EMACSDATA='$lisp/etc' EMACSDOC='$lisp/etc' EMACSPATH='$libexec'" \
+  "exec '$folder/emacs/usr/bin/emacs-nox' --dump-file='$(echo "$libexec"/*.pdmp)' \"\$@\""
+wrapper emacsclient "exec '$folder/emacs/usr/bin/emacsclient.emacs' \"\$@\""
+# As the packages' own scripts do on installation. One process for each file: files that define the same things one after another
+# are not compiled together. Without the compiler of native code, which would need that of its suite.
+say "compiling lsp-mode"
+for file in "$folder"/emacs/packages/{dash,s,f,ht,lv,spinner}-[0-9]*/[a-z]*.el \
+  "$folder"/emacs/packages/lsp-mode-*/lsp-{protocol,mode,inline-completion,completion,diagnostics,modeline,headerline,lens,icons}.el; do
+  case $file in *-pkg.el | *-autoloads.el) continue ;; esac
+  HOME=$folder "$folder/bin/emacs" -Q --batch \
+    --eval "(setq native-comp-jit-compilation nil native-comp-enable-subr-trampolines nil)" \
+    --eval "(progn (setq package-directory-list '(\"$folder/emacs/packages\")) (package-initialize))" \
+    -f batch-byte-compile "$file" >"$folder/.emacs.log" 2>&1 || fail "$file was not compiled: $(tail -n 3 "$folder/.emacs.log")"
+done
+
 say "installing Node.js, Playwright and code-server"
 cp "$here/package.json" "$here/package-lock.json" "$folder/"
 quiet=(--no-audit --no-fund --loglevel=error)
@@ -119,6 +143,8 @@ say "trying them"
   fail "the unpacked Neovim does not start or has no inline completion."
 "$folder/bin/nvim-0.10" --version >/dev/null
 "$folder/bin/hx" --version >/dev/null
+"$folder/bin/emacs" -Q --batch --version >/dev/null
+"$folder/bin/emacsclient" --version >/dev/null
 "$folder/bin/code-server" --version --config "$folder/.code-server.yaml" >/dev/null
 chromium --version >/dev/null 2>&1 || fail "Chromium does not start."
 echo "$stamp" >"$folder/.stamp"

@@ -119,11 +119,63 @@ class Completions(WithServer):
         ahead = {**request, "input_prefix": "", "input_suffix": "", "prompt": "", "n_predict": 0, "samplers": [], "response_fields": [""]}
         self.assertEqual(self.post("/infill", ahead), {})
 
-    def post(self, path, body):
+    def open(self, path, body):
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.server.url + path, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        return urllib.request.urlopen(request, timeout=60)
+
+    def post(self, path, body):
+        with self.open(path, body) as answer:
             return json.load(answer)
+
+    def test_zed_gets_the_fields_that_it_demands(self):
+        before, behind = "class Ledger:\n    def __init__(self, entries):\n        self.entries = ", "\n\n    def first(self):\n        return self.entries[0]\n"
+        request = {"model": "fimble", "prompt": f"<|fim_prefix|>{before}<|fim_suffix|>{behind}<|fim_middle|>", "max_tokens": 64,
+                   "stop": ["<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"]}
+        answer = self.post("/v1/completions", request)
+        # Zed refuses an answer without any of these.
+        for key, kind in [("id", str), ("object", str), ("created", int), ("model", str)]:
+            self.assertIsInstance(answer[key], kind, key)
+        choice = answer["choices"][0]
+        self.assertIsInstance(choice["finish_reason"], (str, type(None)))
+        for key in ["prompt_tokens", "completion_tokens", "total_tokens"]:
+            self.assertIsInstance(answer["usage"][key], int, key)
+        self.assertTrue(choice["text"].startswith("entries"), choice)
+        self.assertNotIn("<|", choice["text"])
+
+    def test_llama_vscode_gets_the_fields_that_it_reads(self):
+        extra = [{"text": "def area(width, height):\n    return width * height\n", "time": 1764500000000, "filename": "/home/user/project/shapes.py"}]
+        request = {"id_slot": 0, "input_prefix": "from shapes import area\n\n\ndef main():\n", "input_suffix": "\n\n\nmain()\n",
+                   "input_extra": extra, "prompt": "    print(ar", "n_predict": 128, "n_cmpl": 3, "top_k": 40, "top_p": 0.99,
+                   "stream": False, "samplers": ["top_k", "top_p", "infill"], "cache_prompt": True, "n_indent": 4,
+                   "t_max_prompt_ms": 500, "t_max_predict_ms": 2500}
+        answer = self.post("/infill", request)
+        self.assertTrue(answer["content"].strip(), answer)
+        # Its status line reads these whenever it shows something, an object within the first one.
+        self.assertGreater(answer["generation_settings"]["n_ctx"], 0)
+        self.assertIsInstance(answer["tokens_cached"], int)
+        for key in ["prompt_n", "prompt_ms", "prompt_per_second", "predicted_n", "predicted_ms", "predicted_per_second"]:
+            self.assertIsInstance(answer["timings"][key], (int, float), key)
+        ahead = {"id_slot": 0, "input_prefix": "", "input_suffix": "", "input_extra": extra, "prompt": "", "n_predict": 0,
+                 "samplers": [], "cache_prompt": True, "t_max_prompt_ms": 500, "t_max_predict_ms": 1}
+        self.assertEqual(self.post("/infill", ahead).get("content"), "")
+
+    def test_qodeassist_gets_the_events_that_it_reads(self):
+        request = {"model": "fimble", "stream": True, "input_prefix": "int area(int width, int height)\n{\n    return width * ",
+                   "input_suffix": ";\n}\n", "max_tokens": 500, "temperature": 0.2,
+                   "input_extra": [{"filename": "/home/user/project/shapes.h", "text": "int area(int width, int height);\n"}]}
+        with self.open("/infill", request) as answer:
+            self.assertIn("text/event-stream", answer.headers["Content-Type"])
+            events = [json.loads(line.removeprefix(b"data: ")) for line in answer if line.startswith(b"data: {")]
+        # What has choices is taken for the interface of OpenAI.
+        self.assertTrue(all("content" in event and "choices" not in event for event in events), events)
+        self.assertTrue("".join(event["content"] for event in events).strip(), events)
+        self.assertEqual([event["stop"] for event in events], [False] * (len(events) - 1) + [True])
+        self.assertIsInstance(events[-1]["tokens_evaluated"], int)
+        self.assertIsInstance(events[-1]["tokens_predicted"], int)
+        self.assertLessEqual(events[-1]["tokens_predicted"], 500)
+        with urllib.request.urlopen(f"{self.server.url}/v1/models", timeout=60) as models:
+            self.assertEqual([model["id"] for model in json.load(models)["data"]], ["fimble", "bundled"])
 
     def test_ollamas_client_lists_shows_and_fills(self):
         client = ollama.Client(host=self.server.url)

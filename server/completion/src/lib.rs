@@ -16,6 +16,7 @@ mod finish;
 mod gate;
 mod indent;
 mod input;
+mod insertion;
 mod lines;
 mod mode;
 mod outline;

@@ -57,8 +57,38 @@ pub(crate) fn shown_among(
     show(session, arrived, place, text, suggestion, others, false);
 }
 
-/// A dismissed suggestion is shown to an explicit request, and counts as wanted then.
+/// Shows what the client can insert of the suggestions.
 fn show(
+    session: &mut Session,
+    arrived: Arrived,
+    place: &Place,
+    text: &Text,
+    suggestion: &Suggestion,
+    others: &[Suggestion],
+    is_partial: bool,
+) {
+    if !session.client.inserts_only || arrived.trace.method != TraceMethod::InlineCompletion {
+        return show_as_they_are(session, arrived, place, text, suggestion, others, is_partial);
+    }
+    let language = session.documents.by_id(place.document).and_then(|document| document.language);
+    let mut insertions: Vec<Suggestion> = Vec::new();
+    for suggestion in std::iter::once(suggestion).chain(others) {
+        let insertion = suggestion.as_insertion(text, place.offset, language);
+        insertions.extend(insertion.filter(|new| insertions.iter().all(|other| other.text != new.text)));
+    }
+    match insertions.split_first() {
+        Some((first, others)) => {
+            show_as_they_are(session, arrived, place, text, first, others, is_partial);
+        }
+        None => {
+            let sentence = "The suggestion only goes on behind the brackets that the editor closed, where it inserts nothing.";
+            nothing(session, arrived, RefusalKind::TooShort.name(), sentence);
+        }
+    }
+}
+
+/// A dismissed suggestion is shown to an explicit request, and counts as wanted then.
+fn show_as_they_are(
     session: &mut Session,
     mut arrived: Arrived,
     place: &Place,

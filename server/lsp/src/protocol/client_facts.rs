@@ -13,6 +13,8 @@ pub(crate) struct ClientFacts {
     pub(crate) encoding: PositionEncoding,
     /// Whether the client shows inline completions.
     pub(crate) shows_inline_completions: bool,
+    /// Whether the client inserts an inline completion at the cursor, and leaves the text behind it that the item replaces.
+    pub(crate) inserts_only: bool,
     /// Whether the client renders Markdown beside its completion menu.
     pub(crate) renders_markdown: bool,
     /// Whether the client may be asked to insert items of its menu as they are.
@@ -63,6 +65,11 @@ impl ClientFacts {
             shows_inline_completions: params
                 .pointer("/capabilities/textDocument/inlineCompletion")
                 .is_some_and(Value::is_object),
+            // LSP4IJ draws the item behind the text that it replaces, in every IDE of JetBrains.
+            inserts_only: params
+                .pointer("/clientInfo/version")
+                .and_then(Value::as_str)
+                .is_some_and(is_of_intellij_platform),
             // Helix renders it and does not say so; Kate does not say so and shows the fences.
             renders_markdown: is_helix
                 || lists(
@@ -104,6 +111,17 @@ impl ClientFacts {
     }
 }
 
+/// Whether a client's version is that of an IDE on JetBrains' platform, such as `IntelliJ IDEA (build IU-261.23567.71)`.
+fn is_of_intellij_platform(version: &str) -> bool {
+    version.split_once(" (build ").and_then(|(_, build)| build.split_once('-')).is_some_and(
+        |(product, number)| {
+            !product.is_empty()
+                && product.bytes().all(|byte| byte.is_ascii_uppercase())
+                && number.starts_with(|ch: char| ch.is_ascii_digit())
+        },
+    )
+}
+
 /// The first encoding of the client's list that we know. The list is in the client's order of preference.
 fn negotiate(offered: Option<&Value>) -> PositionEncoding {
     offered
@@ -137,6 +155,21 @@ mod tests {
         ] {
             let params = json!({"capabilities": {"general": {"positionEncodings": offered}}});
             assert_eq!(ClientFacts::read(&params).encoding, expected, "{offered}");
+        }
+    }
+
+    #[test]
+    fn the_ides_of_jetbrains_are_known_by_their_build() {
+        for (version, expected) in [
+            ("IntelliJ IDEA (build IU-261.23567.71)", true),
+            ("PyCharm (build PY-261.1)", true),
+            ("Android Studio (build AI-253.1.2)", true),
+            ("1.104.0", false),
+            ("30.2 (build 1)", false),
+            ("", false),
+        ] {
+            let params = json!({"clientInfo": {"name": "any", "version": version}});
+            assert_eq!(ClientFacts::read(&params).inserts_only, expected, "{version}");
         }
     }
 

@@ -33,6 +33,8 @@ const MAX_TOKENS: usize = 4096;
 #[derive(Deserialize)]
 struct Common {
     n_predict: Option<i64>,
+    /// The same in the words of OpenAI, which llama.cpp takes, too.
+    max_tokens: Option<i64>,
     #[serde(flatten)]
     sampling: SamplingFields,
     stop: Option<Stops>,
@@ -76,6 +78,10 @@ struct Extra {
 }
 
 impl Common {
+    fn max_new_tokens(&self) -> usize {
+        token_limit(self.n_predict.or(self.max_tokens), DEFAULT_TOKENS).min(MAX_TOKENS)
+    }
+
     fn options(&self) -> Result<GenerateOptions, ApiError> {
         if self.grammar.as_ref().is_some_and(|grammar| !grammar.is_empty()) {
             return Err(ApiError::bad_request("grammar (GBNF) is not supported. Use json_schema."));
@@ -85,7 +91,7 @@ impl Common {
             schema => Some(Grammar::JsonSchema(schema.to_string())),
         };
         Ok(GenerateOptions {
-            max_new_tokens: token_limit(self.n_predict, DEFAULT_TOKENS).min(MAX_TOKENS),
+            max_new_tokens: self.max_new_tokens(),
             sampling: self.sampling.sampling()?,
             stop_strings: stop_strings(self.stop.clone())?,
             grammar,
@@ -124,14 +130,15 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
 
 async fn answer(model: &dyn Model, run: Run, common: Common, log: RequestLog) -> Result<Response, ApiError> {
     let limits = Limits::new(common.t_max_predict_ms, common.n_indent);
+    let settings = json!({"n_ctx": model.info().context_length, "n_predict": common.max_new_tokens()});
     if common.stream == Some(true) {
-        let writer = CompletionWriter { progress: limits.begin(), has_ended: false };
+        let writer = CompletionWriter { progress: limits.begin(), settings, has_ended: false };
         let mut response = streamed(run, Framing::Events, writer, log);
         mark(&mut response, &model.info().name, model.is_remote());
         return Ok(response);
     }
     let (text, finished) = within(run, limits).await?;
-    let mut whole = finished_json(limits.cut(&text), &finished);
+    let mut whole = finished_json(limits.cut(&text), settings, &finished);
     if let Some(wanted) = common.response_fields.filter(|wanted| !wanted.is_empty()) {
         whole = fields(&whole, &wanted);
     }
@@ -157,7 +164,8 @@ async fn within(mut run: Run, limits: Limits) -> Result<(String, Box<Finished>),
     }
 }
 
-fn finished_json(text: &str, finished: &Finished) -> Value {
+/// The last document of an answer. llama.vscode reads a field of `generation_settings` without asking whether they are there.
+fn finished_json(text: &str, settings: Value, finished: &Finished) -> Value {
     let usage = &finished.usage;
     let (stop_type, word) = match &finished.stop {
         StopReason::MaxTokens | StopReason::ContextFull => ("limit", ""),
@@ -168,7 +176,7 @@ fn finished_json(text: &str, finished: &Finished) -> Value {
         "index": 0, "id_slot": 0, "content": text, "tokens": [], "stop": true, "model": finished.model,
         "tokens_predicted": usage.decoded_tokens, "tokens_evaluated": usage.prompt_tokens,
         "tokens_cached": usage.reused_tokens, "truncated": false, "stop_type": stop_type, "stopping_word": word,
-        "has_new_line": text.contains('\n'),
+        "has_new_line": text.contains('\n'), "generation_settings": settings,
         "timings": {
             "cache_n": usage.reused_tokens,
             "prompt_n": usage.prefilled_tokens, "prompt_ms": milliseconds(usage.prefill),
@@ -206,6 +214,7 @@ fn fields(whole: &Value, wanted: &[String]) -> Value {
 
 struct CompletionWriter {
     progress: Progress,
+    settings: Value,
     has_ended: bool,
 }
 
@@ -217,7 +226,7 @@ impl Writer for CompletionWriter {
                 self.has_ended = self.progress.push(&text).is_break();
                 vec![json!({"index": 0, "content": text, "tokens": [], "stop": false, "id_slot": 0})]
             }
-            Event::Done(Ok(finished)) => vec![finished_json("", &finished)],
+            Event::Done(Ok(finished)) => vec![finished_json("", self.settings.take(), &finished)],
             Event::Done(Err(error)) => vec![ApiError::from(error).body(Interface::LlamaCpp)],
         }
     }

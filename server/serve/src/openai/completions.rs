@@ -75,6 +75,16 @@ impl PromptField {
 }
 
 impl OnePrompt {
+    /// The gap that the whole prompt asks to fill in the form of Qwen, as Zed writes it for every model. Each model has a form of its
+    /// own, with parts that this one lacks.
+    fn gap(&self) -> Option<Gap> {
+        let Self::Text(text) = self else { return None };
+        let parts = text.strip_prefix("<|fim_prefix|>")?.strip_suffix("<|fim_middle|>")?;
+        let (before, behind) = parts.split_once("<|fim_suffix|>")?;
+        let has_more = [before, behind].iter().any(|part| part.contains("<|fim_"));
+        (!has_more).then(|| Gap { before: before.to_owned(), behind: behind.to_owned(), ..Gap::default() })
+    }
+
     /// As the model reads it: names of special tokens in a text are those tokens.
     pub(crate) fn prompt(&self, model: &dyn Model) -> Prompt {
         let mut prompt = Prompt::default();
@@ -113,7 +123,10 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
     };
     let suffix = request.suffix.filter(|suffix| !suffix.is_empty());
     let plan = |model: &dyn Model| match (&suffix, &prompt) {
-        (None, prompt) => Ok((prompt.prompt(model), options.clone())),
+        (None, prompt) => match prompt.gap() {
+            Some(gap) if infill::can_fill(model).is_some() => infill::prompt(model, &gap, options.clone()),
+            _ => Ok((prompt.prompt(model), options.clone())),
+        },
         (Some(behind), OnePrompt::Text(before)) => {
             let gap = Gap { before: before.clone(), behind: behind.clone(), ..Gap::default() };
             infill::prompt(model, &gap, options.clone())

@@ -61,6 +61,11 @@ fn a_gap_is_filled_by_each_interface() {
     for (path, body, field) in [
         ("/v1/completions", json!({"prompt": "fn a() {\n    ca", "suffix": "\n}"}), "/choices/0/text"),
         (
+            "/v1/completions",
+            json!({"prompt": "<|fim_prefix|>fn a() {\n    ca<|fim_suffix|>\n}<|fim_middle|>"}),
+            "/choices/0/text",
+        ),
+        (
             "/api/generate",
             json!({"prompt": "fn a() {\n    ca", "suffix": "\n}", "stream": false}),
             "/response",
@@ -117,6 +122,19 @@ fn what_llama_vim_asks_for_is_what_it_gets() {
         (answer.status, world.scripted.requests.lock().unwrap().last().unwrap().options.max_new_tokens),
         (200, 0)
     );
+}
+
+#[test]
+fn llama_vscode_and_qodeassist_get_what_they_read() {
+    let world = World::start(Scripted::saying(&["mid", "dle"]));
+    let body = json!({"input_prefix": "a\n", "input_suffix": "b\n", "max_tokens": 5});
+    let answer = world.post("/infill", &body).json();
+    assert_eq!(answer["generation_settings"], json!({"n_ctx": 512, "n_predict": 5}));
+    let body = json!({"input_prefix": "a\n", "input_suffix": "b\n", "max_tokens": 5, "stream": true});
+    let text = world.post("/infill", &body).text();
+    let last = text.trim_end().rsplit("data: ").next().unwrap();
+    let last: Value = serde_json::from_str(last).unwrap();
+    assert_eq!((&last["stop"], &last["generation_settings"]["n_predict"]), (&json!(true), &json!(5)));
 }
 
 #[test]
