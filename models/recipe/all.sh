@@ -6,11 +6,11 @@ set -eu
 data=$1 minutes=$(awk "BEGIN { print 60 * $2 }") python=${PYTHON:-python3}
 cd "$(dirname "$0")"
 
-[ -f "$data/train.jsonl" ] || { "$python" corpus.py fetch --data "$data"; "$python" corpus.py build --data "$data"; }
-[ -f "$data/tokenizer/tokenizer.json" ] || "$python" tokenizer.py --data "$data"
+[ -f "$data/train.jsonl" ] || { "$python" -m data.corpus fetch --data "$data"; "$python" -m data.corpus build --data "$data"; }
+[ -f "$data/tokenizer/tokenizer.json" ] || "$python" -m data.tokenizer --data "$data"
 shards() { # LENGTH TOKENS SEED
     [ -f "$data/shards/done-$1-$3" ] || {
-        "$python" samples.py --data "$data" --length "$1" --tokens "$2" --seed "$3"
+        "$python" -m data.samples --data "$data" --length "$1" --tokens "$2" --seed "$3"
         touch "$data/shards/done-$1-$3"
     }
 }
@@ -28,9 +28,9 @@ trap 'kill $rest 2>/dev/null || true' EXIT
 
 resume=
 [ ! -f "$data/run/checkpoint.pt" ] || resume=--resume
-"$python" train.py --config configs/cpu.toml --data "$data/shards" --out "$data/run" --minutes "$minutes" $resume
-"$python" export.py --checkpoint "$data/run/checkpoint.pt" --tokenizer "$data/tokenizer" --out "$data/model"
-"$python" agree.py "$data/model"
-[ -f "$data/eval_cases.jsonl" ] || "$python" cases.py --data "$data"
-"$python" quantise.py --model "$data/model" --data "$data" --out "$data/quantisation.csv"
-"$python" evaluate.py --data "$data" --model "$data/model" --name ours --out "$data/results.csv"
+"$python" -m training.train --config configs/cpu.toml --data "$data/shards" --out "$data/run" --minutes "$minutes" $resume
+"$python" -m export.convert --checkpoint "$data/run/checkpoint.pt" --tokenizer "$data/tokenizer" --out "$data/model"
+"$python" -m export.agree "$data/model"
+[ -f "$data/eval_cases.jsonl" ] || "$python" -m evaluation.cases --data "$data"
+"$python" -m evaluation.quantise --model "$data/model" --data "$data" --out "$data/quantisation.csv"
+"$python" -m evaluation.evaluate --data "$data" --model "$data/model" --name ours --out "$data/results.csv"

@@ -14,6 +14,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
+# With -P, Python finds the modules of the recipe from any folder, and imports nothing from the current one.
+export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$here/gpu.sh" | sed '$d' >&2; exit 2; }
 
 pack() { # DATA PACK
@@ -28,11 +30,11 @@ train() { # PACK OUT MINUTES [PAUSE]
     sample "$work"
     resume=
     [ ! -f "$work/run/checkpoint.pt" ] || resume=--resume
-    "$python" "$here/train.py" --config "${CONFIG:-$here/configs/gpu.toml}" --data "$work/shards" --out "$work/run" \
+    "$python" -P -m training.train --config "${CONFIG:-$here/configs/gpu.toml}" --data "$work/shards" --out "$work/run" \
         --minutes "$3" ${4:+--pause-after "$4"} $resume >> "$2/train.log" 2>&1 || { tail -n 20 "$2/train.log"; exit 1; }
     tail -n 4 "$2/train.log"
     grep -q '^end of the schedule' "$2/train.log" || { echo "Not at its end yet: call it again."; return; }
-    "$python" "$here/export.py" --checkpoint "$work/run/checkpoint.pt" --tokenizer "$work/tokenizer" \
+    "$python" -P -m export.convert --checkpoint "$work/run/checkpoint.pt" --tokenizer "$work/tokenizer" \
         --out "$work/model" --no-onnx
     rm -f "$2"/weights.*
     tar -C "$work/model" -c . | split -b 15000000 -d - "$2/weights."
@@ -55,14 +57,14 @@ sample() { # WORK
 
 shards() { # WORK LENGTH TOKENS SEED
     [ -f "$1/done-$2-$4" ] && return
-    nice "$python" "$here/samples.py" --data "$1" --length "$2" --tokens "$3" --seed "$4" && touch "$1/done-$2-$4"
+    nice "$python" -P -m data.samples --data "$1" --length "$2" --tokens "$3" --seed "$4" && touch "$1/done-$2-$4"
 }
 
 join() { # OUT MODEL
     mkdir -p "$2"
     cat "$1"/weights.* | tar -C "$2" -x
-    "$python" "$here/export.py" --out "$2"
-    "$python" "$here/agree.py" "$2"
+    "$python" -P -m export.convert --out "$2"
+    "$python" -P -m export.agree "$2"
 }
 
 over() { # HOST DATA OUT MINUTES

@@ -35,6 +35,9 @@ enum Value {
     Required,
 }
 
+/// Subcommands that the program starts itself, and that its help does not list.
+const HIDDEN: [&str; 1] = ["engine"];
+
 impl CommandLine {
     /// Whether the binary takes these words.
     ///
@@ -44,6 +47,9 @@ impl CommandLine {
         let mut path = Vec::new();
         let mut words = words.iter().peekable();
         let mut help = self.help(&path);
+        if path.is_empty() {
+            help.subcommands.extend(HIDDEN.map(str::to_owned));
+        }
         while let Some(word) = words.next_if(|word| help.subcommands.contains(*word)) {
             if word == "help" {
                 return Ok(());

@@ -25,7 +25,7 @@ const TEXTS: [&str; 5] = [
     "tests/servers/to_gguf.py",
     "fixtures/eval/depot-go/depot.go",
     "fixtures/eval/quill-typescript/outline.ts",
-    "models/recipe/amx.cpp",
+    "models/recipe/training/amx.cpp",
 ];
 const THREADS: usize = 2;
 /// Two tokens whose logarithms of probabilities are closer in the server are as likely as each other, as far as its own rounding

@@ -112,6 +112,7 @@ mod of_unix {
                     _ => {}
                 }
             }
+            #[expect(clippy::disallowed_methods, reason = "the one place of this crate that opens sockets")]
             let listener = UnixListener::bind(&staged)?;
             // The folder is closed to others. Under its name the file appears with its mode only.
             fs::set_permissions(&staged, fs::Permissions::from_mode(0o600))?;

@@ -1,14 +1,14 @@
 //! Chains: who answers, who takes over, and how the first one comes back.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
-    CancelToken, ChatOptions, ContextIndex, GenerateRequest, Generation, Layer, LoadError, Message, Model,
-    ModelError, ModelInfo, ModelRouter, Role, StopReason, TokenObserver, Usage,
+    CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, GenerateRequest, Generation, Layer, LoadError,
+    Message, Model, ModelError, ModelInfo, ModelRouter, Observer, Role, StopReason, TokenObserver, Usage,
 };
 
 use crate::stand_in::{PATIENCE, Reply, StandIn};
@@ -291,4 +291,141 @@ fn nobody_there_says_why_for_each() {
         &|_| {},
     );
     assert!(error.err().unwrap().to_string().contains("allowRemote"));
+}
+
+/// A model of an engine process, which may have ended.
+struct Shared {
+    own: Own,
+    has_ended: Arc<AtomicBool>,
+}
+
+impl Model for Shared {
+    fn info(&self) -> &ModelInfo {
+        &self.own.info
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.len()
+    }
+
+    fn context_index(&self) -> Option<&dyn ContextIndex> {
+        Some(&self.own)
+    }
+
+    fn chat(&self) -> Result<&dyn Chat, String> {
+        Ok(self)
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        cancel: &CancelToken,
+        observer: TokenObserver,
+    ) -> Result<Generation, ModelError> {
+        if self.has_ended.load(Ordering::SeqCst) {
+            return Err(ModelError::Unavailable("The engine process has ended".to_owned()));
+        }
+        self.own.generate(request, cancel, observer)
+    }
+}
+
+impl Chat for Shared {
+    fn name(&self) -> &str {
+        &self.own.info.name
+    }
+
+    fn context_length(&self) -> usize {
+        1024
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.len()
+    }
+
+    fn respond(
+        &self,
+        _: &[Message],
+        _: &ChatOptions,
+        _: &CancelToken,
+        _: Observer,
+    ) -> Result<ChatAnswer, ModelError> {
+        if self.has_ended.load(Ordering::SeqCst) {
+            return Err(ModelError::Unavailable("The engine process has ended".to_owned()));
+        }
+        let (text, model) = ("spoken".to_owned(), self.own.info.name.clone());
+        Ok(ChatAnswer { text, stop: StopReason::Finished, model, is_remote: false, usage: Usage::default() })
+    }
+}
+
+/// Engine processes, one after the other.
+#[derive(Default)]
+struct Processes {
+    n_opened: AtomicUsize,
+    last: Mutex<Arc<AtomicBool>>,
+    project: Mutex<Arc<Mutex<BTreeMap<String, String>>>>,
+}
+
+impl Processes {
+    fn choice(self: &Arc<Self>) -> Choice {
+        let processes = Arc::clone(self);
+        let open = move || {
+            processes.n_opened.fetch_add(1, Ordering::SeqCst);
+            let (has_ended, project) = (Arc::<AtomicBool>::default(), Arc::default());
+            *processes.last.lock().unwrap() = Arc::clone(&has_ended);
+            *processes.project.lock().unwrap() = Arc::clone(&project);
+            let Choice::Local(_, own) = own_with(&Arc::default(), &project) else { unreachable!("it is") };
+            let info = ModelInfo { name: "large".to_owned(), ..own().unwrap().info().clone() };
+            Ok(Arc::new(Shared { own: Own { info, project }, has_ended }) as Arc<dyn Model>)
+        };
+        Choice::Shared("large".to_owned(), Arc::new(open))
+    }
+
+    fn kill(&self) {
+        self.last.lock().unwrap().store(true, Ordering::SeqCst);
+    }
+
+    fn known(&self) -> Vec<String> {
+        self.project.lock().unwrap().lock().unwrap().keys().cloned().collect()
+    }
+}
+
+#[test]
+fn a_model_of_an_engine_process_comes_back_and_its_replacement_goes() {
+    let (processes, n_loads) = (Arc::new(Processes::default()), Arc::new(AtomicUsize::new(0)));
+    let project = Arc::default();
+    let chain = chain(vec![processes.choice(), own_with(&n_loads, &project)]).unwrap();
+    assert!(!chain.leaves_process());
+    chain.upsert("a.rs".into(), Layer::Open, "text".into());
+    for round in 1..=3 {
+        assert_eq!((name_of(&chain).as_str(), processes.known().len()), ("large", 1));
+        processes.kill();
+        let member = chain.member_for(&[]).unwrap();
+        let Err(ModelError::Unavailable(reason)) = complete(&*member) else { panic!("it has ended") };
+        assert!(reason.contains("engine process"), "{reason}");
+        // The request is repeated at once, by the bundled model or by the new engine process.
+        assert!(complete(&*chain.member_for(&[]).unwrap()).is_ok());
+        let start = Instant::now();
+        while name_of(&chain) != "large" {
+            assert!(start.elapsed() < PATIENCE, "it is opened again");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // One that failed before does not count against the new one.
+        assert!(matches!(complete(&*member), Err(ModelError::Unavailable(_))));
+        assert_eq!(name_of(&chain), "large");
+        assert_eq!(processes.n_opened.load(Ordering::SeqCst), round + 1);
+        assert!(complete(&*chain.member_for(&[]).unwrap()).is_ok());
+    }
+    assert!((1..=3).contains(&n_loads.load(Ordering::SeqCst)));
+}
+
+#[test]
+fn a_conversation_is_asked_again_in_the_next_engine_process() {
+    let (processes, n_loads) = (Arc::new(Processes::default()), Arc::default());
+    let chain = chain(vec![processes.choice(), own(&n_loads)]).unwrap();
+    processes.kill();
+    let messages = [Message::new(Role::User, "hello")];
+    let (observer, _) = watching();
+    let answer =
+        chain.chat().unwrap().respond(&messages, &ChatOptions::default(), &CancelToken::new(), observer);
+    assert_eq!((answer.unwrap().text.as_str(), processes.n_opened.load(Ordering::SeqCst)), ("spoken", 2));
 }

@@ -80,18 +80,13 @@ impl Hub {
             }
             drop(state);
             let next_sweep = self.models.sweep(idle);
-            let wait = if is_empty { Some(idle - empty_for) } else { next_sweep };
+            let wait = if is_empty { idle - empty_for } else { next_sweep.unwrap_or(idle) };
             state = self.state();
             // A window that left meanwhile has changed the time.
             if is_empty != (state.n_windows == 0) {
                 continue;
             }
-            state = match wait {
-                Some(wait) => {
-                    self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

@@ -140,7 +140,7 @@ fn a_model_is_loaded_once_and_freed_with_its_last_window() {
     assert_eq!(ask(&second, "say:still there").unwrap().text, "still there");
     drop(second);
     let small = one.open("small", None).unwrap();
-    assert_eq!(one.report().unwrap().use_of_it.unwrap().1, ["small"]);
+    wait_until("the other one is freed", || one.report().unwrap().use_of_it.unwrap().1 == ["small"]);
     assert_eq!(n_loads(), 2);
     let error = one.open("broken", None).err().unwrap();
     assert!(matches!(&error, AttachError::Model(error) if error.cause == "it is broken"), "{error:?}");

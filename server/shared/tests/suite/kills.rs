@@ -79,7 +79,8 @@ fn be_window(folder: &Path) {
         *theirs.lock().unwrap() = true;
     });
     let mut model: Option<SharedModel> = None;
-    let say = |line: &str| writeln!(std::io::stdout(), "{line}").unwrap();
+    // What `println!` writes is caught by the test harness.
+    let say = |line: &str| std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
     for n in 0.. {
         if *ended.lock().unwrap() {
             return say("end");
@@ -173,7 +174,8 @@ impl Engines {
 
     /// Kills those that run. Returns how many did.
     fn kill(&self) -> usize {
-        let killed = self.children.lock().unwrap().drain(..).map(|mut child| {
+        let mut children = self.children.lock().unwrap();
+        let killed = children.drain(..).map(|mut child| {
             let runs = child.try_wait().unwrap().is_none();
             child.kill().unwrap();
             child.wait().unwrap();

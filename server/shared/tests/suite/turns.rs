@@ -22,7 +22,7 @@ fn the_window_that_was_typed_in_last_is_answered_first() {
         let model = Arc::clone(&models[window]);
         threads.push(std::thread::spawn(move || ask(&*model, text).unwrap()));
         // So that they arrive in this order.
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(300));
     }
     cancel.cancel();
     first.join().unwrap().unwrap();

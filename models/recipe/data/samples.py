@@ -1,11 +1,11 @@
-"""Samples: token shards in the very prompt layout that the server sends.
+"""Samples: token shards in the prompt layout that the server sends.
 
-    python samples.py --data FOLDER --length 256 --tokens 60e6 --seed 1
+    python -m data.samples --data FOLDER --length 256 --tokens 60e6 --seed 1
 
 writes FOLDER/shards/train-LENGTH-SEED-NUMBER.npy (uint16, [rows, LENGTH]) with `.weights.npy` next to each (uint8, 16 is
 an ordinary token, MIDDLE_WEIGHT one that the server asks for), and valid-LENGTH.npy from the validation packages.
 
-What must hold: equal seeds give equal shards; a row has no padding; every middle ends with the end token.
+Invariant: equal seeds give equal shards; a row has no padding; every middle ends with the end token.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import time
 
 import numpy as np
 
-from cuts import CHARACTERS_PER_TOKEN, KINDS, OUTLINE_SHARE, cut, parted, related
-from prompts import Vocabulary, from_line_start, prompt, up_to_line_end
+from data.cuts import CHARACTERS_PER_TOKEN, KINDS, OUTLINE_SHARE, cut, parted, related
+from data.prompts import Vocabulary, from_line_start, prompt, up_to_line_end
 
 ORDINARY_WEIGHT, MIDDLE_WEIGHT = 16, 32
 ROWS_PER_SHARD_TOKENS = 4_194_304

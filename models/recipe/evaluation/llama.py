@@ -1,8 +1,8 @@
 """Reading and running a model of Llama's or Qwen2's shape in the Hugging Face layout, for evaluation: batches of
 unequal prompts, a cache of keys and values, and a tokenizer with the bytes of its tokens.
 
-What must hold: a prompt's result does not depend on the batch it stands in, but for rounding. Products are computed in the
-type that is asked for; bf16 is several times faster on processors that know it, all else is fp32.
+Invariant: except for rounding, the result of a prompt does not depend on the batch that it is in. Products are computed in the
+given type; bf16 is several times faster on processors that support it. Everything else is computed in fp32.
 """
 
 import json
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from prompts import Vocabulary
+from data.prompts import Vocabulary
 
 
 class Llama:

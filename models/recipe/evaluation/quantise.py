@@ -1,4 +1,4 @@
-"""What quantisation costs and gains: `python quantise.py --model FOLDER --data FOLDER --out quantisation.csv`.
+"""What quantisation costs and gains: `python -m evaluation.quantise --model FOLDER --data FOLDER --out quantisation.csv`.
 
 Exports the weights of a model folder with bodies and output layers of 32, 8 and 4 bits, runs each with ONNX Runtime on one
 thread over the same texts and places, and prints a table: size, bits per byte, exact match of the rest of the line, and
@@ -17,8 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import export
-from agree import Onnx
+from evaluation.evaluate import VARIANTS as WAYS
+from evaluation.evaluate import bits_per_byte, completions, score, windows
+from evaluation.llama import Words
+from export import convert
+from export.agree import Onnx
 
 VARIANTS = ((32, 32), (8, 8), (4, 8), (8, 4), (4, 4))
 LANGUAGES = ("rust", "python", "typescript", "go")
@@ -56,11 +59,8 @@ def best_time(act, repeats: int) -> float:
 
 def measure(source: Path, bits: tuple[int, int], vocabulary, texts: list, cases: list) -> dict:
     """One row of the table."""
-    from evaluate import VARIANTS as WAYS
-    from evaluate import bits_per_byte, completions, score
-
     with tempfile.TemporaryDirectory() as made:
-        export.write_onnx(source, Path(made), *bits)
+        convert.write_onnx(source, Path(made), *bits)
         size = sum(path.stat().st_size for path in Path(made).glob("model.onnx*"))
         onnx = Onnx(Path(made) / "model.onnx")
     random = np.random.default_rng(0)
@@ -89,9 +89,6 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=100, help="places per language")
     parser.add_argument("--windows", type=int, default=20, help="texts per language for bits per byte")
     options = parser.parse_args()
-    from evaluate import windows
-    from llama import Words
-
     vocabulary = Words(options.model / "tokenizer.json")
     files = [json.loads(line) for line in open(options.data / "test.jsonl", encoding="utf-8")]
     places = [json.loads(line) for line in open(options.data / "eval_cases.jsonl", encoding="utf-8")]

@@ -1,10 +1,10 @@
 """Corpus: source text of the packages that packages.toml names, filtered, without duplicates, split by package.
 
-    python corpus.py fetch --data FOLDER     archives, through pip, npm, cargo and apt-get
-    python corpus.py build --data FOLDER     train.jsonl, validation.jsonl, test.jsonl and MANIFEST.csv
+    python -m data.corpus fetch --data FOLDER     archives, through pip, npm, cargo and apt-get
+    python -m data.corpus build --data FOLDER     train.jsonl, validation.jsonl, test.jsonl and MANIFEST.csv
 
-What must hold: a package that is missing, of another version or of a licence outside ALLOWED stops the step with its
-name; no file stands in two splits; equal input gives equal output.
+Invariant: a package that is missing, has another version or a licence outside ALLOWED stops the step with its name;
+no file is in two splits; equal input gives equal output.
 """
 
 import argparse
@@ -21,12 +21,11 @@ import random
 import re
 import sys
 
-from archives import archives_of, fetch, members
-from duplicates import without_duplicates, without_overlap
-from packages import SPLITS, CorpusError, confirm_licence, licence_in_metadata, read_packages
-from texts import (CAP, LANGUAGES, MAX_BYTES, MIN_BYTES, SKIPPED_PATH, SMALL_CAP, TEST_PATH, clean, is_wanted, language_of)
+from data.archives import archives_of, fetch, members
+from data.duplicates import without_duplicates, without_overlap
+from data.packages import LIST, MANIFEST, SPLITS, CorpusError, confirm_licence, licence_in_metadata, read_packages
+from data.texts import (CAP, LANGUAGES, MAX_BYTES, MIN_BYTES, SKIPPED_PATH, SMALL_CAP, TEST_PATH, clean, is_wanted, language_of)
 
-HERE = pathlib.Path(__file__).resolve().parent
 METADATA = re.compile(r"(^|/)(PKG-INFO|METADATA|package\.json|Cargo\.toml|[^/]*(LICEN[SC]E|COPYING|COPYRIGHT)[^/]*)$", re.I)
 
 
@@ -127,8 +126,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("step", choices=("fetch", "build"))
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder of archives and texts")
-    parser.add_argument("--packages", type=pathlib.Path, default=HERE / "packages.toml")
-    parser.add_argument("--manifest", type=pathlib.Path, default=HERE.parent / "default" / "MANIFEST.csv")
+    parser.add_argument("--packages", type=pathlib.Path, default=LIST)
+    parser.add_argument("--manifest", type=pathlib.Path, default=MANIFEST)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes that read archives")
     options = parser.parse_args()
     data = options.data.resolve()

@@ -1,10 +1,10 @@
 """Evaluation of a model in the Hugging Face layout on the test packages: bits per byte and completions at fixed places.
 
-    python evaluate.py --data FOLDER --model FOLDER --name pilot --out results.csv [--cases 100] [--threads 2]
+    python -m evaluation.evaluate --data FOLDER --model FOLDER --name pilot --out results.csv [--cases 100] [--threads 2]
 
 Appends rows (model, language, metric, variant, value, cases) and prints a table. Metrics: bits_per_byte (left to right
 behind the path, windows of some 1,250 characters), and of the line to come, greedily: exact match, edit similarity,
-first word. Variants say what the model got: kind of place, healed or not, suffix, snippets. What must hold: every model
+first word. Variants say what the model got: kind of place, healed or not, suffix, snippets. Invariant: every model
 gets the same places and the same texts; packages in the training manifest are refused.
 """
 
@@ -22,10 +22,11 @@ import time
 import torch
 import torch.nn.functional as F
 
-from cases import LANGUAGES, read_test, refuse_trained
-from cuts import OUTLINE_SHARE, imports
-from llama import Llama, Words, complete
-from prompts import from_line_start, prompt, up_to_line_end
+from data.cuts import OUTLINE_SHARE, imports
+from data.packages import MANIFEST
+from data.prompts import from_line_start, prompt, up_to_line_end
+from evaluation.cases import LANGUAGES, read_test, refuse_trained
+from evaluation.llama import Llama, Words, complete
 
 PROMPT_TOKENS = 512          # as the server, for a model of a short context
 RESERVED = 16 + 64           # what the server keeps free: frame, and the line
@@ -185,8 +186,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path, required=True, help="folder with config.json, model.safetensors, tokenizer.json")
     parser.add_argument("--name", required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--manifest", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parent.parent / "default" / "MANIFEST.csv")
+    parser.add_argument("--manifest", type=pathlib.Path, default=MANIFEST)
     parser.add_argument("--cases", type=int, default=240, help="places of the kind `rest` per language; half as many `next`")
     parser.add_argument("--windows", type=int, default=80, help="windows per language for the bits per byte")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))

@@ -1,14 +1,14 @@
-"""What of a source text is about persons and licences and not about code: it is taken out before training, since a model
-that has read it answers `# Author: ` with the name of somebody.
+"""Removes text about persons and licences from source files before training. A model that has read it answers `# Author: `
+with the name of a person.
 
-What must hold: code lines stay lines, so that what is left still reads as the file did; the result holds no address but
-those of the domains that are kept for examples, and no line whose only matter is who wrote or owns the file.
+Invariant: code lines stay as they are; the result has no address except those of the domains that are reserved for
+examples, and no line that only says who wrote or owns the file.
 """
 
 import re
 
 ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@(?!(?:[\w-]+\.)*example\.)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b")
-# `git@host:path` is no person's.
+# `git@host:path` is not the address of a person.
 SSH = re.compile(r"\bgit@", re.I)
 STAND_IN = "name@example.com"
 
@@ -16,7 +16,7 @@ NOTICE = re.compile(r"copyright|licen[sc]e|SPDX|all rights reserved|\(c\)\s*(19|
 COMMENT = r"[ \t]*(?://+[!/]?|#+|--+|;+|%+|\*+|/\*+!?|<!--|\"{3}|'{3}|REM\b|dnl\b)?[ \t]*"
 MARK = r"[ \t]*(?://+[!/]?|#+|--+|;+|%+|\*+|/\*+!?|<!--|REM\b|dnl\b)[ \t]*"
 ROLE = r"(?:original[ \t]+|main[ \t]+|primary[ \t]+)?(?:authors?|maintainers?|contributors?|developers?|copyright(?:[ \t]+holders?)?|contact|credits?)"
-# A line whose only matter is a person.
+# A line that only names a person.
 PERSON = re.compile(
     MARK + ROLE + r"(?:\(s\))?[ \t]*[:=©\d]|"
     + COMMENT + r"(?:" + ROLE + r"(?:\(s\))?:[ \t]+(?-i:[A-Z])[\w.'-]+[ \t]+(?-i:[A-Z<])|"

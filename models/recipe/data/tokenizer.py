@@ -1,9 +1,9 @@
 """Tokenizer: byte-level BPE with Qwen's special tokens and Qwen2's pre-tokeniser, trained on the training texts.
 
-    python tokenizer.py --data FOLDER [--vocabulary 8192]     FOLDER/tokenizer/tokenizer.json, tokenizer_config.json
+    python -m data.tokenizer --data FOLDER [--vocabulary 8192]     FOLDER/tokenizer/tokenizer.json, tokenizer_config.json
 
-What must hold: decoding gives back the very bytes of any text (so no normaliser, other than Qwen2, whose NFC would change
-them; llama.cpp's `qwen2` pre-tokeniser applies none either), and the special tokens have the ids 0 to N-1 in this order.
+Invariant: decoding gives back the bytes of any text, and the special tokens have the ids 0 to N-1 in this order. So there is
+no normaliser: Qwen2's NFC would change the bytes. llama.cpp's `qwen2` pre-tokeniser applies none either.
 """
 
 import argparse

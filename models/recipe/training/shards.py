@@ -32,7 +32,7 @@ class Shards:
         found = names(self.folder, self.length)
         if not found:
             raise SystemExit(
-                f"There is no shard train-{self.length}-*.npy in {self.folder}. Make the samples first (samples.py)."
+                f"There is no shard train-{self.length}-*.npy in {self.folder}. Make the samples first (data.samples)."
             )
         if all(name in self.place["read"] for name in found):
             self.place.update({"pass": self.place["pass"] + 1, "read": []})
@@ -47,7 +47,7 @@ class Shards:
             return
         path = self.folder / name
         if not path.exists():
-            raise SystemExit(f"The shard {path}, which the checkpoint stands in, is missing. Make it again (samples.py).")
+            raise SystemExit(f"The shard {path}, which the checkpoint stands in, is missing. Make it again (data.samples).")
         self.rows = np.load(path, mmap_mode="r")
         aside = path.with_name(name.replace(".npy", ".weights.npy"))
         self.weights = np.load(aside, mmap_mode="r") if aside.exists() else None

@@ -1,6 +1,6 @@
-"""Copies among files: equal ones, near ones, and those that hold parts of the test set.
+"""Copies among files: equal files, similar files, and files that contain parts of the test set.
 
-What must hold: of two alike files the one of the test split stays.
+Invariant: of two similar files the one of the test split stays.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from texts import WORD
+from data.texts import WORD
 
 
 def word_hashes(text):

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import EPSILON, Shape, views
+from training.model import EPSILON, Shape, views
 
 PLACES = {
     "query": "self_attn.q_proj",

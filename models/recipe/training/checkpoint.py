@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from settings import differences
+from training.settings import differences
 
 KEPT = ("weights", "moment", "second", "average")
 

@@ -1,4 +1,4 @@
-"""Tests of training, export and quantisation with a tiny model on a text that repeats. Needs torch; skipped without it."""
+"""Tests of training, export and quantisation with a tiny model on a text that repeats. They are skipped without torch."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+RECIPE = Path(__file__).resolve().parent.parent
 MISSING = [name for name in ("torch", "numpy", "safetensors", "onnx", "onnxruntime", "tokenizers")
            if __import__("importlib.util").util.find_spec(name) is None]  # fmt: skip
 CONFIG = """
@@ -90,9 +90,9 @@ class Training(unittest.TestCase):
 
     @classmethod
     def train(cls, *given: str, config: str = "config.toml", out: str = "run") -> subprocess.CompletedProcess:
-        command = [sys.executable, HERE / "train.py", "--config", cls.root / config, "--data", cls.root]
+        command = [sys.executable, "-m", "training.train", "--config", cls.root / config, "--data", cls.root]
         command += ["--out", cls.root / out, "--workers", "2", "--no-compile", *given]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, cwd=RECIPE, capture_output=True, text=True, timeout=300)
 
     def losses(self, run: subprocess.CompletedProcess) -> list[float]:
         """Validation losses that a run printed."""
@@ -102,13 +102,12 @@ class Training(unittest.TestCase):
 
     def completions(self, folder: Path) -> list[list[bytes]]:
         """What the evaluation's own model and ONNX Runtime in its place say."""
-        import agree
-        import export
-        from llama import Llama, Words, complete
-        from quantise import AsModel
+        from export import agree, convert
+        from evaluation.llama import Llama, Words, complete
+        from evaluation.quantise import AsModel
 
         vocabulary = Words(folder / "tokenizer.json")
-        export.write_onnx(folder, folder / "float", export.FLOAT, export.FLOAT)
+        convert.write_onnx(folder, folder / "float", convert.FLOAT, convert.FLOAT)
         models = (Llama(folder), AsModel(agree.Onnx(folder / "float/model.onnx")))
         prompts = [([40, 41, 42], b""), ([70] * 9, vocabulary.bytes[44])]
         return [[complete(model, vocabulary, [prompt])[0] for prompt in prompts] for model in models]
@@ -132,12 +131,11 @@ class Training(unittest.TestCase):
         self.assertIn("shape.width: 64 in the checkpoint, 96 wanted", refused.stderr)
 
     def test_training_begins_where_exported_weights_stand_and_all_programs_agree(self):
-        import agree
-        import export
+        from export import agree, convert
 
         out = self.root / "model"
-        export.main(["--checkpoint", str(self.root / "run/checkpoint.pt"), "--tokenizer", str(self.root),
-                     "--out", str(out)])  # fmt: skip
+        convert.main(["--checkpoint", str(self.root / "run/checkpoint.pt"), "--tokenizer", str(self.root),
+                      "--out", str(out)])  # fmt: skip
         first, *others = agree.compare(out).values()
         self.assertTrue(others)
         for other in others:
@@ -151,7 +149,7 @@ class Training(unittest.TestCase):
 class Quantisation(unittest.TestCase):
     def test_numbers_stand_for_their_weights_and_a_blocks_extreme_exactly(self):
         import numpy as np
-        from blocks import quantise
+        from export.blocks import quantise
 
         matrix = np.random.default_rng(3).normal(size=(16, 96)).astype(np.float32)
         matrix[3, 32:64] = 0
@@ -167,7 +165,7 @@ class Quantisation(unittest.TestCase):
 
     def test_four_bits_are_packed_with_the_first_number_in_the_lower_half(self):
         import numpy as np
-        from blocks import packed
+        from export.blocks import packed
 
         self.assertEqual(packed(np.array([1, 2, 15, 0], np.uint8), 4).tolist(), [0x21, 0x0F])
 
@@ -177,7 +175,7 @@ class Gradient(unittest.TestCase):
     def test_it_is_that_of_the_loss_over_all_logits(self):
         import torch
         import torch.nn.functional as F
-        from model import Model, Shape, initialise, views
+        from training.model import Model, Shape, initialise, views
 
         shape = Shape(vocabulary=96, width=64, layers=2, heads=2, kv_heads=1, feed_forward=96)
         flat, gradient = torch.empty(shape.count()), torch.zeros(shape.count())
@@ -200,8 +198,8 @@ class Gradient(unittest.TestCase):
 
     def test_that_of_the_native_step_is_the_same_but_for_rounding(self):
         import torch
-        from model import Model, Shape, initialise, views
-        from native import Native
+        from training.model import Model, Shape, initialise, views
+        from training.native import Native
 
         # Several keys a group and only one; a last slice of the vocabulary that is not full; rows that do not fill 64.
         for shape, rows, length in (
@@ -234,7 +232,7 @@ class Gradient(unittest.TestCase):
 
     def test_both_ways_of_attention_agree(self):
         import torch
-        from model import MASKED, attend_fused, attend_plain
+        from training.model import MASKED, attend_fused, attend_plain
 
         torch.manual_seed(0)
         for length in (31, 32):
@@ -251,7 +249,7 @@ class Reading(unittest.TestCase):
         import json
 
         import numpy as np
-        from shards import Shards
+        from training.shards import Shards
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder)
@@ -266,7 +264,7 @@ class Reading(unittest.TestCase):
             self.assertEqual(reader.place["pass"], 1)
 
     def test_a_missing_shard_is_named(self):
-        from shards import Shards
+        from training.shards import Shards
 
         with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(SystemExit, "train-8-"):
             Shards(Path(folder), 8, 1).take(1)
@@ -274,14 +272,14 @@ class Reading(unittest.TestCase):
 
 class Schedule(unittest.TestCase):
     def test_differences_name_every_setting(self):
-        import settings
+        from training import settings
 
         left, right = {"shape": {"width": 1, "layers": 2}}, {"shape": {"width": 3, "layers": 2}, "seed": 4}
         found = settings.differences(left, right)
         self.assertEqual(found, ["seed: None in the checkpoint, 4 wanted", "shape.width: 1 in the checkpoint, 3 wanted"])
 
     def test_the_rate_rises_stays_and_falls(self):
-        from schedule import rate
+        from training.schedule import rate
 
         schedule = {"warmup_steps": 10, "decay": 0.4, "last_rate": 0.01}
         rates = [rate(fraction, step, schedule) for fraction, step in ((0, 5), (0.5, 50), (0.8, 80), (1, 100))]
@@ -292,14 +290,9 @@ class Schedule(unittest.TestCase):
         import tomllib
 
         wanted = tomllib.loads(CONFIG)
-        for path in (HERE / "configs").glob("*.toml"):
+        for path in (RECIPE / "configs").glob("*.toml"):
             found = tomllib.loads(path.read_text())
             for part in wanted:
                 self.assertIn(part, found, path.name)
                 if isinstance(wanted[part], dict) and part != "shape":
                     self.assertEqual(found[part].keys(), wanted[part].keys(), f"{path.name} {part}")
-
-
-sys.path.insert(0, str(HERE))
-if __name__ == "__main__":
-    unittest.main()

@@ -1,12 +1,17 @@
 """The list of packages, and which licences a package may have.
 
-What must hold: what is not plainly allowed is refused, with the name of the package.
+Invariant: a licence that is not on the list of allowed ones is refused, with the name of the package.
 """
 
 import json
 import pathlib
 import re
 import tomllib
+
+RECIPE = pathlib.Path(__file__).resolve().parent.parent
+LIST = RECIPE / "packages.toml"
+# What the bundled model was trained on.
+MANIFEST = RECIPE.parent / "default" / "MANIFEST.csv"
 
 SPLITS = ("train", "validation", "test")
 KINDS = ("pypi-sdist", "pypi-wheel", "npm", "debian", "cargo")

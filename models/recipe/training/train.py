@@ -1,4 +1,4 @@
-"""Trains a model from token shards: `python train.py --config configs/cpu.toml --data FOLDER --out FOLDER --minutes 80`.
+"""Trains a model from token shards: `python -m training.train --config configs/cpu.toml --data FOLDER --out FOLDER --minutes 80`.
 
 One process per CPU core, or one for a CUDA device. The processes share weights and gradients in memory and meet
 three times a step; inside a step each works alone, so that a core that is busy elsewhere delays a step once and not at
@@ -19,8 +19,8 @@ import threading
 import time
 from pathlib import Path
 
-from schedule import Clock, rate, stage
-from settings import configuration, differences
+from training.schedule import Clock, rate, stage
+from training.settings import configuration, differences
 
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
@@ -77,11 +77,11 @@ def work(rank: int, workers: int, shared, options, config: dict, barrier, device
     """What one process does. The first one also keeps the time, logs, validates and saves."""
     import torch
 
-    from checkpoint import save
-    from model import Model, Shape
-    from native import Native
-    from optimiser import Optimiser
-    from shards import Shards, shifted
+    from training.checkpoint import save
+    from training.model import Model, Shape
+    from training.native import Native
+    from training.optimiser import Optimiser
+    from training.shards import Shards, shifted
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -226,8 +226,8 @@ def main(given: list[str] | None = None) -> None:
     import torch
     import torch.multiprocessing as processes
 
-    from checkpoint import Shared, load
-    from model import Shape, initialise
+    from training.checkpoint import Shared, load
+    from training.model import Shape, initialise
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     workers = options.workers or (1 if device == "cuda" else os.cpu_count() or 1)
@@ -238,7 +238,7 @@ def main(given: list[str] | None = None) -> None:
     if options.resume:
         state = load(options.out / "checkpoint.pt", shared, config)
     elif options.from_weights is not None:
-        from folder import read
+        from training.folder import read
 
         found, flat = read(options.from_weights)
         differs = differences(found.as_dict(), shape.as_dict())
@@ -269,5 +269,5 @@ def main(given: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     if any(os.environ.get(name) is None for name in KEEP_MEMORY):
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**KEEP_MEMORY, **os.environ})
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**KEEP_MEMORY, **os.environ})
     main()

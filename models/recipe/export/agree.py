@@ -1,7 +1,7 @@
-"""Checks that ONNX, safetensors and the training code say the same: `python agree.py FOLDER`.
+"""Checks that ONNX, safetensors and the training code give the same tokens: `python -m export.agree FOLDER`.
 
-From the same weights, in 32-bit floats, each continues the same prompts greedily; the tokens must be equal. Where
-`transformers` is installed it reads the safetensors, too.
+Each continues the same prompts greedily, from the same weights, in 32-bit floats; the tokens must be equal. If
+`transformers` is installed, it reads the safetensors, too.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import export
-import folder
-from model import Model
+from export import convert
+from training import folder
+from training.model import Model
 
 TOKENS = 24
 TEXTS = (
@@ -80,7 +80,7 @@ def compare(source: Path) -> dict[str, list[list[int]]]:
     trained = Model(shape, flat, compiled=False)
     found = {"training code": [greedy(trained.logits, prompt, TOKENS) for prompt in prompts]}
     with tempfile.TemporaryDirectory() as made:
-        export.write_onnx(source, Path(made), export.FLOAT, export.FLOAT)
+        convert.write_onnx(source, Path(made), convert.FLOAT, convert.FLOAT)
         onnx = Onnx(Path(made) / "model.onnx")
         found["ONNX"] = [onnx.greedy(prompt, TOKENS) for prompt in prompts]
     try:

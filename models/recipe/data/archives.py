@@ -1,6 +1,6 @@
 """Archives of packages, fetched with the ordinary clients of their registries, and what is in them.
 
-What must hold: only the pinned version counts; nothing of the system is changed (apt-get gets lists of its own).
+Invariant: only the pinned version counts; nothing of the system is changed (apt-get has lists of its own).
 """
 
 import concurrent.futures
@@ -12,7 +12,7 @@ import sys
 import tarfile
 import zipfile
 
-from packages import CorpusError
+from data.packages import CorpusError
 
 
 def run(command, folder, environment=None):
@@ -33,7 +33,7 @@ def archives_of(data, package):
                    and version in f.name and "debian.tar" not in f.name) if folder.is_dir() else []
     if not found:
         raise CorpusError(f"{package['name']} {package['version']} ({package['kind']}) is missing in {folder}: "
-                          "run `corpus.py fetch`, or remove it from packages.toml.")
+                          "run `python -m data.corpus fetch`, or remove it from packages.toml.")
     return found
 
 

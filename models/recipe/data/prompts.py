@@ -1,6 +1,6 @@
 """A vocabulary, and the prompt layout of the server.
 
-What must hold: the layout equals that of the server's template for Qwen2.5-Coder (server/model/src/fim/families.rs):
+Invariant: the layout equals that of the server's template for Qwen2.5-Coder (server/model/src/fim/families.rs):
 snippets, path, lines above, what follows the cursor, and after the middle token the current line from its start.
 """
 

@@ -1,8 +1,9 @@
-"""Weights that read another tokenizer, as a beginning: `python transplant.py --from MODEL --tokenizer FOLDER --out FOLDER`.
+"""Converts weights to another tokenizer: `python -m training.transplant --from MODEL --tokenizer FOLDER --out FOLDER`.
 
-MODEL is a folder in the Hugging Face layout whose shape the recipe's model has as well. Layers are taken as they are, the gains of
-their norms multiplied into the matrix behind each. A token that both tokenizers have keeps its row of the embedding; any
-other gets the mean of the rows of the pieces that the old tokenizer makes of its bytes. `train.py --from-weights` goes on.
+MODEL is a folder in the Hugging Face layout. Its model has the shape of the recipe's model. The layers are copied; the gain of
+each norm is multiplied into the matrix behind it. A token that both tokenizers have keeps its row of the embedding; any
+other token gets the mean of the rows of the tokens into which the old tokenizer splits its bytes. `python -m training.train
+--from-weights` trains on from the result.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-import folder
-from model import views
+from training import folder
+from training.model import views
 
 BEHIND = {"query": "input", "key": "input", "value": "input", "gate": "post_attention", "up": "post_attention"}
 

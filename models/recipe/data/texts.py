@@ -3,7 +3,7 @@
 import os
 import re
 
-from personal import cleaned
+from data.personal import cleaned
 
 LANGUAGES = {
     ".rs": "rust", ".py": "python", ".go": "go", ".ts": "typescript", ".tsx": "typescript", ".mts": "typescript",

@@ -1,12 +1,8 @@
-"""Tests of what is taken out of training text."""
+"""Tests of the removal of text about persons and licences."""
 
-import pathlib
-import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-
-from personal import ADDRESS, cleaned  # noqa: E402
+from data.personal import ADDRESS, cleaned
 
 CODE = "import os\n\n\ndef area(width, height):\n    return width * height\n"
 
@@ -50,7 +46,3 @@ class Personal(unittest.TestCase):
             "send('user@example.org')\n", "copyright_line = read()\n", "fn authors(&self) -> Vec<Author> {\n", "developer(1)\n",
         ):
             self.assertEqual(cleaned(CODE + text), CODE + text)
-
-
-if __name__ == "__main__":
-    unittest.main()

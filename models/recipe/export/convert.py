@@ -1,10 +1,11 @@
 """Writes a checkpoint as a model folder: safetensors in the Hugging Face layout and ONNX in that of onnxruntime-genai.
 
-`python export.py --checkpoint RUN/checkpoint.pt --tokenizer FOLDER --out FOLDER [--body 8] [--output 8]`
+`python -m export.convert --checkpoint RUN/checkpoint.pt --tokenizer FOLDER --out FOLDER [--body 8] [--output 8]`
 
-Of a training that came to its end, the last weights or their average are taken, whichever validated better. Both files lie
-in one folder, and one tokenizer serves both. The graph is written here, node by node, with the operators that
-onnxruntime-genai uses. It computes logits for the last `num_logits_to_keep` positions, an optional input; all by default.
+If the training reached its end, the last weights or their average are exported, whichever validated better. Both files are
+in one folder and have the same tokenizer. This file writes the graph node by node, with the operators that
+onnxruntime-genai uses. The graph computes logits for the last `num_logits_to_keep` positions, an optional input; all by
+default.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ try:
 except ImportError:  # Where only safetensors are written.
     onnx = None
 
-import folder
-from blocks import BLOCK, packed, quantise
-from model import EPSILON, Shape, views
-from settings import differences
+from export.blocks import BLOCK, packed, quantise
+from training import folder
+from training.model import EPSILON, Shape, views
+from training.settings import differences
 
 CONTRIB = "com.microsoft"
 BEFORE_ALL = -(2**31 - 1)

@@ -1,11 +1,11 @@
 """Evaluation cases: random places in the test packages, the same for every model.
 
-    python cases.py --data FOLDER     FOLDER/eval_cases.jsonl
+    python -m evaluation.cases --data FOLDER     FOLDER/eval_cases.jsonl
 
 One JSON object a line: id, language, package, path, kind, prefix (the file up to the cursor), suffix (the file behind
 the current line, beginning with its line break), expected (what stood between), snippets (path and text of related parts
 of other files of the package). Kinds: `rest`, cut anywhere in a line, inside of words too; `next`, only the indentation
-of the line is there. What must hold: equal seeds give equal cases; only test packages are used.
+of the line is there. Invariant: equal seeds give equal cases; only test packages are used.
 """
 
 import argparse
@@ -15,7 +15,8 @@ import json
 import pathlib
 import random
 
-from cuts import WORD
+from data.cuts import WORD
+from data.packages import MANIFEST
 
 LANGUAGES = ("rust", "python", "typescript", "go", "javascript", "cpp", "java", "csharp")
 SNIPPET_LINES, SNIPPETS = 14, 2
@@ -99,8 +100,7 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=pathlib.Path, required=True)
-    parser.add_argument("--manifest", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parent.parent / "default" / "MANIFEST.csv")
+    parser.add_argument("--manifest", type=pathlib.Path, default=MANIFEST)
     parser.add_argument("--rest", type=int, default=240)
     parser.add_argument("--next", type=int, default=120)
     parser.add_argument("--seed", type=int, default=11)

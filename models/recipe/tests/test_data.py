@@ -1,4 +1,5 @@
-"""Tests of corpus, tokenizer, samples and evaluation, on small texts of their own: no network, no archives but made ones."""
+"""Tests of corpus, tokenizer, samples and evaluation, on small texts of their own. They need no network; they write the archives
+that they read."""
 
 import csv
 import io
@@ -6,17 +7,15 @@ import json
 import pathlib
 import random
 import re
-import sys
 import tarfile
 import tempfile
 import unittest
 import unittest.mock
 from importlib.util import find_spec
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+RECIPE = pathlib.Path(__file__).resolve().parent.parent
 MISSING = [name for name in ("numpy", "tokenizers", "torch", "safetensors") if find_spec(name) is None]
-GOLDEN = HERE.parent.parent / "server/model/tests/fim/golden.rs"
+GOLDEN = RECIPE.parent.parent / "server/model/tests/fim/golden.rs"
 
 CODE = "\n".join(
     f"def {verb}_{noun}(self, {noun}: str) -> int:\n    \"\"\"{verb.title()} one {noun} (naïve — {i}).\"\"\"\n"
@@ -28,7 +27,8 @@ def setUpModule():
     if MISSING:
         raise unittest.SkipTest(f"needs {', '.join(MISSING)}")
     global archives, cuts, packages, prompts, corpus, tokenizer, samples, cases, evaluate, llama, VOCABULARY, FOLDER
-    import archives, cases, corpus, cuts, evaluate, llama, packages, prompts, samples, tokenizer
+    from data import archives, corpus, cuts, packages, prompts, samples, tokenizer
+    from evaluation import cases, evaluate, llama
 
     FOLDER = tempfile.TemporaryDirectory()
     trained = tokenizer.train([CODE] * 3, 420)
@@ -66,7 +66,7 @@ class Corpus(unittest.TestCase):
         self.data = pathlib.Path(holder.name)
 
     def test_the_list_of_this_recipe_is_in_order(self):
-        listed = packages.read_packages(HERE / "packages.toml")
+        listed = packages.read_packages(packages.LIST)
         self.assertLessEqual(len(listed), 85)
         held_out = {one["name"] for one in listed if one["split"] == "test"}
         self.assertTrue({"click", "flask", "attrs", "itertools", "ropey", "axum", "preact", "rxjs"} <= held_out)
@@ -339,7 +339,3 @@ class Evaluation(unittest.TestCase):
             if b"\n" in text or not VOCABULARY.bytes[ids[-1]]:
                 break
         self.assertEqual(together[0], text)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from model import Shape
+from training.model import Shape
 
 ITERATION = (3.4445, -4.7750, 2.0315)
 

@@ -1,0 +1,4 @@
+"""Evaluation of a model on the test packages, and of its quantisation.
+
+Invariant: no other group imports the modules here.
+"""

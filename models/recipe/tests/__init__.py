@@ -1,0 +1,1 @@
+"""Tests of all groups: `python3 -m unittest` in the folder above."""
