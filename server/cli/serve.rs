@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use fimble_lsp::{ModelRole, ModelSettings, NetworkOptions, create_private_folder};
+use fimble_lsp::{ModelLoader, ModelRole, ModelSettings, NetworkOptions, create_private_folder};
 use fimble_serve::{Access, ListenAddress, LogSink, Models, ServedModel, Server, token_from_file};
 use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, Home, ModelStore};
 
 use super::network_args::NetworkArgs;
+use super::sharing::Sharing;
 use super::{loader, process};
 
 /// Arguments of `fimble serve`.
@@ -42,10 +43,11 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let network = args.network.options()?;
     let token = if args.no_token { None } else { Some(token_path()?) };
     let secret = token.as_deref().map(token_from_file).transpose().map_err(|reason| anyhow!(reason))?;
-    let completion = served(ModelRole::Completion, args.models, &network)?;
+    let load = loader::loader_of_window(Sharing::new());
+    let completion = served(ModelRole::Completion, args.models, &network, &load)?;
     let chat = match args.chat.as_slice() {
         [] => Arc::clone(&completion),
-        _ => served(ModelRole::Chat, args.chat, &network)?,
+        _ => served(ModelRole::Chat, args.chat, &network, &load)?,
     };
     let keeps_files = !network.no_remote_paths.is_empty();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -85,7 +87,13 @@ fn token_path() -> anyhow::Result<PathBuf> {
     Ok(folder.join("serve-token"))
 }
 
-fn served(role: ModelRole, names: Vec<String>, network: &NetworkOptions) -> anyhow::Result<Arc<ServedModel>> {
+/// A model of the engine process that editors share, or of this process, as `fimble lsp` has it.
+fn served(
+    role: ModelRole,
+    names: Vec<String>,
+    network: &NetworkOptions,
+    load: &ModelLoader,
+) -> anyhow::Result<Arc<ServedModel>> {
     let shown = match names.as_slice() {
         [] => vec![match ModelStore::from_env()?.active()? {
             ActiveModel::Bundled => BUNDLED_MODEL_NAME.to_owned(),
@@ -94,6 +102,6 @@ fn served(role: ModelRole, names: Vec<String>, network: &NetworkOptions) -> anyh
         names => names.to_vec(),
     };
     let settings = ModelSettings { role, names, network: network.clone(), ..ModelSettings::default() };
-    let load = loader::model_loader();
+    let load = Arc::clone(load);
     Ok(Arc::new(ServedModel::new(shown, Arc::new(move || load(&settings, &|_| {})))))
 }

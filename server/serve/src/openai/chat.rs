@@ -75,6 +75,8 @@ pub(crate) async fn chat_model(
     server.models.check_sources(&*model, &[])?;
     let mut syntax = None;
     if let Some(tools) = demands.tools.as_ref().filter(|_| demands.choice != ToolChoice::None) {
+        // It is known of an open model only, and asking for the context opens one.
+        tokio::task::block_in_place(|| chat.context_length());
         let known = chat.tool_syntax().ok_or_else(|| {
             ApiError::bad_request(format!("The model {} cannot be offered functions (tools).", chat.name()))
         })?;
