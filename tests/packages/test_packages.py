@@ -183,7 +183,7 @@ class Deb(Packages):
     def test_shells_complete_the_commands(self):
         share = self.unpacked() / "usr/share"
         completions = share / "bash-completion/completions/fimble"
-        script = f'. {completions}; COMP_WORDS=(fimble se); COMP_CWORD=1; _fimble fimble se fimble; echo "${{COMPREPLY[@]}}"'
+        script = f'. {completions}; COMP_WORDS=(fimble set); COMP_CWORD=1; _fimble fimble set fimble; echo "${{COMPREPLY[@]}}"'
         self.assertEqual(place.run(["bash", "-c", script]).strip(), "setup")
         self.assertTrue((share / "zsh/vendor-completions/_fimble").read_text().startswith("#compdef fimble\n"))
         self.assertIn("complete -c fimble", (share / "fish/vendor_completions.d/fimble.fish").read_text())
