@@ -50,7 +50,6 @@ pub mod session_file;
 pub mod setup;
 pub mod sharing;
 pub mod state;
-pub mod uri;
 pub mod why;
 
 use std::process::ExitCode;

@@ -14,6 +14,6 @@ pub mod shared {
     pub use crate::cli::progress::ProgressReporter;
     pub use crate::cli::quantiles::{Quantiles, millis};
     pub use crate::cli::session_file;
-    pub use crate::cli::uri::file_uri;
     pub use crate::outln;
+    pub use fimble_lsp::file_uri;
 }

@@ -14,6 +14,8 @@ mod doctor;
 mod encrypted;
 #[cfg(unix)]
 mod ends;
+// Windows looks for programs in folders of the system as well: there `PATH` alone cannot hide pip.
+#[cfg(unix)]
 mod first_contact;
 #[path = "../server/store/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the tests of the store need more of it")]
@@ -36,6 +38,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use fimble_client::{Client, InlineTrigger};
+use fimble_lsp::file_uri;
 use serde_json::{Value, json};
 
 fn fimble(home: Option<&Path>, arguments: &[&str]) -> Output {
@@ -208,7 +211,7 @@ fn every_language_completes_in_its_own_sample() {
     client.initialize(&capabilities(), &json!({})).unwrap();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        let uri = format!("file://{}", file.display());
+        let uri = file_uri(&file);
         client.open(&uri, "", &text);
         // The end of a line in the middle, where a user may continue to write.
         let line = text.lines().count() / 2;

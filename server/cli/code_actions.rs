@@ -9,6 +9,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 use fimble_client::{Client, ClientError, ResponseError, ServerMessage};
 use fimble_document::{Position, PositionEncoding, PositionRange, Text};
+use fimble_lsp::file_uri;
 use fimble_model::ErrorCode;
 use serde_json::{Value, json};
 
@@ -16,7 +17,6 @@ use super::chat_args::ChatArgs;
 use super::complete::project_of;
 use super::loader;
 use super::local_server::LocalServer;
-use super::uri::file_uri;
 
 /// Lines of a file: `FILE`, `FILE:LINE` for the item at a line, or `FILE:FIRST-LAST`.
 #[derive(Clone, Debug, PartialEq, Eq)]

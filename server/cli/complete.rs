@@ -8,12 +8,11 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 use fimble_client::{InlineItem, InlineTrigger};
 use fimble_document::{Position, PositionEncoding, Text};
-use fimble_lsp::{Decision, RequestTrace};
+use fimble_lsp::{Decision, RequestTrace, file_uri};
 use serde_json::json;
 
 use super::loader;
 use super::local_server::LocalServer;
-use super::uri::file_uri;
 
 /// Arguments of `fimble complete`.
 #[derive(Debug, clap::Args)]

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use fimble_client::{Client, InlineItem, InlineTrigger};
-use fimble_lsp::{RequestTrace, ServerOptions};
+use fimble_lsp::{RequestTrace, ServerOptions, file_uri};
 use fimble_model::{ErrorCode, LoadError};
 use fimble_store::RuntimeStore;
 use serde_json::{Value, json};
 
 use super::loader;
 use super::progress::ProgressReporter;
-use super::uri::file_uri;
 
 /// The interval at which the state of the server is polled.
 const STATUS_POLL: Duration = Duration::from_millis(5);

@@ -9,7 +9,8 @@ pub fn has_input_ended() -> bool {
     use rustix::event::{PollFd, PollFlags, poll};
 
     let stdin = std::io::stdin();
-    let mut files = [PollFd::new(&stdin, PollFlags::empty())];
+    // Other systems report it in any case, macOS only where it is asked for.
+    let mut files = [PollFd::new(&stdin, PollFlags::HUP)];
     let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut files, Some(&now)).is_ok() && files[0].revents().contains(PollFlags::HUP)
 }
@@ -51,19 +52,20 @@ pub fn is_running(process: u32) -> bool {
 #[cfg(windows)]
 #[must_use]
 pub fn is_running(process: u32) -> bool {
-    use windows_sys::Win32::Foundation::{CloseHandle, WAIT_TIMEOUT};
+    use windows_sys::Win32::Foundation::{CloseHandle, ERROR_INVALID_PARAMETER, GetLastError, WAIT_OBJECT_0};
     use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
 
     // SAFETY: the handle is checked, waited on for no time, and closed.
     unsafe {
         let handle = OpenProcess(PROCESS_SYNCHRONIZE, 0, process);
         if handle.is_null() {
-            // There is no such process, or it is another user's, which a client's is not.
-            return false;
+            // So the system names a number that no process has. A process of another user denies the access.
+            return GetLastError() != ERROR_INVALID_PARAMETER;
         }
-        let runs = WaitForSingleObject(handle, 0) == WAIT_TIMEOUT;
+        // The handle of a process is signalled when it has ended.
+        let has_ended = WaitForSingleObject(handle, 0) == WAIT_OBJECT_0;
         CloseHandle(handle);
-        runs
+        !has_ended
     }
 }
 

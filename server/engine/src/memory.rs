@@ -91,7 +91,6 @@ impl Drop for TrimAtEnd {
 }
 
 /// A file, or a part of one, in this program's memory.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux lists them"))]
 struct Mapping {
     addresses: std::ops::Range<usize>,
     file: String,

@@ -116,12 +116,24 @@ pub(crate) fn environment() -> Result<&'static Environment, LoadError> {
 /// a signal would end the process while another thread still loads a model or computes. Such threads are usual: a client can
 /// leave while a large model is loaded. The caller has to flush its output before.
 pub fn exit_process(code: i32) -> ! {
-    unsafe extern "C" {
-        /// Of the C library of every platform: `exit` without the functions that were registered for it.
-        fn _exit(code: std::ffi::c_int) -> !;
+    #[cfg(not(windows))]
+    {
+        unsafe extern "C" {
+            /// Of the C library: `exit` without the functions that were registered for it.
+            fn _exit(code: std::ffi::c_int) -> !;
+        }
+        // SAFETY: the function takes a number, and nothing of this process is there after it.
+        unsafe { _exit(code) }
     }
-    // SAFETY: the function takes a number, and nothing of this process is there after it.
-    unsafe { _exit(code) }
+    // There `_exit` ends the other threads and then runs what each library does at its end, in whatever state they left it.
+    #[cfg(windows)]
+    {
+        use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
+        // SAFETY: the handle always stands for this process, of which nothing is there after the call.
+        unsafe { TerminateProcess(GetCurrentProcess(), code.cast_unsigned()) };
+        // Only if the system refused.
+        std::process::abort()
+    }
 }
 
 fn unusable(library: &Path, reason: &str) -> LoadError {

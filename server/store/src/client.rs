@@ -241,6 +241,7 @@ mod tests {
     use super::*;
     use crate::pins::PINS;
 
+    #[cfg(unix)]
     fn run_script(script: &str) -> (Result<String, FetchFailure>, Vec<Progress>) {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");

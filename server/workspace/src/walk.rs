@@ -87,6 +87,10 @@ pub struct Walk {
 /// folder that cannot be read holds nothing.
 pub fn walk(root: &Path, options: &WalkOptions<'_>, is_cancelled: &dyn Fn() -> bool) -> Walk {
     let limits = options.limits;
+    let prefix = root.to_string_lossy();
+    // Of a drive without a slash, Windows takes the current folder.
+    let is_drive = cfg!(windows) && prefix.ends_with(':');
+    let root = &if is_drive { PathBuf::from(format!("{prefix}/")) } else { root.to_owned() };
     // What holds the open documents is visited first: a folder that is too large to be walked wholly is walked there.
     let open: BTreeSet<PathBuf> = options
         .open_folders
@@ -96,7 +100,7 @@ pub fn walk(root: &Path, options: &WalkOptions<'_>, is_cancelled: &dyn Fn() -> b
         .collect();
     let ignored = Ignored::new();
     let base = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-    let walked = root.to_owned();
+    let walked = root.clone();
     let entries = WalkBuilder::new(root)
         // The library would read whatever has the name of an ignore file, a pipe as well.
         .standard_filters(false)
@@ -123,7 +127,6 @@ pub fn walk(root: &Path, options: &WalkOptions<'_>, is_cancelled: &dyn Fn() -> b
         let file = source_file(root, &entry, limits.max_file_bytes);
         found.files.extend(file.filter(|file| options.without_grammar || file.kind == Kind::Grammar));
     }
-    let prefix = root.to_string_lossy();
     let named = found.files.into_iter().map(|file| (format!("{prefix}/{}", file.relative), file)).collect();
     let ranked = rank::order(named, options.open_folders, |(path, file): &(String, SourceFile)| Standing {
         path,

@@ -7,6 +7,8 @@
 mod bad_answers;
 mod chain;
 mod chat;
+#[cfg(unix)]
+mod elsewhere;
 #[allow(dead_code, reason = "the tests of the binary need more of it")]
 mod encrypted;
 mod kinds;

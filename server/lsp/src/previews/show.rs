@@ -76,7 +76,7 @@ fn write(session: &mut Session, number: u64, text: String) {
     };
     session.background.spawn(move || match files.write(number, &text) {
         Ok(path) if shows => {
-            outgoing.send(Message::ShowDocument { uri: to_proto::file_uri(&path.to_string_lossy()) });
+            outgoing.send(Message::ShowDocument { uri: to_proto::file_uri(&path) });
         }
         Ok(path) => show_path(&outgoing, &path),
         Err(error) => {

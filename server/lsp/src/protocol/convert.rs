@@ -31,9 +31,16 @@ pub(crate) mod from_proto {
         let rest =
             uri.strip_prefix("file://").or_else(|| uri.split_once(':').map(|(_, rest)| rest)).unwrap_or(uri);
         // What stands before the path is a host.
-        let rest =
-            if uri.starts_with("file://") { rest.find('/').map_or("", |at| &rest[at..]) } else { rest };
+        let (host, rest) = if uri.starts_with("file://") {
+            rest.split_at(rest.find('/').unwrap_or(rest.len()))
+        } else {
+            ("", rest)
+        };
         let path = percent_decoded(rest);
+        // Windows names the files of another machine by its name. Elsewhere the host can only be this machine.
+        if cfg!(windows) && !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
+            return format!("//{host}{path}");
+        }
         // `/c:/code` is how a URI writes `c:/code`.
         match path.as_bytes() {
             [b'/', drive, b':', ..] if drive.is_ascii_alphabetic() => path[1..].to_owned(),
@@ -69,6 +76,8 @@ pub(crate) mod from_proto {
 
 /// Values that go out.
 pub(crate) mod to_proto {
+    use std::path::Path;
+
     use super::{PositionEncoding, Range, Text, lsp};
 
     /// Position of a byte offset.
@@ -85,21 +94,32 @@ pub(crate) mod to_proto {
     /// URI of a file with this name beside another one.
     pub(crate) fn sibling_uri(uri: &str, name: &str) -> String {
         let folder = uri.rsplit_once('/').map_or("", |(folder, _)| folder);
-        format!("{folder}/{}", percent_encoded(name))
+        format!("{folder}/{}", percent_encoded(name.as_bytes()))
     }
 
-    /// The URI of an absolute path: every byte that may not stand in one is escaped.
+    /// The URI of an absolute path: every byte that may not stand in one is escaped. A path of Windows has one on every system.
     #[must_use]
-    pub fn file_uri(path: &str) -> String {
-        let path = percent_encoded(&path.replace('\\', "/"));
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        format!("file://{slash}{path}")
+    pub fn file_uri(path: &Path) -> String {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        // A path of Unix: a backslash is part of a name.
+        if bytes.starts_with(b"/") {
+            return format!("file://{}", percent_encoded(bytes));
+        }
+        let slashes: Vec<u8> = bytes.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();
+        // `\\?\UNC\host\share` and `\\?\C:\code` are other spellings of `\\host\share` and `C:\code`.
+        let (slashes, path) = match slashes.as_slice() {
+            [b'/', b'/', b'?', b'/', b'U', b'N', b'C', b'/', share @ ..] => ("//", share),
+            [b'/', b'/', b'?', b'/', path @ ..] => ("///", path),
+            [b'/', b'/', share @ ..] => ("//", share),
+            path => ("///", path),
+        };
+        format!("file:{slashes}{}", percent_encoded(path))
     }
 
     /// Every byte escaped that may not stand in a URI.
-    fn percent_encoded(path: &str) -> String {
+    fn percent_encoded(path: &[u8]) -> String {
         let mut encoded = String::with_capacity(path.len());
-        for byte in path.bytes() {
+        for &byte in path {
             if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
                 encoded.push(char::from(byte));
             } else {
@@ -121,7 +141,10 @@ pub(crate) mod to_proto {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::from_proto::{file_name, path};
+    use super::to_proto::file_uri;
 
     #[test]
     fn uris_become_paths() {
@@ -129,7 +152,12 @@ mod tests {
             ("file:///home/x/a.rs", "/home/x/a.rs", "a.rs"),
             ("file:///home/x%20y/%C3%A4%F0%9F%98%80.rs", "/home/x y/ä😀.rs", "ä😀.rs"),
             ("file:///c%3A/code/a.rs", "c:/code/a.rs", "a.rs"),
-            ("file://host/share/a.rs", "/share/a.rs", "a.rs"),
+            (
+                "file://host/share/a.rs",
+                if cfg!(windows) { "//host/share/a.rs" } else { "/share/a.rs" },
+                "a.rs",
+            ),
+            ("file://localhost/c:/a.rs", "c:/a.rs", "a.rs"),
             ("untitled:Untitled-1", "Untitled-1", "Untitled-1"),
             ("file:///100%/a%2.rs", "/100%/a%2.rs", "a%2.rs"),
             ("", "", ""),
@@ -137,6 +165,20 @@ mod tests {
         ] {
             assert_eq!(path(uri), expected, "{uri}");
             assert_eq!(file_name(&path(uri)), name, "{uri}");
+        }
+    }
+
+    #[test]
+    fn paths_of_every_system_become_uris() {
+        for (path, expected) in [
+            ("/a b/ü#.rs", "file:///a%20b/%C3%BC%23.rs"),
+            (r"/a\b.rs", "file:///a%5Cb.rs"),
+            (r"C:\a b\x.rs", "file:///C:/a%20b/x.rs"),
+            (r"\\host\share\x.rs", "file://host/share/x.rs"),
+            (r"\\?\C:\x.rs", "file:///C:/x.rs"),
+            (r"\\?\UNC\host\share\x.rs", "file://host/share/x.rs"),
+        ] {
+            assert_eq!(file_uri(Path::new(path)), expected, "{path}");
         }
     }
 }

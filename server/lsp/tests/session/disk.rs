@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fimble_client::Client;
+use fimble_lsp::file_uri;
 use fimble_model::Layer;
 use fimble_workspace::Workspace;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{Scripted, open, options, status, suggestion, wait_until};
+use crate::support::{Scripted, open, options, slashed, status, suggestion, wait_until};
 
 const STORE: &str = "pub struct OrderStore { orders: Vec<Order> }\n\nimpl OrderStore {\n    pub fn insert_order(&mut self) {}\n}\n";
 const MAIN: &str =
@@ -39,7 +40,7 @@ impl Project {
         let mut server = options(&model);
         server.look_again = look_again;
         let client = Client::start(server).unwrap().strict();
-        let folders = json!([{"uri": format!("file://{}", folder.path().display()), "name": "project"}]);
+        let folders = json!([{"uri": file_uri(folder.path()), "name": "project"}]);
         client.initialize_in(&folders, &capabilities(look_again == NEVER), &Value::Null).unwrap();
         if look_again == NEVER {
             client.next_message("client/registerCapability").unwrap();
@@ -51,11 +52,11 @@ impl Project {
     }
 
     fn path(&self, file: &str) -> String {
-        format!("{}/{file}", self.folder.path().display())
+        format!("{}/{file}", slashed(self.folder.path()))
     }
 
     fn uri(&self, file: &str) -> String {
-        format!("file://{}", self.path(file))
+        file_uri(Path::new(&self.path(file)))
     }
 
     fn write(&self, file: &str, text: &str) {
@@ -76,7 +77,7 @@ impl Project {
 
     fn wait_in(&self, folders: &[&Path]) {
         let fresh = Workspace::default();
-        fresh.set_folders(folders.iter().map(|folder| folder.display().to_string()).collect());
+        fresh.set_folders(folders.iter().map(|folder| slashed(folder)).collect());
         fresh.scan(&|| false);
         let files = fresh.files().into_iter();
         let expected: BTreeMap<String, String> =
@@ -248,16 +249,13 @@ fn folders_come_and_go() {
     let project = Project::with(&[("src/store.rs", STORE)], NEVER);
     let second = tempfile::tempdir().unwrap();
     write(&second.path().join("src/store.rs"), "pub fn latitude() {}\n");
-    let main = format!("file://{}/src/main.rs", second.path().display());
+    let main = file_uri(&second.path().join("src/main.rs"));
     let place = open(&project.client, &main, "rust", MAIN);
     suggestion(&project.client, &main, place).unwrap();
     assert!(!project.model.last_prompt().contains("src/main.rs"));
     let change = |added: &[&Path], removed: &[&Path]| {
         let folders = |folders: &[&Path]| -> Vec<Value> {
-            folders
-                .iter()
-                .map(|path| json!({"uri": format!("file://{}/", path.display()), "name": "other"}))
-                .collect()
+            folders.iter().map(|path| json!({"uri": file_uri(&path.join("")), "name": "other"})).collect()
         };
         let event = json!({"event": {"added": folders(added), "removed": folders(removed)}});
         project.client.notify("workspace/didChangeWorkspaceFolders", &event);

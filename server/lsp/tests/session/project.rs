@@ -1,12 +1,14 @@
 //! What the model is told of the project: which texts, when anew, and what never.
 
 use std::fs;
+use std::path::Path;
 
 use fimble_client::Client;
+use fimble_lsp::file_uri;
 use fimble_model::Layer;
 use serde_json::{Value, json};
 
-use crate::support::{Scripted, connect, open, options, suggestion, wait_for_state, wait_until};
+use crate::support::{Scripted, connect, open, options, slashed, suggestion, wait_for_state, wait_until};
 
 const URI: &str = "file:///project/store.rs";
 const FILE: &str = "/project/store.rs";
@@ -107,8 +109,8 @@ fn the_files_of_the_workspace_are_told_of() {
     fs::write(folder.path().join("main.rs"), "fn main() {}\n").unwrap();
     let model = Scripted::saying("x");
     let client = Client::start(options(&model)).unwrap().strict();
-    let path = |file: &str| format!("{}/{file}", folder.path().display());
-    let uri = |file: &str| format!("file://{}", path(file));
+    let path = |file: &str| format!("{}/{file}", slashed(folder.path()));
+    let uri = |file: &str| file_uri(Path::new(&path(file)));
     let folders = json!([{"uri": uri(""), "name": "project"}]);
     client.initialize_in(&folders, &json!({"textDocument": {"inlineCompletion": {}}}), &Value::Null).unwrap();
     wait_until(&client, |status| status["state"] == "ready");

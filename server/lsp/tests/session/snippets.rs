@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fimble_client::Client;
+use fimble_lsp::file_uri;
 use serde_json::{Value, json};
 
 use crate::support::{Scripted, open, options, status, suggestion, wait_until};
@@ -22,7 +23,7 @@ fn project() -> tempfile::TempDir {
 }
 
 fn uri(folder: &Path, file: &str) -> String {
-    format!("file://{}/{file}", folder.display())
+    file_uri(&folder.join(file))
 }
 
 /// A client whose server works in a folder and has read it.

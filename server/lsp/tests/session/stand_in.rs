@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use fimble_client::{Client, InlineTrigger};
-use fimble_lsp::{ModelSettings, StandIn, WantedModel};
+use fimble_lsp::{ModelSettings, StandIn, WantedModel, file_uri};
 use fimble_model::{Layer, LoadError, Model};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Behaviour, Gate, inline_capabilities, last_reason, open, status, suggestion, texts, wait_until,
+    Behaviour, Gate, inline_capabilities, last_reason, open, slashed, status, suggestion, texts, wait_until,
 };
 use crate::two_models::{Models, Small, connect, server, wait_for_model, wait_until_freed, why};
 
@@ -132,12 +132,11 @@ fn work_that_began_with_a_key_is_not_taken_for_the_next_model_s() {
 fn the_model_that_takes_over_is_told_of_the_open_documents_and_of_the_workspace() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("lib.rs"), "pub fn total() -> usize {\n    1\n}\n".repeat(8)).unwrap();
-    let root = folder.path().canonicalize().unwrap();
-    let on_disk = root.join("lib.rs").to_string_lossy().into_owned();
+    let on_disk = format!("{}/lib.rs", slashed(folder.path()));
     let (small, models) = (Arc::new(Small::saying("small();")), Arc::new(Models::default()));
     let (gate, large) = models.add("large", "large();");
     let client = Client::start(server(&small, &models)).unwrap().strict();
-    let folders = json!([{"uri": format!("file://{}", root.to_string_lossy()), "name": "w"}]);
+    let folders = json!([{"uri": file_uri(folder.path()), "name": "w"}]);
     client
         .initialize_in(&folders, &inline_capabilities(), &json!({"experimental": {"smallModelFirst": false}}))
         .unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -421,6 +422,11 @@ pub fn suggestion(client: &Client, uri: &str, place: (u32, u32)) -> Option<Strin
     let items = client.inline_completion(uri, place, InlineTrigger::Automatic).unwrap();
     assert!(items.len() <= 1);
     items.first().map(|item| item.insert_text.clone())
+}
+
+/// A path as the server names it, with forward slashes on every system.
+pub fn slashed(path: &Path) -> String {
+    path.to_str().unwrap().replace('\\', "/")
 }
 
 /// Splits a text at `$0`: the text without it, and the place, in UTF-16.

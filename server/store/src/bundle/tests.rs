@@ -5,6 +5,26 @@ use tempfile::TempDir;
 use super::*;
 use crate::Home;
 
+/// A runtime library that this machine could load by its looks, with the name that it has on this system.
+fn library() -> (&'static str, Vec<u8>) {
+    let is_arm = cfg!(target_arch = "aarch64");
+    let (name, parts): (_, [(usize, &[u8]); 3]) = if cfg!(windows) {
+        let machine: &[u8] = if is_arm { &[0x64, 0xaa] } else { &[0x64, 0x86] };
+        ("onnxruntime.dll", [(0, b"MZ"), (0x3c, &[0x80]), (0x84, machine)])
+    } else if cfg!(target_os = "macos") {
+        let machine: &[u8] = if is_arm { &[0x0c] } else { &[0x07] };
+        ("libonnxruntime.1.31.1.dylib", [(0, &[0xcf, 0xfa, 0xed, 0xfe]), (4, machine), (7, &[1])])
+    } else {
+        let machine: &[u8] = if is_arm { &[0xb7] } else { &[0x3e] };
+        ("libonnxruntime.so.1.31.1", [(0, b"\x7fELF"), (4, &[2, 1]), (18, machine)])
+    };
+    let mut bytes = vec![0; 256];
+    for (at, part) in parts {
+        bytes[at..at + part.len()].copy_from_slice(part);
+    }
+    (name, bytes)
+}
+
 /// A home with a model, and a runtime library that this machine could load by its looks.
 struct World {
     folder: TempDir,
@@ -24,10 +44,8 @@ impl World {
             fs::write(source.join("onnx/model.onnx"), "graph").unwrap();
             fs::write(source.join("tokenizer.json"), "{}").unwrap();
             world.models.add(&source, None, &mut |_| {}).unwrap();
-            let library = world.path("libonnxruntime.so.1.31.1");
-            let mut bytes = vec![0; 64];
-            bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
-            bytes[18] = if cfg!(target_arch = "aarch64") { 0xb7 } else { 0x3e };
+            let (name, bytes) = library();
+            let library = world.path(name);
             fs::write(&library, bytes).unwrap();
             world.runtime.install_from(&library, &mut |_| {}).unwrap();
         }
@@ -55,7 +73,6 @@ impl World {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn what_was_bundled_here_is_installed_there() {
     let here = World::new(true);
@@ -79,7 +96,6 @@ fn what_was_bundled_here_is_installed_there() {
     assert!(other.runtime.installed().is_none());
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_bundle_that_was_changed_is_refused_and_nothing_is_installed() {
     let here = World::new(true);
