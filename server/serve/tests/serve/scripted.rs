@@ -1,6 +1,7 @@
 //! A model with a script, and a server of it in a thread of its own.
 
 use std::net::SocketAddr;
+#[cfg(unix)]
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -320,6 +321,7 @@ impl World {
         Self::with(scripted, Setup { may_load: false, ..Setup::default() })
     }
 
+    #[cfg(unix)]
     pub fn start_on_file(scripted: Arc<Scripted>, path: &Path) -> Self {
         Self::with(scripted, Setup { address: ListenAddress::Unix(path.to_owned()), ..Setup::default() })
     }
