@@ -81,14 +81,15 @@ mod tests {
     fn the_model_goes_on_without_a_window_that_does_not_answer() {
         let (pieces, mut sent) = (Pieces::default(), Vec::new());
         let start = std::time::Instant::now();
-        for piece in ["a", "b", "c"] {
-            assert!(!pieces.push(piece, &[], |text, _| sent.push(text)));
+        let text = "a".repeat(100);
+        for _ in 0..100 {
+            assert!(!pieces.push("a", &[], |text, _| sent.push(text)));
         }
-        assert!(start.elapsed() < LONGEST_WAIT * 2, "it waited once");
+        assert!(start.elapsed() < LONGEST_WAIT * 50, "it waited once");
         pieces.verdict(false);
         pieces.push("d", &[], |text, _| sent.push(text));
         pieces.push("e", &[], |text, _| sent.push(text));
-        assert_eq!(sent, ["a", "bcd"]);
+        assert_eq!(sent, ["a".to_owned(), format!("{}d", &text[1..])]);
         assert_eq!(pieces.rest().as_deref(), Some("e"));
         pieces.verdict(true);
         assert!(pieces.push("f", &[], |_, _| unreachable!("it has ended")));
