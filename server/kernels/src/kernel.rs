@@ -30,6 +30,7 @@ impl Kernel {
     /// All that this processor can run, the fastest last.
     #[must_use]
     pub fn all() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "the others are for x86-64"))]
         let mut all = vec![Self::Plain];
         #[cfg(target_arch = "x86_64")]
         {
