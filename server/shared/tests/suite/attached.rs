@@ -138,10 +138,15 @@ fn a_model_is_loaded_once_and_freed_with_its_last_window() {
     // Who chooses another model needs this one no more.
     drop(first);
     assert_eq!(ask(&second, "say:still there").unwrap().text, "still there");
+    let third = host.window();
+    let keeps_it = third.open("keeper", None).unwrap();
     drop(second);
+    let models = || third.report().unwrap().use_of_it.unwrap().1;
+    wait_until("the last one closed it", || models() == ["keeper"]);
     let small = one.open("small", None).unwrap();
-    wait_until("the other one is freed", || one.report().unwrap().use_of_it.unwrap().1 == ["small"]);
-    assert_eq!(n_loads(), 2);
+    drop(keeps_it);
+    wait_until("each is freed", || models() == ["small"]);
+    assert_eq!(n_loads(), 3);
     let error = one.open("broken", None).err().unwrap();
     assert!(matches!(&error, AttachError::Model(error) if error.cause == "it is broken"), "{error:?}");
     assert_eq!(ask(&small, "say:ok").unwrap().text, "ok");

@@ -40,6 +40,7 @@ fn what_a_killed_window_had_asked_is_cancelled_and_its_documents_go() {
     let opened = killed.receive();
     let model = &opened["Last"]["answer"]["Opened"]["Ok"]["model"];
     killed.send(&json!({"Upsert": {"model": model, "source": "a.rs", "layer": "Open", "text": "one"}}));
+    wait_until("it is shared", || ask(&staying, "remembered").unwrap().text == "a.rs=one");
     let request = serde_json::to_value(request("hold")).unwrap();
     killed.send(&json!({"Generate": {"call": 1, "model": model, "request": request, "n_lines": null}}));
     wait_until("it runs", || host.state.n_running.load(Ordering::SeqCst) == 1);
