@@ -344,7 +344,6 @@ impl World {
         let sink = Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned()));
         let (end, ended) = oneshot::channel();
         let (sender, address) = std::sync::mpsc::channel();
-        let has_token = setup.token.is_some();
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -362,7 +361,7 @@ impl World {
         });
         let address = address.recv().unwrap();
         let world = Self { scripted, address, log, may_load, end: Some(end), thread: Some(thread) };
-        if setup.may_load && !has_token {
+        if setup.may_load {
             world.wait_until_loaded();
         }
         world

@@ -45,7 +45,9 @@ fn pieces_and_tokens_are_those_of_the_model_and_an_observer_ends_it() {
             if piece == "d" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         let generation = model.generate(request("say:abcdef"), &CancelToken::new(), observer).unwrap();
-        (generation, Arc::into_inner(seen).unwrap().into_inner().unwrap())
+        // The observer may be dropped a moment later.
+        let seen = std::mem::take(&mut *seen.lock().unwrap());
+        (generation, seen)
     };
     let attached = watch(&model);
     assert_eq!(attached, watch(&*Scripted::new("small", &host.state)));
