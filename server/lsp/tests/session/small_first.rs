@@ -75,6 +75,7 @@ fn without_the_setting_the_small_model_is_freed_and_the_next_one_loads_it_again(
     // It stands in for the next model, too.
     set_model(&client, &json!("missing"));
     wait_until(&client, |status| status["wanted"]["state"] == "failed");
+    client.next_message("window/showMessage").unwrap();
     let _ = client.take_messages();
     assert_eq!((small.n_made(), small.n_alive()), (1, 1));
     set_model(&client, &json!("large"));

@@ -213,8 +213,10 @@ fn brackets_without_end_are_refused_at_once() {
 fn templates_inside_of_templates_end_no_process() {
     for name in ["svelte", "vue"] {
         for level in ["`${", "`${'}'", "`${{"] {
+            // Those whose brackets stay open are too many for the parser before the scanner sees them.
+            let expected = if level.contains('}') { Ok(()) } else { Err(ParseStopped::TooDeep) };
             for text in [format!("<p>{{{}", level.repeat(1999)), format!("<p a={{{}", level.repeat(1999))] {
-                assert_eq!(outcome(name, &text), Ok(()), "{name}: {level:?}");
+                assert_eq!(outcome(name, &text), expected, "{name}: {level:?}");
                 assert_eq!(
                     outcome(name, &text.replace("<p", &level.repeat(1000))),
                     Err(ParseStopped::TooDeep)
