@@ -56,6 +56,8 @@ impl Call {
 
     /// Ends it with the answer.
     pub(crate) fn answer(self, answer: Answer) {
+        // Its caller may wait for what the observer holds.
+        drop(self.observer);
         let outcome = if self.has_panicked { Outcome::ObserverPanicked } else { Outcome::Answered(answer) };
         // A caller that has gone needs no outcome.
         let _ = self.outcome.send(outcome);
@@ -63,6 +65,7 @@ impl Call {
 
     /// Ends it without one.
     pub(crate) fn break_off(self) {
+        drop(self.observer);
         let _ = self.outcome.send(Outcome::Broken { has_seen: self.has_seen });
     }
 }
