@@ -243,6 +243,13 @@ fn definition_elsewhere(
     let innermost = scopes.last();
     let is_call = || source.behind(range.end).starts_with('(');
     let is_declared = source.has_declarations() && is_call();
+    let is_assigned = || {
+        let is_item = |range: &Range<usize>| {
+            let before = source.before(range.start);
+            ["def", "class", "function"].iter().any(|keyword| before.ends_with(keyword))
+        };
+        source.is_assigning() && !is_item(range) && !is_item(place)
+    };
     match binding {
         Binding::Local(scope) => {
             if range.end <= scope.start || scope.end <= range.start || name.role == NameRole::Member {
@@ -251,11 +258,7 @@ fn definition_elsewhere(
             let is_same_function =
                 innermost.is_some_and(|(inner, kind)| *kind == ScopeKind::Function && inner.range == *scope);
             let is_later = place.start < range.start;
-            if source.is_assigning() && is_same_function && is_later {
-                Elsewhere::Same
-            } else {
-                Elsewhere::Conflict
-            }
+            if is_assigned() && is_same_function && is_later { Elsewhere::Same } else { Elsewhere::Conflict }
         }
         Binding::Global => match innermost {
             _ if name.role == NameRole::Member => Elsewhere::Unrelated,
@@ -269,7 +272,7 @@ fn definition_elsewhere(
                 }
             }
             _ if is_declared => Elsewhere::Same,
-            _ if source.is_assigning() && place.start < range.start => Elsewhere::Same,
+            _ if is_assigned() && place.start < range.start => Elsewhere::Same,
             _ => Elsewhere::Conflict,
         },
         Binding::Member(owner) => match innermost {
