@@ -15,11 +15,14 @@ pub enum NextEditKind {
     Repeat,
     /// A line was added, and its siblings each have a counterpart in another place; that of the new line is missing.
     Counterpart,
+    /// A model wrote the lines around the cursor anew.
+    Written,
 }
 
 impl NextEditKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rename, Self::Signature, Self::Repeat, Self::Counterpart];
+    pub const ALL: [Self; 5] =
+        [Self::Rename, Self::Signature, Self::Repeat, Self::Counterpart, Self::Written];
 
     /// The name in the protocol, in traces and in stored figures. It never changes its meaning.
     #[must_use]
@@ -29,6 +32,7 @@ impl NextEditKind {
             Self::Signature => "signature",
             Self::Repeat => "repeat",
             Self::Counterpart => "counterpart",
+            Self::Written => "written",
         }
     }
 }

@@ -17,6 +17,7 @@ mod request;
 mod source;
 mod tokens;
 mod verify;
+mod written;
 
 pub use edit::{NextEdit, NextEditKind};
 pub use gate::{Gate, Silence, Situation, Tally};
@@ -24,3 +25,4 @@ pub use history::EditHistory;
 pub use hunk::{Hunk, Reverted};
 pub use propose::propose;
 pub use request::{OpenFile, Request};
+pub use written::{SettledAnswer, WrittenRequest, written_edit};
