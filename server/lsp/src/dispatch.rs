@@ -39,7 +39,9 @@ pub(crate) fn handle(session: &mut Session, event: Event) {
                 handlers::completion::handle(session, id, &params, reply);
             }
             Request::NextEdit(params) => handlers::next_edit::handle(session, id, params, reply),
-            Request::CopilotInlineEdit(params) => handlers::next_edit::handle_alias(session, id, params, reply),
+            Request::CopilotInlineEdit(params) => {
+                handlers::next_edit::handle_alias(session, id, params, reply)
+            }
             Request::ExecuteCommand(params) => handlers::execute_command::handle(session, &params, reply),
             Request::CodeAction(params) => handlers::code_action::handle(session, id, &params, reply),
             Request::ResolveCodeAction(action) => {

@@ -175,7 +175,7 @@ pub(crate) fn closed(session: &mut Session, waiter: Waiter) {
 }
 
 /// It was cancelled.
-pub(crate) fn cancelled(session: &mut Session, waiter: Waiter, why: &str) {
+pub(crate) fn cancelled(session: &mut Session, waiter: impl Into<Arrived>, why: &str) {
     session.counters.n_cancelled += 1;
     let sentence = format!("The request was cancelled: {why}.");
     let error = Error::request_cancelled();

@@ -350,7 +350,9 @@ mod tests {
         let mut documents = opened("a\nb\n");
         let document = documents.get_mut("file:///x.txt").unwrap();
         assert_eq!(document.unfit(), None);
-        document.change(Some(2), &[insertion(1, 0, "x".repeat(300_000))], PositionEncoding::Utf16, None).unwrap();
+        document
+            .change(Some(2), &[insertion(1, 0, "x".repeat(300_000))], PositionEncoding::Utf16, None)
+            .unwrap();
         assert_eq!(document.unfit(), Some(Unfit::LongLine));
         let full = TextChange::Whole("a\n".into());
         document.change(Some(3), std::slice::from_ref(&full), PositionEncoding::Utf16, None).unwrap();

@@ -25,6 +25,7 @@ pub(crate) fn handle(session: &mut Session, params: DidChange) {
     let was_in_sync = document.is_in_sync();
     let applied = document.change(params.text_document.version, &changes, encoding, followed);
     let document_id = document.id;
+    let is_healed = !was_in_sync && applied.is_ok();
     let shown = session.completion.last_shown.as_ref().filter(|shown| {
         applied.is_ok() && shown.document == document_id && shown.was_accepted(&changes, document.text())
     });
@@ -52,6 +53,9 @@ pub(crate) fn handle(session: &mut Session, params: DidChange) {
     }
     document_changed(session, document_id);
     follow::changed(session, &params.text_document.uri, edits);
+    if is_healed {
+        follow::look_again(session, &params.text_document.uri);
+    }
     outcome::document_changed(session, document_id);
 }
 

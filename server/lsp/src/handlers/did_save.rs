@@ -10,5 +10,5 @@ pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
         let file = document.file.clone();
         session.files_changed(std::iter::once(file));
     }
-    follow::saved(session, &params.text_document.uri);
+    follow::look_again(session, &params.text_document.uri);
 }

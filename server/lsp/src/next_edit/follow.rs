@@ -50,8 +50,8 @@ pub(crate) fn changed(session: &mut Session, uri: &str, edits: Vec<AppliedEdit>)
     }
 }
 
-/// A document was saved: what was left out may have changed.
-pub(crate) fn saved(session: &mut Session, uri: &str) {
+/// A document was saved, or is in sync again: what was left out may have changed.
+pub(crate) fn look_again(session: &mut Session, uri: &str) {
     if session.next_edit.knows(uri)
         && !session.next_edit.is_followed(uri)
         && let Some(serial) = session.next_edit.screen_again(uri, Vec::new())
@@ -71,9 +71,10 @@ pub(crate) fn settings_changed(session: &mut Session) {
         outcome::switched_off(session);
         return session.next_edit.forget_all();
     }
-    let all = session.documents.uris();
-    for uri in all.into_iter().filter(|uri| !session.next_edit.knows(uri)).collect::<Vec<_>>() {
-        opened(session, &uri);
+    for uri in session.documents.uris() {
+        if !session.next_edit.knows(&uri) {
+            opened(session, &uri);
+        }
     }
 }
 

@@ -66,13 +66,12 @@ pub(crate) fn handle(session: &mut Session, id: Id, question: Question, reply: R
     let offset = from_proto::offset(document.text(), position, session.client.encoding);
     let completion_shown =
         question.completion_shown.unwrap_or_else(|| is_completion_shown(session, document, offset));
-    let (document, revision) = (document.id, document.revision);
+    let document = document.id;
     let Arrived { id, reply, trace, received } = arrived;
     let waiting = Waiting {
         asker: Asker::Edit(Box::new(Requester { id, reply, trace, received })),
         uri: ask.uri,
         document,
-        revision,
         offset,
         is_at_rest: question.is_at_rest || question.is_explicit,
         is_explicit: question.is_explicit,
@@ -106,7 +105,6 @@ pub(crate) fn offer(
         asker: Asker::Actions { id, reply, actions },
         uri: uri.clone(),
         document: document.id,
-        revision: document.revision,
         offset: selected.end,
         is_at_rest: true,
         is_explicit: true,

@@ -49,7 +49,6 @@ pub(crate) struct Waiting {
     pub(crate) asker: Asker,
     pub(crate) uri: String,
     pub(crate) document: u64,
-    pub(crate) revision: u64,
     pub(crate) offset: usize,
     /// Whether the word at the cursor is not being typed any more.
     pub(crate) is_at_rest: bool,
@@ -79,9 +78,14 @@ impl WaitingList {
         self.0.iter().any(|waiting| waiting.asker.id() == id)
     }
 
-    /// Those whose search has not started.
-    pub(crate) fn idle(&mut self) -> impl Iterator<Item = &mut Waiting> {
-        self.0.iter_mut().filter(|waiting| waiting.running.is_none())
+    /// Takes those whose search has not started. Each has to be put back, or answered.
+    pub(crate) fn take_idle(&mut self) -> Vec<Waiting> {
+        self.take_where(|waiting| waiting.running.is_none())
+    }
+
+    /// Puts one back that was taken.
+    pub(crate) fn put_back(&mut self, waiting: Waiting) {
+        self.0.push(waiting);
     }
 
     /// Stops all searches; they start again when the loop has nothing else to do.
@@ -93,7 +97,8 @@ impl WaitingList {
 
     /// Takes the one whose search has this serial; none if it was answered, or its search stopped.
     pub(crate) fn take_finished(&mut self, serial: u64) -> Option<Waiting> {
-        self.take_where(|waiting| waiting.running.as_ref().is_some_and(|running| running.serial == serial)).pop()
+        self.take_where(|waiting| waiting.running.as_ref().is_some_and(|running| running.serial == serial))
+            .pop()
     }
 
     /// Takes the request with this id.
