@@ -72,7 +72,7 @@ fn send(session: &mut Session, waiting: Waiting, edit: NextEdit) {
     session.counters.n_edits_sent += 1;
     match waiting.asker {
         Asker::Actions { reply, mut actions, .. } => {
-            actions.push(action(session, id, &edit, &text, version));
+            actions.insert(0, action(session, id, &edit, &text, version));
             let _ = reply.send(Ok(Value::Array(actions)));
         }
         Asker::Edit(requester) => {

@@ -287,7 +287,10 @@ fn a_client_that_sends_whole_texts_gets_the_same() {
 
 #[test]
 fn the_menu_of_code_actions_has_the_next_edit() {
-    let client = renamed();
+    // This model does no other action.
+    let client = client_with(&Scripted::too_small("x"));
+    client.open(URI, "python", CODE);
+    client.change(URI, 2, NAME, "amount");
     let place = json!({"line": 1, "character": 10});
     let range = json!({"start": place, "end": place});
     let actions = |context: Value| {

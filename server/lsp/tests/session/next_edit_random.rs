@@ -69,7 +69,11 @@ impl Open<'_> {
         let edits = answer["edits"].as_array().unwrap();
         assert!(edits.len() <= 1, "{answer}");
         let Some(edit) = edits.first() else { return false };
-        assert_eq!(edit["textDocument"], json!({"uri": self.uri, "version": asked.1}), "the version is echoed");
+        assert_eq!(
+            edit["textDocument"],
+            json!({"uri": self.uri, "version": asked.1}),
+            "the version is echoed"
+        );
         let new = edit["text"].as_str().unwrap();
         let expected = applied(asked.0, &edit["range"], new);
         assert_ne!(expected, asked.0, "an edit changes something");
