@@ -29,6 +29,9 @@ const MAX_FILE_BYTES: usize = 10_000_000;
 /// How long a suggestion may take in milliseconds, if the user says nothing else: longer than that is too late while typing.
 const BUDGET_MS: usize = 250;
 
+/// Whether next edits are shown, if the user says nothing else.
+const NEXT_EDIT: bool = false;
+
 /// A choice that can be left to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoAlwaysNever {
@@ -100,6 +103,8 @@ pub struct Settings {
     pub look_ahead: AutoAlwaysNever,
     /// Whether the bundled model answers where a larger one has written nothing in time.
     pub small_first: bool,
+    /// Whether next edits are shown.
+    pub next_edit: bool,
     /// Whether parts of other files of the workspace are shown to the model: `snippets`.
     pub snippets: bool,
     /// How much is logged. None leaves it as the process was started.
@@ -129,6 +134,7 @@ impl Default for Settings {
             completion_answers: AutoAlwaysNever::Auto,
             look_ahead: AutoAlwaysNever::Auto,
             small_first: true,
+            next_edit: NEXT_EDIT,
             snippets: true,
             log_level: None,
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::models::loading::show_notices;
 use crate::models::state::ModelState;
+use crate::next_edit::follow;
 use crate::session::Session;
 use crate::status;
 
@@ -51,6 +52,7 @@ impl Session {
         if self.is_initialized {
             self.index_workspace();
         }
+        follow::settings_changed(self);
         if needs_chat {
             self.load_chat();
         }

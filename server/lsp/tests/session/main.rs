@@ -21,6 +21,8 @@ mod lsp4ij;
 mod members;
 mod menu;
 mod model_loading;
+mod next_edit;
+mod next_edit_random;
 mod ordering;
 mod partial;
 mod project;

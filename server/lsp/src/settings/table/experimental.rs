@@ -5,8 +5,8 @@ use fimble_model::ProjectCacheUse;
 
 use crate::models::state::SharedEngine;
 
-use super::super::MAX_FILE_BYTES;
 use super::super::entry::{Choice, Default, Kind, Malformed, Scope, Setting};
+use super::super::{MAX_FILE_BYTES, NEXT_EDIT};
 
 /// In the order in which they are shown.
 pub(in crate::settings) const SETTINGS: &[Setting] = &[
@@ -130,6 +130,15 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         malformed: Malformed::Default,
         description: "Speculative decoding: tokens that repeat earlier text are drafted, and several are verified in one \
                       pass. It changes the speed of suggestions, not their text.",
+    },
+    Setting {
+        key: "nextEdit",
+        kind: Kind::Flag(|settings, value| settings.next_edit = value),
+        default: Default::Flag(NEXT_EDIT),
+        scope: Scope::Project,
+        malformed: Malformed::Default,
+        description: "Show where to change what next, after a change that calls for others: a renamed name, a changed \
+                      signature, the same change at several places.",
     },
     Setting {
         key: "projectCache",
