@@ -56,7 +56,7 @@ pub(crate) fn handle(session: &mut Session, event: Event) {
         Event::ProgressAccepted(ProgressOwner::Load(serial)) => session.progress_accepted(serial),
         Event::Action { serial, report } => execution::reported(session, serial, report),
         Event::Load { role: ModelRole::Completion, serial, report } => session.load_reported(serial, report),
-        Event::Load { role: ModelRole::Chat, serial, report } => session.chat_load_reported(serial, report),
+        Event::Load { role, serial, report } => session.own_load_reported(role, serial, report),
         Event::Parsed(report) => {
             if let Some(document) = session.documents.by_id_mut(report.document) {
                 document.accept_parse(report.revision, report.parsed);

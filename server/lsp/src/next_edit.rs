@@ -10,3 +10,4 @@ pub(crate) mod silence;
 pub(crate) mod start;
 pub(crate) mod state;
 pub(crate) mod waiting;
+pub(crate) mod write;

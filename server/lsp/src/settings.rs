@@ -105,6 +105,8 @@ pub struct Settings {
     pub small_first: bool,
     /// Whether next edits are shown.
     pub next_edit: bool,
+    /// Names of the model that writes next edits, the preferred one first; none leaves what a model would write out.
+    pub next_edit_model: Vec<String>,
     /// Whether parts of other files of the workspace are shown to the model: `snippets`.
     pub snippets: bool,
     /// How much is logged. None leaves it as the process was started.
@@ -112,10 +114,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The model that answers conversations, if it is not the one that completes.
-    pub(crate) fn chat_model(&self) -> Option<ModelSettings> {
-        let names = self.chat.clone();
-        (!names.is_empty()).then(|| ModelSettings { role: ModelRole::Chat, names, ..self.model.clone() })
+    /// The model of a role, if it is not the one that completes.
+    pub(crate) fn own_model(&self, role: ModelRole) -> Option<ModelSettings> {
+        let names = match role {
+            ModelRole::Completion => return None,
+            ModelRole::Chat => self.chat.clone(),
+            ModelRole::Edits if self.next_edit => self.next_edit_model.clone(),
+            ModelRole::Edits => return None,
+        };
+        (!names.is_empty()).then(|| ModelSettings { role, names, ..self.model.clone() })
     }
 }
 
@@ -135,6 +142,7 @@ impl Default for Settings {
             look_ahead: AutoAlwaysNever::Auto,
             small_first: true,
             next_edit: NEXT_EDIT,
+            next_edit_model: Vec::new(),
             snippets: true,
             log_level: None,
         }

@@ -43,6 +43,7 @@ pub(crate) fn current(session: &Session) -> Value {
             "reason": failure.map(ToString::to_string),
             "error": failure.map(error_data),
         })),
+        "nextEditModel": models.own_edits.state.status(),
         "remote": answering.as_ref().is_some_and(|model| model.is_remote()),
         "notices": session.notices.current(),
         "chat": {

@@ -16,9 +16,9 @@ use crate::{Hunk, Request};
 
 /// Lines of a file that a prompt has whole.
 const WHOLE_FILE_LINES: usize = 800;
-/// Lines of a part of a longer file, and the distance between the beginnings of two parts.
+/// Lines of a part of a longer file: at most, and at least.
 const PART_LINES: usize = 300;
-const PART_STEP: usize = 150;
+const LEAST_PART_LINES: usize = 40;
 /// A longer line is data: a model of this size writes nothing useful about it.
 const MAX_LINE_BYTES: usize = 1000;
 /// Changes of the user that a prompt has.
@@ -58,10 +58,15 @@ pub struct WrittenRequest {
 }
 
 impl WrittenRequest {
-    /// The request at a cursor. `path_of` gives the path of a document in its workspace. None where nothing was changed that says
+    /// The request at a cursor, with at most `max_original` bytes of the file before the edits, about. `path_of` gives the path of a document in its workspace. None where nothing was changed that says
     /// what the user is about, and where a line is too long.
     #[must_use]
-    pub fn new(request: &Request<'_>, format: EditFormat, path_of: &dyn Fn(&str) -> String) -> Option<Self> {
+    pub fn new(
+        request: &Request<'_>,
+        format: EditFormat,
+        max_original: usize,
+        path_of: &dyn Fn(&str) -> String,
+    ) -> Option<Self> {
         let file = request.files.get(request.current)?;
         let (text, sizes) = (file.text, Sizes::of(format));
         let cursor = text.floor_char_boundary(request.cursor);
@@ -82,7 +87,7 @@ impl WrittenRequest {
         let hunks = || request.history.hunks().iter().filter(|hunk| *hunk.document == *file.document);
         Some(Self {
             path: path_of(file.document),
-            original: part_around(&request.history.original(file.document, text), line),
+            original: part_around(&request.history.original(file.document, text), line, max_original),
             changes,
             above: text.slice(around.start..block.start).into_owned(),
             before: undone(&now, &block, hunks()),
@@ -148,14 +153,18 @@ fn change(hunk: &Hunk, text: &Text, path: String) -> EditChange {
 }
 
 /// The whole file, or a part of a long one that does not move with every line of the cursor.
-fn part_around(original: &str, line: usize) -> String {
+fn part_around(original: &str, line: usize, max_bytes: usize) -> String {
     let n_lines = original.lines().count();
-    if n_lines <= WHOLE_FILE_LINES {
+    if n_lines <= WHOLE_FILE_LINES && original.len() <= max_bytes {
         return original.to_owned();
     }
-    let step = line.saturating_sub((PART_LINES - PART_STEP) / 2) / PART_STEP;
-    let first = (step * PART_STEP).min(n_lines.saturating_sub(PART_LINES));
-    original.split_inclusive('\n').skip(first).take(PART_LINES).collect()
+    let n_fitting = max_bytes / (original.len() / n_lines.max(1)).max(1);
+    let n_part = n_fitting.clamp(LEAST_PART_LINES, PART_LINES);
+    // Half of the lines stay when the part moves.
+    let n_step = n_part / 2;
+    let first = line.saturating_sub(n_step / 2) / n_step * n_step;
+    let first = first.min(n_lines.saturating_sub(n_part));
+    original.split_inclusive('\n').skip(first).take(n_part).collect()
 }
 
 /// A block with the changes inside of it taken back.

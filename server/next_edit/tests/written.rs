@@ -55,7 +55,7 @@ impl Session {
     }
 
     fn asked(&self, format: EditFormat) -> Option<WrittenRequest> {
-        self.with(|request| WrittenRequest::new(request, format, &|_| "src/a.py".to_owned()))
+        self.with(|request| WrittenRequest::new(request, format, 20_000, &|_| "src/a.py".to_owned()))
     }
 
     /// The edit of an answer that replaces a text of the block.

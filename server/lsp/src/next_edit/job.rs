@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fimble_document::Text;
-use fimble_model::CancelToken;
+use fimble_model::{CancelToken, Model};
 use fimble_next_edit::{EditHistory, NextEdit, OpenFile, Request, propose};
 use fimble_syntax::SyntaxTree;
 
 use crate::documents::parse::{ParseInput, ParseReport, parse_for_request};
 use crate::documents::snapshot::DocumentSnapshot;
+use crate::next_edit::write::{Writing, write};
 use crate::panics::contain;
 use crate::report::Reporter;
 use crate::trace::micros;
@@ -19,6 +20,9 @@ use crate::trace::micros;
 pub(crate) struct OtherFile {
     pub(crate) uri: Arc<str>,
     pub(crate) revision: u64,
+    /// Its path in its folder, and its whole path.
+    pub(crate) path: String,
+    pub(crate) file: String,
     pub(crate) text: Text,
     pub(crate) tree: SyntaxTree,
 }
@@ -32,6 +36,8 @@ pub(crate) struct NextEditJob {
     pub(crate) offset: usize,
     pub(crate) is_at_rest: bool,
     pub(crate) history: EditHistory,
+    /// The model that is asked where nothing is found without one.
+    pub(crate) writer: Option<Arc<dyn Model>>,
     pub(crate) cancel: CancelToken,
     pub(crate) parsed: Reporter<ParseReport>,
     pub(crate) reporter: Reporter<NextEditReport>,
@@ -89,12 +95,35 @@ fn search(job: &NextEditJob, tree: Option<&SyntaxTree>) -> Vec<NextEdit> {
         tree: Some(&file.tree),
     });
     let files: Vec<OpenFile<'_>> = std::iter::once(current).chain(others).collect();
-    propose(&Request {
+    let request = Request {
         files: &files,
         current: 0,
         cursor: job.offset,
         is_at_rest: job.is_at_rest,
         history: &job.history,
         cancelled: &|| job.cancel.is_cancelled(),
-    })
+    };
+    let mut proposals = propose(&request);
+    // A model takes seconds: it is asked when the user waits for something, not in the middle of a word.
+    if proposals.is_empty()
+        && request.is_at_rest
+        && let Some(writer) = &job.writer
+    {
+        let path_of = |uri: &str| path_of(job, uri);
+        let writing = Writing { writer, path_of: &path_of, sources: sources(job), cancel: &job.cancel };
+        proposals.extend(write(&request, writing));
+    }
+    proposals
+}
+
+fn path_of(job: &NextEditJob, uri: &str) -> String {
+    let other = job.others.iter().find(|file| *file.uri == *uri);
+    other.map_or_else(|| job.snapshot.path.clone(), |file| file.path.clone())
+}
+
+/// The files whose text can be shown to a model: this one, and the others that were changed.
+fn sources(job: &NextEditJob) -> Vec<String> {
+    let is_changed = |uri: &str| job.history.hunks().iter().any(|hunk| *hunk.document == *uri);
+    let others = job.others.iter().filter(|file| is_changed(&file.uri)).map(|file| file.file.clone());
+    std::iter::once(job.snapshot.file.clone()).chain(others).collect()
 }

@@ -48,6 +48,7 @@ fn start(session: &mut Session, waiting: &Waiting) -> Option<Running> {
         offset: waiting.offset,
         is_at_rest: waiting.is_at_rest,
         history,
+        writer: session.models.writer().cloned(),
         cancel: cancel.clone(),
         parsed: session.events.reporter(Event::Parsed),
         reporter: session.events.reporter(|report| Event::NextEdit(Box::new(report))),
@@ -68,6 +69,8 @@ fn others(session: &Session, current: &str) -> Vec<OtherFile> {
         is_eligible.then(|| OtherFile {
             uri: Arc::from(uri),
             revision: document.revision,
+            path: document.path.clone(),
+            file: document.file.clone(),
             text: document.text().clone(),
             tree: tree.clone(),
         })

@@ -7,7 +7,7 @@ use fimble_model::{ProjectCacheUse, Provider};
 use super::entry::{Default as Preset, Kind, Setting};
 use super::table::{EXPERIMENTAL, experimental, top_level};
 use super::*;
-use crate::models::state::{NetworkOptions, SharedEngine};
+use crate::models::state::{ModelRole, NetworkOptions, SharedEngine};
 
 fn resolve(value: &Value) -> (Settings, Vec<String>) {
     let mut layers = SettingsLayers::default();
@@ -57,7 +57,7 @@ fn what_is_set_holds() {
         }
     );
     assert_eq!(settings.chat, ["ollama:devstral", "bundled"]);
-    let chat = settings.chat_model().unwrap();
+    let chat = settings.own_model(ModelRole::Chat).unwrap();
     assert_eq!((chat.role, &chat.network, chat.threads), (ModelRole::Chat, &network, Some(2)));
     assert_eq!(settings.look_ahead, AutoAlwaysNever::Never);
     assert!(settings.next_edit);

@@ -23,6 +23,7 @@ mod menu;
 mod model_loading;
 mod next_edit;
 mod next_edit_random;
+mod next_edit_written;
 mod ordering;
 mod partial;
 mod project;
