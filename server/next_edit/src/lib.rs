@@ -6,15 +6,24 @@
 //! no reason that leaves this crate contains code.
 
 mod binding;
+mod calls;
+mod counterpart;
 mod diff;
 mod edit;
 mod gate;
 mod history;
 mod hunk;
+mod matching;
+mod parameters;
+mod pattern;
 mod propose;
 mod rename;
+mod repeat;
 mod request;
+mod siblings;
+mod signature;
 mod source;
+mod styles;
 mod tokens;
 mod verify;
 

@@ -28,3 +28,18 @@ fn renames_are_followed() {
 fn nothing_is_proposed_where_nothing_is_to_be_done() {
     play("nothing", include_str!("cases/nothing.txt"));
 }
+
+#[test]
+fn repeated_edits_are_continued() {
+    play("repeat", include_str!("cases/repeat.txt"));
+}
+
+#[test]
+fn calls_follow_changed_parameters() {
+    play("signature", include_str!("cases/signature.txt"));
+}
+
+#[test]
+fn counterparts_of_added_elements_are_proposed() {
+    play("counterpart", include_str!("cases/counterpart.txt"));
+}
