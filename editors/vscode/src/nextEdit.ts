@@ -34,8 +34,8 @@ export class NextEdits implements vscode.Disposable, vscode.InlineCompletionItem
   private shown: Shown | undefined;
   private timer: NodeJS.Timeout | undefined;
   private asking: vscode.CancellationTokenSource | undefined;
-  /** The document whose change may call for another one that was not asked about at rest yet. */
-  private changed: { document: vscode.TextDocument; version: number } | undefined;
+  /** The document and its version when the cursor moved last: a cursor that moves with another version moves by typing. */
+  private moved: { document: vscode.TextDocument; version: number } | undefined;
   private readonly removed = vscode.window.createTextEditorDecorationType({
     textDecoration: "line-through",
     backgroundColor: color("diffEditor.removedTextBackground"),
@@ -128,16 +128,15 @@ export class NextEdits implements vscode.Disposable, vscode.InlineCompletionItem
     if (document.uri.toString() === this.shown?.edit.textDocument.uri) this.clear();
     if (document !== vscode.window.activeTextEditor?.document || !this.isOn(document)) return;
     this.clear();
-    this.changed = { document, version: document.version };
     this.schedule(AFTER_KEY_MS, false);
   }
 
   private cursorMoved(editor: vscode.TextEditor): void {
-    if (this.shown) return this.shown.isGhost ? this.clear() : this.draw();
     const { document } = editor;
-    // The move of a key was told as a change of the text, or will be.
-    if (this.changed?.document !== document || this.changed.version !== document.version || !this.timer) return;
-    this.schedule(AFTER_MOVE_MS, true);
+    const isTyped = this.moved?.document === document && this.moved.version !== document.version;
+    this.moved = { document, version: document.version };
+    if (this.shown) return this.shown.isGhost ? this.clear() : this.draw();
+    if (!isTyped && this.timer) this.schedule(AFTER_MOVE_MS, true);
   }
 
   private isOn(document: vscode.TextDocument): boolean {
@@ -169,7 +168,6 @@ export class NextEdits implements vscode.Disposable, vscode.InlineCompletionItem
     const edit = answer?.edits[0];
     if (edit) await this.show(edit, position);
     else if (answer && !atRest) this.schedule(AT_REST_MS, true);
-    else this.changed = undefined;
   }
 
   private async show(edit: NextEdit, cursor: vscode.Position): Promise<void> {

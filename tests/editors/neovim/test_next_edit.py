@@ -133,22 +133,25 @@ class NextEdit:
     def test_it_is_opt_in_and_plugins_find_a_client_by_its_name(self):
         editor = self.start(self.program, options='keys = true, client_name = "fimble-copilot"', text=BODY,
                             settings=SETTINGS)
-        find = 'return #vim.lsp.get_clients({ name = "fimble-copilot", bufnr = 0 })'
-        wait_for(lambda: editor.lua(find) == 1, "the server under its name")
+        find = ('local c = vim.lsp.get_clients({ name = "fimble-copilot", bufnr = 0 })[1] '
+                "return c ~= nil and c.initialized and vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()] ~= nil")
+        wait_for(lambda: editor.lua(find), "the server under its name")
         self.assertIsNone(editor.lua('return vim.fn.maparg("<Tab>", "n", false, true).lhs'))
         # What sidekick.nvim asks in normal mode, by the name that it knows.
         ask = ('local c = vim.lsp.get_clients({ name = "fimble-copilot" })[1] if not c.initialized then return nil end '
                "local p = vim.lsp.util.make_position_params(0, c.offset_encoding) "
-               "p.textDocument.version = vim.lsp.util.buf_versions[0] or vim.lsp.util.buf_versions[1] "
+               "p.textDocument.version = vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()] "
                "p.context = { triggerKind = 2 } local answer "
                'require("fimble.client").request(c, "textDocument/copilotInlineEdit", p, function(_, r) answer = r end, 0) '
                "vim.wait(5000, function() return answer ~= nil end, 10) return answer and answer.edits")
+        why = ask.replace("textDocument/copilotInlineEdit", "workspace/executeCommand").replace(
+            "local answer", 'p = { command = "fimble.why" } local answer').replace("answer.edits", "answer.text")
         editor.keys("g", "g")
         editor.type("/total\n")
         editor.type("cwamount")
         editor.normal()
         editor.wait_buffer(renamed(1))
-        edits = wait_for(lambda: editor.lua(ask), lambda: str(editor.lua(ask)))
+        edits = wait_for(lambda: editor.lua(ask), lambda: str(editor.lua(why)))
         self.assertEqual(([edit["text"] for edit in edits], self.shown(editor)), (["amount"], None))
 
 

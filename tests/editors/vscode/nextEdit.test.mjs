@@ -5,7 +5,9 @@ import { after, afterEach, before, test } from "node:test";
 import { until, Workbench } from "./workbench.mjs";
 
 const BODY = "def area(width, height):\n    total = width * height\n    if total > 10:\n        print(total)\n    return total\n";
-const FAR = BODY.replace("    if", `${"    # far\n".repeat(80)}    if`);
+/** The same with one use. */
+const ONE = "def area(width, height):\n    total = width * height\n    return total\n";
+const FAR = ONE.replace("    return", `${"    # far\n".repeat(80)}    return`);
 
 let bench;
 let window;
@@ -17,11 +19,10 @@ function renamed(times, text = BODY, name = "amount") {
 }
 
 before(async () => {
-  const names = ["apply", "undo", "dismiss", "ghost"];
   bench = await Workbench.start({
     // Suggestions have tests of their own, and Tab is theirs where there is one.
     settings: { "fimble.experimental.nextEdit": true, "editor.inlineSuggest.enabled": false },
-    files: { ...Object.fromEntries(names.map((name) => [`${name}.py`, BODY])), "far.py": FAR, "off.py": BODY },
+    files: { "apply.py": BODY, "undo.py": ONE, "far.py": FAR, "dismiss.py": BODY, "off.py": BODY },
   });
   window = await bench.ready("apply.py");
 });
@@ -29,10 +30,10 @@ before(async () => {
 afterEach(() => window?.picture(`last-${window.name}`));
 after(() => bench?.close());
 
-/** Renames the variable at its definition. */
-async function rename(name = "amount") {
-  for (const key of ["Control+Home", "ArrowDown", "Home", "Control+Shift+ArrowRight"]) await window.press(key);
-  await window.type(name);
+/** Renames the variable at its definition, in each file to something else. */
+async function rename(name = "amount", editor = window) {
+  for (const key of ["Control+Home", "ArrowDown", "Home", "Control+Shift+ArrowRight"]) await editor.press(key);
+  await editor.type(name);
 }
 
 /** What decorations write behind texts. */
@@ -46,7 +47,10 @@ function drawn() {
 
 /** Waits until the status bar names this place. */
 async function waitFor(place) {
-  await until(`an edit at ${place}`, async () => (await window.statusText())?.includes(`⇥ ${place}`));
+  await until(`an edit at ${place}`, async () => (await window.statusText())?.includes(`⇥ ${place}`)).catch((error) => {
+    const traces = bench.traces().filter((trace) => trace.method === "nextEdit").map(({ document, line, character, decision }) => ({ document, line, character, decision }));
+    throw new Error(`${error.message}; the server says ${JSON.stringify(traces.slice(-4))}`);
+  });
 }
 
 async function waitNone() {
@@ -75,54 +79,56 @@ test("Tab jumps to the next use, and then applies the edit", async () => {
 
 test("what was applied is undone in one step", async () => {
   await window.edit("undo.py");
-  await rename();
+  await rename("size");
   await waitFor("line 3");
   await window.press("Tab");
   await window.press("Tab");
-  await until("the edit applied", async () => (await window.saved()) === renamed(2));
+  await until("the edit applied", async () => (await window.saved()) === renamed(2, ONE, "size"));
   await window.press("Control+z");
-  assert.equal(await window.saved(), renamed(1));
+  assert.equal(await window.saved(), renamed(1, ONE, "size"));
+  await window.press("Control+y");
+  assert.equal(await window.saved(), renamed(2, ONE, "size"));
 });
 
 test("an edit that is not on the screen is announced at the cursor", async () => {
   await window.edit("far.py");
-  await rename();
+  await rename("product");
   await waitFor("line 83");
   assert.ok((await drawn()).includes("⇥ Tab: line 83"), String(await drawn()));
   await window.press("Tab");
   await until("the cursor to jump", async () => (await window.cursor()).startsWith("Ln 83"));
   await window.press("Tab");
-  await until("the edit applied", async () => (await window.saved()) === renamed(2, FAR));
+  await until("the edit applied", async () => (await window.saved()) === renamed(2, FAR, "product"));
 });
 
 test("Escape sends it away, and Tab is the editor's then", async () => {
   await window.edit("dismiss.py");
-  await rename();
+  await rename("result");
   await waitFor("line 3");
   await window.press("Escape");
   await waitNone();
   await window.press("Home");
   await window.press("Tab");
-  assert.equal(await window.saved(), renamed(1).replace("    amount", "        amount"));
-});
-
-test("text that is only inserted behind the cursor is a suggestion of the editor", async () => {
-  bench.set({ "fimble.experimental.nextEdit": true });
-  await window.edit("ghost.py");
-  await rename("total_2");
-  for (const key of ["ArrowDown", "Home"]) await window.press(key);
-  await window.press("Escape");
-  assert.equal(await window.shown(), "_2");
-  await window.press("Tab");
-  await window.hidden();
-  assert.equal(await window.saved(), renamed(2, BODY, "total_2"));
+  assert.equal(await window.saved(), renamed(1, BODY, "result").replace("    result", "        result"));
 });
 
 test("without the setting there is none", async () => {
   bench.set({ "editor.inlineSuggest.enabled": false });
   await window.edit("off.py");
-  await rename();
-  // A setting takes a moment; what was asked before is answered by then.
-  assert.equal(await window.saved(), renamed(1));
+  await rename("number");
+  assert.equal(await window.saved(), renamed(1, BODY, "number"));
   await waitNone();
+});
+
+test("text that is only inserted behind the cursor is a suggestion of the editor", async (t) => {
+  const other = await Workbench.start({ settings: { "fimble.experimental.nextEdit": true }, files: { "ghost.py": ONE } });
+  t.after(() => other.close());
+  const ours = await other.ready("ghost.py");
+  await rename("total_2", ours);
+  for (const key of ["ArrowDown", "Home"]) await ours.press(key);
+  await until("the rest of the name", async () => (await ours.ghost()) === "_2");
+  await ours.picture("next-edit-ghost");
+  await ours.press("Tab");
+  await ours.hidden();
+  assert.equal(await ours.saved(), renamed(2, ONE, "total_2"));
 });

@@ -142,7 +142,8 @@ local function ask()
   local params = {
     textDocument = { uri = vim.uri_from_bufnr(bufnr), version = vim.lsp.util.buf_versions[bufnr] },
     position = { line = row, character = text.to_character(text.line(bufnr, row), column, client.offset_encoding) },
-    context = { triggerKind = AUTOMATIC },
+    -- In normal mode no word is being typed, and no suggestion is shown.
+    context = { triggerKind = AUTOMATIC, atRest = true, completionShown = false },
   }
   local question = { client = client }
   local is_sent, id = client_of.request(client, METHOD, params, function(err, result)

@@ -313,3 +313,21 @@ fn the_menu_of_code_actions_has_the_next_edit() {
     assert!(actions(json!({"diagnostics": [], "triggerKind": 1})).is_empty());
     wait_until(&client, |status| status["pending"] == 0);
 }
+
+#[test]
+fn a_name_that_is_typed_letter_by_letter_is_offered_once_it_is_complete() {
+    let client = client();
+    client.open(URI, "python", CODE);
+    client.change(URI, 2, NAME, "");
+    let (line, start) = NAME[0];
+    let mut version = 2;
+    for (typed, letter) in (0..).zip("amount".chars()) {
+        version += 1;
+        client.change(URI, version, [(line, start + typed); 2], &letter.to_string());
+    }
+    let mut typing = params(URI, version, (line, start + 6));
+    typing["context"]["atRest"] = json!(false);
+    assert_eq!(client.request("fimble/nextEdit", &typing).unwrap(), json!({"edits": []}));
+    assert_eq!(last_reason(&client), "no-next-edit");
+    assert_eq!(asked(&client, URI, version, (line, start + 5)).len(), 1);
+}
