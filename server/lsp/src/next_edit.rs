@@ -1,6 +1,7 @@
 //! Next edits: the edits of open documents are followed, and a request is answered with one edit that they call for.
 
 pub(crate) mod feedback;
+pub(crate) mod fill;
 pub(crate) mod follow;
 pub(crate) mod job;
 pub(crate) mod outcome;

@@ -11,7 +11,7 @@ use crate::calls::{List, list_at};
 use crate::parameters::{LANGUAGES, Parameter, ParameterChange, change, is_receiver, parameters};
 use crate::source::Source;
 use crate::tokens::{is_name, is_specific, places_of, tokens};
-use crate::{Hunk, NextEdit, NextEditKind, Request};
+use crate::{Hole, Hunk, NextEdit, NextEditKind, Request};
 
 /// Hunks that are searched for changed parameters, the last ones.
 const MAX_HUNKS: usize = 8;
@@ -25,6 +25,9 @@ const FROM_NAME: f32 = 0.74;
 /// For each further call that was changed.
 const AGREEING: f32 = 0.03;
 const OTHER_FILE: f32 = 0.05;
+
+/// Stands for a missing argument; no code holds it.
+const HOLE: &str = "\0";
 
 /// A function whose parameters were changed.
 struct Changed<'s, 'a> {
@@ -53,24 +56,86 @@ pub(crate) fn candidates(
     sources: &[Source<'_>],
     found: &mut Vec<NextEdit>,
 ) -> Vec<(Arc<str>, Range<usize>)> {
+    let mut seen = Vec::new();
+    for changed in changed_functions(request, sources) {
+        seen.push((changed.source.document.clone(), changed.range.clone()));
+        let calls = all_calls(&changed, sources);
+        found.extend(calls.iter().filter_map(|call| edit(request, &changed, call, &calls)));
+    }
+    seen
+}
+
+/// The calls that lack an argument which the code does not show.
+pub(crate) fn holes(request: &Request<'_>, sources: &[Source<'_>]) -> Vec<Hole> {
+    let mut found = Vec::new();
+    for changed in changed_functions(request, sources) {
+        let ParameterChange::Added(index) = changed.change else { continue };
+        let calls = all_calls(&changed, sources);
+        let is_missing = |call: &&Call<'_, '_>| {
+            !changed.new[index].is_optional
+                && call.list.items.len() == changed.old.len()
+                && !call.is_spread()
+                && !call.is_edited(request)
+                && new_argument(request, &changed, index, call, &calls).is_none()
+        };
+        found.extend(calls.iter().filter(is_missing).map(|call| {
+            let (offset, text) = added(&changed, index, call, HOLE);
+            let (before, behind) = text.split_once(HOLE).unwrap_or((&text, ""));
+            Hole {
+                document: Arc::clone(&call.source.document),
+                offset,
+                before: before.to_owned(),
+                behind: behind.to_owned(),
+                definition: definition(&changed),
+                defined_in: Arc::clone(&changed.source.document),
+                confidence: FOLLOWS * (call.confidence / GLOBAL),
+            }
+        }));
+    }
+    found
+}
+
+/// The lines of a changed list of parameters.
+fn definition(changed: &Changed<'_, '_>) -> String {
+    let text = changed.source.text;
+    let start = text.line_start(text.line_of(changed.range.start));
+    text.slice(start..text.line_end(text.line_of(changed.range.end))).into_owned()
+}
+
+/// The functions whose parameters were changed, each once, the last changes first.
+fn changed_functions<'s, 'a>(request: &Request<'_>, sources: &'s [Source<'a>]) -> Vec<Changed<'s, 'a>> {
     let hunks = request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank()).take(MAX_HUNKS);
-    let mut seen: Vec<(Arc<str>, Range<usize>)> = Vec::new();
+    let mut found: Vec<Changed<'s, 'a>> = Vec::new();
     for hunk in hunks {
         let Some(source) = sources.iter().find(|source| source.document == hunk.document) else { continue };
         if (request.cancelled)() || request.is_being_typed(source, &hunk.range) {
             continue;
         }
         let Some(changed) = changed(request, source, hunk) else { continue };
-        let key = (changed.source.document.clone(), changed.range.clone());
-        if seen.contains(&key) {
-            continue;
+        let is_same = |other: &Changed<'_, '_>| {
+            (&other.source.document, &other.range) == (&changed.source.document, &changed.range)
+        };
+        if !found.iter().any(is_same) {
+            found.push(changed);
         }
-        seen.push(key);
-        let calls: Vec<Call<'_, '_>> =
-            sources.iter().flat_map(|source| calls(&changed, source).unwrap_or_default()).collect();
-        found.extend(calls.iter().filter_map(|call| edit(request, &changed, call, &calls)));
     }
-    seen
+    found
+}
+
+fn all_calls<'s, 'a>(changed: &Changed<'_, '_>, sources: &'s [Source<'a>]) -> Vec<Call<'s, 'a>> {
+    sources.iter().flat_map(|source| calls(changed, source).unwrap_or_default()).collect()
+}
+
+/// Where a new argument is inserted in a call, and the text with its comma.
+fn added(changed: &Changed<'_, '_>, index: usize, call: &Call<'_, '_>, argument: &str) -> (usize, String) {
+    let n_arguments = call.list.items.len();
+    let n_positional = (0..n_arguments).find(|index| call.keyword(*index).is_some()).unwrap_or(n_arguments);
+    if index > n_positional {
+        let argument = format!("{}={argument}", changed.new[index].name);
+        call.list.insertion(n_arguments, &argument)
+    } else {
+        call.list.insertion(index, argument)
+    }
 }
 
 /// The function whose parameters a hunk changed.
@@ -222,11 +287,7 @@ fn edit(
                 return None;
             }
             let (argument, confidence) = new_argument(request, changed, *index, call, calls)?;
-            let is_keyword = *index > n_positional;
-            let at = if is_keyword { n_arguments } else { *index };
-            let argument =
-                if is_keyword { format!("{}={argument}", changed.new[*index].name) } else { argument };
-            let (at, text) = call.list.insertion(at, &argument);
+            let (at, text) = added(changed, *index, call, &argument);
             (at..at, text, confidence)
         }
     };

@@ -11,6 +11,7 @@ use fimble_syntax::SyntaxTree;
 
 use crate::documents::parse::{ParseInput, ParseReport, parse_for_request};
 use crate::documents::snapshot::DocumentSnapshot;
+use crate::next_edit::fill::fill;
 use crate::next_edit::write::{Writing, write};
 use crate::panics::contain;
 use crate::report::Reporter;
@@ -36,7 +37,8 @@ pub(crate) struct NextEditJob {
     pub(crate) offset: usize,
     pub(crate) is_at_rest: bool,
     pub(crate) history: EditHistory,
-    /// The model that is asked where nothing is found without one.
+    /// The model that completes, and the one that writes edits: they are asked where nothing is found without a model.
+    pub(crate) completing: Option<Arc<dyn Model>>,
     pub(crate) writer: Option<Arc<dyn Model>>,
     pub(crate) cancel: CancelToken,
     pub(crate) parsed: Reporter<ParseReport>,
@@ -105,20 +107,27 @@ fn search(job: &NextEditJob, tree: Option<&SyntaxTree>) -> Vec<NextEdit> {
     };
     let mut proposals = propose(&request);
     // A model takes seconds: it is asked when the user waits for something, not in the middle of a word.
-    if proposals.is_empty()
-        && request.is_at_rest
-        && let Some(writer) = &job.writer
-    {
-        let path_of = |uri: &str| path_of(job, uri);
-        let writing = Writing { writer, path_of: &path_of, sources: sources(job), cancel: &job.cancel };
-        proposals.extend(write(&request, writing));
+    if proposals.is_empty() && request.is_at_rest {
+        proposals.extend(from_models(job, &request));
     }
     proposals
 }
 
-fn path_of(job: &NextEditJob, uri: &str) -> String {
-    let other = job.others.iter().find(|file| *file.uri == *uri);
-    other.map_or_else(|| job.snapshot.path.clone(), |file| file.path.clone())
+/// The edit of a model: an argument of the model that completes, else what the model for edits writes.
+fn from_models(job: &NextEditJob, request: &Request<'_>) -> Option<NextEdit> {
+    let other = |uri: &str| job.others.iter().find(|file| *file.uri == *uri);
+    let path_of = |uri: &str| other(uri).map_or(&job.snapshot.path, |file| &file.path).clone();
+    let file_of = |uri: &str| other(uri).map_or(&job.snapshot.file, |file| &file.file).clone();
+    let sources = sources(job);
+    let with = |model| Writing {
+        model,
+        path_of: &path_of,
+        file_of: &file_of,
+        sources: &sources,
+        cancel: &job.cancel,
+    };
+    let filled = job.completing.as_ref().and_then(|model| fill(request, &with(model)));
+    filled.or_else(|| job.writer.as_ref().and_then(|model| write(request, &with(model))))
 }
 
 /// The files whose text can be shown to a model: this one, and the others that were changed.

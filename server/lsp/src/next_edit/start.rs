@@ -48,6 +48,7 @@ fn start(session: &mut Session, waiting: &Waiting) -> Option<Running> {
         offset: waiting.offset,
         is_at_rest: waiting.is_at_rest,
         history,
+        completing: session.models.current().cloned(),
         writer: session.models.writer().cloned(),
         cancel: cancel.clone(),
         parsed: session.events.reporter(Event::Parsed),

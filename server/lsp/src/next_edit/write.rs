@@ -26,19 +26,20 @@ const EXTRA_TOKENS: usize = 96;
 
 /// What a model is asked from.
 pub(crate) struct Writing<'a> {
-    /// The model that writes.
-    pub(crate) writer: &'a Arc<dyn Model>,
+    pub(crate) model: &'a Arc<dyn Model>,
     /// The path of a document in its folder.
     pub(crate) path_of: &'a dyn Fn(&str) -> String,
-    /// The whole paths of the files whose text can be in the prompt.
-    pub(crate) sources: Vec<String>,
+    /// The whole path of a document.
+    pub(crate) file_of: &'a dyn Fn(&str) -> String,
+    /// The whole paths of the current document and of those that were changed.
+    pub(crate) sources: &'a [String],
     pub(crate) cancel: &'a CancelToken,
 }
 
 /// Asks a model for an edit at the cursor. None if it writes none, or none that should be made.
-pub(crate) fn write(request: &Request<'_>, writing: Writing<'_>) -> Option<NextEdit> {
-    let Writing { writer, path_of, sources, cancel } = writing;
-    let model = routed(writer, &sources);
+pub(crate) fn write(request: &Request<'_>, writing: &Writing<'_>) -> Option<NextEdit> {
+    let Writing { model, path_of, sources, cancel, .. } = *writing;
+    let model = routed(model, sources);
     let format = edit_format(&*model)?;
     let asked = WrittenRequest::new(request, format, most_original_bytes(&*model), path_of)?;
     let template = model.info().fim.as_ref().ok()?;
@@ -48,7 +49,7 @@ pub(crate) fn write(request: &Request<'_>, writing: Writing<'_>) -> Option<NextE
     {
         prompt.pieces.insert(0, Piece::Token(bos));
     }
-    prompt.sources = sources;
+    prompt.sources = sources.to_vec();
     let options = GenerateOptions {
         max_new_tokens: model.count_tokens(asked.text()) + EXTRA_TOKENS,
         stop_tokens: template.stop_tokens().to_vec(),

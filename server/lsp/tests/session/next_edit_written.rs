@@ -137,3 +137,27 @@ fn a_model_that_writes_no_edits_is_said_to_be_the_wrong_one() {
     assert_eq!(ask(&client, true), Vec::<Value>::new());
     assert_eq!(writer.n_calls(), 0);
 }
+
+#[test]
+fn an_argument_that_a_call_lacks_is_filled_in_by_the_model_that_completes() {
+    let code = "def scale(a):\n    return a\n\n\ndef main():\n    factor = 3\n    print(scale(2))\n";
+    for (answer, expected) in [(" factor))", Some(", factor")), ("", None), ("(", None)] {
+        let completing = Scripted::saying(answer);
+        let writer = Scripted::saying("nothing").writing_edits();
+        let (client, _) = edited(&writer, &completing);
+        let uri = "file:///w/b.py";
+        client.open(uri, "python", code);
+        client.change(uri, 2, [(0, 11), (0, 11)], ", by");
+        let params = json!({
+            "textDocument": {"uri": uri, "version": 2},
+            "position": {"line": 0, "character": 15},
+            "context": {"triggerKind": 2, "atRest": true},
+        });
+        let answer = client.request("fimble/nextEdit", &params).unwrap();
+        let texts: Vec<&str> =
+            answer["edits"].as_array().unwrap().iter().map(|edit| edit["text"].as_str().unwrap()).collect();
+        assert_eq!(texts, expected.into_iter().collect::<Vec<_>>(), "{answer}: {}", last_reason(&client));
+        let prompt = completing.last_prompt();
+        assert!(prompt.contains("def scale(a, by):") && prompt.contains("print(scale(2,"), "{prompt}");
+    }
+}
