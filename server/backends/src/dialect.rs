@@ -4,12 +4,14 @@
 mod llama_cpp;
 mod ollama;
 mod openai;
+mod tools;
 
 use fimble_model::fim::TextTemplate;
 use fimble_model::{ChatOptions, GenerateOptions, Message, Prompt, Sampling, defuse};
 use serde_json::{Map, Value, json};
 
 use crate::spec::Kind;
+pub(crate) use tools::{CallPart, Calls, SYNTAX, refusal};
 
 /// Stop strings that vLLM and OpenAI's own interface take.
 const MAX_STOPS: usize = 4;
@@ -64,6 +66,8 @@ pub(crate) struct Delta {
     pub(crate) is_thought: bool,
     /// Texts of the new tokens with the logarithms of their probabilities, if the server sends them.
     pub(crate) tokens: Vec<(String, f32)>,
+    /// Parts of calls of functions.
+    pub(crate) calls: Vec<CallPart>,
     /// Why the answer ends here, if it does.
     pub(crate) end: Option<End>,
     /// Name of the model that answers, if the server sends it.
@@ -113,7 +117,7 @@ pub(crate) fn chat(
     match kind {
         Kind::Ollama => ollama::chat(model, messages, options, has_switches),
         Kind::LlamaCpp | Kind::Mlx | Kind::Vllm | Kind::OpenAi => {
-            openai::chat(model, messages, options, has_switches)
+            openai::chat(kind, model, messages, options, has_switches)
         }
     }
 }
@@ -174,13 +178,6 @@ pub(crate) fn stop_strings(writing: &Writing, options: &GenerateOptions) -> Vec<
         stops.extend(template.stop_texts().map(str::to_owned));
     }
     stops
-}
-
-/// The messages, in whose contents no server can read a special token.
-fn messages_json(messages: &[Message]) -> Value {
-    let message =
-        |message: &Message| json!({"role": message.role.name(), "content": defuse(&message.content)});
-    messages.iter().map(message).collect()
 }
 
 /// Temperature and what goes with it, under the names that all of them share.

@@ -90,6 +90,13 @@ impl Tools {
         Ok(Some(Self { json: Value::from(given).to_string(), functions }))
     }
 
+    /// The one function of this name, as the template of the model gets it.
+    pub(crate) fn only(&self, name: &str) -> String {
+        let mut tools: Vec<Value> = serde_json::from_str(&self.json).unwrap_or_default();
+        tools.retain(|tool| tool["function"]["name"] == name);
+        Value::from(tools).to_string()
+    }
+
     /// The names of the functions.
     pub(crate) fn names(&self) -> Vec<String> {
         self.functions.iter().map(|(name, _)| name.clone()).collect()

@@ -59,5 +59,6 @@ pub(super) fn delta(document: &Value) -> Delta {
         end,
         model: None,
         prompt_tokens: read.map(|read| (known + read, known)),
+        ..Delta::default()
     }
 }

@@ -5,8 +5,8 @@ use fimble_model::{ChatOptions, GenerateOptions, Message, Prompt, Sampling};
 use serde_json::{Value, json};
 
 use super::{
-    Delta, End, Question, Writing, count_at, extend, has_text_at, listed_tokens, messages_json,
-    sampling_json, text_at,
+    Delta, End, Kind, Question, Writing, count_at, extend, has_text_at, listed_tokens, sampling_json,
+    text_at, tools,
 };
 
 /// How long the model stays in memory after a question.
@@ -41,11 +41,12 @@ pub(super) fn complete(
 pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has_switches: bool) -> Question {
     let mut body = json!({
         "model": model,
-        "messages": messages_json(messages),
+        "messages": tools::messages(Kind::Ollama, messages),
         "stream": true,
         "keep_alive": KEEP_ALIVE,
         "options": rules(&options.sampling, options.max_new_tokens, &[]),
     });
+    extend(&mut body, tools::fields(Kind::Ollama, options));
     if has_switches && let Value::Object(body) = &mut body {
         body.insert("think".to_owned(), json!(false));
     }
@@ -68,6 +69,7 @@ pub(super) fn delta(document: &Value, text: &str) -> Delta {
         text: text_at(document, text),
         is_thought: has_text_at(document, "/message/thinking") || has_text_at(document, "/thinking"),
         tokens: document.get("logprobs").map(listed_tokens).unwrap_or_default(),
+        calls: tools::parts(document.get("message")),
         end,
         model: document.get("model").and_then(Value::as_str).map(str::to_owned),
         prompt_tokens: count_at(document, "/prompt_eval_count").map(|read| (read, 0)),

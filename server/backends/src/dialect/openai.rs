@@ -5,8 +5,7 @@ use fimble_model::{ChatOptions, GenerateOptions, Message};
 use serde_json::{Value, json};
 
 use super::{
-    Delta, End, Kind, Question, count_at, extend, has_text_at, listed_tokens, messages_json, sampling_json,
-    text_at,
+    Delta, End, Kind, Question, count_at, extend, has_text_at, listed_tokens, sampling_json, text_at, tools,
 };
 
 pub(super) fn complete(
@@ -34,10 +33,16 @@ pub(super) fn complete(
     ("/v1/completions", body)
 }
 
-pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has_switches: bool) -> Question {
+pub(super) fn chat(
+    kind: Kind,
+    model: &str,
+    messages: &[Message],
+    options: &ChatOptions,
+    has_switches: bool,
+) -> Question {
     let mut body = json!({
         "model": model,
-        "messages": messages_json(messages),
+        "messages": tools::messages(kind, messages),
         "max_tokens": options.max_new_tokens,
         "stream": true,
     });
@@ -46,6 +51,7 @@ pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has
         let switches = json!({"enable_thinking": false, "thinking": false});
         body.insert("chat_template_kwargs".to_owned(), switches);
     }
+    extend(&mut body, tools::fields(kind, options));
     extend(&mut body, sampling_json(&options.sampling));
     ("/v1/chat/completions", body)
 }
@@ -66,6 +72,7 @@ pub(super) fn delta(document: &Value, text: &str) -> Delta {
         is_thought: has_text_at(choice, "/delta/reasoning_content")
             || has_text_at(choice, "/delta/reasoning"),
         tokens: choice.get("logprobs").map(tokens).unwrap_or_default(),
+        calls: tools::parts(choice.get("delta").or_else(|| choice.get("message"))),
         end,
         model: document.get("model").and_then(Value::as_str).map(str::to_owned),
         prompt_tokens: prompt_tokens(document),

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Generation, Message, Model, ModelError,
-    Observer, Restorer, StopReason, TokenObserver,
+    Observer, Restorer, StopReason, TokenObserver, ToolSyntax,
 };
 
 use super::active_chats::ActiveChatGuard;
 use super::reasoning::HeldBack;
-use super::{ServerModel, no_grammar, to_model_error, withheld};
+use super::{ServerModel, to_model_error, withheld};
 use crate::collect::Collector;
 use crate::dialect;
 use crate::error::{ServerError, ServerErrorKind};
@@ -26,6 +26,10 @@ impl Chat for ServerModel {
 
     fn is_remote(&self) -> bool {
         self.found.is_remote
+    }
+
+    fn tool_syntax(&self) -> Option<ToolSyntax> {
+        Some(dialect::SYNTAX)
     }
 
     fn context_length(&self) -> usize {
@@ -43,10 +47,10 @@ impl Chat for ServerModel {
         cancel: &CancelToken,
         observer: Observer,
     ) -> Result<ChatAnswer, ModelError> {
-        if options.grammar.is_some() || options.tools.is_some() {
-            return Err(no_grammar(&self.info.name));
-        }
         let found = &self.found;
+        if let Some(reason) = dialect::refusal(found.kind, options) {
+            return Err(ModelError::Grammar(format!("{}: {reason}", self.info.name)));
+        }
         if let Some(reason) = found.target.guard.withholds(&Message::sources_of(messages), found.is_remote) {
             return Err(to_model_error(&withheld(&reason), false));
         }
@@ -99,12 +103,16 @@ impl ServerModel {
         for _ in 0..2 {
             let question = dialect::chat(found.kind, &found.model, messages, options, has_switches);
             let restorer = RefCell::new(Restorer::new(messages.iter().map(|said| said.content.as_str())));
+            let calls = RefCell::new(dialect::Calls::default());
             let read = |document: &serde_json::Value| {
                 let mut delta = dialect::chat_delta(found.kind, document);
                 let mut restorer = restorer.borrow_mut();
+                let mut calls = calls.borrow_mut();
                 delta.text = restorer.push(&delta.text);
+                calls.push(std::mem::take(&mut delta.calls));
                 if delta.end.is_some() {
                     delta.text.push_str(&restorer.finish());
+                    delta.text.push_str(&calls.take_text(&restorer));
                 }
                 delta
             };

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
-    CancelToken, Chat, ChatOptions, Message, Model, ModelError, ModelRouter, Observer, Role, StopReason,
+    CancelToken, Chat, ChatOptions, Grammar, Message, Model, ModelError, ModelRouter, Observer, Role,
+    StopReason, ToolCall,
 };
 use serde_json::{Value, json};
 
-use crate::stand_in::{Reply, StandIn, events, json as whole};
+use crate::stand_in::{Reply, StandIn, events, json as whole, lines};
 use crate::support::*;
 
 fn messages() -> Vec<Message> {
@@ -377,5 +378,97 @@ fn special_tokens_in_messages_are_broken_apart() {
         assert!(content.split(' ').all(|token| !sent.contains(token)), "{model}: {sent}");
         assert_eq!(answered.text, "the tag `<s>`, then </s>");
         assert_eq!(*seen.lock().unwrap(), answered.text);
+    }
+}
+
+/// A conversation in which the model called two functions, and their results.
+fn with_calls() -> Vec<Message> {
+    let call =
+        |name: &str, arguments: &str| ToolCall { name: name.to_owned(), arguments: arguments.to_owned() };
+    let mut called = Message::new(Role::Assistant, "");
+    called.tool_calls = vec![call("read", "{\"path\":\"a\"}"), call("now", "{}")];
+    vec![
+        Message::new(Role::User, "What is in a?"),
+        called,
+        Message::new(Role::Tool, "text of a"),
+        Message::new(Role::Tool, "noon"),
+    ]
+}
+
+#[test]
+fn functions_are_offered_and_their_calls_come_back() {
+    let part = |index: u64, function: Value| json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": index, "function": function}]}, "finish_reason": null}]});
+    let streamed = events(&[
+        part(0, json!({"name": "read", "arguments": "{\"pa"})),
+        part(0, json!({"arguments": "th\": \"b\"}"})),
+        end("tool_calls"),
+    ]);
+    let vllm = openai("Qwen/Qwen2.5-Coder-7B", Reply::Silence);
+    let vllm = vllm.answering("/v1/chat/completions", streamed);
+    let call = json!({"function": {"name": "read", "arguments": {"path": "b"}}});
+    let ollama = ollama(&["completion"], ollama_said());
+    let ollama = ollama.answering(
+        "/api/chat",
+        lines(&[
+            json!({"message": {"role": "assistant", "content": "", "tool_calls": [call]}, "done": false}),
+            json!({"message": {"role": "assistant", "content": ""}, "done": true, "done_reason": "stop"}),
+        ]),
+    );
+    let tools =
+        "[{\"type\":\"function\",\"function\":{\"name\":\"read\",\"parameters\":{\"type\":\"object\"}}}]";
+    for (name, server, path, id) in [
+        (
+            format!("vllm@{}", vllm.address()),
+            &vllm,
+            "/v1/chat/completions",
+            json!({"tool_call_id": "call_1_0"}),
+        ),
+        (format!("ollama@{}", ollama.address()), &ollama, "/api/chat", json!({"tool_name": "read"})),
+    ] {
+        let (chain, _) = connect(&name);
+        let (observer, seen) = watching();
+        let chat = chain.chat().unwrap();
+        let options = ChatOptions { tools: Some(tools.to_owned()), ..ChatOptions::default() };
+        let answer = chat.respond(&with_calls(), &options, &CancelToken::new(), observer).unwrap();
+        let object: String = answer.text.chars().filter(|c| !c.is_whitespace()).collect();
+        assert_eq!(
+            object, "<tool_call>{\"name\":\"read\",\"arguments\":{\"path\":\"b\"}}</tool_call>",
+            "{name}"
+        );
+        assert_eq!(*seen.lock().unwrap(), answer.text);
+        assert_eq!(chat.tool_syntax().unwrap().open, "<tool_call>");
+        let asked = server.asked(path).pop().unwrap();
+        assert_eq!(asked["tools"][0]["function"]["name"], "read", "{asked}");
+        assert_eq!(asked["messages"][1]["tool_calls"].as_array().unwrap().len(), 2, "{asked}");
+        for (key, value) in id.as_object().unwrap() {
+            assert_eq!(asked["messages"][2][key], *value, "{asked}");
+        }
+    }
+}
+
+#[test]
+fn a_form_of_the_answer_is_demanded_of_servers_that_know_it() {
+    let ollama = ollama(&["completion"], ollama_said());
+    let llama = llama_cpp(None, llama_said());
+    let form = Some(Grammar::JsonSchema("{\"type\":\"object\"}".to_owned()));
+    for (name, server, path, key) in [
+        (format!("ollama@{}", ollama.address()), &ollama, "/api/chat", "/format/type"),
+        (
+            format!("llama.cpp@{}", llama.address()),
+            &llama,
+            "/v1/chat/completions",
+            "/response_format/json_schema/schema/type",
+        ),
+    ] {
+        let (chain, _) = connect(&name);
+        let chat = chain.chat().unwrap();
+        let options = ChatOptions { grammar: form.clone(), ..ChatOptions::default() };
+        chat.respond(&messages(), &options, &CancelToken::new(), watching().0).unwrap();
+        let asked = server.asked(path).pop().unwrap();
+        assert_eq!(asked.pointer(key), Some(&json!("object")), "{asked}");
+        let options =
+            ChatOptions { tools: Some("[]".to_owned()), grammar: form.clone(), ..ChatOptions::default() };
+        let refused = chat.respond(&messages(), &options, &CancelToken::new(), watching().0).unwrap_err();
+        assert!(matches!(refused, ModelError::Grammar(_)), "{refused:?}");
     }
 }

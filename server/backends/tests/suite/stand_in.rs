@@ -50,6 +50,7 @@ pub struct StandIn {
     pub seen: Arc<Seen>,
     stopped: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
+    replies: Arc<Mutex<HashMap<String, Reply>>>,
 }
 
 pub fn json(status: u16, body: &Value) -> Reply {
@@ -96,6 +97,7 @@ impl StandIn {
         let replies = Arc::new(Mutex::new(replies));
         let seen: Arc<Seen> = Arc::default();
         let stopped = Arc::new(AtomicBool::new(false));
+        let its_replies = Arc::clone(&replies);
         let (its_seen, its_stopped) = (Arc::clone(&seen), Arc::clone(&stopped));
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -104,11 +106,17 @@ impl StandIn {
                 }
                 let Ok(stream) = stream else { continue };
                 let (seen, replies, stopped) =
-                    (Arc::clone(&its_seen), Arc::clone(&replies), Arc::clone(&its_stopped));
+                    (Arc::clone(&its_seen), Arc::clone(&its_replies), Arc::clone(&its_stopped));
                 std::thread::spawn(move || serve(stream, &seen, &replies, &stopped));
             }
         });
-        Self { address, seen, stopped, thread: Some(thread) }
+        Self { address, seen, stopped, replies, thread: Some(thread) }
+    }
+
+    /// The same server with another reply on one path.
+    pub fn answering(self, path: &str, reply: Reply) -> Self {
+        self.replies.lock().unwrap().insert(path.to_owned(), reply);
+        self
     }
 
     pub fn address(&self) -> String {

@@ -80,7 +80,11 @@ pub(crate) async fn chat_model(
         let known = chat.tool_syntax().ok_or_else(|| {
             ApiError::bad_request(format!("The model {} cannot be offered functions (tools).", chat.name()))
         })?;
-        options.tools = Some(tools.json.clone());
+        options.tools = Some(match &demands.choice {
+            // A server is told what to call by what it may call.
+            ToolChoice::Named(name) => tools.only(name),
+            _ => tools.json.clone(),
+        });
         options.grammar = match &demands.choice {
             ToolChoice::Required => Some(tools.grammar(None, known)?),
             ToolChoice::Named(name) => Some(tools.grammar(Some(name), known)?),
