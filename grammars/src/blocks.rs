@@ -1,14 +1,17 @@
-//! The allocations of one running parse, and the way out of it. Invariant: the set holds exactly what the parse of this thread
-//! allocated and did not free; no function on the way to [`leave`] has a destructor that is still to run.
+//! The allocations of one running parse, and the way out of it. Invariant: the log says what the parse of this thread allocated
+//! and did not free; no function on the way to [`leave`] has a destructor that is still to run.
 
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::ffi::c_void;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Instant;
 
 /// Allocations between two looks at the clock.
 const ALLOCATIONS_PER_LOOK: u32 = 256;
+/// Marks a freed block. Addresses of blocks are even.
+const FREED: usize = 1;
+/// Entries, of 8 bytes each.
+const LONGEST_LOG: usize = 1 << 20;
 
 thread_local! {
     /// The parse that this thread is in; null while one of its callbacks runs.
@@ -30,16 +33,46 @@ pub(crate) struct Allocations {
     pub(crate) most_live: isize,
     pub(crate) deadline: Option<Instant>,
     pub(crate) overrun: Option<Overrun>,
-    /// Addresses.
-    pub(crate) blocks: HashSet<usize, BuildHasherDefault<AddressHasher>>,
+    /// Addresses in the order of what was done with them: those of new blocks, and those of freed ones with [`FREED`] set. A
+    /// set would be asked a million times a second for an answer that few parses need.
+    log: Vec<usize>,
+    /// The length of the log at which what was freed leaves it.
+    longest_log: usize,
     until_look: u32,
 }
 
 impl Allocations {
     pub(crate) fn new(most_live: isize, deadline: Option<Instant>) -> Self {
-        let until_look = ALLOCATIONS_PER_LOOK;
-        let blocks = HashSet::default();
-        Self { place: std::ptr::null_mut(), most_live, deadline, overrun: None, blocks, until_look }
+        Self {
+            place: std::ptr::null_mut(),
+            most_live,
+            deadline,
+            overrun: None,
+            log: Vec::new(),
+            longest_log: LONGEST_LOG,
+            until_look: ALLOCATIONS_PER_LOOK,
+        }
+    }
+
+    /// The addresses of the blocks that are not freed.
+    pub(crate) fn blocks(&self) -> HashSet<usize> {
+        let mut blocks = HashSet::new();
+        for entry in &self.log {
+            if entry & FREED == 0 {
+                blocks.insert(*entry);
+            } else {
+                blocks.remove(&(entry & !FREED));
+            }
+        }
+        blocks
+    }
+
+    fn write(&mut self, entry: usize) {
+        self.log.push(entry);
+        if self.log.len() >= self.longest_log {
+            self.log = self.blocks().into_iter().collect();
+            self.longest_log = LONGEST_LOG.max(2 * self.log.len());
+        }
     }
 
     fn overrun(&mut self, live: isize) -> Option<Overrun> {
@@ -69,7 +102,7 @@ pub(crate) fn took(pointer: *mut c_void, live: isize) {
     }
     // SAFETY: the parse sets it to an object that outlives it, and only this thread uses it.
     let overrun = unsafe {
-        (*current).blocks.insert(pointer as usize);
+        (*current).write(pointer as usize);
         (*current).overrun = (*current).overrun(live);
         (*current).overrun
     };
@@ -81,9 +114,9 @@ pub(crate) fn took(pointer: *mut c_void, live: isize) {
 /// Called for every block that is freed or moved, before it is.
 pub(crate) fn gave(pointer: *mut c_void) {
     let Ok(current) = CURRENT.try_with(Cell::get) else { return };
-    if !current.is_null() {
+    if !current.is_null() && !pointer.is_null() {
         // SAFETY: as above.
-        unsafe { (*current).blocks.remove(&(pointer as usize)) };
+        unsafe { (*current).write(pointer as usize | FREED) };
     }
 }
 
@@ -94,26 +127,4 @@ fn leave(current: *mut Allocations) -> ! {
     replace_current(std::ptr::null_mut());
     // SAFETY: the call that `place` names is running on this thread: the parse is current.
     unsafe { fimble_leave((*current).place) }
-}
-
-/// Addresses are multiples of 16; their other bits are spread over the whole hash.
-#[derive(Default)]
-pub(crate) struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_usize(usize::from(*byte));
-        }
-    }
-
-    fn write_usize(&mut self, address: usize) {
-        // Fibonacci hashing: 2^64 divided by the golden ratio, odd.
-        let product = (self.0 ^ (address as u64 >> 4)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = product ^ (product >> 32);
-    }
 }

@@ -64,7 +64,7 @@ pub fn parse_bounded<'a>(
         drop(unsafe { Tree::from_raw(old) });
     }
     if was_left {
-        for address in allocations.blocks.drain() {
+        for address in allocations.blocks() {
             // SAFETY: the parse allocated it and did not free it, and nothing uses the parser or its tree again.
             unsafe { memory::free(address as *mut c_void) };
         }
