@@ -54,7 +54,7 @@ fn chain(
     said: &dyn Fn(&str),
 ) -> Result<Arc<Chain>, LoadError> {
     let purpose = match settings.role {
-        ModelRole::Completion => Purpose::Completion,
+        ModelRole::Completion | ModelRole::Edits => Purpose::Completion,
         ModelRole::Chat => Purpose::Chat,
     };
     Chain::open(choices, guard(&settings.network), purpose, &|message| said(&message))

@@ -31,6 +31,7 @@ const FILES: &[(&str, &str)] = files![
     "lua/fimble/menu.lua",
     "lua/fimble/message.lua",
     "lua/fimble/model.lua",
+    "lua/fimble/next_edit.lua",
     "lua/fimble/paint.lua",
     "lua/fimble/status.lua",
     "lua/fimble/text.lua",

@@ -10,6 +10,7 @@ import { ModelChoice } from "./chooseModel";
 import { followCursor } from "./cursor";
 import { Documents, SCHEME } from "./documents";
 import { showMenu } from "./menu";
+import { NextEdits } from "./nextEdit";
 import { Places } from "./places";
 import { Server } from "./server";
 import { statusBar } from "./statusBar";
@@ -31,7 +32,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const growing = new Growing();
   const documents = new Documents();
   const running = new Server(context, log, {
-    ...middleware(places, working, growing),
+    ...middleware(places, working, growing, (document, position) => nextEdits.isGhostAt(document, position)),
     ...tellFailures,
     window: {
       // The document came before, and is shown rendered already.
@@ -39,6 +40,7 @@ export function activate(context: vscode.ExtensionContext): void {
     },
   });
   server = running;
+  const nextEdits: NextEdits = new NextEdits(running, places);
   const models = new ModelChoice(running, context.globalState, log);
   const command = (name: string, run: (...args: never[]) => unknown) =>
     vscode.commands.registerCommand(name, async (...args: never[]) => {
@@ -56,9 +58,10 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     running,
     models,
+    nextEdits,
     running.onDidChange(() => void models.offerOnce().catch((error) => log.warn(`no model is offered: ${String(error)}`))),
     running.onDidGrow((document) => void growing.ask(document)),
-    statusBar(running, places, working),
+    statusBar(running, places, working, nextEdits),
     followCursor(running, places),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
     running.onDidWrite((document) => void documents.written(document)),
@@ -67,7 +70,12 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     command("fimble.menu", () => showMenu(running, places)),
     command("fimble.complete", () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger")),
-    command("fimble.dismiss", () => dismiss(running)),
+    command("fimble.dismiss", () => {
+      nextEdits.dismiss();
+      return dismiss(running);
+    }),
+    command("fimble.nextEdit", () => nextEdits.go()),
+    command("fimble.dismissNextEdit", () => nextEdits.dismiss()),
     command("fimble.showWhy", async () => {
       const { text } = await running.execute<{ text: string }>("fimble.why");
       await documents.page("Why", text);

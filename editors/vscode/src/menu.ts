@@ -30,6 +30,7 @@ export async function showMenu(server: Server, places: Places): Promise<void> {
     turn(!places.isLanguageOff(document.languageId), `for ${document.languageId}`, () => places.toggleLanguage(document.languageId));
     turn(!places.isFileOff(document.uri), "for this file", () => places.toggleFile(document.uri));
   }
+  turn(places.isNextEditOn(), "next edits", () => places.toggleNextEdit());
   entries.push(
     { label: "$(play) Complete now", run: command("fimble.complete") },
     { label: "$(question) Why this suggestion, or none?", run: command("fimble.showWhy") },

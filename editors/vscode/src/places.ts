@@ -1,4 +1,4 @@
-// The places without suggestions: everywhere, in a language, in a file. Invariant: switching off for everything or for
+// The places without suggestions, and whether there are next edits: everywhere, in a language, in a file. Invariant: switching off for everything or for
 // a language is stored in the settings, where the server reads it; a file is remembered for this workspace only.
 
 import * as vscode from "vscode";
@@ -30,6 +30,15 @@ export class Places {
   async toggleEverywhere(): Promise<void> {
     const section = vscode.workspace.getConfiguration("fimble");
     await section.update("enabled", !section.get("enabled", true), target("enabled"));
+  }
+
+  isNextEditOn(): boolean {
+    return vscode.workspace.getConfiguration("fimble").get("experimental.nextEdit", false);
+  }
+
+  async toggleNextEdit(): Promise<void> {
+    const key = "experimental.nextEdit";
+    await vscode.workspace.getConfiguration("fimble").update(key, !this.isNextEditOn(), target(key));
   }
 
   async toggleLanguage(language: string): Promise<void> {

@@ -135,6 +135,12 @@ export class Server implements vscode.Disposable {
     return (await this.client.sendRequest(ExecuteCommandRequest.type, { command, arguments: args as never[] })) as T;
   }
 
+  /** Asks the server something that is no command. */
+  async request<T>(method: string, params: object, token: vscode.CancellationToken): Promise<T> {
+    if (!this.client?.isRunning()) throw new Error(this.fault ?? "Fimble's server is not running.");
+    return (await this.client.sendRequest(method, params, token)) as T;
+  }
+
   /** Tells the server something that needs no answer. */
   notify(method: string, params: object): void {
     if (!this.client?.isRunning()) return;

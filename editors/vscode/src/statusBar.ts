@@ -1,12 +1,13 @@
 // The status bar's item. Invariant: it always shows the state for the visible file.
 
 import * as vscode from "vscode";
+import type { NextEdits } from "./nextEdit";
 import type { Places } from "./places";
 import type { Server } from "./server";
 import type { Working } from "./suggestions";
 import { statusItem } from "./words";
 
-export function statusBar(server: Server, places: Places, working: Working): vscode.Disposable {
+export function statusBar(server: Server, places: Places, working: Working, nextEdits: NextEdits): vscode.Disposable {
   const item = vscode.window.createStatusBarItem("fimble.status", vscode.StatusBarAlignment.Right, 100);
   item.name = "Fimble";
   item.command = "fimble.menu";
@@ -17,6 +18,7 @@ export function statusBar(server: Server, places: Places, working: Working): vsc
       fault: server.fault,
       isWorking: working.isLong,
       disabledHere: document && places.reason(document),
+      nextEdit: nextEdits.place,
     });
     item.text = `$(${shown.icon}) ${shown.text}`;
     item.tooltip = server.recording ? `${shown.tooltip} The session is recorded in ${server.recording}.` : shown.tooltip;
@@ -29,6 +31,7 @@ export function statusBar(server: Server, places: Places, working: Working): vsc
     server.onDidChange(draw),
     places.onDidChange(draw),
     working.onDidChange(draw),
+    nextEdits.onDidChange(draw),
     vscode.window.onDidChangeActiveTextEditor(draw),
     vscode.workspace.onDidChangeConfiguration((event) => event.affectsConfiguration("fimble") && draw()),
     vscode.workspace.onDidOpenTextDocument(draw),

@@ -63,10 +63,13 @@ export class Growing {
   }
 }
 
-export function middleware(places: Places, working: Working, growing: Growing): Middleware {
+/** Whether something else is drawn at a place. */
+type Taken = (document: vscode.TextDocument, position: vscode.Position) => boolean;
+
+export function middleware(places: Places, working: Working, growing: Growing, isTaken: Taken): Middleware {
   return {
     async provideInlineCompletionItems(document, position, context, token, next) {
-      if (places.isFileOff(document.uri)) return [];
+      if (places.isFileOff(document.uri) || isTaken(document, position)) return [];
       return working.during(Promise.resolve(next(document, position, growing.contextOf(context), token)));
     },
   };

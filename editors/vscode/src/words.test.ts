@@ -23,6 +23,12 @@ test("each state has an icon of its own, and faults say why", () => {
   assert.equal(statusItem({ ...nothing, fault: "It is gone." }).tooltip, "It is gone.");
 });
 
+test("the place of the next edit is in the status bar", () => {
+  const shown = statusItem({ ...nothing, status: { state: "ready", model: "m" }, nextEdit: "b.py:42" });
+  assert.equal(shown.text, "Fimble ⇥ b.py:42");
+  assert.match(shown.tooltip, /next edit is at b\.py:42/);
+});
+
 test("code that leaves the machine, and what is otherwise than the settings say, is seen", () => {
   const away = { state: "ready", model: "m", provider: "host:80", remote: true, notices: ["The server x is down."] } as const;
   const shown = statusItem({ ...nothing, status: { ...away, notices: [...away.notices] } });

@@ -38,10 +38,12 @@ export interface Known {
   isWorking: boolean;
   /** Why there are no suggestions in the file that is shown, if that is so. */
   disabledHere: string | undefined;
+  /** Where the next edit is that is drawn. */
+  nextEdit?: string | undefined;
 }
 
 /** The status bar's item. */
-export function statusItem({ status, fault, isWorking, disabledHere }: Known): Shown {
+export function statusItem({ status, fault, isWorking, disabledHere, nextEdit }: Known): Shown {
   const item = (icon: string, tooltip: string, text = "Fimble", isError = false): Shown => ({ icon, text, tooltip, isError });
   if (fault) return item("error", fault, "Fimble", true);
   if (!status) return item("loading~spin", "Fimble: the server is starting.");
@@ -59,8 +61,10 @@ export function statusItem({ status, fault, isWorking, disabledHere }: Known): S
       const where = `Fimble: ${status.model ?? "the model"} on ${status.provider ?? "this machine"}`;
       if (status.wanted) return meanwhile(where, status.wanted, isWorking);
       const remote = status.remote ? ["Code goes to another machine, as the settings allow."] : [];
-      const tooltip = [where, ...remote, ...(status.notices ?? [])].join("\n");
-      return item(isWorking ? "sync~spin" : "zap", tooltip, status.remote ? "Fimble (remote)" : "Fimble");
+      const edit = nextEdit === undefined ? [] : [`The next edit is at ${nextEdit}: Tab jumps to it, and then applies it.`];
+      const tooltip = [where, ...remote, ...edit, ...(status.notices ?? [])].join("\n");
+      const text = status.remote ? "Fimble (remote)" : "Fimble";
+      return item(isWorking ? "sync~spin" : "zap", tooltip, nextEdit === undefined ? text : `${text} ⇥ ${nextEdit}`);
     }
   }
 }
@@ -169,12 +173,15 @@ export function serverSettings(section: Record<string, unknown>, isSet: (key: st
 export function statisticsPage(status: Record<string, unknown>): string {
   const number = (key: string) => (typeof status[key] === "number" ? (status[key] as number).toLocaleString("en") : "0");
   const tokens = (status["tokens"] ?? {}) as Record<string, number>;
+  const edits = (status["nextEdits"] ?? {}) as Record<string, number>;
   const rows = [
     ["requests", number("requests")],
     ["suggestions shown", number("shown")],
     ["answered without the model", number("withoutModel")],
     ["accepted", number("accepted")],
     ["dismissed", number("dismissed")],
+    ["next edits shown", (edits["shown"] ?? 0).toLocaleString("en")],
+    ["next edits accepted", (edits["accepted"] ?? 0).toLocaleString("en")],
     ["superseded while typing", number("superseded")],
     ["tokens read", (tokens["prefilled"] ?? 0).toLocaleString("en")],
     ["tokens reused from the cache", (tokens["reused"] ?? 0).toLocaleString("en")],

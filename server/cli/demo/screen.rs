@@ -131,6 +131,7 @@ impl Screen {
             AnswerPath::Same | AnswerPath::DeletedBack => "suggestion cache",
             AnswerPath::LookAhead => "look-ahead",
             AnswerPath::TypedThrough => "typed-through",
+            AnswerPath::Edits => "next edit",
         };
         self.n_keystrokes += 1;
         self.n_shown += usize::from(!key.ghost.is_empty());

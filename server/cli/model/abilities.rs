@@ -3,6 +3,7 @@
 
 use fimble_engine::Engine;
 use fimble_lsp::ModelSettings;
+use fimble_model::fim::{EditFormat, TextTemplate};
 use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Model, Priority, Prompt};
 use fimble_store::catalogue::{self, Measured};
 use fimble_store::{ModelEntry, ModelStore};
@@ -23,7 +24,9 @@ pub fn lines(entry: &ModelEntry) -> Vec<String> {
     match loader::load(Some(&entry.name), &ModelSettings::default()) {
         Ok(engine) => {
             let mut lines = of_engine(&engine);
-            lines.push(measured(entry, &engine));
+            if edit_format(&engine).is_none() {
+                lines.push(measured(entry, &engine));
+            }
             lines
         }
         Err(error) => vec![format!(
@@ -37,6 +40,9 @@ pub fn lines(entry: &ModelEntry) -> Vec<String> {
 fn of_engine(engine: &Engine) -> Vec<String> {
     let info = engine.info();
     let template = match &info.fim {
+        Ok(template) if template.edit_format().is_some() => {
+            format!("Template: {}. It writes next edits.", template.family())
+        }
         Ok(template) => format!("Template: {}. It fills in the middle.", template.family()),
         Err(reason) => {
             // The cause; `fimble doctor` has the rest.
@@ -55,6 +61,26 @@ fn of_engine(engine: &Engine) -> Vec<String> {
             .map(|speed| format!("Speed here: about {speed:.0} tokens a second, on {}.", info.provider)),
     );
     lines
+}
+
+fn edit_format(engine: &Engine) -> Option<EditFormat> {
+    engine.info().fim.as_ref().ok()?.edit_format()
+}
+
+/// How a model is used from now on: the last line of `add` and `get`.
+pub fn use_line(name: &str) -> String {
+    if is_for_edits(name) {
+        format!(
+            "Set `experimental.nextEdit` to true and `experimental.nextEditModel` to \"{name}\" to have it write next edits."
+        )
+    } else {
+        format!("Use it with `fimble model use {name}`.")
+    }
+}
+
+/// Whether a model of this name writes edits: it does not complete code.
+pub fn is_for_edits(name: &str) -> bool {
+    TextTemplate::for_model_name(name).is_some_and(|named| named.template().edit_format().is_some())
 }
 
 /// Finds out whether the model writes requested code, and stores the result: it decides which actions editors offer.
@@ -101,4 +127,19 @@ pub fn speed(model: &dyn Model) -> Option<f64> {
     let n_tokens = u32::try_from(generation.usage.decoded_tokens.checked_sub(1)?).ok().filter(|n| *n > 0)?;
     let seconds = generation.usage.decode.as_secs_f64();
     (seconds > 0.0).then(|| f64::from(n_tokens) / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_next_edit_model_is_set_and_not_used_for_completions() {
+        for name in ["sweep-next-edit-0.5b", "Sweep_Next_Edit-1.5B-q8", "zeta-2.1"] {
+            assert!(use_line(name).contains("experimental.nextEditModel"), "{name}");
+        }
+        for name in ["q05", "qwen2.5-coder-0.5b", "seed-coder-8b"] {
+            assert_eq!(use_line(name), format!("Use it with `fimble model use {name}`."));
+        }
+    }
 }

@@ -46,11 +46,11 @@ pub fn run(store: &ModelStore, args: &AddArgs) -> anyhow::Result<()> {
     for line in added.notes.into_iter().chain(abilities::lines(&added.entry)) {
         outln!("{line}");
     }
-    if args.and_use {
+    if args.and_use && !abilities::is_for_edits(&added.entry.name) {
         store.use_model(&added.entry.name)?;
         outln!("It is in use after the next start of a server.");
     } else {
-        outln!("Use it with `fimble model use {}`.", added.entry.name);
+        outln!("{}", abilities::use_line(&added.entry.name));
     }
     Ok(())
 }

@@ -259,6 +259,9 @@ fn add(
 
 /// Makes the model the one in use where it replaces that one; says what is so.
 fn choose(store: &ModelStore, name: &str, replaces: Replaces) -> anyhow::Result<Vec<String>> {
+    if abilities::is_for_edits(name) {
+        return Ok(vec![abilities::use_line(name)]);
+    }
     let active = store.active();
     if active
         .as_ref()
@@ -273,7 +276,7 @@ fn choose(store: &ModelStore, name: &str, replaces: Replaces) -> anyhow::Result<
         Replaces::Any => true,
     };
     if !is_chosen {
-        return Ok(vec![format!("Use it with `fimble model use {name}`.")]);
+        return Ok(vec![abilities::use_line(name)]);
     }
     store.use_model(name)?;
     let why = if replaces == Replaces::Any { "" } else { " instead of the bundled model" };

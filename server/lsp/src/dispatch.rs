@@ -12,6 +12,7 @@ use crate::exit_status::ExitStatus;
 use crate::handlers;
 use crate::models::loading::show_notices;
 use crate::models::state::ModelRole;
+use crate::next_edit;
 use crate::outgoing::ProgressOwner;
 use crate::session::Session;
 use crate::status;
@@ -22,17 +23,27 @@ pub(crate) fn handle(session: &mut Session, event: Event) {
         Event::Initialize { params, reply } => handlers::initialize::handle(session, &params, reply),
         Event::Notification(notification) => handle_notification(session, notification),
         Event::Request { id, reply, .. }
-            if session.completion.jobs.contains(&id) || session.actions.contains(&id) =>
+            if session.completion.jobs.contains(&id)
+                || session.next_edit.contains(&id)
+                || session.actions.contains(&id) =>
         {
             let _ = reply.send(Err(Error::invalid_request()));
         }
         Event::Request { id, request, reply } => match request {
             Request::InlineCompletion(params) => {
+                session.next_edit.preempt();
                 handlers::inline_completion::handle(session, id, params, reply);
             }
-            Request::Completion(params) => handlers::completion::handle(session, id, &params, reply),
+            Request::Completion(params) => {
+                session.next_edit.preempt();
+                handlers::completion::handle(session, id, &params, reply);
+            }
+            Request::NextEdit(params) => handlers::next_edit::handle(session, id, params, reply),
+            Request::CopilotInlineEdit(params) => {
+                handlers::next_edit::handle_alias(session, id, params, reply)
+            }
             Request::ExecuteCommand(params) => handlers::execute_command::handle(session, &params, reply),
-            Request::CodeAction(params) => handlers::code_action::handle(session, &params, reply),
+            Request::CodeAction(params) => handlers::code_action::handle(session, id, &params, reply),
             Request::ResolveCodeAction(action) => {
                 handlers::code_action_resolve::handle(session, id, action, reply);
             }
@@ -45,7 +56,7 @@ pub(crate) fn handle(session: &mut Session, event: Event) {
         Event::ProgressAccepted(ProgressOwner::Load(serial)) => session.progress_accepted(serial),
         Event::Action { serial, report } => execution::reported(session, serial, report),
         Event::Load { role: ModelRole::Completion, serial, report } => session.load_reported(serial, report),
-        Event::Load { role: ModelRole::Chat, serial, report } => session.chat_load_reported(serial, report),
+        Event::Load { role, serial, report } => session.own_load_reported(role, serial, report),
         Event::Parsed(report) => {
             if let Some(document) = session.documents.by_id_mut(report.document) {
                 document.accept_parse(report.revision, report.parsed);
@@ -57,6 +68,8 @@ pub(crate) fn handle(session: &mut Session, event: Event) {
             show_notices(session);
             status::send(session);
         }
+        Event::NextEdit(report) => next_edit::outcome::handle(session, *report),
+        Event::Screened(screened) => next_edit::follow::screened(session, &screened),
         Event::PartialText(partial) => early_answer::filter(session, *partial),
         Event::PartlyComputed(report) => early_answer::answer(session, *report),
         Event::Shutdown => {
@@ -87,12 +100,15 @@ fn handle_notification(session: &mut Session, notification: Notification) {
         }
         Notification::CancelProgress(params) => execution::cancel_token(session, &params.token),
         Notification::Cursor(params) => handlers::cursor::handle(session, params),
+        Notification::EditShown(params) => handlers::did_show_inline_edit::handle(session, &params),
+        Notification::EditDismissed(params) => handlers::did_dismiss_next_edit::handle(session, &params),
     }
 }
 
 /// Starts work that can wait, when no event does: a request that follows an edit parses what it needs itself, and the two do not
 /// compete. Returns when to call this again at the latest.
 pub(crate) fn when_idle(session: &mut Session) -> Option<Instant> {
+    next_edit::start::start_waiting(session);
     session.parse_in_background();
     session.speculate();
     session.remember_documents();
@@ -112,4 +128,5 @@ fn cancel_all(session: &mut Session) {
     for waiter in session.completion.jobs.take_all() {
         answer::cancelled(session, waiter, "the server is shutting down");
     }
+    next_edit::outcome::cancel_all(session);
 }

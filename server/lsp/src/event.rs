@@ -14,11 +14,13 @@ use crate::completion::partial::{PartialOutcome, PartialText};
 use crate::documents::parse::ParseReport;
 use crate::models::load::LoadReport;
 use crate::models::state::ModelRole;
+use crate::next_edit::job::NextEditReport;
+use crate::next_edit::screening::Screened;
 use crate::outgoing::ProgressOwner;
 use crate::protocol::messages::{
     CancelProgress, CodeActionParams, CompletionParams, Cursor, DidChange, DidChangeConfiguration,
     DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidOpen, DocumentOnly, ExecuteCommandParams,
-    InlineCompletionParams,
+    InlineCompletionParams, NextEditParams, ShownEdit,
 };
 use crate::report::Reporter;
 use crate::workspace::index::IndexReport;
@@ -52,6 +54,10 @@ pub(crate) enum Event {
     PartialText(Box<PartialText>),
     /// That text went through the filters.
     PartlyComputed(Box<PartialOutcome>),
+    /// A next edit was looked for.
+    NextEdit(Box<NextEditReport>),
+    /// A document was screened for secrets.
+    Screened(Screened),
     /// An action proceeds or ends.
     Action { serial: u64, report: ActionReport },
     /// `shutdown`: nothing more will be asked.
@@ -72,6 +78,8 @@ pub(crate) enum Notification {
     DidChangeWorkspaceFolders(DidChangeWorkspaceFolders),
     CancelProgress(CancelProgress),
     Cursor(Cursor),
+    EditShown(ShownEdit),
+    EditDismissed(ShownEdit),
     /// A change of this document that could not be read: its text can no longer be trusted.
     UnreadableChange {
         uri: String,
@@ -84,6 +92,9 @@ pub(crate) enum Request {
     Completion(CompletionParams),
     ExecuteCommand(ExecuteCommandParams),
     CodeAction(CodeActionParams),
+    NextEdit(NextEditParams),
+    /// The same by the name that clients of other servers use; they ask when the user has left insert mode.
+    CopilotInlineEdit(NextEditParams),
     /// A code action, as it was offered.
     ResolveCodeAction(Value),
 }
@@ -104,6 +115,8 @@ impl Event {
                 Notification::DidChangeWorkspaceFolders(_) => "didChangeWorkspaceFolders",
                 Notification::CancelProgress(_) => "cancel progress",
                 Notification::Cursor(_) => "cursor",
+                Notification::EditShown(_) => "didShowInlineEdit",
+                Notification::EditDismissed(_) => "didDismissNextEdit",
                 Notification::UnreadableChange { .. } => "unreadable didChange",
             },
             Self::Request { request, .. } => match request {
@@ -111,6 +124,8 @@ impl Event {
                 Request::Completion(_) => "completion",
                 Request::ExecuteCommand(_) => "executeCommand",
                 Request::CodeAction(_) => "codeAction",
+                Request::NextEdit(_) => "nextEdit",
+                Request::CopilotInlineEdit(_) => "copilotInlineEdit",
                 Request::ResolveCodeAction(_) => "codeAction/resolve",
             },
             Self::Cancel(_) => "cancelRequest",
@@ -122,6 +137,8 @@ impl Event {
             Self::Computed(_) => "computed",
             Self::PartialText(_) => "partial text",
             Self::PartlyComputed(_) => "partly computed",
+            Self::NextEdit(_) => "next edit",
+            Self::Screened(_) => "screened",
             Self::Action { .. } => "action",
             Self::Shutdown => "shutdown",
             Self::Exit => "exit",

@@ -1,7 +1,7 @@
 //! The language server: one session loop behind an ordering layer.
 //!
 //! A message passes `transport`, becomes an [`event`](self) and reaches `dispatch`, which calls one of the `handlers`. The state is a
-//! `session`, whose parts stand in `documents`, `completion`, `models`, `actions`, `workspace`, `previews`, `settings` and `trace`.
+//! `session`, whose parts stand in `documents`, `completion`, `models`, `next_edit`, `actions`, `workspace`, `previews`, `settings` and `trace`.
 //! `protocol` holds the types of messages. Invariant: this is the only crate that knows the protocol's types; edits take effect in
 //! the order in which they were read; every request is answered exactly once; nothing on the loop waits for a model, a parse, the
 //! client or the disk; no file imports, directly or by others, a file that imports it.
@@ -19,6 +19,7 @@ mod hidden_secrets;
 mod main_loop;
 mod messages;
 mod models;
+mod next_edit;
 mod options;
 mod outgoing;
 mod panics;

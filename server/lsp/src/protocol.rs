@@ -6,5 +6,6 @@ pub(crate) mod convert;
 pub(crate) mod error_data;
 pub(crate) mod folders;
 pub(crate) mod messages;
+pub(crate) mod next_edit_answer;
 pub(crate) mod old_editors;
 pub(crate) mod workspace_edit;

@@ -13,6 +13,7 @@ use crate::event::{Event, EventSender};
 use crate::messages::UserMessages;
 use crate::models::loaded::Models;
 use crate::models::notices::Notices;
+use crate::next_edit::state::NextEditState;
 use crate::options::ServerOptions;
 use crate::outgoing::Outgoing;
 use crate::previews::state::Previews;
@@ -48,6 +49,7 @@ pub(crate) struct Session {
     pub(crate) models: Models,
     pub(crate) notices: Notices,
     pub(crate) completion: CompletionState,
+    pub(crate) next_edit: NextEditState,
     pub(crate) actions: Actions,
     pub(crate) previews: Previews,
     pub(crate) index: WorkspaceIndex,
@@ -85,6 +87,7 @@ impl Session {
             models: Models::new(),
             notices: Notices::default(),
             completion: CompletionState::new(reporters),
+            next_edit: NextEditState::new(),
             actions: Actions::new(),
             previews: Previews::new(options.document_folder.as_deref()),
             index: WorkspaceIndex::new(options.look_again),

@@ -29,6 +29,9 @@ const MAX_FILE_BYTES: usize = 10_000_000;
 /// How long a suggestion may take in milliseconds, if the user says nothing else: longer than that is too late while typing.
 const BUDGET_MS: usize = 250;
 
+/// Whether next edits are shown, if the user says nothing else.
+const NEXT_EDIT: bool = false;
+
 /// A choice that can be left to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoAlwaysNever {
@@ -100,6 +103,10 @@ pub struct Settings {
     pub look_ahead: AutoAlwaysNever,
     /// Whether the bundled model answers where a larger one has written nothing in time.
     pub small_first: bool,
+    /// Whether next edits are shown.
+    pub next_edit: bool,
+    /// Names of the model that writes next edits, the preferred one first; none leaves what a model would write out.
+    pub next_edit_model: Vec<String>,
     /// Whether parts of other files of the workspace are shown to the model: `snippets`.
     pub snippets: bool,
     /// How much is logged. None leaves it as the process was started.
@@ -107,10 +114,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The model that answers conversations, if it is not the one that completes.
-    pub(crate) fn chat_model(&self) -> Option<ModelSettings> {
-        let names = self.chat.clone();
-        (!names.is_empty()).then(|| ModelSettings { role: ModelRole::Chat, names, ..self.model.clone() })
+    /// The model of a role, if it is not the one that completes.
+    pub(crate) fn own_model(&self, role: ModelRole) -> Option<ModelSettings> {
+        let names = match role {
+            ModelRole::Completion => return None,
+            ModelRole::Chat => self.chat.clone(),
+            ModelRole::Edits if self.next_edit => self.next_edit_model.clone(),
+            ModelRole::Edits => return None,
+        };
+        (!names.is_empty()).then(|| ModelSettings { role, names, ..self.model.clone() })
     }
 }
 
@@ -129,6 +141,8 @@ impl Default for Settings {
             completion_answers: AutoAlwaysNever::Auto,
             look_ahead: AutoAlwaysNever::Auto,
             small_first: true,
+            next_edit: NEXT_EDIT,
+            next_edit_model: Vec::new(),
             snippets: true,
             log_level: None,
         }

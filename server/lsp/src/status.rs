@@ -43,6 +43,7 @@ pub(crate) fn current(session: &Session) -> Value {
             "reason": failure.map(ToString::to_string),
             "error": failure.map(error_data),
         })),
+        "nextEditModel": models.own_edits.state.status(),
         "remote": answering.as_ref().is_some_and(|model| model.is_remote()),
         "notices": session.notices.current(),
         "chat": {
@@ -71,6 +72,13 @@ pub(crate) fn detailed(session: &Session) -> Value {
         "failed": counters.n_failed,
         "accepted": counters.n_accepted,
         "dismissed": counters.n_dismissed,
+        "nextEdits": {
+            "sent": counters.n_edits_sent,
+            "shown": counters.n_edits_shown,
+            "accepted": counters.n_edits_accepted,
+            "dismissed": counters.n_edits_dismissed,
+            "documents": session.next_edit.n_followed(),
+        },
         "pending": session.completion.jobs.n_waiting(),
         "computing": counters.n_jobs_started - counters.n_jobs_reported,
         "tokens": {

@@ -18,6 +18,8 @@ pub enum TraceMethod {
     InlineCompletion,
     /// `textDocument/completion`.
     Completion,
+    /// `fimble/nextEdit` or `textDocument/copilotInlineEdit`.
+    NextEdit,
 }
 
 /// Who asked.
@@ -88,6 +90,8 @@ pub enum AnswerPath {
     Partial,
     /// The small model, because the other one had written nothing yet.
     SmallModel,
+    /// The edits that the user made before, without a model.
+    Edits,
 }
 
 /// One piece of the context.

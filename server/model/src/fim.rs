@@ -11,12 +11,14 @@
 //! trained without, so an engine should take that mark back from text that follows a special token.
 
 mod by_name;
+mod edits;
 mod families;
 mod layout;
 mod message;
 
 use crate::{Prompt, TokenId};
 pub use by_name::{PromptParts, TextTemplate};
+pub use edits::{EditChange, EditFormat, EditParts, WrittenBlock};
 use families::FAMILIES;
 use layout::{Family, Part, SNIPPET_SEPARATOR};
 

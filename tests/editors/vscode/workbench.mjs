@@ -256,6 +256,11 @@ export class Window {
     return this.page.locator('.statusbar-item[id="fimble.fimble.fimble.status"] a').first().getAttribute("aria-label");
   }
 
+  /** Where the cursor is, as the status bar says it. */
+  async cursor() {
+    return (await this.page.locator('[id="status.editor.selection"] a').first().textContent()) ?? "";
+  }
+
   /** Puts the cursor behind the last character. */
   async toEnd() {
     await this.page.locator(".monaco-editor .view-lines").first().click();

@@ -87,7 +87,8 @@ pub fn typing(settings: &Value) -> anyhow::Result<Vec<Figure>> {
                     | AnswerPath::LookAhead
                     | AnswerPath::Kept
                     | AnswerPath::Partial
-                    | AnswerPath::SmallModel => {}
+                    | AnswerPath::SmallModel
+                    | AnswerPath::Edits => {}
                 }
             }
             through.extend(type_suggestion(&server, &uri, version, line + 1)?);

@@ -50,16 +50,21 @@ function M.execute(client, command, argument, handler)
   end)
 end
 
+--- All servers.
+function M.all()
+  return vim.lsp.get_clients({ name = config.current.client_name })
+end
+
+--- The server of a buffer.
+---@param bufnr integer
+function M.of(bufnr)
+  return vim.lsp.get_clients({ bufnr = bufnr, name = config.current.client_name })[1]
+end
+
 --- The server of a buffer, else any.
 ---@param bufnr? integer
 function M.any(bufnr)
-  local filter = { bufnr = bufnr or vim.api.nvim_get_current_buf(), name = "fimble" }
-  return vim.lsp.get_clients(filter)[1] or vim.lsp.get_clients({ name = "fimble" })[1]
-end
-
---- All servers.
-function M.all()
-  return vim.lsp.get_clients({ name = "fimble" })
+  return M.of(bufnr or vim.api.nvim_get_current_buf()) or M.all()[1]
 end
 
 local function capabilities()
@@ -123,7 +128,7 @@ local function start_config(bufnr)
   record_into = nil
   local cmd = vim.list_extend({}, config.current.cmd)
   return {
-    name = "fimble",
+    name = options.client_name,
     cmd = recording and vim.list_extend(cmd, { "--record", recording }) or cmd,
     root_dir = vim.fs.root(bufnr, options.root_markers),
     capabilities = capabilities(),
@@ -160,7 +165,7 @@ function M.attach(bufnr)
     return message.warn_once(("the program %q was not found. Install it (`cargo install --path .` in its folder), "
       .. 'or name it: require("fimble").setup { cmd = { "/path/to/fimble", "lsp" } }.'):format(program))
   end
-  local current = vim.lsp.get_clients({ bufnr = bufnr, name = "fimble" })[1]
+  local current = M.of(bufnr)
   if current then
     if vim.b[bufnr].fimble_filetype == vim.bo[bufnr].filetype then
       return
@@ -173,7 +178,7 @@ function M.attach(bufnr)
     bufnr = bufnr,
     silent = true,
     reuse_client = function(client, wanted)
-      return client.name == "fimble" and not client.is_stopped(client) and client.config.root_dir == wanted.root_dir
+      return client.name == wanted.name and not client.is_stopped(client) and client.config.root_dir == wanted.root_dir
     end,
   })
 end

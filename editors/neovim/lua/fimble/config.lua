@@ -10,6 +10,8 @@ local defaults = {
   delay = 40,
   menu = "hide",
   keys = false,
+  next_edit = false,
+  client_name = "fimble",
   root_markers = { ".git" },
 }
 
@@ -21,6 +23,12 @@ M.default_keys = {
   next = "<M-n>",
   previous = "<M-p>",
   dismiss = "<C-]>",
+}
+
+--- What `keys = true` maps with `next_edit`, in normal mode.
+M.next_edit_keys = {
+  next_edit = "<Tab>",
+  dismiss_next_edit = "<Esc>",
 }
 
 local checks = {
@@ -43,13 +51,19 @@ local checks = {
     if type(value) ~= "table" then
       return type(value) == "boolean", "true, false or a table of actions and keys"
     end
-    local known = vim.tbl_extend("keep", { complete = "" }, M.default_keys)
+    local known = vim.tbl_extend("keep", { complete = "" }, M.default_keys, M.next_edit_keys)
     for action, key in pairs(value) do
       if not known[action] or type(key) ~= "string" then
         return false, "a table of keys for " .. table.concat(vim.fn.sort(vim.tbl_keys(known)), ", ")
       end
     end
     return true
+  end,
+  next_edit = function(value)
+    return type(value) == "boolean", "true or false"
+  end,
+  client_name = function(value)
+    return type(value) == "string" and value ~= "", 'a name such as "fimble-copilot"'
   end,
   root_markers = function(value)
     return type(value) == "table", 'a list such as { ".git" }'
@@ -78,6 +92,10 @@ function M.set(options)
     else
       M.current[name] = value
     end
+  end
+  if M.current.next_edit then
+    local own = { experimental = { nextEdit = true } }
+    M.current.settings = vim.tbl_deep_extend("keep", M.current.settings, own)
   end
   return M.current
 end

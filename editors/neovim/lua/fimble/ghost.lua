@@ -135,7 +135,7 @@ end
 --- Asks the server of the current buffer.
 local function ask(kind)
   local bufnr = vim.api.nvim_get_current_buf()
-  local client = vim.lsp.get_clients({ bufnr = bufnr, name = "fimble" })[1]
+  local client = client_of.of(bufnr)
   if not client or vim.b[bufnr].fimble_off or not is_inserting() or (kind == AUTOMATIC and by_hand == here()) then
     return false
   end

@@ -17,7 +17,8 @@ function M.setup(options)
   end
   local config = require("fimble.config").set(options)
   require("fimble.ghost").start(config)
-  require("fimble.keys").map(config.keys)
+  require("fimble.next_edit").start(config.next_edit)
+  require("fimble.keys").map(config.keys, config.next_edit)
   require("fimble.client").start(config)
 end
 
@@ -67,6 +68,18 @@ end
 ---@return boolean # false outside of insert mode
 function M.complete()
   return require("fimble.ghost").complete()
+end
+
+--- Jumps to the next edit; where the cursor is there, applies it.
+---@return boolean # false if none is shown
+function M.next_edit()
+  return require("fimble.next_edit").go()
+end
+
+--- Hides the next edit, and says so to the server, which shows fewer of its kind.
+---@return boolean # false if none is shown
+function M.dismiss_next_edit()
+  return require("fimble.next_edit").dismiss()
 end
 
 --- The text that is suggested at the cursor, if any.

@@ -28,7 +28,7 @@ end
 --- The state as a word or two. It says if code goes to another machine.
 ---@return string
 function M.line()
-  local client = vim.lsp.get_clients({ bufnr = vim.api.nvim_get_current_buf(), name = "fimble" })[1]
+  local client = require("fimble.client").of(vim.api.nvim_get_current_buf())
   if not client then
     return ""
   end

@@ -57,6 +57,32 @@ function M.rest(bufnr, text, start_row, start_column, row, column)
   return text:sub(#so_far + 1)
 end
 
+--- How many bytes two texts have in common at the start, and then at the end. No character is cut.
+---@return integer, integer
+function M.common(old, new)
+  local shorter = math.min(#old, #new)
+  local first = 0
+  while first < shorter and old:byte(first + 1) == new:byte(first + 1) do
+    first = first + 1
+  end
+  first = first - (first < #old and -vim.str_utf_start(old, first + 1) or 0)
+  local last = 0
+  while last < shorter - first and old:byte(#old - last) == new:byte(#new - last) do
+    last = last + 1
+  end
+  while last > 0 and vim.str_utf_start(old, #old - last + 1) ~= 0 do
+    last = last - 1
+  end
+  return first, last
+end
+
+--- The place behind a text that starts at a place.
+---@return integer, integer
+function M.behind(row, column, passed)
+  local n_rows = select(2, passed:gsub("\n", ""))
+  return row + n_rows, n_rows == 0 and column + #passed or #passed:match("[^\n]*$")
+end
+
 --- The first part of a suggestion: "all" of it, up to the end of its "line", or its first "word".
 ---@param text string
 ---@param part "all"|"line"|"word"

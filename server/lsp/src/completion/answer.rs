@@ -12,6 +12,7 @@ use crate::completion::registry::Waiter;
 use crate::completion::shown::{Shown, ShownSuggestion};
 use crate::completion::{inline_items, menu_items};
 use crate::event::Reply;
+use crate::protocol::next_edit_answer;
 use crate::session::Session;
 use crate::trace::{RequestTrace, TraceMethod, micros};
 
@@ -133,8 +134,8 @@ fn show_as_they_are(
         trace: &arrived.trace,
     };
     let answer = match arrived.trace.method {
-        TraceMethod::InlineCompletion => inline_items::answer(&view),
         TraceMethod::Completion => menu_items::answer(&view),
+        TraceMethod::InlineCompletion | TraceMethod::NextEdit => inline_items::answer(&view),
     };
     session.completion.last_shown = Some(ShownSuggestion::new(&view, place, is_partial));
     // The text behind a part is still being written.
@@ -174,7 +175,7 @@ pub(crate) fn closed(session: &mut Session, waiter: Waiter) {
 }
 
 /// It was cancelled.
-pub(crate) fn cancelled(session: &mut Session, waiter: Waiter, why: &str) {
+pub(crate) fn cancelled(session: &mut Session, waiter: impl Into<Arrived>, why: &str) {
     session.counters.n_cancelled += 1;
     let sentence = format!("The request was cancelled: {why}.");
     let error = Error::request_cancelled();
@@ -211,5 +212,6 @@ fn empty(method: TraceMethod) -> Value {
     match method {
         TraceMethod::InlineCompletion => inline_items::empty(),
         TraceMethod::Completion => menu_items::empty(true),
+        TraceMethod::NextEdit => next_edit_answer::none(),
     }
 }

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use fimble_completion::Trigger;
 
 use crate::completion::place::Ask;
+use crate::documents::open_document::OpenDocument;
 use crate::protocol::convert::from_proto;
 use crate::trace::{AnswerPath, Decision, RequestTrace, StepTimes, TokenCounts, TraceTrigger};
 
@@ -41,6 +42,16 @@ pub(crate) fn new_trace(id: u64, ask: &Ask, stand_in: Option<String>) -> Request
         confidence: None,
         notes: Vec::new(),
     }
+}
+
+/// Notes the version and the language of the document that is asked about.
+pub(crate) fn note_document(trace: &mut RequestTrace, document: &OpenDocument) {
+    trace.version = document.version();
+    trace.language = match document.language {
+        Some(language) => language.name().to_owned(),
+        None if document.language_id.is_empty() => "plain text".to_owned(),
+        None => format!("{} (as plain text)", document.language_id),
+    };
 }
 
 /// Milliseconds since 1970.

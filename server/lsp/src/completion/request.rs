@@ -9,7 +9,7 @@ use fimble_document::Text;
 use tower_lsp_server::jsonrpc::Id;
 
 use crate::completion::answer::{self, Arrived};
-use crate::completion::new_trace::new_trace;
+use crate::completion::new_trace::{new_trace, note_document};
 use crate::completion::next_step::{Next, next_step};
 use crate::completion::place::{Ask, Place};
 use crate::completion::speculation::SpeculativeResult;
@@ -30,12 +30,7 @@ pub(crate) fn handle(session: &mut Session, id: Id, ask: Ask, reply: Reply) {
     let Some(document) = session.documents.get(&ask.uri) else {
         return answer::nothing(session, arrived, "not-open", "The document is not open.");
     };
-    arrived.trace.version = document.version();
-    arrived.trace.language = match document.language {
-        Some(language) => language.name().to_owned(),
-        None if document.language_id.is_empty() => "plain text".to_owned(),
-        None => format!("{} (as plain text)", document.language_id),
-    };
+    note_document(&mut arrived.trace, document);
     let text = document.text().clone();
     let encoding = session.client.encoding;
     let place = Place {

@@ -10,6 +10,7 @@ use fimble_document::{
 };
 use fimble_syntax::{Language, ParseStopped, SyntaxTree};
 
+use crate::documents::applied_edit::AppliedEdit;
 use crate::documents::parse::ParseInput;
 use crate::documents::snapshot::DocumentSnapshot;
 use crate::documents::unfit::{MAX_LINE_BYTES, Unfit, inspect};
@@ -237,12 +238,13 @@ impl OpenDocument {
         self.hopeless_revision = revision;
     }
 
-    /// Applies a change notification.
+    /// Applies a change notification. Each edit that took effect is added to `followed`, if that is wanted.
     pub(crate) fn change(
         &mut self,
         version: Option<i32>,
         changes: &[TextChange],
         encoding: PositionEncoding,
+        mut followed: Option<&mut Vec<AppliedEdit>>,
     ) -> Result<(), ChangeError> {
         let version = version.unwrap_or_else(|| self.document.version().saturating_add(1));
         self.revision += 1;
@@ -250,9 +252,14 @@ impl OpenDocument {
         let is_new_text = changes.iter().any(TextChange::is_whole);
         let (tree, edits) = (&mut self.tree, &mut self.edits);
         let mut touched = Vec::new();
-        let applied = self.document.apply(version, changes, encoding, |_, edit| {
+        let mut before = followed.is_some().then(|| self.document.text().clone());
+        let applied = self.document.apply(version, changes, encoding, |after, edit| {
             if let Some(tree) = tree {
                 tree.edit(&edit);
+            }
+            if let (Some(followed), Some(before)) = (&mut followed, &mut before) {
+                let before = std::mem::replace(before, after.clone());
+                followed.push(AppliedEdit { before, edit, after: after.clone() });
             }
             edits.push_back((revision, edit));
             touched.push(edit.start..edit.new_end);
@@ -343,12 +350,14 @@ mod tests {
         let mut documents = opened("a\nb\n");
         let document = documents.get_mut("file:///x.txt").unwrap();
         assert_eq!(document.unfit(), None);
-        document.change(Some(2), &[insertion(1, 0, "x".repeat(300_000))], PositionEncoding::Utf16).unwrap();
+        document
+            .change(Some(2), &[insertion(1, 0, "x".repeat(300_000))], PositionEncoding::Utf16, None)
+            .unwrap();
         assert_eq!(document.unfit(), Some(Unfit::LongLine));
         let full = TextChange::Whole("a\n".into());
-        document.change(Some(3), std::slice::from_ref(&full), PositionEncoding::Utf16).unwrap();
+        document.change(Some(3), std::slice::from_ref(&full), PositionEncoding::Utf16, None).unwrap();
         assert_eq!(document.unfit(), None);
-        document.change(Some(4), &[insertion(0, 0, "\0".to_owned())], PositionEncoding::Utf16).unwrap();
+        document.change(Some(4), &[insertion(0, 0, "\0".to_owned())], PositionEncoding::Utf16, None).unwrap();
         assert_eq!(document.unfit(), Some(Unfit::Binary));
     }
 
@@ -365,9 +374,9 @@ mod tests {
         let early = document.parse_input().unwrap();
         document.n_parses += 1;
         let edits = [insertion(0, 8, "a: \"ä\", b".to_owned()), insertion(1, 0, "struct S;\n".to_owned())];
-        document.change(Some(2), &edits, PositionEncoding::Utf16).unwrap();
+        document.change(Some(2), &edits, PositionEncoding::Utf16, None).unwrap();
         document
-            .change(Some(3), &[insertion(2, 11, "let x = 1; ".to_owned())], PositionEncoding::Utf16)
+            .change(Some(3), &[insertion(2, 11, "let x = 1; ".to_owned())], PositionEncoding::Utf16, None)
             .unwrap();
         document.accept_parse(early.revision, Ok(parse(early)));
         assert!(
@@ -384,7 +393,7 @@ mod tests {
         // A tree of a text that was replaced fits nothing.
         let old = document.parse_input().unwrap();
         let full = TextChange::Whole("fn new() {}\n".into());
-        document.change(Some(4), &[full], PositionEncoding::Utf16).unwrap();
+        document.change(Some(4), &[full], PositionEncoding::Utf16, None).unwrap();
         document.accept_parse(old.revision, Ok(parse(old)));
         assert!(document.tree().0.is_none());
     }

@@ -39,6 +39,11 @@ impl Documents {
         self.by_uri.iter().find(|(_, document)| document.id == id).map(|(uri, _)| uri.as_str())
     }
 
+    /// The URIs of all open documents.
+    pub(crate) fn uris(&self) -> Vec<String> {
+        self.by_uri.keys().cloned().collect()
+    }
+
     /// Opens a document; one that is open under this URI is replaced, and its id returned.
     pub(crate) fn open(&mut self, uri: String, language_id: String, version: i32, text: Text) -> Option<u64> {
         self.n_opened += 1;
@@ -81,6 +86,11 @@ impl Documents {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &OpenDocument> {
         self.by_uri.values()
+    }
+
+    /// All open documents with their URIs.
+    pub(crate) fn iter_with_uris(&self) -> impl Iterator<Item = (&str, &OpenDocument)> {
+        self.by_uri.iter().map(|(uri, document)| (uri.as_str(), document))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenDocument> {

@@ -1,15 +1,17 @@
-//! `textDocument/codeAction`: what can be done here. Invariant: answered at once, without the model and without a parse; what
-//! the models in use cannot do well is not listed.
+//! `textDocument/codeAction`: what can be done here. Invariant: answered without the model, and at once where next edits are off
+//! (the search for one takes milliseconds); what the models in use cannot do well is not listed.
 
 use fimble_actions::{ActionKind, Needs, Source, comment_place, find_target};
 use fimble_model::Model;
 use serde_json::{Value, json};
+use tower_lsp_server::jsonrpc::Id;
 
 use crate::actions::data::{ActionData, selection};
 use crate::actions::execution::read_ahead;
 use crate::actions::job::{Computer, is_comment};
 use crate::actions::prepare::computer_for;
 use crate::event::Reply;
+use crate::next_edit::{outcome, request};
 use crate::protocol::commands::{ACT, ASK, EXPLAIN};
 use crate::protocol::messages::CodeActionParams;
 use crate::session::Session;
@@ -38,9 +40,16 @@ fn protocol_kind(kind: ActionKind) -> &'static str {
     }
 }
 
-pub(crate) fn handle(session: &mut Session, params: &CodeActionParams, reply: Reply) {
+pub(crate) fn handle(session: &mut Session, id: Id, params: &CodeActionParams, reply: Reply) {
     let actions = offered(session, params);
-    let _ = reply.send(Ok(Value::Array(actions)));
+    let wants_edit = session.client.reads_code_actions
+        && !params.context.is_automatic()
+        && params.context.wants(outcome::ACTION_KIND);
+    if wants_edit {
+        request::offer(session, id, params, actions, reply);
+    } else {
+        let _ = reply.send(Ok(Value::Array(actions)));
+    }
     // Editors ask wherever the cursor stays, and show an explanation only when their menu is opened.
     if session.client.reads_code_actions && params.context.wants(protocol_kind(ActionKind::Explain)) {
         read_ahead(session, &params.text_document.uri, params.range, params.context.is_automatic());

@@ -5,6 +5,7 @@ use fimble_document::TextChange;
 
 use crate::actions::execution::document_changed;
 use crate::completion::acceptance::accepted;
+use crate::next_edit::{follow, outcome};
 use crate::protocol::messages::DidChange;
 use crate::session::Session;
 
@@ -18,10 +19,13 @@ pub(crate) fn handle(session: &mut Session, params: DidChange) {
         tracing::warn!("a change of a document that is not open is ignored");
         return;
     };
+    let mut edits = Vec::new();
+    let followed = session.next_edit.is_followed(&params.text_document.uri).then_some(&mut edits);
     let is_typing = changes.iter().all(is_typing);
     let was_in_sync = document.is_in_sync();
-    let applied = document.change(params.text_document.version, &changes, encoding);
+    let applied = document.change(params.text_document.version, &changes, encoding, followed);
     let document_id = document.id;
+    let is_healed = !was_in_sync && applied.is_ok();
     let shown = session.completion.last_shown.as_ref().filter(|shown| {
         applied.is_ok() && shown.document == document_id && shown.was_accepted(&changes, document.text())
     });
@@ -48,6 +52,11 @@ pub(crate) fn handle(session: &mut Session, params: DidChange) {
         accepted(session, id);
     }
     document_changed(session, document_id);
+    follow::changed(session, &params.text_document.uri, edits);
+    if is_healed {
+        follow::look_again(session, &params.text_document.uri);
+    }
+    outcome::document_changed(session, document_id);
 }
 
 /// Whether a change looks like a key: it stays on a line, or breaks it, and brings a few characters at most.
@@ -68,5 +77,6 @@ pub(crate) fn unreadable(session: &mut Session, uri: &str) {
     if let Some(document) = session.documents.get_mut(uri) {
         tracing::warn!(document = document.path, "a change could not be read; the document is out of sync");
         document.mark_out_of_sync();
+        follow::changed(session, uri, Vec::new());
     }
 }

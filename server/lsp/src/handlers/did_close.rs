@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::actions::execution::document_changed;
 use crate::completion::answer;
+use crate::next_edit::outcome;
 use crate::protocol::messages::DocumentOnly;
 use crate::session::Session;
 
@@ -15,7 +16,7 @@ pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
         Some(document) => {
             let is_large = document.text().len() > LARGE_BYTES;
             let sent_revision = Arc::clone(&document.sent_revision);
-            forget(session, document.id);
+            forget(session, document.id, &params.text_document.uri);
             session.remember_closed(document.file.clone(), sent_revision);
             drop(document);
             if is_large {
@@ -27,11 +28,13 @@ pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
 }
 
 /// Frees what belongs to a document that is gone.
-pub(crate) fn forget(session: &mut Session, document: u64) {
+pub(crate) fn forget(session: &mut Session, document: u64, uri: &str) {
     for waiter in session.completion.jobs.take_of_document(document) {
         answer::closed(session, waiter);
     }
     document_changed(session, document);
+    outcome::document_changed(session, document);
+    session.next_edit.forget(uri);
     session.completion.forget(document);
     session.index.forget(document);
 }

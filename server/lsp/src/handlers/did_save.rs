@@ -1,5 +1,6 @@
 //! `textDocument/didSave`: a moment to look again at what a change could not decide cheaply.
 
+use crate::next_edit::follow;
 use crate::protocol::messages::DocumentOnly;
 use crate::session::Session;
 
@@ -9,4 +10,5 @@ pub(crate) fn handle(session: &mut Session, params: &DocumentOnly) {
         let file = document.file.clone();
         session.files_changed(std::iter::once(file));
     }
+    follow::look_again(session, &params.text_document.uri);
 }

@@ -7,8 +7,9 @@ use tower_lsp_server::jsonrpc::Error;
 use crate::completion::acceptance;
 use crate::event::Reply;
 use crate::handlers::action_commands;
+use crate::next_edit::feedback;
 use crate::protocol::commands::{
-    ACCEPTED, ACT, ALL, CANCEL, DISMISSED, EXPLAIN, REFACTOR, RELOAD_MODEL, STATUS, WHY,
+    ACCEPTED, ACT, ALL, CANCEL, DISMISSED, EXPLAIN, NEXT_EDIT_ACCEPTED, REFACTOR, RELOAD_MODEL, STATUS, WHY,
 };
 use crate::protocol::convert::from_proto;
 use crate::protocol::messages::{DocumentPosition, ExecuteCommandParams};
@@ -23,6 +24,7 @@ pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply
         STATUS => Ok(status::detailed(session)),
         ACCEPTED => accepted(session, argument),
         DISMISSED => dismissed(session, argument),
+        NEXT_EDIT_ACCEPTED => next_edit_accepted(session, argument),
         RELOAD_MODEL => {
             session.reload_models();
             Ok(status::detailed(session))
@@ -54,6 +56,12 @@ fn accepted(session: &mut Session, argument: &Value) -> Result<Value, Error> {
     let id = argument.get("id").and_then(Value::as_u64);
     let id = id.ok_or_else(|| Error::invalid_params("needs {\"id\"}, the number of the request"))?;
     acceptance::accepted(session, id);
+    Ok(Value::Null)
+}
+
+fn next_edit_accepted(session: &mut Session, argument: &Value) -> Result<Value, Error> {
+    let id = argument.as_u64().ok_or_else(|| Error::invalid_params("needs the number of the edit"))?;
+    feedback::accepted(session, id);
     Ok(Value::Null)
 }
 

@@ -11,6 +11,7 @@ use tower_lsp_server::gen_lsp_types::MessageType;
 use crate::completion::start;
 use crate::event::Event;
 use crate::models::load::{Load, LoadReport};
+use crate::models::loaded::edit_format;
 use crate::models::state::{ModelRole, ModelSettings, ModelState};
 use crate::outgoing::{Message, ProgressOwner};
 use crate::report::Reporter;
@@ -25,8 +26,9 @@ pub(crate) fn show_notices(session: &mut Session) {
         state => state.current(),
     };
     let completing = completing.map(|model| &**model);
-    let chatting = session.models.own_chat.current().map(|model| &**model);
-    for notice in session.notices.update(completing, chatting, &session.settings) {
+    let chatting = session.models.own_chat.state.current().map(|model| &**model);
+    let writing = session.models.own_edits.state.current().map(|model| &**model);
+    for notice in session.notices.update(completing, chatting, writing, &session.settings) {
         tracing::warn!(notice, "the model cannot do as the settings say");
         session.messages.warn(format!("Fimble: {notice}"));
     }
@@ -36,8 +38,10 @@ impl Session {
     /// Finds out again which models are wanted, and loads them.
     pub(crate) fn reload_models(&mut self) {
         self.load_model();
-        if matches!(self.models.own_chat, ModelState::Failed(..)) {
-            self.load_chat();
+        for role in [ModelRole::Chat, ModelRole::Edits] {
+            if self.models.own(role).is_some_and(|own| matches!(own.state, ModelState::Failed(..))) {
+                self.load_own(role);
+            }
         }
     }
 
@@ -88,15 +92,16 @@ impl Session {
         Arc::make_mut(&mut self.settings).completion.token_budget = TokenBudget::default();
     }
 
-    /// Loads the model that answers conversations, if the settings name one of its own.
-    pub(crate) fn load_chat(&mut self) {
-        self.models.chat_load_serial += 1;
-        let serial = self.models.chat_load_serial;
-        let Some(settings) = self.settings.chat_model() else {
-            let unused = std::mem::replace(&mut self.models.own_chat, ModelState::Idle);
-            return self.drop_in_background(unused);
-        };
-        let (_, replaced) = std::mem::replace(&mut self.models.own_chat, ModelState::Loading(None)).split();
+    /// Loads the model of a role, if the settings name one for it that is not the one that completes.
+    pub(crate) fn load_own(&mut self, role: ModelRole) {
+        let settings = self.settings.own_model(role);
+        let Some(own) = self.models.own(role) else { return };
+        own.load_serial += 1;
+        let serial = own.load_serial;
+        let before = std::mem::replace(&mut own.state, ModelState::Idle);
+        let Some(settings) = settings else { return self.drop_in_background(before) };
+        own.state = ModelState::Loading(None);
+        let (_, replaced) = before.split();
         let load = Load {
             loader: Arc::clone(&self.options.model_loader),
             stand_in: None,
@@ -104,30 +109,34 @@ impl Session {
             settings: self.of_workspace(settings),
             warm_up: false,
             replaced,
-            reporter: self.load_reporter(ModelRole::Chat, serial),
+            reporter: self.load_reporter(role, serial),
         };
         load.start();
     }
 
-    pub(crate) fn chat_load_reported(&mut self, serial: u64, report: LoadReport) {
+    pub(crate) fn own_load_reported(&mut self, role: ModelRole, serial: u64, report: LoadReport) {
         let LoadReport::Done { result, .. } = report else { return };
-        if serial != self.models.chat_load_serial {
+        let Some(own) = self.models.own(role) else { return };
+        if serial != own.load_serial {
             return self.drop_in_background(result);
         }
+        let setting = role.setting();
         match result {
             Ok(model) => {
                 let info = model.info();
-                tracing::info!(
-                    model = info.name,
-                    provider = info.provider,
-                    "the model for conversations is ready"
-                );
-                self.models.own_chat = ModelState::Ready { model, is_stand_in: false, small: None };
+                tracing::info!(model = info.name, provider = info.provider, setting, "a model is ready");
+                if role == ModelRole::Edits && edit_format(&*model).is_none() {
+                    let name = &info.name;
+                    self.messages.warn(format!(
+                        "Fimble: the model {name} of `{setting}` was not made to write edits. Choose a Sweep next-edit model, or a \
+                         model server with Zeta 2."
+                    ));
+                }
+                own.state = ModelState::Ready { model, is_stand_in: false, small: None };
             }
             Err(error) => {
-                let text = format!("Fimble has no model for `chat`: {error}");
-                self.messages.warn(text);
-                self.models.own_chat = ModelState::Failed(error, None);
+                self.messages.warn(format!("Fimble has no model for `{setting}`: {error}"));
+                own.state = ModelState::Failed(error, None);
             }
         }
         show_notices(self);

@@ -3,6 +3,7 @@
 
 use fimble_model::Model;
 
+use crate::models::state::ModelRole;
 use crate::settings::Settings;
 
 /// The notices that last.
@@ -22,6 +23,7 @@ impl Notices {
         &mut self,
         completing: Option<&dyn Model>,
         chatting: Option<&dyn Model>,
+        writing: Option<&dyn Model>,
         settings: &Settings,
     ) -> Vec<String> {
         let mut current = Vec::new();
@@ -29,8 +31,10 @@ impl Notices {
             current.extend(model.notices());
             current.extend(context_notice(model, settings));
         }
-        let of_chat = chatting.map(Model::notices).unwrap_or_default();
-        current.extend(of_chat.into_iter().map(|notice| format!("chat: {notice}")));
+        for (setting, model) in [(ModelRole::Chat, chatting), (ModelRole::Edits, writing)] {
+            let notices = model.map(Model::notices).unwrap_or_default();
+            current.extend(notices.into_iter().map(|notice| format!("{}: {notice}", setting.setting())));
+        }
         let news = current.iter().filter(|notice| !self.current.contains(notice)).cloned().collect();
         self.current = current;
         news

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fimble_model::{LoadError, Model, ProjectCacheUse, Provider, routed};
+use serde_json::{Value, json};
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -15,6 +16,19 @@ pub enum ModelRole {
     Completion,
     /// Answering conversations.
     Chat,
+    /// Writing edits: what to change next.
+    Edits,
+}
+
+impl ModelRole {
+    /// The setting that names the model.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Completion => "model",
+            Self::Chat => "chat",
+            Self::Edits => "experimental.nextEditModel",
+        }
+    }
 }
 
 /// What the user says about model servers; read by who connects to them.
@@ -189,6 +203,18 @@ impl ModelState {
         match self {
             Self::Failed(error, _) => Some(error),
             Self::Idle | Self::Loading(_) | Self::Ready { .. } => None,
+        }
+    }
+
+    /// The state of a model that is not the one that completes, for the status; null if none is wanted.
+    pub(crate) fn status(&self) -> Value {
+        match self {
+            Self::Idle => Value::Null,
+            _ => json!({
+                "state": self.word(),
+                "model": self.answering().map(|model| model.info().name.clone()),
+                "reason": self.failure().map(ToString::to_string),
+            }),
         }
     }
 

@@ -8,6 +8,8 @@ pub(crate) const STATUS: &str = "fimble.status";
 pub(crate) const ACCEPTED: &str = "fimble.accepted";
 /// A suggestion was rejected. Argument: `{"id": …}`, or `{"textDocument": …, "position": …}`.
 pub(crate) const DISMISSED: &str = "fimble.dismissed";
+/// A next edit was applied. Argument: its number.
+pub(crate) const NEXT_EDIT_ACCEPTED: &str = "fimble.nextEditAccepted";
 /// Finds out again which model is wanted, loads it and changes to it. Answers with the status.
 pub(crate) const RELOAD_MODEL: &str = "fimble.reloadModel";
 /// Explains. Argument: `{"textDocument": …, "range": …}`.
@@ -20,8 +22,8 @@ pub(crate) const ACT: &str = "fimble.act";
 pub(crate) const CANCEL: &str = "fimble.cancel";
 
 /// All of them.
-pub(crate) const ALL: [&str; 9] =
-    [WHY, STATUS, ACCEPTED, DISMISSED, RELOAD_MODEL, EXPLAIN, REFACTOR, ACT, CANCEL];
+pub(crate) const ALL: [&str; 10] =
+    [WHY, STATUS, ACCEPTED, DISMISSED, NEXT_EDIT_ACCEPTED, RELOAD_MODEL, EXPLAIN, REFACTOR, ACT, CANCEL];
 
 /// A command of the client: asks the user for an instruction.
 pub(crate) const ASK: &str = "fimble.refactor.ask";

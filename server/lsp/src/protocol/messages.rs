@@ -189,6 +189,60 @@ pub(crate) struct SelectedCompletionInfo {
     pub(crate) text: String,
 }
 
+/// `fimble/nextEdit` and `textDocument/copilotInlineEdit`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NextEditParams {
+    pub(crate) text_document: DocumentIdentifier,
+    pub(crate) position: WirePosition,
+    #[serde(default)]
+    pub(crate) context: NextEditContext,
+}
+
+/// How and when a next edit was asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NextEditContext {
+    #[serde(default)]
+    trigger_kind: Option<u32>,
+    /// Whether the word at the cursor is not being typed any more.
+    #[serde(default)]
+    pub(crate) at_rest: Option<bool>,
+    /// Whether a completion is on the screen. If it is not said, the server's own knowledge counts.
+    #[serde(default)]
+    pub(crate) completion_shown: Option<bool>,
+}
+
+impl NextEditContext {
+    /// 1 means that the user asked, 2 that the editor did.
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.trigger_kind == Some(1)
+    }
+}
+
+/// `textDocument/didShowInlineEdit` and `fimble/didDismissNextEdit`: the edit as it was sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ShownEdit {
+    item: ShownEditItem,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShownEditItem {
+    command: ShownEditCommand,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShownEditCommand {
+    arguments: Vec<Value>,
+}
+
+impl ShownEdit {
+    /// The number of the edit.
+    pub(crate) fn id(&self) -> Option<u64> {
+        self.item.command.arguments.first()?.as_u64()
+    }
+}
+
 /// `textDocument/completion`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

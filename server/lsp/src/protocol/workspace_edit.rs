@@ -1,6 +1,8 @@
 //! Outcomes of actions as the protocol's edits. Invariant: a client gets the richest form that it announced and nothing
 //! beyond it.
 
+use std::ops::Range;
+
 use fimble_actions::{Change, Outcome};
 use fimble_document::Text;
 use serde_json::{Value, json};
@@ -18,6 +20,26 @@ pub(crate) struct MadeFor<'a> {
     pub(crate) text: &'a Text,
 }
 
+/// A `WorkspaceEdit` that replaces one range and needs no confirmation.
+pub(crate) fn one_replacement(
+    client: &ClientFacts,
+    made_for: &MadeFor<'_>,
+    range: &Range<usize>,
+    text: &str,
+) -> Value {
+    let range = to_proto::range(made_for.text, range, client.encoding);
+    with_edits(client, made_for, vec![json!({"range": range, "newText": text})])
+}
+
+/// Edits of one document.
+fn with_edits(client: &ClientFacts, made_for: &MadeFor<'_>, edits: Vec<Value>) -> Value {
+    if !client.changes_documents {
+        return json!({"changes": {made_for.uri: edits}});
+    }
+    let document = json!({"uri": made_for.uri, "version": made_for.version});
+    json!({"documentChanges": [{"textDocument": document, "edits": edits}]})
+}
+
 /// A `WorkspaceEdit`.
 pub(crate) fn render(client: &ClientFacts, made_for: &MadeFor<'_>, title: &str, outcome: &Outcome) -> Value {
     let annotated = client.annotates_changes;
@@ -28,7 +50,7 @@ pub(crate) fn render(client: &ClientFacts, made_for: &MadeFor<'_>, title: &str, 
         }
         edit
     };
-    let changes = match &outcome.change {
+    let mut edit = match &outcome.change {
         Change::Edits(edits) => {
             let edits: Vec<Value> = edits
                 .iter()
@@ -37,11 +59,7 @@ pub(crate) fn render(client: &ClientFacts, made_for: &MadeFor<'_>, title: &str, 
                     text_edit(json!(range), &edit.text)
                 })
                 .collect();
-            if !client.changes_documents {
-                return json!({"changes": {made_for.uri: edits}});
-            }
-            let document = json!({"uri": made_for.uri, "version": made_for.version});
-            json!([{"textDocument": document, "edits": edits}])
+            with_edits(client, made_for, edits)
         }
         Change::NewFile { name, text } => {
             let uri = to_proto::sibling_uri(made_for.uri, name);
@@ -51,11 +69,10 @@ pub(crate) fn render(client: &ClientFacts, made_for: &MadeFor<'_>, title: &str, 
                 create["annotationId"] = ANNOTATION.into();
             }
             let edit = text_edit(json!({"start": start, "end": start}), text);
-            json!([create, {"textDocument": {"uri": uri, "version": null}, "edits": [edit]}])
+            json!({"documentChanges": [create, {"textDocument": {"uri": uri, "version": null}, "edits": [edit]}]})
         }
         Change::Words(_) => return json!({"changes": {}}),
     };
-    let mut edit = json!({"documentChanges": changes});
     if annotated {
         let place = if outcome.is_remote { ", on another machine" } else { "" };
         let description = format!("written by {}{place}", outcome.model);

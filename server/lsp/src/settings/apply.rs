@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::models::loading::show_notices;
-use crate::models::state::ModelState;
+use crate::models::state::{ModelRole, ModelState};
+use crate::next_edit::follow;
 use crate::session::Session;
 use crate::status;
 
@@ -31,11 +32,12 @@ impl Session {
         {
             sink(level);
         }
-        let needs_chat = settings.enabled
-            && match &self.models.own_chat {
-                ModelState::Failed(..) => is_new,
-                _ => settings.chat_model() != self.settings.chat_model(),
-            };
+        let needs_own = [ModelRole::Chat, ModelRole::Edits].map(|role| {
+            let has_failed =
+                self.models.own(role).is_some_and(|own| matches!(own.state, ModelState::Failed(..)));
+            let is_other = settings.own_model(role) != self.settings.own_model(role);
+            (role, settings.enabled && (is_other || (has_failed && is_new)))
+        });
         self.settings = Arc::new(settings);
         if is_new {
             self.completion.renew();
@@ -51,8 +53,9 @@ impl Session {
         if self.is_initialized {
             self.index_workspace();
         }
-        if needs_chat {
-            self.load_chat();
+        follow::settings_changed(self);
+        for (role, _) in needs_own.into_iter().filter(|(_, needs_load)| *needs_load) {
+            self.load_own(role);
         }
         show_notices(self);
         status::send(self);

@@ -7,7 +7,7 @@ use fimble_model::{ProjectCacheUse, Provider};
 use super::entry::{Default as Preset, Kind, Setting};
 use super::table::{EXPERIMENTAL, experimental, top_level};
 use super::*;
-use crate::models::state::{NetworkOptions, SharedEngine};
+use crate::models::state::{ModelRole, NetworkOptions, SharedEngine};
 
 fn resolve(value: &Value) -> (Settings, Vec<String>) {
     let mut layers = SettingsLayers::default();
@@ -27,7 +27,7 @@ fn what_is_set_holds() {
             "maxLines": 3, "maxNewTokens": 32, "contextTokens": 256, "inComments": false, "inStrings": false,
             "syntaxCheck": false, "threads": 2, "maxFileBytes": 1000, "heal": false, "speculation": "never",
             "snippets": false, "kvMegabytes": 64, "projectCache": "always", "projectCacheMegabytes": 8,
-            "sharedEngine": "always",
+            "sharedEngine": "always", "nextEdit": true,
         },
     });
     let (settings, problems) = resolve(&all);
@@ -57,9 +57,10 @@ fn what_is_set_holds() {
         }
     );
     assert_eq!(settings.chat, ["ollama:devstral", "bundled"]);
-    let chat = settings.chat_model().unwrap();
+    let chat = settings.own_model(ModelRole::Chat).unwrap();
     assert_eq!((chat.role, &chat.network, chat.threads), (ModelRole::Chat, &network, Some(2)));
     assert_eq!(settings.look_ahead, AutoAlwaysNever::Never);
+    assert!(settings.next_edit);
     assert_eq!(settings.budget_ms, 500);
     assert_eq!(settings.completion.max_new_tokens, Some(32));
     assert_eq!(settings.completion.max_prompt_tokens, Some(256));
@@ -106,6 +107,7 @@ fn a_bad_value_costs_only_itself() {
         ("experimental.projectCacheMegabytes", json!(0)),
         ("experimental.sharedEngine", json!("sometimes")),
         ("experimental.maxFileBytes", json!("10 MB")),
+        ("experimental.nextEdit", json!("auto")),
         ("logLevel", json!("loud")),
     ] {
         let (setting, mut all) = find(key, &value);

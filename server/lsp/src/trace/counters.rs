@@ -13,6 +13,12 @@ pub(crate) struct Counters {
     pub(crate) n_failed: u64,
     pub(crate) n_accepted: u64,
     pub(crate) n_dismissed: u64,
+    /// Next edits that were sent.
+    pub(crate) n_edits_sent: u64,
+    /// Of them, those that a client said it has shown.
+    pub(crate) n_edits_shown: u64,
+    pub(crate) n_edits_accepted: u64,
+    pub(crate) n_edits_dismissed: u64,
     /// Jobs that were started and those that reported, whether or not a request still waited for them.
     pub(crate) n_jobs_started: u64,
     pub(crate) n_jobs_reported: u64,

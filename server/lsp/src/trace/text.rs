@@ -33,8 +33,9 @@ fn headline(trace: &RequestTrace) -> String {
         Decision::Shown { bytes, lines } => {
             let remote = if trace.remote { ", from another machine" } else { "" };
             let lines = if *lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+            let what = if trace.method == TraceMethod::NextEdit { "next edit" } else { "suggestion" };
             format!(
-                "#{}: a suggestion of {lines} ({bytes} bytes) after {}{remote}",
+                "#{}: a {what} of {lines} ({bytes} bytes) after {}{remote}",
                 trace.id,
                 millis(trace.times.total)
             )
@@ -48,6 +49,7 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
     let method = match trace.method {
         TraceMethod::InlineCompletion => "inline completion",
         TraceMethod::Completion => "completion menu",
+        TraceMethod::NextEdit => "next edit",
     };
     let trigger = match trace.trigger {
         TraceTrigger::Invoked => "asked for",
@@ -81,6 +83,7 @@ fn rows(trace: &RequestTrace) -> Vec<(&'static str, String)> {
         AnswerPath::LookAhead => Some("a suggestion that was computed before the request, without the model"),
         AnswerPath::Partial => Some("the text that the model had written in time; it continued afterwards"),
         AnswerPath::SmallModel => Some("the bundled model, because the other one had written nothing yet"),
+        AnswerPath::Edits => Some("the edits before this request, without a model"),
         AnswerPath::Kept => Some("the model, which had started before and agreed with the typed text"),
     };
     if let Some(path) = path {

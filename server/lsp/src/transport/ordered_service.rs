@@ -18,7 +18,7 @@ use tower_service::Service;
 
 use crate::event::{self, Event, EventSender, Notification};
 use crate::protocol::messages::{
-    CodeActionParams, CompletionParams, ExecuteCommandParams, InlineCompletionParams,
+    CodeActionParams, CompletionParams, ExecuteCommandParams, InlineCompletionParams, NextEditParams,
 };
 use crate::transport::message_filter::{CLOSED, INVALID, UNREADABLE};
 
@@ -125,6 +125,8 @@ impl<S: LanguageServer> OrderedService<S> {
                 parse(params).map(Notification::DidChangeWorkspaceFolders)
             }
             "fimble/cursor" => parse(params).map(Notification::Cursor),
+            "textDocument/didShowInlineEdit" => parse(params).map(Notification::EditShown),
+            "fimble/didDismissNextEdit" => parse(params).map(Notification::EditDismissed),
             "window/workDoneProgress/cancel" => parse(params).map(Notification::CancelProgress),
             "initialized" => Ok(Notification::Initialized),
             // Unknown notifications are ignored, as the protocol says.
@@ -164,6 +166,10 @@ impl<S: LanguageServer> OrderedService<S> {
             }
             "textDocument/completion" => parse::<CompletionParams>(params).map(event::Request::Completion),
             "textDocument/codeAction" => parse::<CodeActionParams>(params).map(event::Request::CodeAction),
+            "fimble/nextEdit" => parse::<NextEditParams>(params).map(event::Request::NextEdit),
+            "textDocument/copilotInlineEdit" => {
+                parse::<NextEditParams>(params).map(event::Request::CopilotInlineEdit)
+            }
             "codeAction/resolve" => parse(params).map(event::Request::ResolveCodeAction),
             "workspace/executeCommand" => {
                 parse::<ExecuteCommandParams>(params).map(event::Request::ExecuteCommand)

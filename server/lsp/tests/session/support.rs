@@ -95,7 +95,8 @@ pub struct Scripted {
     lines: Vec<String>,
 }
 
-struct QwenVocabulary;
+/// The tokens of Qwen in a model of this name.
+struct QwenVocabulary(&'static str);
 
 impl Vocabulary for QwenVocabulary {
     fn special_token(&self, text: &str) -> Option<TokenId> {
@@ -116,7 +117,7 @@ impl Vocabulary for QwenVocabulary {
     }
 
     fn model_name(&self) -> &str {
-        "scripted"
+        self.0
     }
 }
 
@@ -128,7 +129,7 @@ impl Scripted {
                 provider: "test".to_owned(),
                 context_length: 4096,
                 vocabulary: 1000,
-                fim: FimTemplate::detect(&QwenVocabulary),
+                fim: FimTemplate::detect(&QwenVocabulary("scripted")),
                 bos: None,
                 weight_bytes: 0,
                 writes_code: true,
@@ -167,6 +168,14 @@ impl Scripted {
             model.info.writes_code = false;
         }
         model
+    }
+
+    /// The same model as one that was made to write edits.
+    pub fn writing_edits(mut self: Arc<Self>) -> Arc<Self> {
+        if let Some(model) = Arc::get_mut(&mut self) {
+            model.info.fim = FimTemplate::detect(&QwenVocabulary("sweep-next-edit"));
+        }
+        self
     }
 
     /// The same model under another name.

@@ -8,6 +8,11 @@ use crate::{Piece, Prompt, TokenId, defuse};
 
 /// Parts of model names (lower case, `_` and blanks as `-`) and the family that they mean; the first that fits holds.
 const NAMES: &[(&[&str], &str)] = &[
+    (&["sweep-next-edit"], "Sweep next-edit"),
+    (&["zeta-2.1"], "Zeta 2.1"),
+    (&["zeta2.1"], "Zeta 2.1"),
+    (&["zeta-2"], "Zeta 2"),
+    (&["zeta2"], "Zeta 2"),
     (&["fimble"], "Qwen2.5-Coder"),
     (&["codeqwen"], "stable-code, Refact or CodeQwen1.5"),
     (&["qwen", "coder"], "Qwen2.5-Coder"),
@@ -53,6 +58,7 @@ static PARTS: Family = Family {
     ],
     stops: &[],
     stop_strings: &[],
+    edits: None,
 };
 
 /// A template whose tokens are texts.

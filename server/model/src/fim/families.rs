@@ -4,6 +4,7 @@
 //! Sources are named at each entry. If a family publishes no form for other files, they are in the prefix, separated by a line
 //! that has no meaning in any language (as in llama.cpp's server).
 
+use super::edits::EditFormat;
 use super::layout::{Evidence, Family, Part};
 
 /// Frame tokens with bars, of Qwen, CodeGemma and Granite 4.
@@ -13,6 +14,18 @@ const PLAIN_MARKERS: &[&str] = &["<fim_prefix>", "<fim_suffix>", "<fim_middle>"]
 /// Frame tokens of CodeLlama.
 const LLAMA_MARKERS: &[&str] = &["▁<PRE>", "▁<SUF>", "▁<MID>"];
 
+/// Frame tokens of Seed-Coder.
+const SEED_MARKERS: &[&str] = &["<[fim-suffix]>", "<[fim-prefix]>", "<[fim-middle]>"];
+
+/// Suffix, prefix, middle of Seed-Coder.
+const SEED_LAYOUT: &[Part] = &[
+    Part::Token("<[fim-suffix]>"),
+    Part::Suffix,
+    Part::Token("<[fim-prefix]>"),
+    Part::PlainSnippets,
+    Part::PrefixAndLine,
+    Part::Token("<[fim-middle]>"),
+];
 /// Prefix, suffix, middle with the plain markers, and nothing around them.
 const PLAIN_LAYOUT: &[Part] = &[
     Part::Token("<fim_prefix>"),
@@ -28,6 +41,41 @@ const PLAIN_STOPS: &[&str] =
 
 /// All families, most specific first among those with equal markers.
 pub(super) const FAMILIES: &[Family] = &[
+    // Models that write edits come first: they have the tokens of the families that they were made from. Their vocabulary can
+    // lack the marks of the cursor, which they have no use for.
+    Family {
+        name: "Sweep next-edit",
+        source: "code of sweep-autocomplete 0.1.1",
+        markers: &["<|file_sep|>"],
+        also: &[],
+        evidence: Evidence { model_types: &[], names: &["sweep-next-edit", "sweep_next_edit"] },
+        layout: &[Part::PrefixAndLine],
+        stops: &["<|endoftext|>", "<|im_end|>", "<|file_sep|>"],
+        stop_strings: &[],
+        edits: Some(EditFormat::Sweep),
+    },
+    Family {
+        name: "Zeta 2.1",
+        source: "description of Zed's prompts, V0318SeedMultiRegions",
+        markers: SEED_MARKERS,
+        also: &[],
+        evidence: Evidence { model_types: &[], names: &["zeta-2.1", "zeta_2.1", "zeta2.1"] },
+        layout: SEED_LAYOUT,
+        stops: &["<[end▁of▁sentence]>"],
+        stop_strings: &[],
+        edits: Some(EditFormat::ZetaRegions),
+    },
+    Family {
+        name: "Zeta 2",
+        source: "description of Zed's prompts, V0211SeedCoder",
+        markers: SEED_MARKERS,
+        also: &[],
+        evidence: Evidence { model_types: &[], names: &["zeta-2", "zeta_2", "zeta2"] },
+        layout: SEED_LAYOUT,
+        stops: &["<[end▁of▁sentence]>"],
+        stop_strings: &[],
+        edits: Some(EditFormat::Zeta2),
+    },
     // The current line stands after the middle token, as llama.vim asks its server to do with this family and as the
     // bundled model was trained: the typed text begins the middle.
     Family {
@@ -59,6 +107,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["<|endoftext|>", "<|im_end|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"],
         stop_strings: &[],
+        edits: None,
     },
     Family {
         name: "CodeGemma",
@@ -83,6 +132,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["<eos>", "<|file_separator|>"],
         stop_strings: &[],
+        edits: None,
     },
     Family {
         name: "Granite 4",
@@ -100,6 +150,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["<|end_of_text|>", "<|endoftext|>", "<|fim_pad|>", "<|filename|>", "<|reponame|>"],
         stop_strings: &[],
+        edits: None,
     },
     // From here on the plain markers. Where the tokens are StarCoder's own, the model type or the name decides.
     Family {
@@ -111,6 +162,7 @@ pub(super) const FAMILIES: &[Family] = &[
         layout: PLAIN_LAYOUT,
         stops: &["<|end_of_text|>", "<|endoftext|>", "<fim_pad>", "<filename>", "<reponame>"],
         stop_strings: &[],
+        edits: None,
     },
     Family {
         name: "Granite Code",
@@ -121,6 +173,7 @@ pub(super) const FAMILIES: &[Family] = &[
         layout: PLAIN_LAYOUT,
         stops: PLAIN_STOPS,
         stop_strings: &[],
+        edits: None,
     },
     Family {
         name: "stable-code, Refact or CodeQwen1.5",
@@ -134,6 +187,7 @@ pub(super) const FAMILIES: &[Family] = &[
         layout: PLAIN_LAYOUT,
         stops: PLAIN_STOPS,
         stop_strings: &[],
+        edits: None,
     },
     // The path stands inside the prefix; files are parted by the token alone, without a line break after it.
     Family {
@@ -155,6 +209,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: PLAIN_STOPS,
         stop_strings: &[],
+        edits: None,
     },
     // Suffix first, unlike all others with these markers, and with the tokens of StarCoder: the name decides, or otherwise that
     // it is a Llama, which of all others only Granite Code is, whose name is checked above.
@@ -181,6 +236,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: PLAIN_STOPS,
         stop_strings: &[],
+        edits: None,
     },
     // The header's tokens are optional in any combination; the number of stars is left out.
     Family {
@@ -204,6 +260,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: PLAIN_STOPS,
         stop_strings: &[],
+        edits: None,
     },
     Family {
         name: "StarCoder-like",
@@ -214,6 +271,7 @@ pub(super) const FAMILIES: &[Family] = &[
         layout: PLAIN_LAYOUT,
         stops: PLAIN_STOPS,
         stop_strings: &[],
+        edits: None,
     },
     Family {
         name: "SantaCoder",
@@ -231,6 +289,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["<|endoftext|>", "<fim-pad>"],
         stop_strings: &[],
+        edits: None,
     },
     // The bars are full-width (U+FF5C), the low blocks U+2581. A file is announced by a line of plain text, the current
     // one only if there are others.
@@ -251,6 +310,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["<｜end▁of▁sentence｜>", "<|EOT|>"],
         stop_strings: &[],
+        edits: None,
     },
     Family {
         name: "CodeLlama",
@@ -268,6 +328,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["▁<EOT>", "</s>"],
         stop_strings: &[],
+        edits: None,
     },
     // The same model was trained on both orders. Its makers' own code defaults to the one above, so this one is only
     // used only if it is chosen by name.
@@ -287,6 +348,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["▁<EOT>", "</s>"],
         stop_strings: &[],
+        edits: None,
     },
     // There is no middle token in the prompt, although the vocabulary has one.
     Family {
@@ -312,23 +374,18 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["</s>", "[MIDDLE]"],
         stop_strings: &["\n+++++ "],
+        edits: None,
     },
     Family {
         name: "Seed-Coder",
         source: "Seed-Coder technical report, section 2.2.6",
-        markers: &["<[fim-suffix]>", "<[fim-prefix]>", "<[fim-middle]>"],
+        markers: SEED_MARKERS,
         also: &[],
         evidence: Evidence::NONE,
-        layout: &[
-            Part::Token("<[fim-suffix]>"),
-            Part::Suffix,
-            Part::Token("<[fim-prefix]>"),
-            Part::PlainSnippets,
-            Part::PrefixAndLine,
-            Part::Token("<[fim-middle]>"),
-        ],
+        layout: SEED_LAYOUT,
         stops: &["<[end▁of▁sentence]>"],
         stop_strings: &[],
+        edits: None,
     },
     // The only family whose prompt has the language and the amount of text.
     Family {
@@ -362,6 +419,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["<|endoftext|>", "<|observation|>"],
         stop_strings: &[],
+        edits: None,
     },
     Family {
         name: "Falcon-H1-Tiny-Coder",
@@ -379,6 +437,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["<|end_of_text|>", "<|endoftext|>", "<|im_end|>"],
         stop_strings: &[],
+        edits: None,
     },
     // Prefix and middle markers swap sense here: the empty span comes first and the prefix stands after the middle
     // token, below two lines that name the file.
@@ -405,6 +464,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         stops: &["</s>"],
         stop_strings: &[],
+        edits: None,
     },
 ];
 
@@ -443,7 +503,8 @@ mod tests {
     fn every_layout_holds_the_whole_text_around_the_cursor_once() {
         let count =
             |layout: &[Part], wanted: &[Part]| layout.iter().filter(|part| wanted.contains(part)).count();
-        for family in FAMILIES {
+        // A model that writes edits need not fill in.
+        for family in FAMILIES.iter().filter(|family| family.edits.is_none()) {
             assert_eq!(count(family.layout, &[Part::Prefix, Part::PrefixAndLine]), 1, "{}", family.name);
             assert_eq!(count(family.layout, &[Part::Line, Part::PrefixAndLine]), 1, "{}", family.name);
             assert_eq!(count(family.layout, &[Part::Suffix]), 1, "{}", family.name);

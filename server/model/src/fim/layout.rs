@@ -2,6 +2,7 @@
 //! group is always written, so its family must require it.
 
 use super::Vocabulary;
+use super::edits::EditFormat;
 
 /// Between plain snippets, and between the last one and the file.
 pub(super) const SNIPPET_SEPARATOR: &str = "\n\n--- snippet ---\n\n";
@@ -81,6 +82,8 @@ pub(super) struct Family {
     pub(super) stops: &'static [&'static str],
     /// Texts that end a middle.
     pub(super) stop_strings: &'static [&'static str],
+    /// The format in which it writes edits, if it is made for that.
+    pub(super) edits: Option<EditFormat>,
 }
 
 impl Family {
@@ -89,9 +92,10 @@ impl Family {
         self.markers.iter().chain(self.also).copied()
     }
 
-    /// Shows every token of the layout, those of groups and snippet forms included.
+    /// Shows every token of the layout, those of groups and snippet forms included, and those of its edits.
     pub(super) fn visit_tokens(&self, visit: &mut impl FnMut(&'static str)) {
         visit_tokens(self.layout, visit);
+        self.edits.iter().flat_map(|format| format.tokens()).for_each(|text| visit(text));
     }
 }
 

@@ -198,6 +198,35 @@ pub const GOLDEN: &[Golden] = &[
         ends_at_cursor: false,
     },
     Golden {
+        family: "Sweep next-edit",
+        vocabulary: (QWEN, "qwen2", "sweep-next-edit-0.5b"),
+        alone: "fn a() {\n    let x",
+        with_snippets: "fn a() {\n    let x",
+        stop_tokens: "<|endoftext|> <|im_end|> <|file_sep|>",
+        line_anchored: false,
+        ends_at_cursor: true,
+    },
+    Golden {
+        family: "Zeta 2.1",
+        vocabulary: (SEED_CODER, "llama", "zeta-2.1"),
+        alone: "⟦<[fim-suffix]>⟧;\n}\n⟦<[fim-prefix]>⟧fn a() {\n    let x⟦<[fim-middle]>⟧",
+        with_snippets: "⟦<[fim-suffix]>⟧;\n}\n⟦<[fim-prefix]>⟧mod b;\n\n\n--- snippet ---\n\nmod c;\n\n--- snippet ---\n\nfn a() {\n\
+                        \x20   let x⟦<[fim-middle]>⟧",
+        stop_tokens: "<[end▁of▁sentence]> <[fim-suffix]> <[fim-prefix]> <[fim-middle]>",
+        line_anchored: false,
+        ends_at_cursor: false,
+    },
+    Golden {
+        family: "Zeta 2",
+        vocabulary: (SEED_CODER, "llama", "zeta-2"),
+        alone: "⟦<[fim-suffix]>⟧;\n}\n⟦<[fim-prefix]>⟧fn a() {\n    let x⟦<[fim-middle]>⟧",
+        with_snippets: "⟦<[fim-suffix]>⟧;\n}\n⟦<[fim-prefix]>⟧mod b;\n\n\n--- snippet ---\n\nmod c;\n\n--- snippet ---\n\nfn a() {\n\
+                        \x20   let x⟦<[fim-middle]>⟧",
+        stop_tokens: "<[end▁of▁sentence]> <[fim-suffix]> <[fim-prefix]> <[fim-middle]>",
+        line_anchored: false,
+        ends_at_cursor: false,
+    },
+    Golden {
         family: "CodeGeeX4 or GLM",
         vocabulary: (CODEGEEX, "chatglm", "codegeex4-all-9b"),
         alone: "⟦<|user|>⟧\n###PATH:src/a.rs\n###LANGUAGE:Rust\n###MODE:BLOCK\n⟦<|code_suffix|>⟧;\n}\n⟦<|code_prefix|>⟧fn a() {\n\

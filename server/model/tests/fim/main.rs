@@ -2,6 +2,7 @@
 //! stays text. Prompts are compared as strings, special tokens shown as their text between `⟦` and `⟧`.
 
 mod detection;
+mod edits;
 mod golden;
 mod rendering;
 mod vocabularies;

@@ -5,8 +5,9 @@ use fimble_model::ProjectCacheUse;
 
 use crate::models::state::SharedEngine;
 
-use super::super::MAX_FILE_BYTES;
 use super::super::entry::{Choice, Default, Kind, Malformed, Scope, Setting};
+use super::super::{MAX_FILE_BYTES, NEXT_EDIT};
+use super::models::MODEL_NAMES;
 
 /// In the order in which they are shown.
 pub(in crate::settings) const SETTINGS: &[Setting] = &[
@@ -130,6 +131,25 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         malformed: Malformed::Default,
         description: "Speculative decoding: tokens that repeat earlier text are drafted, and several are verified in one \
                       pass. It changes the speed of suggestions, not their text.",
+    },
+    Setting {
+        key: "nextEdit",
+        kind: Kind::Flag(|settings, value| settings.next_edit = value),
+        default: Default::Flag(NEXT_EDIT),
+        scope: Scope::Project,
+        malformed: Malformed::Default,
+        description: "Show where to change what next, after a change that calls for others: a renamed name, a changed \
+                      signature, the same change at several places.",
+    },
+    Setting {
+        key: "nextEditModel",
+        kind: Kind::OneOrMore(MODEL_NAMES, |settings, value| settings.next_edit_model = value),
+        default: Default::Found("none: only next edits that need no model are shown"),
+        scope: Scope::Machine,
+        malformed: Malformed::Closes,
+        description: "The model that writes next edits where `experimental.nextEdit` finds none by itself, named as in `model`: \
+                      an added Sweep next-edit model, or a model server with Zeta 2. If this is a list, the first model that \
+                      is available answers.",
     },
     Setting {
         key: "projectCache",

@@ -7,7 +7,7 @@ use super::super::AutoAlwaysNever;
 use super::super::entry::{Choice, Default, Kind, Malformed, Scope, Setting};
 
 /// What names a model.
-const MODEL_NAMES: &str = "\"bundled\", the name of an added model, the path of a model folder, or a server such as \
+pub(super) const MODEL_NAMES: &str = "\"bundled\", the name of an added model, the path of a model folder, or a server such as \
                            \"ollama:NAME\", \"llama.cpp\" or \"auto\"";
 
 /// In the order in which they are shown.

@@ -1,0 +1,11 @@
+//! `fimble/didDismissNextEdit`: the user does not want a next edit.
+
+use crate::next_edit::feedback;
+use crate::protocol::messages::ShownEdit;
+use crate::session::Session;
+
+pub(crate) fn handle(session: &mut Session, params: &ShownEdit) {
+    if let Some(id) = params.id() {
+        feedback::dismissed(session, id);
+    }
+}
