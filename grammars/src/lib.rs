@@ -5,12 +5,15 @@
 //! a language whose feature is off does not exist, so that its files are plain text; every query compiles (a test goes through
 //! all of them).
 
+mod blocks;
+mod bounded_parse;
 mod grammar;
 mod language;
 mod memory;
 mod registry;
 mod scanner_guard;
 
+pub use bounded_parse::{BoundedParse, ParseBounds, parse_bounded};
 pub use grammar::QueryKind;
 pub use language::{BlockStyle, Language};
 pub use memory::{MemoryMeter, give_back_memory};

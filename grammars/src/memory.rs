@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::Once;
 
+use crate::blocks;
+
 thread_local! {
     /// Bytes that this thread got for tree-sitter and did not free. Negative where it freed what another thread got.
     static LIVE: Cell<isize> = const { Cell::new(0) };
@@ -29,6 +31,11 @@ impl MemoryMeter {
     pub fn bytes(&self) -> usize {
         usize::try_from(LIVE.get().saturating_sub(self.at_start)).unwrap_or_default()
     }
+}
+
+/// Bytes that this thread holds for tree-sitter now.
+pub(crate) fn live() -> isize {
+    LIVE.get()
 }
 
 /// Has the allocator give back to the system what it keeps of memory that was freed. Takes milliseconds.
@@ -79,9 +86,14 @@ fn size_of(pointer: *mut c_void) -> isize {
     isize::try_from(size).unwrap_or(isize::MAX)
 }
 
-fn add(bytes: isize) {
+/// Returns the bytes that this thread holds after it.
+fn add(bytes: isize) -> isize {
     // A thread that ends frees its parser after its counter was freed.
-    let _ = LIVE.try_with(|live| live.set(live.get().saturating_add(bytes)));
+    let counted = LIVE.try_with(|live| {
+        live.set(live.get().saturating_add(bytes));
+        live.get()
+    });
+    counted.unwrap_or_default()
 }
 
 /// Counts a new allocation. Tree-sitter never looks whether it got one.
@@ -89,7 +101,9 @@ fn counted(pointer: *mut c_void) -> *mut c_void {
     if pointer.is_null() {
         std::process::abort();
     }
-    add(size_of(pointer));
+    let live = add(size_of(pointer));
+    // May not return: nothing here has a destructor.
+    blocks::took(pointer, live);
     pointer
 }
 
@@ -105,12 +119,14 @@ unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
 
 unsafe extern "C" fn realloc(pointer: *mut c_void, size: usize) -> *mut c_void {
     add(-size_of(pointer));
+    blocks::gave(pointer);
     // SAFETY: the caller owns the allocation.
     counted(unsafe { libc::realloc(pointer, size.max(1)) })
 }
 
-unsafe extern "C" fn free(pointer: *mut c_void) {
+pub(crate) unsafe extern "C" fn free(pointer: *mut c_void) {
     add(-size_of(pointer));
+    blocks::gave(pointer);
     // SAFETY: the caller owns the allocation, or it is null.
     unsafe { libc::free(pointer) }
 }

@@ -1,5 +1,5 @@
-//! The nesting depth of brackets in a text. At a syntax error the parser goes through all open brackets at once, and does not
-//! check meanwhile whether to stop. Invariant: the depth is never too small; it is counted again only when edits may have made it
+//! The nesting depth of brackets in a text. At a syntax error the parser goes through all open brackets at once; a text with very
+//! many is refused before. Invariant: the depth is never too small; it is counted again only when edits may have made it
 //! too large, so that a small change costs no walk over the text.
 
 use fimble_document::TextEdit;
@@ -7,9 +7,8 @@ use fimble_grammars::Language;
 
 use crate::ParseStopped;
 
-/// Brackets that may be open at once. At an error the memory of the parser grows with their square: 260 MB with 600 of them in a
-/// Rust text, 3.4 GB with 2,000. Code has some tens.
-const MAX_OPEN: usize = 500;
+/// Brackets that may be open at once.
+const MAX_OPEN: usize = 20_000;
 
 /// At most so many brackets are open at any place of a text. Those in strings and comments count, too: they come in pairs
 /// there as well, or in small numbers.

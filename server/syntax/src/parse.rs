@@ -2,12 +2,14 @@
 //! those of all languages of a text together.
 
 use std::cell::Cell;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use fimble_document::{Point, TextEdit};
-use fimble_grammars::{Language, MemoryMeter, ScannerRefusal, is_refused, limit_scanners, take_refusal};
-use tree_sitter::{InputEdit, ParseOptions, ParseState, Parser, Tree};
+use fimble_grammars::{
+    BoundedParse, Language, MemoryMeter, ParseBounds, ScannerRefusal, is_refused, limit_scanners,
+    parse_bounded, take_refusal,
+};
+use tree_sitter::{InputEdit, Parser, Tree};
 
 /// The time limit of a parse.
 pub struct ParseBudget<'a> {
@@ -27,6 +29,11 @@ impl ParseBudget<'static> {
 
 /// Memory that one parse may take, its tree included. The tree of usual code takes about ten times the text.
 const MAX_PARSE_BYTES: usize = 96 << 20;
+
+/// Where the parser does not ask whether to stop, it is left this far beyond the limits. It is lost then, so that a parser that
+/// does ask should have the time to.
+const BYTES_BEYOND: usize = 16 << 20;
+const TIME_BEYOND: Duration = Duration::from_millis(20);
 
 /// A parser that needed more than this is not kept for the next text: it would keep its buffers.
 const MAX_KEPT_BYTES: usize = 8 << 20;
@@ -107,7 +114,7 @@ pub(crate) fn parse_chunks<'a>(
 ) -> Result<Tree, ParseStopped> {
     let most_bytes = Cell::new(0);
     let (mut stopped, mut refusal) = (None, None);
-    let mut check = |_: &ParseState| {
+    let mut stops = || {
         most_bytes.set(limits.meter.bytes().max(most_bytes.get()));
         // First, because `cancelled` might parse, too, and would take the report.
         if is_refused() {
@@ -120,7 +127,7 @@ pub(crate) fn parse_chunks<'a>(
         } else if limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             stopped = Some(ParseStopped::OutOfTime);
         }
-        if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        stopped.is_some()
     };
     // Short texts are done before the parser asks for the first time.
     if (limits.cancelled)() {
@@ -134,19 +141,36 @@ pub(crate) fn parse_chunks<'a>(
     parser.set_included_ranges(part.as_slice()).map_err(|_| ParseStopped::Failed)?;
     // A report that is left from a parse whose caller panicked.
     let _ = take_refusal();
-    let options = ParseOptions::new().progress_callback(&mut check);
     limit_scanners(limits.deadline);
-    let tree = parser.parse_with_options(&mut |offset, _| read(offset), old, Some(options));
+    let bounds = ParseBounds {
+        meter: &limits.meter,
+        max_bytes: MAX_PARSE_BYTES + BYTES_BEYOND,
+        deadline: limits.deadline.map(|deadline| deadline + TIME_BEYOND),
+    };
+    let ended = parse_bounded(parser, old, bounds, read, &mut stops);
     limit_scanners(None);
-    // A stopped parse would otherwise be resumed by the next one, whose text is another.
-    parser.reset();
-    if most_bytes.get() <= MAX_KEPT_BYTES {
-        PARSER.set(Some(parser));
-    }
+    let tree = match ended {
+        BoundedParse::Returned(mut parser, tree) => {
+            // A stopped parse would otherwise be resumed by the next one, whose text is another.
+            parser.reset();
+            if most_bytes.get() <= MAX_KEPT_BYTES {
+                PARSER.set(Some(parser));
+            }
+            tree
+        }
+        BoundedParse::OutOfMemory => return left(ParseStopped::OutOfMemory),
+        BoundedParse::OutOfTime => return left(ParseStopped::OutOfTime),
+    };
     if let Some(refusal) = refusal.or_else(take_refusal) {
         return Err(by_scanner(refusal));
     }
     tree.ok_or(stopped.unwrap_or(ParseStopped::Failed))
+}
+
+/// The end of a parse that was left. A report of its scanner, if there is one, does not belong to the next parse.
+fn left(stopped: ParseStopped) -> Result<Tree, ParseStopped> {
+    let _ = take_refusal();
+    Err(stopped)
 }
 
 fn by_scanner(refusal: ScannerRefusal) -> ParseStopped {

@@ -211,17 +211,12 @@ fn brackets_without_end_are_refused_at_once() {
 /// The scanner follows each template that stands in a substitution on the stack.
 #[test]
 fn templates_inside_of_templates_end_no_process() {
-    for name in ["svelte", "vue"] {
+    for (name, start) in [("svelte", "<p>{"), ("vue", "<p a={")] {
         for level in ["`${", "`${'}'", "`${{"] {
-            // Those whose brackets stay open are too many for the parser before the scanner sees them.
-            let expected = if level.contains('}') { Ok(()) } else { Err(ParseStopped::TooDeep) };
-            for text in [format!("<p>{{{}", level.repeat(1999)), format!("<p a={{{}", level.repeat(1999))] {
-                assert_eq!(outcome(name, &text), expected, "{name}: {level:?}");
-                assert_eq!(
-                    outcome(name, &text.replace("<p", &level.repeat(1000))),
-                    Err(ParseStopped::TooDeep)
-                );
-            }
+            let text = start.to_owned() + &level.repeat(1999);
+            assert_eq!(outcome(name, &text), Ok(()), "{name}: {level:?}");
+            let too_many = level.repeat(1000) + &text;
+            assert_eq!(outcome(name, &too_many), Err(ParseStopped::TooDeep), "{name}: {level:?}");
             assert_eq!(outcome(name, &format!("{{{}", level.repeat(300_000))), Err(ParseStopped::TooDeep));
         }
     }
