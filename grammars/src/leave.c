@@ -23,11 +23,9 @@ int fimble_run(void (*run)(void *), void *context, void **place) {
 
 /* Ends the call of `fimble_run` that `place` names. Does not return. */
 void fimble_leave(void *place) {
-#ifdef _MSC_VER
+#ifdef _WIN32
   /* No frame: the frames in between are dropped, not unwound. */
   ((_JUMP_BUFFER *)place)->Frame = 0;
-#endif
-#ifdef _WIN32
   longjmp(*(jmp_buf *)place, 1);
 #else
   _longjmp(*(jmp_buf *)place, 1);
