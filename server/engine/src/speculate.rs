@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use fimble_model::TokenId;
 
-/// Most draft tokens of a pass.
-pub(crate) const MOST_DRAFTED: usize = 8;
+/// Most draft tokens of a pass: so many only where draft after draft is accepted, as when code is copied with few changes.
+pub(crate) const MOST_DRAFTED: usize = 32;
 /// Draft tokens of a pass until the acceptance is known.
 const FIRST_DRAFT: usize = 2;
 /// So many of the last tokens must occur elsewhere for a draft: fewer match by chance.
@@ -114,8 +114,8 @@ impl SpeculationStats {
     pub(crate) fn new(speculation: Speculation) -> Self {
         Self {
             speculation,
-            passes: Default::default(),
-            n_noted: Default::default(),
+            passes: std::array::from_fn(|_| Vec::new()),
+            n_noted: [0; MOST_DRAFTED + 1],
             acceptance: ASSUMED_ACCEPTANCE,
         }
     }
