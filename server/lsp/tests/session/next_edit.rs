@@ -184,6 +184,17 @@ fn what_was_dismissed_does_not_come_back_unless_it_is_asked_for() {
 }
 
 #[test]
+fn the_explanation_has_the_last_suggestion_beside_the_next_edit() {
+    let client = renamed();
+    client.inline_completion(URI, (4, 16), InlineTrigger::Automatic).unwrap();
+    asked(&client, URI, 2, (1, 10));
+    let why = client.execute_command("fimble.why", &json!([{}])).unwrap();
+    let text = why["text"].as_str().unwrap();
+    assert!(text.contains("request: next edit") && text.contains("request: inline completion"), "{text}");
+    assert_eq!(why["trace"]["method"], "nextEdit");
+}
+
+#[test]
 fn nothing_is_shown_beside_a_completion() {
     let client = client();
     client.open(URI, "python", CODE);
