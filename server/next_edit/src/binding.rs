@@ -111,6 +111,17 @@ impl Source<'_> {
         is_imported || is_shared
     }
 
+    /// Whether the function around a place defines a name before it.
+    pub(crate) fn is_local(&self, name: &str, place: &Range<usize>) -> bool {
+        let Some(function) = self.function_around(place) else { return false };
+        let before = &self.content()[function.range.start..place.start.max(function.range.start)];
+        let places = places_of(before, name, usize::MAX).unwrap_or_default();
+        places.into_iter().any(|place| {
+            let place = function.range.start + place.start..function.range.start + place.end;
+            self.tree.name_at(self.text, place).is_some_and(|name| name.is_definition)
+        })
+    }
+
     /// Whether several assignments define one variable.
     pub(crate) fn is_assigning(&self) -> bool {
         ASSIGNING.contains(&self.tree.language().name())
