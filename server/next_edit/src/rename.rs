@@ -25,6 +25,8 @@ const FROM_USES: f32 = 0.78;
 const FROM_IMPORT: f32 = 0.68;
 /// The line was changed in other ways, too: perhaps it is about another thing now.
 const WITH_OTHERS: f32 = 0.22;
+/// A field and a variable in one.
+const BOTH: f32 = 0.68;
 /// Several assignments may define one variable, or another one each.
 const SEVERAL_ASSIGNMENTS: f32 = 0.1;
 /// For each further place that was changed in the same way, up to [`MAX_AGREEING`].
@@ -139,7 +141,7 @@ fn plan(
     binding: &Binding,
     renamed: &Renamed<'_, '_>,
 ) -> Option<Vec<Use>> {
-    let names = source.names(&renamed.old)?;
+    let names = source.names_of(binding, &renamed.old)?;
     if is_known(request, source, binding, &renamed.new) {
         return None;
     }
@@ -182,7 +184,7 @@ fn is_known(request: &Request<'_>, source: &Source<'_>, binding: &Binding, new: 
     let is_old = |(range, name): &(Range<usize>, Name)| {
         !is_changed(request, source, range) && source.same_thing(binding, range, *name).is_some()
     };
-    source.names(new).is_none_or(|names| names.iter().any(is_old))
+    source.names_of(binding, new).is_none_or(|names| names.iter().any(is_old))
 }
 
 fn uses(
@@ -202,6 +204,9 @@ fn uses(
             (NameRole::Shorthand, _) => format!("{}: {}", renamed.old, renamed.new),
             _ => renamed.new.clone(),
         };
+        // The variable of a pattern `{ field }` may be meant to have the new name, too.
+        let is_both = name.role == NameRole::Shorthand && matches!(binding, Binding::Member(_));
+        let confidence = if is_both { confidence.min(BOTH) } else { confidence };
         found.push((*name, Use { range: range.clone(), text, confidence }));
     }
     found

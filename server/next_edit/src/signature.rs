@@ -118,7 +118,7 @@ fn changed<'s, 'a>(request: &Request<'_>, source: &'s Source<'a>, hunk: &Hunk) -
     };
     let is_overloaded = !is_constructor
         && !source.has_declarations()
-        && source.names(&name).is_none_or(|names| names.iter().any(is_other));
+        && source.names_of(&binding, &name).is_none_or(|names| names.iter().any(is_other));
     (!is_overloaded).then_some(Changed { source, name, binding, old, new, change, has_receiver, range })
 }
 
