@@ -133,6 +133,18 @@ fn a_use_in_another_open_file_is_offered_with_its_version() {
 }
 
 #[test]
+fn a_file_of_another_folder_has_a_history_of_its_own() {
+    let client = client();
+    let beside = "file:///v/b.py";
+    client.open(beside, "python", CODE);
+    client.open(URI, "python", CODE);
+    client.change(URI, 2, NAME, "amount");
+    assert_eq!(asked(&client, URI, 2, (1, 10)).len(), 1);
+    assert!(asked(&client, beside, 1, (1, 10)).is_empty());
+    assert_eq!(last_reason(&client), "no-edits");
+}
+
+#[test]
 fn another_version_gets_nothing() {
     let client = renamed();
     for version in [1, 3] {
