@@ -207,6 +207,18 @@ fn the_explanation_has_the_last_suggestion_beside_the_next_edit() {
 }
 
 #[test]
+fn no_trace_of_a_next_edit_holds_code() {
+    let client = renamed();
+    assert_eq!(asked(&client, URI, 2, (1, 10)).len(), 1);
+    let shown = client.execute_command("fimble.why", &json!([])).unwrap().to_string();
+    assert!(asked(&client, URI, 1, (1, 10)).is_empty());
+    let silent = client.execute_command("fimble.why", &json!([])).unwrap().to_string();
+    for word in ["amount", "total", "width", "/w/"] {
+        assert!(!shown.contains(word) && !silent.contains(word), "{word} in {shown}{silent}");
+    }
+}
+
+#[test]
 fn nothing_is_shown_beside_a_completion() {
     let client = client();
     client.open(URI, "python", CODE);
