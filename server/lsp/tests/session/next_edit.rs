@@ -213,7 +213,7 @@ fn no_trace_of_a_next_edit_holds_code() {
     let shown = client.execute_command("fimble.why", &json!([])).unwrap().to_string();
     assert!(asked(&client, URI, 1, (1, 10)).is_empty());
     let silent = client.execute_command("fimble.why", &json!([])).unwrap().to_string();
-    for word in ["amount", "total", "width", "/w/"] {
+    for word in ["amount", "height", "width", "/w/"] {
         assert!(!shown.contains(word) && !silent.contains(word), "{word} in {shown}{silent}");
     }
 }
