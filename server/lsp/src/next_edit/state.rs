@@ -45,6 +45,8 @@ pub(crate) struct NextEditState {
     followed: HashMap<String, Followed>,
     histories: HashMap<Arc<str>, EditHistory>,
     pub(crate) gate: Gate,
+    /// Whether the answers of earlier sessions were asked for.
+    has_asked_for_answers: bool,
     pub(crate) waiting: WaitingList,
     sent: VecDeque<Sent>,
     n_sent: u64,
@@ -60,6 +62,7 @@ impl NextEditState {
             followed: HashMap::new(),
             histories: HashMap::new(),
             gate: Gate::new(),
+            has_asked_for_answers: false,
             waiting: WaitingList::default(),
             sent: VecDeque::new(),
             n_sent: 0,
@@ -78,6 +81,11 @@ impl NextEditState {
     pub(crate) fn next_serial(&mut self) -> u64 {
         self.n_serials += 1;
         self.n_serials
+    }
+
+    /// Whether the answers of earlier sessions have to be read now: once.
+    pub(crate) fn needs_answers(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_asked_for_answers, true)
     }
 
     /// How many documents are followed.

@@ -1,12 +1,13 @@
 //! Next edits over the protocol: what is answered, when nothing is, and what becomes of an edit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use fimble_client::{Client, ClientError, InlineTrigger};
+use fimble_lsp::{AnswerCounts, AnswerStore};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Behaviour, Gate, Scripted, connect_with, inline_capabilities, last_reason, status, wait_until,
+    Behaviour, Gate, Scripted, connect_with, inline_capabilities, last_reason, options, status, wait_until,
 };
 
 const URI: &str = "file:///w/a.py";
@@ -206,6 +207,46 @@ fn the_explanation_has_the_last_suggestion_beside_the_next_edit() {
     assert_eq!(why["trace"]["method"], "nextEdit");
 }
 
+/// A store in memory.
+#[derive(Default)]
+struct Kept(Mutex<Vec<AnswerCounts>>);
+
+impl AnswerStore for Kept {
+    fn read(&self) -> Vec<AnswerCounts> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn write(&self, counts: &[AnswerCounts]) {
+        *self.0.lock().unwrap() = counts.to_vec();
+    }
+}
+
+#[test]
+fn answers_are_remembered_over_sessions() {
+    let kept = Arc::new(Kept::default());
+    let dismissed = |kept: &Kept| {
+        let counts = kept.read();
+        counts.iter().find(|counts| counts.kind == "rename").map_or(0.0, |counts| counts.dismissed)
+    };
+    for session in 1..=2 {
+        let mut options = options(&Scripted::saying("x"));
+        let store: Arc<dyn AnswerStore> = kept.clone();
+        options.answer_store = Some(store);
+        let mut client = Client::start(options).unwrap().strict();
+        client.initialize(&capabilities(), &json!({"experimental": {"nextEdit": true}})).unwrap();
+        client.open(URI, "python", CODE);
+        client.change(URI, 2, NAME, "amount");
+        let edits = asked(&client, URI, 2, (1, 10));
+        feedback(&client, "fimble/didDismissNextEdit", &edits[0]);
+        // The next search comes behind the file, on the same thread.
+        asked(&client, URI, 2, (1, 10));
+        client.shut_down().unwrap();
+        // The second one adds to what the first one left.
+        let expected = if session == 1 { 1.0..=1.0 } else { 1.5..=2.0 };
+        assert!(expected.contains(&dismissed(&kept)), "{:?}", kept.read());
+    }
+}
+
 #[test]
 fn no_trace_of_a_next_edit_holds_code() {
     let client = renamed();
@@ -318,6 +359,12 @@ fn a_client_that_sends_whole_texts_gets_the_same() {
     client.replace(URI, 2, &CODE.replacen("total", "amount", 1));
     let edits = asked(&client, URI, 2, (1, 10));
     assert_eq!((edits.len(), &edits[0]["text"]), (1, &json!("amount")));
+    // A large one is searched for secrets off the loop first, and the request waits for that.
+    let large = CODE.to_owned() + &"x = 1\n".repeat(5000);
+    client.open(OTHER, "python", &large);
+    client.replace(OTHER, 2, &large.replacen("total", "size", 1));
+    let edits = asked(&client, OTHER, 2, (1, 8));
+    assert_eq!((edits.len(), &edits[0]["text"]), (1, &json!("size")));
 }
 
 #[test]
