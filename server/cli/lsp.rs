@@ -41,6 +41,7 @@ pub fn run(args: LspArgs) -> anyhow::Result<ExitCode> {
     options.log_level_sink = Some(log_level_sink);
     options.trace_sink = Some(Arc::new(state::write_traces));
     options.document_folder = state::document_folder();
+    options.answer_store = state::AnswerFile::in_state_folder().map(|file| Arc::new(file) as _);
     options.on_battery = Some(Arc::new(power::is_on_battery));
     options.input_ended = Some(Arc::new(process::has_input_ended));
     options.is_running = Some(Arc::new(process::is_running));

@@ -1,18 +1,21 @@
-//! The file through which `fimble why` sees what a running server did. Invariant: it holds traces only, which have no code and no
-//! prompt in them; only the user may read it; it is written whole or not at all, and files that a killed server left behind are
-//! removed; it can be lost without harm.
+//! The files of the state folder: the one through which `fimble why` sees what a running server did, and the answers to next edits.
+//! Invariant: they hold traces and counts, without code and prompts; only the user may read them; each is written whole or not at
+//! all, and files that a killed server left behind are removed; they can be lost without harm.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use fimble_lsp::{RequestTrace, create_private_folder};
+use fimble_lsp::{AnswerCounts, AnswerStore, RequestTrace, create_private_folder};
 use fimble_store::Home;
 use serde::{Deserialize, Serialize};
 
 /// Prefix and suffix of the file's name while it is not complete.
 const STAGED: (&str, &str) = ("requests-", ".tmp");
+
+/// The file with the answers to next edits has less than this.
+const MAX_ANSWER_BYTES: u64 = 16 * 1024;
 
 /// The content of the file: the traces of a server.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,16 +43,46 @@ pub fn write_traces(traces: &[RequestTrace]) {
 }
 
 fn try_write(traces: &[RequestTrace]) -> anyhow::Result<()> {
-    let path = path()?;
+    let file = TraceFile { process: std::process::id(), traces: traces.to_vec() };
+    write_private(&path()?, &serde_json::to_vec(&file)?)
+}
+
+/// Writes a file of the state folder, whole or not at all.
+fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().context("the state folder has no parent")?;
     create_private_folder(folder)?;
-    let file = TraceFile { process: std::process::id(), traces: traces.to_vec() };
     // For the user alone, under a name that cannot be predicted.
     let mut staged = tempfile::Builder::new().prefix(STAGED.0).suffix(STAGED.1).tempfile_in(folder)?;
     staged.as_file().lock()?;
-    staged.write_all(&serde_json::to_vec(&file)?)?;
-    staged.persist(&path)?;
+    staged.write_all(content)?;
+    staged.persist(path)?;
     Ok(())
+}
+
+/// The file with the answers to next edits, as counts.
+pub struct AnswerFile(PathBuf);
+
+impl AnswerFile {
+    /// The one in the state folder; none without such a folder.
+    pub fn in_state_folder() -> Option<Self> {
+        Some(Self(Home::from_env().ok()?.state_dir().join("next-edit.json")))
+    }
+}
+
+impl AnswerStore for AnswerFile {
+    fn read(&self) -> Vec<AnswerCounts> {
+        let is_small =
+            fs::metadata(&self.0).is_ok_and(|file| file.is_file() && file.len() <= MAX_ANSWER_BYTES);
+        let content = if is_small { fs::read(&self.0).unwrap_or_default() } else { Vec::new() };
+        serde_json::from_slice(&content).unwrap_or_default()
+    }
+
+    fn write(&self, counts: &[AnswerCounts]) {
+        let content = serde_json::to_vec(counts).map_err(anyhow::Error::from);
+        if let Err(error) = content.and_then(|content| write_private(&self.0, &content)) {
+            tracing::debug!("the answers to next edits could not be written: {error:#}");
+        }
+    }
 }
 
 /// Removes what servers left that were killed while they wrote.
@@ -96,6 +129,26 @@ pub fn read_traces() -> anyhow::Result<Option<TraceFile>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_are_kept_for_their_user_alone_and_what_cannot_be_read_counts_as_none() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state/next-edit.json");
+        let file = AnswerFile(path.clone());
+        assert_eq!(file.read(), []);
+        let counts = [AnswerCounts { kind: "rename".to_owned(), accepted: 2.5, dismissed: 1.0 }];
+        file.write(&counts);
+        assert_eq!(file.read(), counts);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        for content in ["".to_owned(), "{}".to_owned(), " ".repeat(20_000)] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(file.read(), []);
+        }
+    }
 
     #[test]
     fn what_killed_servers_left_is_removed_and_what_is_being_written_stays() {

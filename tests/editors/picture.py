@@ -17,7 +17,7 @@ FOREGROUND, BACKGROUND, BORDER = "#d7dae0", "#16181d", "#4a4f59"
 CELL_WIDTH, CELL_HEIGHT, MARGIN = 8.4, 18, 12
 FONTS = "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace"
 LOOKS = (("bold", ";font-weight:700"), ("italic", ";font-style:italic"), ("dim", ";opacity:.6"),
-         ("underline", ";text-decoration:underline"))
+         ("underline", ";text-decoration:underline"), ("strike", ";text-decoration:line-through"))
 # The height of the strip below a recording that names the key which is pressed.
 KEY_HEIGHT = 30
 
@@ -47,10 +47,10 @@ def _apply(style, codes):
             else:
                 style = {**style, target: "#%02x%02x%02x" % tuple(codes[:3])}
                 codes = codes[3:]
-        elif code in (1, 2, 3, 4, 7):
-            style = {**style, {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse"}[code]: True}
-        elif code in (22, 23, 24, 27):
-            gone = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("reverse",)}[code]
+        elif code in (1, 2, 3, 4, 7, 9):
+            style = {**style, {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse", 9: "strike"}[code]: True}
+        elif code in (22, 23, 24, 27, 29):
+            gone = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("reverse",), 29: ("strike",)}[code]
             style = {key: value for key, value in style.items() if key not in gone}
         elif code in (39, 49):
             style = {key: value for key, value in style.items() if key != ("fg" if code == 39 else "bg")}

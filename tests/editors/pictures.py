@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Renews the pictures of Neovim and Helix, from real runs with the release binary and the bundled model.
 
-    tests/editors/pictures.py [neovim] [helix]
+    tests/editors/pictures.py [neovim] [next-edit] [helix]
 
 Invariant: what is in a picture was on the screen, in the recording at the time that it shows; no picture holds a path or a name of
 this machine.
@@ -47,6 +47,36 @@ def helix():
         editor.preview(len(CODE.splitlines()) + 1)
         path = place.ROOT / "editors/helix/images/helix.svg"
         editor.terminal.picture(str(path), rows=18)
+        return path
+    finally:
+        editor.close()
+
+
+INVOICE = """\
+def invoice(order, rate):
+    total = sum(item.price * item.count for item in order.items)
+    if order.is_large:
+        total -= order.discount
+    tax = total * rate
+    return Invoice(order.customer, total + tax)
+"""
+
+
+def next_edit():
+    """Neovim after a variable was renamed at its definition."""
+    look = ("vim.o.termguicolors = true vim.cmd.colorscheme('catppuccin') vim.o.number = true vim.o.numberwidth = 3 "
+            "vim.o.laststatus = 2 vim.o.cmdheight = 0 vim.o.showmode = false vim.o.fillchars = 'eob: ' "
+            "vim.o.statusline = [[ %f %m%=%{v:lua.require'fimble'.statusline()} ]]")
+    editor = Neovim(place.EDITORS / "bin/nvim", options="keys = true, next_edit = true", text=INVOICE, name="invoice.py",
+                    settings={}, after=look, width=80, height=8)
+    try:
+        editor.wait_ready()
+        editor.keys("g", "g", "j", "w")
+        editor.type("cwnet")
+        editor.normal()
+        editor.terminal.wait_text("totalnet")
+        path = place.ROOT / "docs/pictures/neovim-next-edit.svg"
+        editor.terminal.picture(str(path), rows=8)
         return path
     finally:
         editor.close()
@@ -136,7 +166,7 @@ def neovim():
 
 
 def main():
-    makers = {"neovim": neovim, "helix": helix}
+    makers = {"neovim": neovim, "next-edit": next_edit, "helix": helix}
     for name in sys.argv[1:] or makers:
         print(makers[name]())
 

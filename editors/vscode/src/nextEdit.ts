@@ -60,8 +60,8 @@ export class NextEdits implements vscode.Disposable, vscode.InlineCompletionItem
         if (contentChanges.length > 0) this.textChanged(document);
       }),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.cursorMoved(textEditor)),
-      vscode.window.onDidChangeTextEditorVisibleRanges(() => this.draw()),
-      vscode.window.onDidChangeActiveTextEditor(() => this.draw()),
+      vscode.window.onDidChangeTextEditorVisibleRanges(() => this.shown && this.draw()),
+      vscode.window.onDidChangeActiveTextEditor(() => this.shown && this.draw()),
       vscode.workspace.onDidChangeConfiguration((event) => event.affectsConfiguration("fimble") && this.clear()),
     ];
   }
@@ -120,7 +120,8 @@ export class NextEdits implements vscode.Disposable, vscode.InlineCompletionItem
     if (!isDone) return;
     const end = editor.document.positionAt(editor.document.offsetAt(range.start) + edit.text.length);
     editor.selection = new vscode.Selection(end, end);
-    await this.server.execute(edit.command.command, ...edit.command.arguments);
+    // A server that was restarted meanwhile does not know it.
+    await this.server.execute(edit.command.command, ...edit.command.arguments).catch(() => {});
     this.schedule(0, true);
   }
 

@@ -69,6 +69,7 @@ pub(crate) fn handle(session: &mut Session, event: Event) {
             status::send(session);
         }
         Event::NextEdit(report) => next_edit::outcome::handle(session, *report),
+        Event::Answers(counts) => next_edit::answers::take_over(&mut session.next_edit.gate, &counts),
         Event::Screened(screened) => next_edit::follow::screened(session, &screened),
         Event::PartialText(partial) => early_answer::filter(session, *partial),
         Event::PartlyComputed(report) => early_answer::answer(session, *report),

@@ -14,6 +14,7 @@ use crate::completion::partial::{PartialOutcome, PartialText};
 use crate::documents::parse::ParseReport;
 use crate::models::load::LoadReport;
 use crate::models::state::ModelRole;
+use crate::next_edit::answers::AnswerCounts;
 use crate::next_edit::job::NextEditReport;
 use crate::next_edit::screening::Screened;
 use crate::outgoing::ProgressOwner;
@@ -56,6 +57,8 @@ pub(crate) enum Event {
     PartlyComputed(Box<PartialOutcome>),
     /// A next edit was looked for.
     NextEdit(Box<NextEditReport>),
+    /// The answers to next edits of earlier sessions were read.
+    Answers(Vec<AnswerCounts>),
     /// A document was screened for secrets.
     Screened(Screened),
     /// An action proceeds or ends.
@@ -138,6 +141,7 @@ impl Event {
             Self::PartialText(_) => "partial text",
             Self::PartlyComputed(_) => "partly computed",
             Self::NextEdit(_) => "next edit",
+            Self::Answers(_) => "answers",
             Self::Screened(_) => "screened",
             Self::Action { .. } => "action",
             Self::Shutdown => "shutdown",

@@ -40,6 +40,7 @@ pub use exit_status::ExitStatus;
 pub use models::state::{
     LoadProgress, ModelLoader, ModelRole, ModelSettings, NetworkOptions, SharedEngine, StandIn, WantedModel,
 };
+pub use next_edit::answers::{AnswerCounts, AnswerStore, AnswerStoreHandle};
 pub use options::{
     EndWaiter, InputProbe, LogLevelSink, MessageSink, PowerProbe, ProcessProbe, ServerOptions,
 };

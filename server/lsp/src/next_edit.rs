@@ -1,5 +1,6 @@
 //! Next edits: the edits of open documents are followed, and a request is answered with one edit that they call for.
 
+pub(crate) mod answers;
 pub(crate) mod feedback;
 pub(crate) mod fill;
 pub(crate) mod follow;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::models::state::{ModelLoader, StandIn};
+use crate::next_edit::answers::AnswerStoreHandle;
 use crate::settings::LogLevel;
 use crate::trace::ring::TraceSink;
 
@@ -45,6 +46,8 @@ pub struct ServerOptions {
     /// Where documents go that are shown to clients which cannot hold them: files that are removed at the end, as those that
     /// killed servers left there are at the start. None sends their text as a message.
     pub document_folder: Option<PathBuf>,
+    /// Keeps how the user answered next edits; none means for this session only.
+    pub answer_store: Option<AnswerStoreHandle>,
     /// Version to report.
     pub version: String,
     /// Whether to run one token through a model once it is loaded, and to read prompts that are likely to be asked about, so
@@ -76,6 +79,7 @@ impl ServerOptions {
             message_sink: None,
             notice: None,
             document_folder: None,
+            answer_store: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             warm_up: true,
             on_battery: None,

@@ -117,6 +117,29 @@ class NextEdit:
         wait_for(lambda: editor.lua('return vim.fn.line(".")') == 63, "the cursor to jump")
         editor.terminal.wait_text("totalamount > 10:")
 
+    def test_an_edit_in_another_file_is_announced_and_jumped_to(self):
+        home = "def total_of(rows):\n    return sum(rows)\n"
+        uses = "from a import total_of\n\nprint(total_of([1]))\n"
+        editor = self.start(self.program, options=self.options, text=home, settings=SETTINGS).wait_ready()
+        other = editor.file.parent / "b.py"
+        other.write_text(uses)
+        editor.lua('vim.cmd("edit b.py") return 1')
+        listed = 'return vim.lsp.util.buf_versions[vim.fn.bufnr("b.py")] ~= nil'
+        wait_for(lambda: editor.lua(listed), "the other file to be opened")
+        editor.lua('vim.cmd("buffer a.py") return 1')
+        editor.keys("g", "g", "w")
+        editor.type("cwsum_of")
+        editor.normal()
+        editor.terminal.wait_text("⇥ b.py:1")
+        self.assertEqual(editor.text(), home.replace("total_of", "sum_of"))
+        editor.keys("Tab")
+        wait_for(lambda: editor.text() == uses, lambda: f"the other file:\n{editor.terminal.text()}")
+        editor.keys("Tab")
+        editor.wait_buffer(uses.replace("total_of", "sum_of", 1))
+        self.wait_shown(editor, 2)
+        editor.keys("Tab", "Tab")
+        editor.wait_buffer(uses.replace("total_of", "sum_of"))
+
     def test_typing_takes_it_away(self):
         editor = self.rename()
         self.wait_shown(editor, 2)

@@ -8,6 +8,9 @@ const BODY = "def area(width, height):\n    total = width * height\n    if total
 /** The same with one use. */
 const ONE = "def area(width, height):\n    total = width * height\n    return total\n";
 const FAR = ONE.replace("    return", `${"    # far\n".repeat(80)}    return`);
+/** A function, and a file that uses it. */
+const HOME = "def total_of(rows):\n    return sum(rows)\n";
+const USES = "from home import total_of\n\nprint(total_of([1]))\n";
 
 let bench;
 let window;
@@ -22,7 +25,7 @@ before(async () => {
   bench = await Workbench.start({
     // Suggestions have tests of their own, and Tab is theirs where there is one.
     settings: { "fimble.experimental.nextEdit": true, "editor.inlineSuggest.enabled": false },
-    files: { "apply.py": BODY, "undo.py": ONE, "far.py": FAR, "dismiss.py": BODY, "off.py": BODY },
+    files: { "apply.py": BODY, "undo.py": ONE, "far.py": FAR, "dismiss.py": BODY, "off.py": BODY, "home.py": HOME, "uses.py": USES },
   });
   window = await bench.ready("apply.py");
 });
@@ -99,6 +102,25 @@ test("an edit that is not on the screen is announced at the cursor", async () =>
   await until("the cursor to jump", async () => (await window.cursor()).startsWith("Ln 83"));
   await window.press("Tab");
   await until("the edit applied", async () => (await window.saved()) === renamed(2, FAR, "product"));
+});
+
+test("an edit in another open file is announced, jumped to and applied", async () => {
+  await window.edit("uses.py");
+  await window.edit("home.py");
+  for (const key of ["Control+Home", ...Array(4).fill("ArrowRight"), "Control+Shift+ArrowRight"]) await window.press(key);
+  await window.type("sum_of");
+  await waitFor("uses.py:1");
+  assert.equal(await window.saved(), HOME.replace("total_of", "sum_of"));
+  await window.press("Tab");
+  await window.page.locator(".tab.active", { hasText: "uses.py" }).waitFor();
+  window.name = "uses.py";
+  await waitFor("line 1");
+  await window.press("Tab");
+  await until("the edit applied", async () => (await window.saved()) === USES.replace("total_of", "sum_of"));
+  await waitFor("line 3");
+  await window.press("Tab");
+  await window.press("Tab");
+  await until("the edit applied", async () => (await window.saved()) === USES.replaceAll("total_of", "sum_of"));
 });
 
 test("Escape sends it away, and Tab is the editor's then", async () => {

@@ -63,7 +63,8 @@ local function draw_change(edit)
     virt_text = added ~= "" and lines[1] or nil,
     virt_lines = { unpack(lines, 2) },
     virt_text_pos = "inline",
-    hl_mode = "combine",
+    -- Combined with the text before it, it would be struck through as well.
+    hl_mode = "replace",
   })
 end
 

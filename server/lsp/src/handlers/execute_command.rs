@@ -16,6 +16,7 @@ use crate::protocol::messages::{DocumentPosition, ExecuteCommandParams};
 use crate::session::Session;
 use crate::status;
 use crate::trace::text::render_markdown;
+use crate::trace::{RequestTrace, TraceMethod};
 
 pub(crate) fn handle(session: &mut Session, params: &ExecuteCommandParams, reply: Reply) {
     let argument = params.arguments.first().unwrap_or(&Value::Null);
@@ -49,7 +50,14 @@ fn why(session: &Session, argument: &Value) -> Result<Value, Error> {
     let Some(trace) = session.traces.recent(index) else {
         return Ok(json!({"text": "There was no such request since the server started.", "trace": null}));
     };
-    Ok(json!({"text": render_markdown(&trace), "trace": trace}))
+    let mut text = render_markdown(&trace);
+    // Editors ask for next edits by themselves: the user may mean the suggestion before.
+    let is_edit = |trace: &RequestTrace| trace.method == TraceMethod::NextEdit;
+    let before = argument.get("index").is_none() && is_edit(&trace);
+    if let Some(suggestion) = session.traces.last(|trace| !is_edit(trace)).filter(|_| before) {
+        text.push_str(&format!("\n{}", render_markdown(&suggestion)));
+    }
+    Ok(json!({"text": text, "trace": trace}))
 }
 
 fn accepted(session: &mut Session, argument: &Value) -> Result<Value, Error> {

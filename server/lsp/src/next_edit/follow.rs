@@ -6,8 +6,8 @@ use fimble_secrets::has_secret;
 use crate::completion::next_step::ineligible_reason;
 use crate::documents::applied_edit::AppliedEdit;
 use crate::event::Event;
-use crate::next_edit::outcome;
 use crate::next_edit::screening::{Screened, Screening};
+use crate::next_edit::{feedback, outcome};
 use crate::session::Session;
 
 /// The edits of larger documents, in bytes, are not followed.
@@ -20,6 +20,7 @@ pub(crate) fn opened(session: &mut Session, uri: &str) {
     if !is_on(session) {
         return;
     }
+    feedback::read_answers(session);
     let Some(document) = session.documents.get(uri) else { return };
     // What is in no folder shares a history with what is beside it.
     let folder = document.file.strip_suffix(&document.path).unwrap_or_default().to_owned();

@@ -91,7 +91,8 @@ fn send(session: &mut Session, waiting: Waiting, edit: NextEdit) {
             answer::finish(session, arrived(*requester), Ok(answer), |trace| {
                 trace.path = AnswerPath::Edits;
                 trace.confidence = Some(edit.confidence);
-                trace.mode = format!("{}; {} places agree", edit.kind.name(), edit.agreeing);
+                let agree = if edit.agreeing == 1 { "place agrees" } else { "places agree" };
+                trace.mode = format!("{}; {} {agree}", edit.kind.name(), edit.agreeing);
                 trace.conclude_shown(&edit.new_text);
             });
         }

@@ -7,13 +7,9 @@ pub(crate) fn in_words(silence: Silence) -> (&'static str, &'static str) {
     match silence {
         Silence::Selection => ("selection", "Text is selected."),
         Silence::CompletionShown => ("completion-shown", "A suggestion is shown at the cursor."),
-        Silence::LowConfidence => {
-            ("low-confidence", "The next edit is less likely to be wanted than is required.")
-        }
+        Silence::LowConfidence => ("low-confidence", "The next edit is not certain enough."),
         Silence::Dismissed => ("dismissed", "You dismissed this next edit."),
         Silence::Paused => ("paused", "You dismissed another next edit a moment ago."),
-        Silence::TooMany => {
-            ("too-many", "Several next edits were shown within a minute and none was applied.")
-        }
+        Silence::TooMany => ("too-many", "Several next edits of the last minute were not applied."),
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct NextEditState {
     followed: HashMap<String, Followed>,
     histories: HashMap<Arc<str>, EditHistory>,
     pub(crate) gate: Gate,
+    /// Whether the answers of earlier sessions were asked for.
+    has_asked_for_answers: bool,
     pub(crate) waiting: WaitingList,
     sent: VecDeque<Sent>,
     n_sent: u64,
@@ -60,6 +62,7 @@ impl NextEditState {
             followed: HashMap::new(),
             histories: HashMap::new(),
             gate: Gate::new(),
+            has_asked_for_answers: false,
             waiting: WaitingList::default(),
             sent: VecDeque::new(),
             n_sent: 0,
@@ -78,6 +81,11 @@ impl NextEditState {
     pub(crate) fn next_serial(&mut self) -> u64 {
         self.n_serials += 1;
         self.n_serials
+    }
+
+    /// Whether the answers of earlier sessions have to be read now: once.
+    pub(crate) fn needs_answers(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_asked_for_answers, true)
     }
 
     /// How many documents are followed.
@@ -245,5 +253,70 @@ impl NextEditState {
             self.histories.remove(folder);
         }
         self.sent.retain(|sent| *sent.edit.document != *uri);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fimble_document::{Document, PositionEncoding, PositionRange, Text, TextChange};
+
+    use super::*;
+
+    const URI: &str = "file:///w/a.rs";
+
+    /// An insertion at the start of a text.
+    fn edit(text: &str) -> AppliedEdit {
+        let before = Text::new("fn main() {}\n");
+        let mut document = Document::new(before.clone(), 1);
+        let change = TextChange::Part { range: PositionRange::default(), text: text.to_owned() };
+        let mut applied = None;
+        let on_edit = |after: &Text, edit| applied = Some((edit, after.clone()));
+        document.apply(2, &[change], PositionEncoding::Utf8, on_edit).unwrap();
+        let (edit, after) = applied.unwrap();
+        AppliedEdit { before, edit, after }
+    }
+
+    fn n_hunks(state: &NextEditState) -> usize {
+        state.history_of(URI).map_or(0, |history| history.hunks().len())
+    }
+
+    #[test]
+    fn edits_wait_for_the_search_for_secrets() {
+        let mut state = NextEditState::new();
+        let first = state.follow(URI, "/w/");
+        state.record(URI, vec![edit("// one\n")]);
+        let second = state.screen_again(URI, Vec::new()).unwrap();
+        state.screened(URI, first, true);
+        assert!(state.is_screening(URI) && n_hunks(&state) == 0, "the result of an older search");
+        state.screened(URI, second, true);
+        assert_eq!((state.is_screening(URI), n_hunks(&state)), (false, 1));
+    }
+
+    #[test]
+    fn nothing_stays_of_a_document_that_is_left_out_or_forgotten() {
+        let mut state = NextEditState::new();
+        for leave in [NextEditState::leave_out, NextEditState::forget] {
+            let serial = state.follow(URI, "/w/");
+            state.screened(URI, serial, true);
+            state.record(URI, vec![edit("// one\n")]);
+            assert_eq!(n_hunks(&state), 1);
+            leave(&mut state, URI);
+            state.record(URI, vec![edit("// two\n")]);
+            assert!(!state.is_followed(URI));
+            assert!(state.histories.values().all(|history| history.hunks().is_empty()));
+        }
+        let serial = state.follow(URI, "/w/");
+        state.record(URI, vec![edit("let secret;\n")]);
+        state.screened(URI, serial, false);
+        assert!(!state.is_followed(URI) && n_hunks(&state) == 0);
+    }
+
+    #[test]
+    fn a_flood_of_edits_before_the_search_is_not_kept() {
+        let mut state = NextEditState::new();
+        let serial = state.follow(URI, "/w/");
+        state.record(URI, vec![edit("// one\n"); MAX_HELD + 1]);
+        state.screened(URI, serial, true);
+        assert!(!state.is_followed(URI) && n_hunks(&state) == 0);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct Waiting {
     pub(crate) is_explicit: bool,
     pub(crate) has_selection: bool,
     pub(crate) completion_shown: bool,
-    /// None until its search starts, and after that gave way to a completion.
+    /// None until its search starts, and after it was preempted by a completion.
     pub(crate) running: Option<Running>,
 }
 
@@ -124,5 +124,52 @@ impl WaitingList {
             running.cancel.cancel();
         }
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn waiting(id: i64, running: Option<Running>) -> Waiting {
+        let (reply, _) = oneshot::channel();
+        Waiting {
+            asker: Asker::Actions { id: Id::Number(id), reply, actions: Vec::new() },
+            uri: "file:///a.rs".to_owned(),
+            document: 1,
+            offset: 0,
+            is_at_rest: true,
+            is_explicit: true,
+            has_selection: false,
+            completion_shown: false,
+            running,
+        }
+    }
+
+    #[test]
+    fn a_search_that_is_preempted_starts_again_and_its_result_is_dropped() {
+        let mut list = WaitingList::default();
+        let cancel = CancelToken::new();
+        assert!(list.add(waiting(1, Some(Running { serial: 7, cancel: cancel.clone() }))).is_none());
+        list.preempt();
+        assert!(cancel.is_cancelled() && list.take_finished(7).is_none());
+        let mut idle = list.take_idle();
+        assert_eq!(idle.len(), 1);
+        let again = idle.pop().unwrap();
+        list.put_back(Waiting { running: Some(Running { serial: 8, cancel: CancelToken::new() }), ..again });
+        assert!(list.take_idle().is_empty() && list.take_finished(8).is_some());
+    }
+
+    #[test]
+    fn a_newer_request_takes_the_place_of_the_older_one() {
+        let mut list = WaitingList::default();
+        let cancel = CancelToken::new();
+        list.add(waiting(1, Some(Running { serial: 1, cancel: cancel.clone() })));
+        let before = list.add(waiting(2, None));
+        assert!(before.is_some_and(|before| *before.asker.id() == Id::Number(1)) && cancel.is_cancelled());
+        assert!(!list.contains(&Id::Number(1)) && list.contains(&Id::Number(2)));
+        assert!(list.take_by_id(&Id::Number(2)).is_some() && list.take_all().is_empty());
     }
 }

@@ -50,6 +50,12 @@ impl TraceRing {
         traces.iter().rev().nth(back).cloned()
     }
 
+    /// The last trace that is wanted.
+    pub(crate) fn last(&self, is_wanted: impl Fn(&RequestTrace) -> bool) -> Option<RequestTrace> {
+        let traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        traces.iter().rev().find(|trace| is_wanted(trace)).cloned()
+    }
+
     /// Hands the sink what it has not seen and waits until it took it.
     pub(crate) fn end(&mut self) {
         if let Some((changed, thread)) = self.sink.take() {

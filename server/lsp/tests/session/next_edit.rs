@@ -1,12 +1,13 @@
 //! Next edits over the protocol: what is answered, when nothing is, and what becomes of an edit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use fimble_client::{Client, ClientError, InlineTrigger};
+use fimble_lsp::{AnswerCounts, AnswerStore};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Behaviour, Gate, Scripted, connect_with, inline_capabilities, last_reason, status, wait_until,
+    Behaviour, Gate, Scripted, connect_with, inline_capabilities, last_reason, options, status, wait_until,
 };
 
 const URI: &str = "file:///w/a.py";
@@ -133,6 +134,18 @@ fn a_use_in_another_open_file_is_offered_with_its_version() {
 }
 
 #[test]
+fn a_file_of_another_folder_has_a_history_of_its_own() {
+    let client = client();
+    let beside = "file:///v/b.py";
+    client.open(beside, "python", CODE);
+    client.open(URI, "python", CODE);
+    client.change(URI, 2, NAME, "amount");
+    assert_eq!(asked(&client, URI, 2, (1, 10)).len(), 1);
+    assert!(asked(&client, beside, 1, (1, 10)).is_empty());
+    assert_eq!(last_reason(&client), "no-edits");
+}
+
+#[test]
 fn another_version_gets_nothing() {
     let client = renamed();
     for version in [1, 3] {
@@ -181,6 +194,69 @@ fn what_was_dismissed_does_not_come_back_unless_it_is_asked_for() {
     client.notify("fimble/didDismissNextEdit", &json!({"item": {"command": {"arguments": ["x"]}}}));
     client.execute_command("fimble.nextEditAccepted", &json!([4711])).unwrap();
     assert_eq!((&counts(&client)["dismissed"], &counts(&client)["accepted"]), (&json!(1), &json!(0)));
+}
+
+#[test]
+fn the_explanation_has_the_last_suggestion_beside_the_next_edit() {
+    let client = renamed();
+    client.inline_completion(URI, (4, 16), InlineTrigger::Automatic).unwrap();
+    asked(&client, URI, 2, (1, 10));
+    let why = client.execute_command("fimble.why", &json!([{}])).unwrap();
+    let text = why["text"].as_str().unwrap();
+    assert!(text.contains("request: next edit") && text.contains("request: inline completion"), "{text}");
+    assert_eq!(why["trace"]["method"], "nextEdit");
+}
+
+/// A store in memory.
+#[derive(Default)]
+struct Kept(Mutex<Vec<AnswerCounts>>);
+
+impl AnswerStore for Kept {
+    fn read(&self) -> Vec<AnswerCounts> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn write(&self, counts: &[AnswerCounts]) {
+        *self.0.lock().unwrap() = counts.to_vec();
+    }
+}
+
+#[test]
+fn answers_are_remembered_over_sessions() {
+    let kept = Arc::new(Kept::default());
+    let dismissed = |kept: &Kept| {
+        let counts = kept.read();
+        counts.iter().find(|counts| counts.kind == "rename").map_or(0.0, |counts| counts.dismissed)
+    };
+    for session in 1..=2 {
+        let mut options = options(&Scripted::saying("x"));
+        let store: Arc<dyn AnswerStore> = kept.clone();
+        options.answer_store = Some(store);
+        let mut client = Client::start(options).unwrap().strict();
+        client.initialize(&capabilities(), &json!({"experimental": {"nextEdit": true}})).unwrap();
+        client.open(URI, "python", CODE);
+        client.change(URI, 2, NAME, "amount");
+        let edits = asked(&client, URI, 2, (1, 10));
+        feedback(&client, "fimble/didDismissNextEdit", &edits[0]);
+        // The next search comes behind the file, on the same thread.
+        asked(&client, URI, 2, (1, 10));
+        client.shut_down().unwrap();
+        // The second one adds to what the first one left.
+        let expected = if session == 1 { 1.0..=1.0 } else { 1.5..=2.0 };
+        assert!(expected.contains(&dismissed(&kept)), "{:?}", kept.read());
+    }
+}
+
+#[test]
+fn no_trace_of_a_next_edit_holds_code() {
+    let client = renamed();
+    assert_eq!(asked(&client, URI, 2, (1, 10)).len(), 1);
+    let shown = client.execute_command("fimble.why", &json!([])).unwrap().to_string();
+    assert!(asked(&client, URI, 1, (1, 10)).is_empty());
+    let silent = client.execute_command("fimble.why", &json!([])).unwrap().to_string();
+    for word in ["amount", "height", "width", "/w/"] {
+        assert!(!shown.contains(word) && !silent.contains(word), "{word} in {shown}{silent}");
+    }
 }
 
 #[test]
@@ -283,6 +359,12 @@ fn a_client_that_sends_whole_texts_gets_the_same() {
     client.replace(URI, 2, &CODE.replacen("total", "amount", 1));
     let edits = asked(&client, URI, 2, (1, 10));
     assert_eq!((edits.len(), &edits[0]["text"]), (1, &json!("amount")));
+    // A large one is searched for secrets off the loop first, and the request waits for that.
+    let large = CODE.to_owned() + &"x = 1\n".repeat(5000);
+    client.open(OTHER, "python", &large);
+    client.replace(OTHER, 2, &large.replacen("total", "size", 1));
+    let edits = asked(&client, OTHER, 2, (1, 8));
+    assert_eq!((edits.len(), &edits[0]["text"]), (1, &json!("size")));
 }
 
 #[test]

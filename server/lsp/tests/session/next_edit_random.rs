@@ -145,6 +145,6 @@ fn an_accepted_edit_never_touches_text_that_changed_meanwhile() {
     let settings = json!({"experimental": {"nextEdit": true}, "lookAhead": "never"});
     let client = connect_with(&Scripted::saying("x"), &inline_capabilities(), &settings);
     let n_accepted: usize = (0..N_SEQUENCES).map(|seed| run(&client, seed)).sum();
-    assert!(n_accepted > 1000, "only {n_accepted} edits were accepted");
+    assert!(n_accepted > 100, "only {n_accepted} edits were accepted");
     assert_eq!(status(&client)["nextEdits"]["documents"], 0);
 }
