@@ -32,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-shared", &["fimble-model"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
     ("fimble-actions", &["fimble-document", "fimble-secrets", "fimble-syntax", "fimble-model"]),
+    ("fimble-next-edit", &["fimble-document", "fimble-syntax"]),
     (
         "fimble-lsp",
         &[
@@ -40,6 +41,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "fimble-model",
             "fimble-completion",
             "fimble-actions",
+            "fimble-next-edit",
             "fimble-engine",
             "fimble-secrets",
             "fimble-workspace",

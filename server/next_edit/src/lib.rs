@@ -1,0 +1,20 @@
+//! Next edits: where the user has to change what next, found without a model.
+//!
+//! Contents: the edits of a workspace ([`EditHistory`]), the edits that they call for ([`propose`]), and whether one of these is
+//! shown ([`Gate`]). Invariant: everything is a function of its arguments, without I/O, clock or threads; offsets are bytes; what
+//! is proposed applies to the present text, leaves no new syntax error, and neither reverts nor overlaps what the user just did;
+//! no reason that leaves this crate contains code.
+
+mod edit;
+mod gate;
+mod history;
+mod hunk;
+mod propose;
+mod request;
+
+pub use edit::{NextEdit, NextEditKind};
+pub use gate::{Gate, Silence, Situation, Tally};
+pub use history::EditHistory;
+pub use hunk::{Hunk, Reverted};
+pub use propose::propose;
+pub use request::{OpenFile, Request};
