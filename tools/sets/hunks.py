@@ -21,6 +21,8 @@ KEYWORDS = frozenset(
     "i16 i32 i64 size_t".split())
 # Below this similarity a line is written anew, not changed in places.
 MIN_SIMILARITY = 0.5
+# Arguments are looked for so many lines up.
+MAX_ARGUMENT_LINES = 40
 HEAD = re.compile(r"\b(?:def|fn|func|function)\s+(?:\([^)]*\)\s*)?([A-Za-z_$][\w$]*)\s*(?:<[^>]*>)?\(")
 METHOD = re.compile(r"^\s*(?!(?:return|else|if|for|while|switch|catch|do|new|await|throw)\b)(?:[\w<>\[\],:*&~?.]+\s+)*"
                     r"([A-Za-z_$][\w$]*)\s*\(.*\)[^;=]*\{\s*$")
@@ -164,9 +166,18 @@ def patterns(hunk):
     return found
 
 
-def heads(hunk):
-    """The names of functions whose parameters a hunk changes."""
-    return {name for name, calls in arguments(hunk, heads_only=True).items() if calls}
+def enclosing(lines, at):
+    """The name before the bracket that is open where a line begins, and whether it is that of a function's head."""
+    depth = 0
+    for above in reversed(lines[max(at - MAX_ARGUMENT_LINES, 0):at]):
+        for place in range(len(above) - 1, -1, -1):
+            depth += (above[place] in ")]}") - (above[place] in "([{")
+            if depth < 0:
+                name = re.search(r"([A-Za-z_$][\w$]*)\s*(?:<[^>()]*>)?$", above[:place])
+                head = HEAD.search(above)
+                is_named = above[place] == "(" and name is not None and name[1] not in KEYWORDS
+                return (name[1], head is not None and head[1] == name[1]) if is_named else None
+    return None
 
 
 def arguments(hunk, heads_only):
@@ -200,17 +211,26 @@ class Relations:
 
     def __init__(self, old, new, hunks):
         old_names, new_names = names_of(old), names_of(new)
+        self.lines = old.splitlines(keepends=True)
         # A name is renamed where none of it is left.
         pairs = [{pair for pair in renamed(hunk) if pair[0] not in new_names} for hunk in hunks]
         self.keys = {
             "rename": pairs,
             "repeat": [patterns(hunk) - of_hunk for hunk, of_hunk in zip(hunks, pairs)],
-            "signature": [heads(hunk) for hunk in hunks],
+            "signature": [self.changed(hunk, heads_only=True) for hunk in hunks],
             # A name that is new, in a few lines that are new.
             "counterpart": [names_of("".join(hunk.new)) - old_names if hunk.is_insertion and len(hunk.new) <= 3 else set()
                             for hunk in hunks],
         }
-        self.calls = [{name for name, changes in arguments(hunk, heads_only=False).items() if changes} for hunk in hunks]
+        self.calls = [self.changed(hunk, heads_only=False) for hunk in hunks]
+
+    def changed(self, hunk, heads_only):
+        """The names of the functions whose parameters, or of the calls whose arguments, a hunk changes."""
+        names = {name for name, changes in arguments(hunk, heads_only).items() if changes}
+        around = enclosing(self.lines, hunk.start)
+        if around and around[1] == heads_only and not is_blank(hunk):
+            names.add(around[0])
+        return names
 
     def follows(self, kind, first, second):
         """Whether a hunk follows from an earlier one."""

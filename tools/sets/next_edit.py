@@ -37,7 +37,6 @@ PACKAGES = {
         ("rich", "pip", "13.6.0", "13.7.0"),
         ("starlette", "pip", "0.36.3", "0.37.0"),
         ("trio", "pip", "0.22.2", "0.23.0"),
-        ("feast", "sdist", "0.25.0", "0.28.0"),
         ("eslint", "npm", "8.56.0", "9.0.0"),
         ("fastify", "npm", "4.26.2", "4.27.0"),
         ("three", "npm", "0.160.0", "0.161.0"),
@@ -48,10 +47,11 @@ PACKAGES = {
         ("rxjs", "npm", "6.6.7", "7.0.0"),
         ("viem", "npm", "2.9.0", "2.10.0"),
         ("@capacitor/android", "npm", "4.8.0", "5.0.0"),
+        ("react-native-fast-image", "npm", "8.3.7", "8.6.3"),
         ("react-native", "npm", "0.70.6", "0.71.0"),
         ("node-addon-api", "npm", "5.1.0", "6.0.0"),
         ("axum", "cargo", "0.6.20", "0.7.0"),
-        ("clap_builder", "cargo", "4.4.18", "4.5.0"),
+        ("clap_builder", "cargo", "4.2.7", "4.3.0"),
         ("hyper", "cargo", "0.14.28", "1.0.1"),
         ("nom", "cargo", "7.1.3", "8.0.0"),
         ("rayon", "cargo", "1.8.1", "1.9.0"),
@@ -66,7 +66,7 @@ PACKAGES = {
         ("pydantic", "pip", "2.6.4", "2.7.0"),
         ("urllib3", "pip", "1.26.18", "2.0.0"),
         ("werkzeug", "pip", "2.3.8", "3.0.0"),
-        ("chromadb", "sdist", "0.5.11", "0.5.15"),
+        ("chromadb", "sdist", "0.5.0", "0.5.11"),
         ("jsdom", "npm", "22.1.0", "23.0.0"),
         ("mocha", "npm", "10.2.0", "11.0.1"),
         ("mongoose", "npm", "8.1.3", "8.2.0"),
@@ -76,8 +76,9 @@ PACKAGES = {
         ("@tanstack/table-core", "npm", "8.10.7", "8.11.0"),
         ("@wagmi/core", "npm", "2.6.0", "2.9.0"),
         ("cordova-android", "npm", "11.0.0", "12.0.0"),
-        ("react-native-maps", "npm", "1.7.1", "1.8.0"),
+        ("react-native-share", "npm", "8.0.0", "10.0.0"),
         ("react-native-svg", "npm", "13.10.0", "13.14.0"),
+        ("yoga-layout", "npm", "2.0.0", "3.0.0"),
         ("nan", "npm", "2.17.0", "2.18.0"),
         ("react-native-reanimated", "npm", "3.5.4", "3.6.0"),
         ("h2", "cargo", "0.3.26", "0.4.0"),
@@ -94,8 +95,8 @@ CODE = ("python", "javascript", "typescript", "rust", "go", "java", "c", "cpp")
 MAX_HUNKS, MAX_CHANGED, MAX_LINES = 80, 0.5, 4000
 # Hunks that are typed before a place; earlier ones are there from the start, and so are longer ones.
 N_TYPED, MAX_TYPED_LINES = 6, 30
-# Places of each kind in one package, and in one file of it.
-PER_PACKAGE = {"rename": 10, "repeat": 10, "signature": 8, "counterpart": 8, "other": 5, "nothing": 5}
+# Places of each kind in one language of a package, and in one file of it.
+PER_PACKAGE = {"rename": 6, "repeat": 6, "signature": 6, "counterpart": 6, "other": 4, "nothing": 3}
 PER_FILE = 2
 
 
@@ -206,10 +207,10 @@ def chosen(cases, seed):
                 of_sort[case["sort"] if kind == "nothing" else ""].append(case)
             for sort, of_sort in sorted(of_sort.items()):
                 picked = random.Random(f"{seed} {path} {kind} {sort}").sample(of_sort, min(PER_FILE, len(of_sort)))
-                by_kind[kind, sort] += [(round_, path, case) for round_, case in enumerate(picked)]
+                by_kind[language_of(path, picked[0]["text"]), kind, sort] += [(round_, path, case) for round_, case in enumerate(picked)]
     result = []
-    for (kind, sort), of_kind in sorted(by_kind.items()):
-        random.Random(f"{seed} {kind} {sort}").shuffle(of_kind)
+    for (language, kind, sort), of_kind in sorted(by_kind.items()):
+        random.Random(f"{seed} {language} {kind} {sort}").shuffle(of_kind)
         # The second of a file comes after the first ones of all files.
         of_kind.sort(key=lambda item: item[0])
         result += [(path, case) for _, path, case in of_kind[:PER_PACKAGE[kind]]]

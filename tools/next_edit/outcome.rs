@@ -1,0 +1,86 @@
+//! What is proposed at a place. Invariant: the time is that of the proposal alone, without parsing.
+
+use std::time::{Duration, Instant};
+
+use fimble_next_edit::{Gate, NextEdit, OpenFile, Request, Situation, propose};
+
+use crate::case::Case;
+use crate::judge::{Judgement, judge};
+use crate::replay::{self, State};
+
+/// A proposal with its judgement.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    pub edit: NextEdit,
+    pub judgement: Judgement,
+    /// Why it is not shown.
+    pub silence: Option<&'static str>,
+    /// The line of the text where it is, from 1.
+    pub line: usize,
+    /// The text of these lines.
+    pub now: String,
+}
+
+/// What is proposed at a place.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The best first.
+    pub proposals: Vec<Proposal>,
+    /// Index of the one that is shown.
+    pub shown: Option<usize>,
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// The one that is shown.
+    pub fn shown(&self) -> Option<&Proposal> {
+        self.shown.map(|at| &self.proposals[at])
+    }
+}
+
+/// Replays a place and asks for the next edit, at rest or as if the user were still in a word.
+///
+/// # Errors
+/// The place cannot be replayed.
+pub fn measure(case: &Case, typing: bool) -> anyhow::Result<Outcome> {
+    let state = replay::replay(case)?;
+    let files: Vec<OpenFile<'_>> = state
+        .files
+        .iter()
+        .map(|file| OpenFile { document: &file.path, text: &file.text, tree: file.tree.as_ref() })
+        .collect();
+    let request = Request {
+        files: &files,
+        current: 0,
+        cursor: state.cursor,
+        is_at_rest: !typing && !case.is_typing,
+        history: &state.history,
+        cancelled: &|| false,
+    };
+    let started = Instant::now();
+    let edits = propose(&request);
+    let took = started.elapsed();
+    let gate = Gate::new();
+    let situation = Situation { now: state.now, ..Situation::default() };
+    let proposals: Vec<Proposal> = edits
+        .into_iter()
+        .map(|edit| {
+            let silence = gate.admits(&edit, &situation).err().map(fimble_next_edit::Silence::name);
+            judged(&state, edit, silence)
+        })
+        .collect();
+    let shown = proposals.iter().position(|proposal| proposal.silence.is_none());
+    Ok(Outcome { proposals, shown, took })
+}
+
+fn judged(state: &State, edit: NextEdit, silence: Option<&'static str>) -> Proposal {
+    let file = state.files.iter().find(|file| *file.path == *edit.document);
+    let Some(file) = file else {
+        // An edit of a file that is not open is wrong.
+        return Proposal { edit, judgement: Judgement::default(), silence, line: 0, now: String::new() };
+    };
+    let judgement = judge(&file.text.to_string(), &file.left, edit.range.clone(), &edit.new_text);
+    let (first, last) = (file.text.line_of(edit.range.start), file.text.line_of(edit.range.end));
+    let now = file.text.slice(file.text.line_start(first)..file.text.line_end(last)).into_owned();
+    Proposal { edit, judgement, silence, line: first + 1, now }
+}

@@ -1,0 +1,121 @@
+//! The figures, for people and for programs. Invariant: the CSV holds no times, which differ from machine to machine.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::Args;
+use crate::case::Case;
+use crate::outcome::Outcome;
+use crate::scores::{self, Detector, Scores};
+
+/// Prints the report and writes the file of scores.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Result<()> {
+    let rows = scores::score(cases, outcomes);
+    let sorts = scores::quiet_by_sort(cases, outcomes);
+    let detectors = scores::detectors(outcomes);
+    let times = scores::times(outcomes);
+    if let Some(path) = &args.csv {
+        std::fs::write(path, csv(&rows)).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let mut text = String::new();
+    if args.json {
+        let sorts: Vec<_> =
+            sorts.iter().map(|(sort, n, quiet)| json!({"sort": sort, "n": n, "quiet": quiet})).collect();
+        let all = json!({"scores": rows, "nothing": sorts, "detectors": detectors, "times": times});
+        text = format!("{all:#}\n");
+    } else {
+        table(&mut text, &rows)?;
+        writeln!(text, "\n| nothing to be done | places | quiet |\n|---|---|---|")?;
+        for (sort, n, quiet) in &sorts {
+            writeln!(text, "| {sort} | {n} | {} |", percent(*quiet))?;
+        }
+        detector_table(&mut text, &detectors)?;
+        if args.calibration {
+            calibration(&mut text, &detectors)?;
+        }
+        let scores::Times { p50_ms, p95_ms, p99_ms } = times;
+        writeln!(text, "\ntime of a proposal: p50 {p50_ms:.2} ms, p95 {p95_ms:.2} ms, p99 {p99_ms:.2} ms")?;
+    }
+    // A reader that has gone away has had enough.
+    std::io::stdout().write_all(text.as_bytes()).ok();
+    Ok(())
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn table(text: &mut String, rows: &[Scores]) -> std::fmt::Result {
+    writeln!(
+        text,
+        "| kind | language | places | proposed | place found | text right | right up to blanks | shown | of these right | shown and \
+         right | quiet |\n{}",
+        "|---".repeat(11) + "|"
+    )?;
+    for row in rows {
+        let shares = [
+            row.proposed,
+            row.place,
+            row.right,
+            row.up_to_blanks,
+            row.shown,
+            row.precision,
+            row.shown_right,
+            row.quiet,
+        ];
+        let shares = shares.map(percent).join(" | ");
+        writeln!(text, "| {} | {} | {} | {shares} |", row.kind, row.language, row.n)?;
+    }
+    Ok(())
+}
+
+fn detector_table(text: &mut String, detectors: &[Detector]) -> std::fmt::Result {
+    writeln!(text, "\n| detector | best proposals | right | shown | of these right | calibration error |")?;
+    writeln!(text, "|---|---|---|---|---|---|")?;
+    for Detector { name, n, right, n_shown, shown_right, calibration_error, .. } in detectors {
+        let (right, shown_right) = (percent(*right), percent(*shown_right));
+        writeln!(text, "| {name} | {n} | {right} | {n_shown} | {shown_right} | {calibration_error:.3} |")?;
+    }
+    Ok(())
+}
+
+fn calibration(text: &mut String, detectors: &[Detector]) -> std::fmt::Result {
+    writeln!(
+        text,
+        "\n| detector | confidence | proposals | mean confidence | right |\n|---|---|---|---|---|"
+    )?;
+    for detector in detectors {
+        for (at, bin) in detector.bins.iter().enumerate().filter(|(_, bin)| bin.n > 0) {
+            let (name, n, mean, right) = (detector.name, bin.n, bin.mean_confidence, bin.right);
+            writeln!(text, "| {name} | 0.{at} | {n} | {mean:.2} | {right:.2} |")?;
+        }
+    }
+    Ok(())
+}
+
+/// The scores without times.
+fn csv(rows: &[Scores]) -> String {
+    let mut text =
+        String::from("kind,language,n,proposed,place,right,up_to_blanks,shown,precision,shown_right,quiet\n");
+    for row in rows {
+        let shares = [
+            row.proposed,
+            row.place,
+            row.right,
+            row.up_to_blanks,
+            row.shown,
+            row.precision,
+            row.shown_right,
+            row.quiet,
+        ];
+        let shares = shares.map(|share| format!("{share:.4}")).join(",");
+        text.push_str(&format!("{},{},{},{shares}\n", row.kind, row.language, row.n));
+    }
+    text
+}
