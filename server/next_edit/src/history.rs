@@ -10,6 +10,7 @@ use std::time::Duration;
 use fimble_document::{Text, TextEdit};
 
 use crate::hunk::common_ends;
+use crate::tokens::is_word_character;
 use crate::{Hunk, Reverted};
 
 /// Hunks that are kept; of more, the last.
@@ -66,12 +67,7 @@ impl EditHistory {
         let new = after.slice(new_range.clone()).into_owned();
         let (n_before, n_after) = common_ends(&old, &new);
         if old == new {
-            let reverted = touched.into_iter().map(|hunk| Reverted {
-                document: hunk.document,
-                old: hunk.old,
-                new: hunk.new,
-            });
-            self.reverted.extend(reverted);
+            self.reverted.extend(touched.into_iter().map(|hunk| reverted(hunk, before)));
             self.reverted.drain(..self.reverted.len().saturating_sub(MAX_REVERTED));
             return;
         }
@@ -166,6 +162,19 @@ impl EditHistory {
             n_left_out += 1;
         }
         self.hunks.drain(..n_left_out);
+    }
+}
+
+/// A hunk that is taken back, widened to whole words of the text before that.
+fn reverted(hunk: Hunk, before: &Text) -> Reverted {
+    let is_word = |c: &char| is_word_character(*c);
+    let start: String = before.chars_before(hunk.range.start).take_while(is_word).collect();
+    let start: String = start.chars().rev().collect();
+    let end: String = before.chars_from(hunk.range.end).take_while(is_word).collect();
+    Reverted {
+        document: hunk.document,
+        old: [&start, &*hunk.old, &end].concat(),
+        new: [&start, &*hunk.new, &end].concat(),
     }
 }
 

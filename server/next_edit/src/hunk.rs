@@ -46,7 +46,7 @@ impl Hunk {
 pub struct Reverted {
     /// The document.
     pub document: Arc<str>,
-    /// The text before the change, which is there again.
+    /// The text before the change, which is there again; whole words.
     pub old: String,
     /// The text that the user did not want.
     pub new: String,

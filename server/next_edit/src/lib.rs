@@ -5,12 +5,18 @@
 //! is proposed applies to the present text, leaves no new syntax error, and neither reverts nor overlaps what the user just did;
 //! no reason that leaves this crate contains code.
 
+mod binding;
+mod diff;
 mod edit;
 mod gate;
 mod history;
 mod hunk;
 mod propose;
+mod rename;
 mod request;
+mod source;
+mod tokens;
+mod verify;
 
 pub use edit::{NextEdit, NextEditKind};
 pub use gate::{Gate, Silence, Situation, Tally};

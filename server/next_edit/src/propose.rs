@@ -1,13 +1,56 @@
-//! From a request to its proposals. Invariant: the order is by confidence; what is equal keeps the order nearest to the cursor
-//! first.
+//! From a request to its proposals. Invariant: the surest come first; of equal ones, those in the current document, and of these
+//! the nearest to the cursor.
 
-use crate::{NextEdit, Request};
+use std::cmp::Ordering;
 
-/// The edits that the history calls for, the best first; empty where nothing is certain enough.
+use crate::source::{Source, sources};
+use crate::verify::is_sound;
+use crate::{NextEdit, Request, rename};
+
+/// Proposals that are returned. Each is checked by a parse.
+const MAX_PROPOSED: usize = 3;
+
+/// Candidates that are checked at most.
+const MAX_CHECKED: usize = 8;
+
+/// The edits that the history calls for, the best first; empty where nothing is certain enough. They are alternatives: each
+/// applies to the present text by itself.
 #[must_use]
 pub fn propose(request: &Request<'_>) -> Vec<NextEdit> {
-    if (request.cancelled)() || request.history.hunks().is_empty() {
+    let sources = sources(request);
+    if (request.cancelled)() || request.history.hunks().is_empty() || sources.is_empty() {
         return Vec::new();
     }
-    Vec::new()
+    let mut found = Vec::new();
+    rename::candidates(request, &sources, &mut found);
+    found.sort_by(|a, b| order(request, &sources, a, b));
+    found.dedup_by(|later, earlier| later.document == earlier.document && later.range == earlier.range);
+    let mut proposed = Vec::new();
+    for edit in found.into_iter().take(MAX_CHECKED) {
+        if proposed.len() == MAX_PROPOSED || (request.cancelled)() {
+            break;
+        }
+        let source = sources.iter().find(|source| source.document == edit.document);
+        if source.is_some_and(|source| is_sound(request, source, &edit)) {
+            proposed.push(edit);
+        }
+    }
+    proposed
+}
+
+fn order(request: &Request<'_>, sources: &[Source<'_>], a: &NextEdit, b: &NextEdit) -> Ordering {
+    let distance = |edit: &NextEdit| {
+        let current = request.files.get(request.current).map(|file| file.document);
+        let index = sources.iter().position(|source| source.document == edit.document);
+        match index {
+            Some(index) if current == Some(&*edit.document) => {
+                let text = sources[index].text;
+                let (line, cursor) = (text.line_of(edit.range.start), text.line_of(request.cursor));
+                // What is below comes before what is as far above.
+                (0, line.abs_diff(cursor) * 2 + usize::from(line < cursor))
+            }
+            index => (1 + index.unwrap_or(sources.len()), edit.range.start),
+        }
+    };
+    b.confidence.total_cmp(&a.confidence).then_with(|| distance(a).cmp(&distance(b)))
 }

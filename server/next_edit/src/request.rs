@@ -1,7 +1,7 @@
 //! What a proposal is made from. Invariant: each tree belongs to the text beside it.
 
 use fimble_document::Text;
-use fimble_syntax::{Language, SyntaxTree};
+use fimble_syntax::SyntaxTree;
 
 use crate::EditHistory;
 
@@ -14,13 +14,6 @@ pub struct OpenFile<'a> {
     pub text: &'a Text,
     /// Its tree, which may have errors. Nothing is proposed for a document without one.
     pub tree: Option<&'a SyntaxTree>,
-}
-
-impl OpenFile<'_> {
-    /// Its language, if there is a tree.
-    pub(crate) fn language(&self) -> Option<&'static Language> {
-        self.tree.map(SyntaxTree::language)
-    }
 }
 
 /// All that [`crate::propose`] needs. Files with secrets are not among `files`.

@@ -11,6 +11,7 @@ mod definitions;
 mod embedded;
 mod items;
 mod layer;
+mod names;
 mod outline;
 mod parse;
 mod region;
@@ -21,6 +22,7 @@ mod walk;
 
 pub use definitions::{Definition, signature_lines};
 pub use fimble_grammars::{BlockStyle, Language, all, by_language_id, by_path, detect, give_back_memory};
+pub use names::{Name, NameRole};
 pub use outline::{Outline, Part, PartKind};
 pub use parse::{ParseBudget, ParseStopped};
 pub use region::Region;

@@ -9,6 +9,7 @@ use fimble_grammars::QueryKind;
 use tree_sitter::Node;
 
 use crate::layer::Layer;
+use crate::names::{is_member, is_shorthand};
 use crate::walk::QueryScope;
 
 /// Levels that are visited at most.
@@ -171,37 +172,6 @@ impl Layer {
         };
         Part { range, kind, name, body: item.map(|(_, _, body)| body) }
     }
-}
-
-/// Whether a name is a field and a variable in one.
-fn is_shorthand(node: Node<'_>) -> bool {
-    let above = node.parent().map(|above| above.kind()).unwrap_or_default();
-    node.kind().contains("shorthand") || above.contains("shorthand")
-}
-
-/// Whether a name is that of a field, a method or an argument, and not of a variable.
-fn is_member(node: Node<'_>) -> bool {
-    const MEMBERS: [(&str, &str); 7] = [
-        ("attribute", "attribute"),
-        ("keyword_argument", "name"),
-        ("field_access", "field"),
-        ("method_invocation", "name"),
-        ("scoped_identifier", "name"),
-        ("labeled_statement", "label"),
-        ("keyed_element", "key"),
-    ];
-    let Some(above) = node.parent() else { return false };
-    // The grammar knows no expressions in a macro's arguments.
-    if above.kind() == "token_tree" && node.prev_sibling().is_some_and(|before| before.kind() == ".") {
-        return true;
-    }
-    let is_of = |above: Node<'_>, child: Node<'_>| {
-        MEMBERS.iter().any(|(kind, field)| {
-            above.kind() == *kind
-                && above.child_by_field_name(field).is_some_and(|found| found.id() == child.id())
-        })
-    };
-    is_of(above, node) || above.parent().is_some_and(|outer| is_of(outer, above))
 }
 
 /// The words of a text.

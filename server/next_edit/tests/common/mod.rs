@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part of it")]
 
+pub mod cases;
+
 use std::ops::Range;
 use std::time::Duration;
 

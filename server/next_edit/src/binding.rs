@@ -1,0 +1,154 @@
+//! Where the thing that a name stands for can be named. Invariant: a binding is found at a definition, never guessed from a use.
+
+use std::ops::Range;
+
+use fimble_syntax::{Name, NameRole};
+
+use crate::source::{ScopeKind, Source};
+
+/// What a definition makes visible, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// In one function.
+    Local(Range<usize>),
+    /// As a member of a type; none where its name is not known.
+    Member(Option<String>),
+    /// In the file, and perhaps in others.
+    Global,
+}
+
+/// Languages where an assignment defines a variable, so that several of them define the same one.
+const ASSIGNING: [&str; 6] = ["python", "ruby", "php", "lua", "bash", "javascript"];
+
+/// Languages where a method names members of its own type alone, without `this`.
+const IMPLICIT_THIS: [&str; 7] = ["java", "cpp", "csharp", "kotlin", "swift", "scala", "dart"];
+
+impl Source<'_> {
+    /// The binding of the name at a place; none if it is not defined there.
+    pub(crate) fn binding(&self, place: &Range<usize>, name: Name) -> Option<Binding> {
+        if self.is_own_assignment(place, name) {
+            return Some(Binding::Member(Some(self.own_type(place)?)));
+        }
+        if !name.is_definition {
+            return self.is_imported_name(place, name).then_some(Binding::Global);
+        }
+        if name.role == NameRole::Member {
+            return Some(Binding::Member(self.own_type(place)));
+        }
+        let scopes = self.scopes_around(place);
+        Some(match scopes.last() {
+            Some((scope, ScopeKind::Function)) => Binding::Local(scope.range.clone()),
+            Some((_, ScopeKind::Type)) => Binding::Member(self.own_type(place)),
+            Some((_, ScopeKind::Module)) | None => match self.qualifier(place) {
+                Some(qualifier) => Binding::Member(Some(qualifier)),
+                None => Binding::Global,
+            },
+        })
+    }
+
+    /// Whether several assignments define one variable.
+    pub(crate) fn is_assigning(&self) -> bool {
+        ASSIGNING.contains(&self.tree.language().name())
+    }
+
+    /// Whether members of the own type are named alone.
+    pub(crate) fn has_implicit_this(&self) -> bool {
+        IMPLICIT_THIS.contains(&self.tree.language().name())
+    }
+
+    /// Whether a function is declared in one place and defined in another.
+    pub(crate) fn has_declarations(&self) -> bool {
+        matches!(self.tree.language().name(), "c" | "cpp")
+    }
+
+    /// Whether constructors have the name of their type.
+    pub(crate) fn has_named_constructors(&self) -> bool {
+        matches!(self.tree.language().name(), "java" | "csharp" | "cpp" | "dart")
+    }
+
+    /// The word before a place with what joins both: `self.`, `->`, `::`.
+    pub(crate) fn receiver(&self, place: &Range<usize>) -> Option<&str> {
+        let before = self.before(place.start);
+        let object = ["?.", "->", "::", "."].iter().find_map(|mark| before.strip_suffix(mark))?;
+        let start = object
+            .rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
+            .map_or(0, |at| at + object[at..].chars().next().map_or(1, char::len_utf8));
+        // What stands before the object makes it another one: `a.self.b`.
+        let is_nested = object[..start].trim_end().ends_with(['.', ':', '>']);
+        Some(if is_nested { "" } else { &object[start..] })
+    }
+
+    /// Whether a member is one of the object that the method around it belongs to.
+    pub(crate) fn is_own_receiver(&self, place: &Range<usize>) -> bool {
+        let Some(receiver) = self.receiver(place) else { return false };
+        if ["self", "this", "cls", "Self", "super"].contains(&receiver) {
+            return true;
+        }
+        if receiver.is_empty() {
+            return false;
+        }
+        let scopes = self.scopes_around(place);
+        let is_go = self.tree.language().name() == "go";
+        let of_method = |header: &str| {
+            header.strip_prefix("func (").and_then(|rest| rest.split([' ', ')']).next()) == Some(receiver)
+        };
+        is_go && scopes.iter().any(|(scope, _)| of_method(&self.content()[scope.header.clone()]))
+            || self.own_type(place).as_deref() == Some(receiver)
+    }
+
+    /// The name of the type that a place belongs to.
+    pub(crate) fn own_type(&self, place: &Range<usize>) -> Option<String> {
+        let scopes = self.scopes_around(place);
+        let in_type = scopes.iter().rev().find(|(_, kind)| *kind == ScopeKind::Type);
+        if let Some((scope, _)) = in_type {
+            let name = scope.name.as_ref()?;
+            return first_name(&self.content()[name.clone()]);
+        }
+        if self.tree.language().name() == "go" {
+            let line_start = self.text.line_start(self.text.line_of(place.start));
+            let header = scopes.last().map_or(line_start..place.end, |(scope, _)| scope.header.clone());
+            let receiver = self.content()[header].strip_prefix("func (")?.split(')').next()?;
+            return first_name(receiver.rsplit([' ', '*']).next()?);
+        }
+        let outer = scopes.iter().find_map(|(scope, _)| {
+            let name = scope.name.as_ref()?;
+            qualifier_of(self.declared_name(name))
+        });
+        outer.or_else(|| self.qualifier(place))
+    }
+
+    /// The type before a member that is defined outside of it: `Type::member` of C++.
+    fn qualifier(&self, place: &Range<usize>) -> Option<String> {
+        let is_cpp = self.tree.language().name() == "cpp";
+        let before = self.before(place.start).strip_suffix("::").filter(|_| is_cpp)?;
+        let start = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+        first_name(before.get(start..)?)
+    }
+
+    /// `self.x = 1`: what the languages without declarations of fields have instead.
+    fn is_own_assignment(&self, place: &Range<usize>, name: Name) -> bool {
+        let is_own = || self.receiver(place).is_some_and(|receiver| ["self", "this"].contains(&receiver));
+        let behind = self.behind(place.end);
+        let is_assigned = (behind.starts_with('=') && !behind.starts_with("==")) || behind.starts_with(": ");
+        name.role == NameRole::Member && is_assigned && is_own()
+    }
+
+    /// Whether a name in an import is one that the file can use, and not a part of a path.
+    fn is_imported_name(&self, place: &Range<usize>, name: Name) -> bool {
+        let behind = self.behind(place.end);
+        let is_path = [".", "::", "/", "as ", "import "].iter().any(|mark| behind.starts_with(mark));
+        name.role != NameRole::Shorthand && self.is_import(place.start) && !is_path
+    }
+}
+
+fn qualifier_of(declarator: &str) -> Option<String> {
+    let (before, _) = declarator.rsplit_once("::")?;
+    first_name(before.rsplit("::").next()?)
+}
+
+/// The first name of a text: that of `Point<T>`.
+fn first_name(text: &str) -> Option<String> {
+    let start = text.find(|c: char| c.is_alphabetic() || c == '_')?;
+    let name: String = text[start..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    Some(name)
+}

@@ -1,0 +1,393 @@
+//! Renames: a name was changed where it is defined, and its old form is still used. Invariant: nothing is proposed while the old
+//! name is defined elsewhere in the same scope, or the new one already means something there; strings and comments stay.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use fimble_syntax::{Name, NameRole};
+
+use crate::binding::Binding;
+use crate::diff::Diff;
+use crate::source::{ScopeKind, Source};
+use crate::tokens::{is_name, is_specific};
+use crate::{Hunk, NextEdit, NextEditKind, Request};
+
+/// Hunks that are searched for changed names, the last ones.
+const MAX_HUNKS: usize = 24;
+
+const LOCAL: f32 = 0.95;
+const GLOBAL: f32 = 0.9;
+const OWN_MEMBER: f32 = 0.9;
+const OTHER_MEMBER: f32 = 0.78;
+const OTHER_FILE: f32 = 0.82;
+/// Two uses were changed and the definition was not yet.
+const FROM_USES: f32 = 0.78;
+/// Several assignments may define one variable, or another one each.
+const SEVERAL_ASSIGNMENTS: f32 = 0.1;
+/// For each further place that was changed in the same way, up to [`MAX_AGREEING`].
+const AGREEING: f32 = 0.01;
+const MAX_AGREEING: usize = 5;
+
+/// A name that became another one.
+struct Renamed<'a, 's> {
+    old: String,
+    new: String,
+    /// Where it was changed, the last change first.
+    places: Vec<(&'s Source<'a>, Range<usize>)>,
+}
+
+/// The edits that renames call for.
+pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &mut Vec<NextEdit>) {
+    for renamed in renamed_names(request, sources) {
+        if (request.cancelled)() {
+            return;
+        }
+        // Only where no changed place is a definition do uses say what is renamed.
+        let at_definition = renamed.places.iter().filter_map(|(source, place)| {
+            let name = source.tree.name_at(source.text, place.clone())?;
+            Some((*source, place, source.binding(place, name)?, name.is_definition))
+        });
+        let at_definition = at_definition.max_by_key(|(_, _, _, is_definition)| *is_definition);
+        let Some((source, place, binding, is_definition)) = at_definition else {
+            let plan =
+                renamed.places.first().and_then(|(source, _)| plan_from_uses(request, source, &renamed));
+            let uses = plan.iter().zip(&renamed.places);
+            found.extend(uses.flat_map(|(plan, (source, _))| edits(request, source, plan, &renamed)));
+            continue;
+        };
+        let Some(plan) = plan(request, source, place, &binding, &renamed) else { continue };
+        found.extend(edits(request, source, &plan, &renamed));
+        if binding == Binding::Global && is_definition {
+            for other in sources.iter().filter(|other| other.document != source.document) {
+                let plan = plan_elsewhere(request, source, other, &renamed);
+                found.extend(plan.iter().flat_map(|plan| edits(request, other, plan, &renamed)));
+            }
+        }
+    }
+}
+
+/// The changed names, the last change first. A name that was changed back, or is being typed, is not among them.
+fn renamed_names<'a, 's>(request: &Request<'_>, sources: &'s [Source<'a>]) -> Vec<Renamed<'a, 's>> {
+    let mut found: Vec<Renamed<'a, 's>> = Vec::new();
+    for hunk in request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank()).take(MAX_HUNKS) {
+        let Some(source) = sources.iter().find(|source| source.document == hunk.document) else { continue };
+        let diff = Diff::new(hunk, source.text);
+        for run in diff.runs.iter().filter(|run| run.old.len() == 1 && run.new.len() == 1) {
+            let (old, new) = (diff.old_at(run.old.start), diff.new_at(run.new.start));
+            let is_back = found.iter().any(|renamed| renamed.old == new && renamed.new == old);
+            if !is_name(old) || !is_name(new) || is_back {
+                continue;
+            }
+            let place = diff.place(run.new.start);
+            match found.iter_mut().find(|renamed| renamed.old == old && renamed.new == new) {
+                Some(renamed) => renamed.places.push((source, place)),
+                None => found.push(Renamed {
+                    old: old.to_owned(),
+                    new: new.to_owned(),
+                    places: vec![(source, place)],
+                }),
+            }
+        }
+    }
+    let is_reverted = |renamed: &Renamed<'_, '_>| {
+        request.history.reverted().any(|reverted| reverted.old == renamed.old && reverted.new == renamed.new)
+    };
+    found.retain(|renamed| !is_reverted(renamed));
+    // What was typed in full elsewhere is complete.
+    found.retain(|renamed| match &renamed.places[..] {
+        [(source, place)] => !request.is_being_typed(source, place),
+        _ => true,
+    });
+    found
+}
+
+/// A place of an old name that stands for the renamed thing.
+struct Use {
+    range: Range<usize>,
+    /// What the old name is replaced by.
+    text: String,
+    confidence: f32,
+}
+
+/// The uses of what was renamed at its definition.
+fn plan(
+    request: &Request<'_>,
+    source: &Source<'_>,
+    place: &Range<usize>,
+    binding: &Binding,
+    renamed: &Renamed<'_, '_>,
+) -> Option<Vec<Use>> {
+    let names = source.names(&renamed.old)?;
+    if is_known(request, source, binding, &renamed.new) {
+        return None;
+    }
+    let mut hidden: Vec<Range<usize>> = Vec::new();
+    let mut is_assigned_again = false;
+    for (range, name) in names.iter().filter(|(_, name)| name.is_definition) {
+        match definition_elsewhere(source, binding, place, range, *name) {
+            Elsewhere::Conflict => return None,
+            Elsewhere::Hidden(function) => hidden.push(function),
+            Elsewhere::Same => is_assigned_again |= source.is_assigning(),
+            Elsewhere::Unrelated => {}
+        }
+    }
+    let is_hidden = |range: &Range<usize>, name: Name| {
+        let is_in = |function: &Range<usize>| function.start <= range.start && range.end <= function.end;
+        name.role != NameRole::Member && hidden.iter().any(is_in)
+    };
+    let mut uses = uses(source, binding, &names, renamed);
+    uses.retain(|(name, place)| !is_hidden(&place.range, *name));
+    let doubt = if is_assigned_again { SEVERAL_ASSIGNMENTS } else { 0.0 };
+    let lowered = |(_, place): (Name, Use)| Use { confidence: place.confidence - doubt, ..place };
+    Some(uses.into_iter().map(lowered).collect())
+}
+
+/// The uses of what was renamed at two uses, and its definition.
+fn plan_from_uses(request: &Request<'_>, source: &Source<'_>, renamed: &Renamed<'_, '_>) -> Option<Vec<Use>> {
+    let names = source.names(&renamed.old)?;
+    let mut definitions = names.iter().filter(|(_, name)| name.is_definition);
+    let ((definition, name), None) = (definitions.next()?, definitions.next()) else { return None };
+    let binding = source.binding(definition, *name)?;
+    if renamed.places.len() < 2 || is_known(request, source, &binding, &renamed.new) {
+        return None;
+    }
+    let uses = uses(source, &binding, &names, renamed);
+    Some(uses.into_iter().map(|(_, place)| Use { confidence: FROM_USES, ..place }).collect())
+}
+
+/// Whether a name means something in the scope of a binding already, apart from what was just written.
+fn is_known(request: &Request<'_>, source: &Source<'_>, binding: &Binding, new: &str) -> bool {
+    let is_old = |(range, name): &(Range<usize>, Name)| {
+        !is_changed(request, source, range) && is_same_thing(source, binding, range, *name).is_some()
+    };
+    source.names(new).is_none_or(|names| names.iter().any(is_old))
+}
+
+fn uses(
+    source: &Source<'_>,
+    binding: &Binding,
+    names: &[(Range<usize>, Name)],
+    renamed: &Renamed<'_, '_>,
+) -> Vec<(Name, Use)> {
+    let mut found = Vec::new();
+    for (range, name) in names {
+        let Some(confidence) = is_same_thing(source, binding, range, *name) else { continue };
+        if confidence <= OTHER_MEMBER && !is_specific(&renamed.old) {
+            continue;
+        }
+        let text = match (name.role, binding) {
+            (NameRole::Shorthand, Binding::Member(_)) => format!("{}: {}", renamed.new, renamed.old),
+            (NameRole::Shorthand, _) => format!("{}: {}", renamed.old, renamed.new),
+            _ => renamed.new.clone(),
+        };
+        found.push((*name, Use { range: range.clone(), text, confidence }));
+    }
+    found
+}
+
+/// How likely a name stands for the thing that a binding makes visible; none if it does not.
+fn is_same_thing(source: &Source<'_>, binding: &Binding, range: &Range<usize>, name: Name) -> Option<f32> {
+    let is_free = matches!(name.role, NameRole::Free | NameRole::Shorthand);
+    match binding {
+        Binding::Local(scope) => {
+            (is_free && scope.start <= range.start && range.end <= scope.end).then_some(LOCAL)
+        }
+        Binding::Global if is_free => Some(GLOBAL),
+        Binding::Global => {
+            let receiver = source.receiver(range)?;
+            let is_rust = source.tree.language().name() == "rust";
+            (is_rust && ["self", "crate", "super"].contains(&receiver)).then_some(GLOBAL)
+        }
+        Binding::Member(owner) => {
+            let is_own = owner.is_some() && source.own_type(range) == *owner;
+            match name.role {
+                NameRole::Free if is_own && (source.has_implicit_this() || name.is_definition) => {
+                    Some(OWN_MEMBER)
+                }
+                NameRole::Free => {
+                    let receiver = source.receiver(range).filter(|receiver| !receiver.is_empty());
+                    (receiver.is_some() && receiver == owner.as_deref()).then_some(OWN_MEMBER)
+                }
+                _ if is_own && source.is_own_receiver(range) => Some(OWN_MEMBER),
+                _ if source.receiver(range).is_some_and(|receiver| Some(receiver) == owner.as_deref()) => {
+                    Some(OWN_MEMBER)
+                }
+                // An own receiver of another type has a member of its own.
+                _ if source.is_own_receiver(range) => None,
+                _ => Some(OTHER_MEMBER),
+            }
+        }
+    }
+}
+
+/// What a definition of the old name means for a rename.
+enum Elsewhere {
+    /// The old name is still there: the change was no rename.
+    Conflict,
+    /// In this function the old name is another thing.
+    Hidden(Range<usize>),
+    /// It belongs to the renamed thing.
+    Same,
+    /// It is something else.
+    Unrelated,
+}
+
+fn definition_elsewhere(
+    source: &Source<'_>,
+    binding: &Binding,
+    place: &Range<usize>,
+    range: &Range<usize>,
+    name: Name,
+) -> Elsewhere {
+    let scopes = source.scopes_around(range);
+    let innermost = scopes.last();
+    let is_call = || source.behind(range.end).starts_with('(');
+    let is_declared = source.has_declarations() && is_call();
+    let is_assigned = || {
+        let is_item = |range: &Range<usize>| {
+            let before = source.before(range.start);
+            ["def", "class", "function"].iter().any(|keyword| before.ends_with(keyword))
+        };
+        source.is_assigning() && !is_item(range) && !is_item(place)
+    };
+    match binding {
+        Binding::Local(scope) => {
+            if range.end <= scope.start || scope.end <= range.start || name.role == NameRole::Member {
+                return Elsewhere::Unrelated;
+            }
+            let is_same_function =
+                innermost.is_some_and(|(inner, kind)| *kind == ScopeKind::Function && inner.range == *scope);
+            let is_later = place.start < range.start;
+            if is_assigned() && is_same_function && is_later { Elsewhere::Same } else { Elsewhere::Conflict }
+        }
+        Binding::Global => match innermost {
+            _ if name.role == NameRole::Member => Elsewhere::Unrelated,
+            Some((scope, ScopeKind::Function)) => Elsewhere::Hidden(scope.range.clone()),
+            Some((_, ScopeKind::Type)) => {
+                let is_constructor = source.has_named_constructors() && is_call();
+                match () {
+                    () if is_constructor => Elsewhere::Same,
+                    () if source.has_implicit_this() => Elsewhere::Conflict,
+                    () => Elsewhere::Unrelated,
+                }
+            }
+            _ if is_declared => Elsewhere::Same,
+            _ if is_assigned() && place.start < range.start => Elsewhere::Same,
+            _ => Elsewhere::Conflict,
+        },
+        Binding::Member(owner) => match innermost {
+            Some((scope, ScopeKind::Function)) if name.role == NameRole::Free => {
+                Elsewhere::Hidden(scope.range.clone())
+            }
+            _ if name.role == NameRole::Free && matches!(innermost, None | Some((_, ScopeKind::Module))) => {
+                let is_own = source.own_type(range) == *owner;
+                if is_declared && is_own { Elsewhere::Same } else { Elsewhere::Unrelated }
+            }
+            _ if is_declared => Elsewhere::Same,
+            _ => Elsewhere::Conflict,
+        },
+    }
+}
+
+/// Whether a name was written by a recent edit.
+fn is_changed(request: &Request<'_>, source: &Source<'_>, range: &Range<usize>) -> bool {
+    let touches = |hunk: &Hunk| hunk.range.start <= range.end && range.start <= hunk.range.end;
+    source.hunks(request.history.hunks()).any(touches)
+}
+
+/// The uses of a global thing in another file that shows that it knows it.
+fn plan_elsewhere(
+    request: &Request<'_>,
+    home: &Source<'_>,
+    source: &Source<'_>,
+    renamed: &Renamed<'_, '_>,
+) -> Option<Vec<Use>> {
+    let names = source.names(&renamed.old)?;
+    if names.is_empty() || source.tree.language() != home.tree.language() {
+        return None;
+    }
+    let is_new = source
+        .names(&renamed.new)?
+        .iter()
+        .any(|(range, name)| name.role != NameRole::Member && !is_changed(request, source, range));
+    let module = stem(&home.document);
+    let is_imported = source.imports().iter().any(|import| {
+        let line = &source.content()[import.clone()];
+        let has =
+            |word: &str| crate::tokens::places_of(line, word, 1).is_none_or(|places| !places.is_empty());
+        has(&renamed.old) || has(module)
+    });
+    let is_shared = match source.tree.language().name() {
+        "go" | "java" | "kotlin" | "csharp" => folder(&home.document) == folder(&source.document),
+        "rust" => names.iter().any(|(range, _)| source.receiver(range) == Some(module)),
+        _ => false,
+    };
+    if is_new || !(is_imported || is_shared) {
+        return None;
+    }
+    let mut hidden = Vec::new();
+    for (range, name) in names.iter().filter(|(_, name)| name.is_definition) {
+        match source.function_around(range) {
+            Some(function) => hidden.push(function.range),
+            None if name.role == NameRole::Member => {}
+            None => return None,
+        }
+    }
+    let mut places = Vec::new();
+    for (range, name) in &names {
+        let is_hidden = hidden.iter().any(|hidden| hidden.start <= range.start && range.end <= hidden.end);
+        let is_of_module = source.receiver(range) == Some(module) || source.is_import(range.start);
+        if !is_hidden && (name.role == NameRole::Free || is_of_module) {
+            places.push(Use { range: range.clone(), text: renamed.new.clone(), confidence: OTHER_FILE });
+        }
+    }
+    Some(places)
+}
+
+/// One edit for each line.
+fn edits(
+    request: &Request<'_>,
+    source: &Source<'_>,
+    plan: &[Use],
+    renamed: &Renamed<'_, '_>,
+) -> Vec<NextEdit> {
+    let mut lines: BTreeMap<usize, Vec<&Use>> = BTreeMap::new();
+    for place in plan {
+        lines.entry(source.line_of(place.range.start)).or_default().push(place);
+    }
+    let agreeing = renamed.places.len();
+    let bonus = AGREEING * u16::try_from(agreeing.min(MAX_AGREEING) - 1).map_or(0.0, f32::from);
+    let mut found = Vec::new();
+    for uses in lines.values() {
+        let (Some(first), Some(last)) = (uses.first(), uses.last()) else { continue };
+        let whole = first.range.start..last.range.end;
+        let has_hunk = source
+            .hunks(request.history.hunks())
+            .any(|hunk| hunk.range.start <= whole.end && whole.start <= hunk.range.end);
+        let confidence = |place: &Use| (place.confidence + bonus).min(0.99);
+        if has_hunk || uses.len() == 1 {
+            found.extend(uses.iter().map(|place| {
+                let text = place.text.clone();
+                source.edit(place.range.clone(), text, NextEditKind::Rename, confidence(place), agreeing)
+            }));
+            continue;
+        }
+        let mut text = source.content()[whole.clone()].to_owned();
+        for place in uses.iter().rev() {
+            text.replace_range(place.range.start - whole.start..place.range.end - whole.start, &place.text);
+        }
+        let least = uses.iter().map(|place| confidence(place)).fold(1.0, f32::min);
+        found.push(source.edit(whole, text, NextEditKind::Rename, least, agreeing));
+    }
+    found
+}
+
+/// The name of a file without its folder and ending.
+fn stem(document: &str) -> &str {
+    let name = document.rsplit(['/', '\\']).next().unwrap_or(document);
+    name.split('.').next().unwrap_or(name)
+}
+
+fn folder(document: &str) -> &str {
+    document.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder)
+}
