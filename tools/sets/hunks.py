@@ -78,16 +78,6 @@ def hunks_of(old, new):
             for tag, i, j, k, l in matcher(old, new).get_opcodes() if tag != "equal"]
 
 
-def applied(old, hunks):
-    """The old text with some of its hunks."""
-    lines, at, result = old.splitlines(keepends=True), 0, []
-    for hunk in hunks:
-        result += lines[at:hunk.start]
-        result += hunk.new
-        at = hunk.end
-    return "".join(result + lines[at:])
-
-
 def changes_of(old, new):
     """The changes that somebody makes to turn one text into the other: in places where the lines are alike, of whole lines where
     they are not."""
@@ -121,7 +111,7 @@ def changes_in(old, new, offset):
     for token in old_tokens:
         starts.append(starts[-1] + len(token))
     return [trimmed(Change(starts[i], starts[j], "".join(old_tokens[i:j]), "".join(new_tokens[k:l]),
-                           "".join(old_tokens[:i]).strip()[-1:] and tokens_of("".join(old_tokens[:i]).rstrip())[-1],
+                           next((token for token in reversed(old_tokens[:i]) if token.strip()), ""),
                            next((token for token in old_tokens[j:] if token.strip()), "")))
             for i, j, k, l in merged]
 

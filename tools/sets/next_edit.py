@@ -13,14 +13,14 @@ import argparse
 import collections
 import json
 import pathlib
-import random
 import subprocess
 import sys
 import tarfile
 import zipfile
 
 import build
-from hunks import HEAD, METHOD, IDENTIFIER, Relations, applied, hunks_of, is_blank
+from hunks import Relations, hunks_of, is_blank
+from places import Version, chosen, places_across, places_in
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "models" / "recipe"))
 from data.packages import CorpusError, check_licence, licence_in_metadata  # noqa: E402
@@ -93,128 +93,6 @@ PACKAGES = {
 CODE = ("python", "javascript", "typescript", "rust", "go", "java", "c", "cpp")
 # A file with more is another file.
 MAX_HUNKS, MAX_CHANGED, MAX_LINES = 80, 0.5, 4000
-# Hunks that are typed before a place; earlier ones are there from the start, and so are longer ones.
-N_TYPED, MAX_TYPED_LINES = 6, 30
-# Places of each kind in one language of a package, and in one file of it.
-PER_PACKAGE = {"rename": 6, "repeat": 6, "signature": 6, "counterpart": 6, "other": 4, "nothing": 3}
-PER_FILE = 2
-
-
-class Place:
-    """A state of a file: hunks that are there, hunks that are typed, hunks that are left."""
-
-    def __init__(self, old, hunks, typed, left):
-        # What is neither typed nor left is in the text from the start.
-        self.text, self.starts = applied_before(old, hunks, set(typed) | set(left))
-        self.hunks, self.typed, self.left = hunks, typed, left
-
-    def edits(self):
-        """The typed changes: number of the hunk, range in the text at the start, new text."""
-        return [[number, self.starts[at] + change.start, self.starts[at] + change.end, change.new]
-                for number, at in enumerate(self.typed) for change in self.hunks[at].changes]
-
-    def remaining(self, following):
-        """The hunks that are left: range of lines in the text at the start, new lines, and whether it follows."""
-        return [[self.starts[at], self.starts[at] + len("".join(self.hunks[at].old)), "".join(self.hunks[at].new), at in following]
-                for at in self.left]
-
-    def case(self, kind, sort, following=()):
-        return in_bytes(self.text, {"kind": kind, "sort": sort, "text": self.text, "edits": self.edits(),
-                                    "remaining": self.remaining(following)})
-
-
-def applied_before(old, hunks, out):
-    """The old text with all hunks but some, and where each of those begins in it."""
-    lines, at, result, starts, length = old.splitlines(keepends=True), 0, [], {}, 0
-    for number, hunk in enumerate(hunks):
-        kept = "".join(lines[at:hunk.start])
-        length += len(kept)
-        starts[number] = length
-        body = "".join(hunk.old if number in out else hunk.new)
-        length += len(body)
-        result += [kept, body]
-        at = hunk.end
-    return "".join(result) + "".join(lines[at:]), starts
-
-
-def in_bytes(text, case):
-    """A case whose ranges count bytes instead of characters."""
-    if text.isascii():
-        return case
-    at = [0]
-    for character in text:
-        at.append(at[-1] + len(character.encode()))
-    case["edits"] = [[number, at[start], at[end], new] for number, start, end, new in case["edits"]]
-    case["remaining"] = [[at[start], at[end], *more] for start, end, *more in case["remaining"]]
-    return case
-
-
-def typed_up_to(hunks, at):
-    """The last hunks up to one that are short enough to be typed, with that one."""
-    short = [one for one in range(at + 1) if len(hunks[one].new) <= MAX_TYPED_LINES or one == at]
-    return short[-N_TYPED:]
-
-
-def cases_of(old, new, hunks):
-    """All places of a file, by kind."""
-    relations = Relations(old, new, hunks)
-    cases = collections.defaultdict(list)
-    n = len(hunks)
-    usable = [at for at in range(n) if not is_blank(hunks[at]) and len(hunks[at].new) <= MAX_TYPED_LINES]
-    for at in usable:
-        typed, left = typed_up_to(hunks, at), list(range(at + 1, n))
-        if left:
-            kind, following = relations.kind(at, left)
-            n_examples = sum(kind is not None and relations.follows(kind, one, at) for one in typed[:-1]) + 1
-            sort = f"{min(n_examples, 3)} so far" if kind else ""
-            cases[kind or "other"].append(Place(old, hunks, typed, left).case(kind or "other", sort, following))
-    cases["nothing"] += nothing_of(old, hunks, relations, usable)
-    return cases
-
-
-def nothing_of(old, hunks, relations, usable):
-    """Places at which nothing is to be done."""
-    n, found = len(hunks), []
-    if usable and usable[-1] == n - 1:
-        related = any(relations.kind(at, range(at + 1, n))[0] for at in range(n - 1))
-        sort = "one edit" if n == 1 else "all done" if related else "last edit"
-        found.append(Place(old, hunks, typed_up_to(hunks, n - 1), []).case("nothing", sort))
-    for at in usable:
-        hunk = hunks[at]
-        if hunk.is_insertion and len(hunk.new) >= 4 and any(HEAD.search(line) or METHOD.match(line) for line in hunk.new):
-            found.append(Place(old, hunks, [at], []).case("nothing", "new function"))
-        typed, left = typed_up_to(hunks, at), list(range(at + 1, n))
-        undone = Place(old, hunks, typed[-1:], left).case("nothing", "undone")
-        found.append({**undone, "undone": True})
-        within = Place(old, hunks, typed, left).case("nothing", "in a word")
-        last = within["edits"][-1]
-        word = next((word for word in reversed(list(IDENTIFIER.finditer(last[3]))) if len(word[0]) >= 5), None)
-        if word and last[3].isascii():
-            # The word is typed up to its middle.
-            within["edits"][-1] = [*last[:3], last[3][:word.start() + len(word[0]) // 2]]
-            found.append({**within, "typing": True})
-    return found
-
-
-def chosen(cases, seed):
-    """A few places of each kind, from as many files as possible: pairs of path and case. Of those where nothing is to be done,
-    each sort counts as a kind."""
-    by_kind = collections.defaultdict(list)
-    for path, of_file in sorted(cases.items()):
-        for kind, of_kind in sorted(of_file.items()):
-            of_sort = collections.defaultdict(list)
-            for case in of_kind:
-                of_sort[case["sort"] if kind == "nothing" else ""].append(case)
-            for sort, of_sort in sorted(of_sort.items()):
-                picked = random.Random(f"{seed} {path} {kind} {sort}").sample(of_sort, min(PER_FILE, len(of_sort)))
-                by_kind[language_of(path, picked[0]["text"]), kind, sort] += [(round_, path, case) for round_, case in enumerate(picked)]
-    result = []
-    for (language, kind, sort), of_kind in sorted(by_kind.items()):
-        random.Random(f"{seed} {language} {kind} {sort}").shuffle(of_kind)
-        # The second of a file comes after the first ones of all files.
-        of_kind.sort(key=lambda item: item[0])
-        result += [(path, case) for _, path, case in of_kind[:PER_PACKAGE[kind]]]
-    return result
 
 
 def sources(folder):
@@ -239,9 +117,9 @@ def licence_of(folder, client):
     return ""
 
 
-def changed_files(old_folder, new_folder):
-    """Path, old and new text, and hunks of the files that were changed and are still the same files."""
-    old_texts, new_texts = sources(old_folder), sources(new_folder)
+def changed_files(old_texts, new_texts):
+    """The files that were changed and are still the same files."""
+    seen = set()
     for path in sorted(old_texts.keys() & new_texts.keys()):
         old, new = old_texts[path], new_texts[path]
         n_lines = old.count("\n") + 1
@@ -249,37 +127,36 @@ def changed_files(old_folder, new_folder):
             continue
         hunks = hunks_of(old, new)
         n_changed = sum(max(len(hunk.old), len(hunk.new)) for hunk in hunks)
-        if len(hunks) <= MAX_HUNKS and n_changed <= MAX_CHANGED * n_lines:
-            yield path, old, new, hunks
+        # Packages hold the same file in several forms.
+        changed = tuple((hunk.old, hunk.new) for hunk in hunks)
+        if len(hunks) <= MAX_HUNKS and n_changed <= MAX_CHANGED * n_lines and changed not in seen:
+            seen.add(changed)
+            yield Version(path, language_of(path, old), old, new, hunks)
 
 
-def shares(old, new, hunks):
+def shares(version):
     """How many of the hunks of a file follow from an earlier one, by kind."""
-    relations = Relations(old, new, hunks)
     counts = collections.Counter()
-    for at in range(len(hunks)):
-        kinds = (kind for kind in Relations.KINDS if any(relations.follows(kind, one, at) for one in range(at)))
-        counts["blanks only" if is_blank(hunks[at]) else next(kinds, "other")] += 1
+    for at, hunk in enumerate(version.hunks):
+        kinds = (kind for kind in Relations.KINDS if any(version.relations.follows(kind, one, at) for one in range(at)))
+        counts["blanks only" if is_blank(hunk) else next(kinds, "other")] += 1
     return counts
 
 
-def package_cases(cache, name, client, before, after):
+def package_places(cache, name, client, before, after):
     """The places of a package, and how many of its hunks are of each kind, by language."""
     folders = [build.ensure(cache, name, client, version) for version in (before, after)]
     for folder in folders:
         check_licence(name, licence_of(folder, client))
-    cases, counts, seen = {}, collections.defaultdict(collections.Counter), set()
-    for path, old, new, hunks in changed_files(*folders):
-        # Packages hold the same file in several forms.
-        changed = tuple((hunk.old, hunk.new) for hunk in hunks)
-        if changed in seen:
-            continue
-        seen.add(changed)
-        cases[path] = cases_of(old, new, hunks)
-        counts[language_of(path, old)] += shares(old, new, hunks)
-    picked = [{"package": f"{name} {after}", "path": path, "language": language_of(path, case["text"]), **case}
-              for path, case in chosen(cases, name)]
-    return picked, counts
+    old_texts, new_texts = map(sources, folders)
+    versions = list(changed_files(old_texts, new_texts))
+    unchanged = {path: text for path, text in new_texts.items() if old_texts.get(path) == text}
+    counts = collections.defaultdict(collections.Counter)
+    for version in versions:
+        counts[version.language] += shares(version)
+    found = [place for version in versions for place in places_in(version)]
+    found += places_across(versions, {path: (language_of(path, text), text) for path, text in unchanged.items()})
+    return [{"package": f"{name} {after}", **place} for place in chosen(found, name)], counts
 
 
 def table(counts):
@@ -307,15 +184,15 @@ def main():
                 if args.only and name not in args.only:
                     continue
                 try:
-                    cases, of_package = package_cases(args.cache, name, client, before, after)
+                    places, of_package = package_places(args.cache, name, client, before, after)
                 except (OSError, CorpusError, subprocess.CalledProcessError, StopIteration, tarfile.TarError, zipfile.BadZipFile) as error:
                     print(f"left out: {name} {before} and {after}: {error}", file=sys.stderr)
                     failed = True
                     continue
-                out.writelines(json.dumps(case, ensure_ascii=False) + "\n" for case in cases)
+                out.writelines(json.dumps(place, ensure_ascii=False) + "\n" for place in places)
                 for language, of_language in of_package.items():
                     counts[language] += of_language
-                kinds = collections.Counter(case["kind"] for case in cases)
+                kinds = collections.Counter(place["kind"] for place in places)
                 print(f"{split}: {name}: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}", file=sys.stderr)
     print(table(counts))
     return 1 if failed else 0
