@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use crate::source::{Source, sources};
 use crate::verify::is_sound;
-use crate::{NextEdit, Request, rename};
+use crate::{NextEdit, Request, rename, repeat};
 
 /// Proposals that are returned. Each is checked by a parse.
 const MAX_PROPOSED: usize = 3;
@@ -23,12 +23,16 @@ pub fn propose(request: &Request<'_>) -> Vec<NextEdit> {
     }
     let mut found = Vec::new();
     rename::candidates(request, &sources, &mut found);
+    repeat::candidates(request, &sources, &mut found);
     found.sort_by(|a, b| order(request, &sources, a, b));
-    found.dedup_by(|later, earlier| later.document == earlier.document && later.range == earlier.range);
-    let mut proposed = Vec::new();
+    let mut proposed: Vec<NextEdit> = Vec::new();
     for edit in found.into_iter().take(MAX_CHECKED) {
         if proposed.len() == MAX_PROPOSED || (request.cancelled)() {
             break;
+        }
+        let is_same = |other: &NextEdit| other.document == edit.document && other.range == edit.range;
+        if proposed.iter().any(is_same) {
+            continue;
         }
         let source = sources.iter().find(|source| source.document == edit.document);
         if source.is_some_and(|source| is_sound(request, source, &edit)) {

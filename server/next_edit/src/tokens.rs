@@ -31,10 +31,6 @@ impl Token {
     pub(crate) fn of<'t>(&self, text: &'t str) -> &'t str {
         if self.kind == TokenKind::Break { "\n" } else { &text[self.range()] }
     }
-
-    pub(crate) fn is_word(&self) -> bool {
-        self.kind == TokenKind::Word
-    }
 }
 
 pub(crate) fn is_word_character(c: char) -> bool {

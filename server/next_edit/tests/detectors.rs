@@ -28,3 +28,8 @@ fn renames_are_followed() {
 fn nothing_is_proposed_where_nothing_is_to_be_done() {
     play("nothing", include_str!("cases/nothing.txt"));
 }
+
+#[test]
+fn repeated_edits_are_continued() {
+    play("repeat", include_str!("cases/repeat.txt"));
+}

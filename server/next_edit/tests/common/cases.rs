@@ -57,7 +57,8 @@ pub fn cases(text: &str) -> Vec<Case> {
                 Some((document, kind)) => (Some(document.to_owned()), kind),
                 None => (None, kind),
             };
-            let lines = vec![line.strip_prefix(' ').unwrap_or(line).to_owned()];
+            // Nothing behind the colon: lines are removed.
+            let lines = line.strip_prefix(' ').map(str::to_owned).into_iter().collect();
             case.expected.push(Expected::Edit { document, kind: kind.to_owned(), lines });
         } else if case.expected.is_empty() {
             let (_, content) = case.files.last_mut().unwrap();

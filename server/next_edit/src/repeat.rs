@@ -1,0 +1,179 @@
+//! Repeated edits: the same change was made at two places or more, and others look as these did. Invariant: nothing is proposed
+//! from one change alone, nor where the user went past as many places as were changed.
+
+use std::ops::Range;
+
+use crate::diff::Diff;
+use crate::matching::{Fit, fits};
+use crate::pattern::{Change, Part, Pattern, pattern};
+use crate::source::Source;
+use crate::{NextEdit, NextEditKind, Request};
+
+/// Hunks that are compared with the last one.
+const MAX_HUNKS: usize = 16;
+
+/// The last changes that are taken as examples.
+const MAX_EXAMPLES: usize = 2;
+
+/// The confidence that two, three, and more changes give.
+const BY_AGREEING: [f32; 3] = [0.74, 0.86, 0.92];
+/// For each constant word beyond the first, up to [`MAX_WORDS`].
+const PER_WORD: f32 = 0.02;
+const MAX_WORDS: usize = 5;
+/// For each step by which the pattern was narrowed.
+const PER_STEP: f32 = 0.03;
+/// For each place that the user went past.
+const PER_SKIPPED: f32 = 0.12;
+/// More places than this are rarely all meant.
+const MANY: usize = 20;
+const FOR_MANY: f32 = 0.1;
+const OTHER_FILE: f32 = 0.05;
+/// A removal shows less of what is meant than a replacement.
+const REMOVAL: f32 = 0.06;
+
+/// Places of one document that are offered at most.
+const MAX_FITS: usize = 64;
+
+/// The parts on both sides that are looked at: all, then fewer.
+const STEPS: [(usize, usize); 5] = [(usize::MAX, usize::MAX), (6, 3), (3, 1), (1, 1), (0, 0)];
+
+/// The edits that repeated changes call for.
+pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &mut Vec<NextEdit>) {
+    let of_source = |document: &str| sources.iter().find(|source| *source.document == *document);
+    let hunks = request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank());
+    let diffs: Vec<(&Source<'_>, Diff<'_>)> = hunks
+        .filter_map(|hunk| of_source(&hunk.document).map(|source| (source, Diff::new(hunk, source.text))))
+        .take(MAX_HUNKS)
+        .collect();
+    let changes: Vec<(&Source<'_>, &Diff<'_>, Change<'_>)> =
+        diffs.iter().filter_map(|(source, diff)| Some((*source, diff, Change::of(diff)?))).collect();
+    for (index, (source, diff, change)) in changes.iter().enumerate().take(MAX_EXAMPLES) {
+        if (request.cancelled)() {
+            return;
+        }
+        let mut patterns: Vec<Pattern> = Vec::new();
+        let mut places = vec![(*source, diff.hunk.range.clone())];
+        for (other, other_diff, partner) in changes.iter().skip(index + 1) {
+            if source.tree.language() != other.tree.language() {
+                continue;
+            }
+            if let Some(pattern) = pattern(change, partner) {
+                patterns.push(pattern);
+                places.push((other, other_diff.hunk.range.clone()));
+            }
+        }
+        // The one with the fewest constant tokens is what all have in common.
+        let n_texts = |pattern: &Pattern| pattern.parts.iter().filter(|part| **part != Part::Hole).count();
+        if let Some(pattern) = patterns.iter().min_by_key(|pattern| n_texts(pattern)) {
+            add(sources, pattern, &places, found);
+        }
+    }
+}
+
+fn add(
+    sources: &[Source<'_>],
+    pattern: &Pattern,
+    places: &[(&Source<'_>, Range<usize>)],
+    found: &mut Vec<NextEdit>,
+) {
+    if pattern.is_lines && pattern.new.is_empty() && !is_removable(pattern) {
+        return;
+    }
+    if is_rename(sources, pattern, places) {
+        return;
+    }
+    let agreeing = places.len();
+    let (home, place) = (places[0].0, &places[0].1);
+    let region = home.tree.region(home.text, place.start);
+    for (step, (n_left, n_right)) in STEPS.into_iter().enumerate() {
+        let narrowed = if step == 0 { Some(pattern.clone()) } else { pattern.narrowed(n_left, n_right) };
+        let Some(narrowed) = narrowed else { continue };
+        // Of a line above, and of what is inserted, all has to be known.
+        if step > 0 && (pattern.is_lines || !has_own_word(&narrowed)) {
+            break;
+        }
+        let in_files: Vec<(&Source<'_>, Vec<Fit>)> = sources
+            .iter()
+            .filter(|source| source.tree.language() == home.tree.language())
+            .map(|source| (source, fits(source, &narrowed)))
+            .collect();
+        let n_fits: usize = in_files.iter().map(|(_, fits)| fits.len()).sum();
+        let skipped = n_skipped(&in_files, places);
+        if skipped >= agreeing {
+            break;
+        }
+        let words = narrowed.words().count().saturating_sub(1).min(MAX_WORDS);
+        let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
+        confidence += PER_WORD * small(words) - PER_STEP * small(step) - PER_SKIPPED * small(skipped);
+        confidence -= if n_fits > MANY { FOR_MANY } else { 0.0 };
+        confidence -= if pattern.new.is_empty() { REMOVAL } else { 0.0 };
+        for (source, fits) in in_files {
+            let confidence =
+                if source.document == home.document { confidence } else { confidence - OTHER_FILE };
+            let is_alike = |fit: &Fit| source.tree.region(source.text, fit.range.start) == region;
+            let fits = fits.into_iter().take(MAX_FITS).filter(is_alike);
+            found.extend(fits.map(|fit| {
+                let kind = NextEditKind::Repeat;
+                source.edit(fit.range, fit.new_text, kind, confidence.min(0.97), agreeing)
+            }));
+        }
+        if n_fits > 0 {
+            break;
+        }
+    }
+}
+
+/// Whether a name was changed that the document defines: then its uses are known better than by what they look like.
+fn is_rename(sources: &[Source<'_>], pattern: &Pattern, places: &[(&Source<'_>, Range<usize>)]) -> bool {
+    let Some((old, new)) = pattern.renamed() else { return false };
+    let is_defined = |source: &&Source<'_>, word: &str| {
+        let names = source.names(word).unwrap_or_default();
+        names.into_iter().any(|(range, name)| source.binding(&range, name).is_some())
+    };
+    let is_changed = |source: &&Source<'_>| places.iter().any(|(other, _)| other.document == source.document);
+    let mut changed = sources.iter().filter(is_changed);
+    changed.any(|source| is_defined(&source, old) || is_defined(&source, new))
+}
+
+fn small(count: usize) -> f32 {
+    u16::try_from(count).map_or(f32::from(u16::MAX), f32::from)
+}
+
+/// Whether a narrowed pattern still has a word near what is replaced.
+fn has_own_word(pattern: &Pattern) -> bool {
+    pattern.n_words_in_run() > 0 || pattern.words().any(|word| word.len() > 2)
+}
+
+/// Places that fit between the first and the last change of a document: the user saw them and left them.
+fn n_skipped(in_files: &[(&Source<'_>, Vec<Fit>)], places: &[(&Source<'_>, Range<usize>)]) -> usize {
+    let mut skipped = 0;
+    for (source, fits) in in_files {
+        let own = || {
+            places.iter().filter(|(other, _)| other.document == source.document).map(|(_, place)| place.start)
+        };
+        if let (Some(first), Some(last)) = (own().min(), own().max()) {
+            skipped += fits.iter().filter(|fit| first < fit.range.start && fit.range.end < last).count();
+        }
+    }
+    skipped
+}
+
+/// Whether a removed line says what else is removed: a call of which only the arguments vary.
+fn is_removable(pattern: &Pattern) -> bool {
+    let mut depth = 0_i32;
+    let mut n_words = 0;
+    for part in &pattern.parts[pattern.run.clone()] {
+        match part {
+            Part::Hole if depth == 0 => return false,
+            Part::Text(text) => match text.as_str() {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth -= 1,
+                "=" if depth == 0 => return false,
+                "import" | "use" | "from" | "include" | "require" | "return" => return false,
+                _ => n_words += 1,
+            },
+            Part::Hole => {}
+        }
+    }
+    n_words > 0
+}
