@@ -100,13 +100,18 @@ fn files_that_are_no_places_are_named() {
         (folder.path().join("missing.jsonl"), "cannot read"),
         (file("bad.jsonl", "{}\n"), "line 1"),
         (
-            file("outside.jsonl", &format!("{start}\"text\": \"ab\", \"edits\": [[0, 1, 9, \"\"]], \"remaining\": []}}\n")),
+            file(
+                "outside.jsonl",
+                &format!("{start}\"text\": \"ab\", \"edits\": [[0, 1, 9, \"\"]], \"remaining\": []}}\n"),
+            ),
             "no range",
         ),
         (
             file(
                 "overlap.jsonl",
-                &format!("{start}\"text\": \"abcd\", \"edits\": [[0, 0, 2, \"\"], [1, 1, 3, \"\"]], \"remaining\": []}}\n"),
+                &format!(
+                    "{start}\"text\": \"abcd\", \"edits\": [[0, 0, 2, \"\"], [1, 1, 3, \"\"]], \"remaining\": []}}\n"
+                ),
             ),
             "overlaps",
         ),
