@@ -5,6 +5,7 @@ use std::ops::Range;
 use fimble_syntax::{Name, NameRole};
 
 use crate::source::{ScopeKind, Source};
+use crate::tokens::places_of;
 
 /// What a definition makes visible, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,13 @@ pub(crate) enum Binding {
     /// In the file, and perhaps in others.
     Global,
 }
+
+/// How likely a name in the right scope is meant.
+pub(crate) const LOCAL: f32 = 0.95;
+pub(crate) const GLOBAL: f32 = 0.9;
+pub(crate) const OWN_MEMBER: f32 = 0.9;
+/// The same for a member of an object of unknown type.
+pub(crate) const OTHER_MEMBER: f32 = 0.78;
 
 /// Languages where an assignment defines a variable, so that several of them define the same one.
 const ASSIGNING: [&str; 6] = ["python", "ruby", "php", "lua", "bash", "javascript"];
@@ -44,6 +52,63 @@ impl Source<'_> {
                 None => Binding::Global,
             },
         })
+    }
+
+    /// How likely a name stands for the thing that a binding makes visible; none if it does not.
+    pub(crate) fn same_thing(&self, binding: &Binding, range: &Range<usize>, name: Name) -> Option<f32> {
+        let is_free = matches!(name.role, NameRole::Free | NameRole::Shorthand);
+        match binding {
+            Binding::Local(scope) => {
+                (is_free && scope.start <= range.start && range.end <= scope.end).then_some(LOCAL)
+            }
+            Binding::Global if is_free => Some(GLOBAL),
+            Binding::Global => {
+                let receiver = self.receiver(range)?;
+                let is_rust = self.tree.language().name() == "rust";
+                (is_rust && ["self", "crate", "super"].contains(&receiver)).then_some(GLOBAL)
+            }
+            Binding::Member(owner) => {
+                let is_own = owner.is_some() && self.own_type(range) == *owner;
+                match name.role {
+                    NameRole::Free if is_own && (self.has_implicit_this() || name.is_definition) => {
+                        Some(OWN_MEMBER)
+                    }
+                    NameRole::Free => {
+                        let receiver = self.receiver(range).filter(|receiver| !receiver.is_empty());
+                        (receiver.is_some() && receiver == owner.as_deref()).then_some(OWN_MEMBER)
+                    }
+                    _ if is_own && self.has_implicit_this() && self.receiver(range).is_none() => {
+                        Some(OWN_MEMBER)
+                    }
+                    _ if is_own && self.is_own_receiver(range) => Some(OWN_MEMBER),
+                    _ if self.receiver(range).is_some_and(|receiver| Some(receiver) == owner.as_deref()) => {
+                        Some(OWN_MEMBER)
+                    }
+                    // An own receiver of another type has a member of its own.
+                    _ if self.is_own_receiver(range) => None,
+                    _ => Some(OTHER_MEMBER),
+                }
+            }
+        }
+    }
+
+    /// Whether this document shows that it knows a global name of another one. `names` are its places here.
+    pub(crate) fn knows(&self, home: &Source<'_>, word: &str, names: &[(Range<usize>, Name)]) -> bool {
+        if names.is_empty() || self.tree.language() != home.tree.language() {
+            return false;
+        }
+        let module = stem(&home.document);
+        let is_imported = self.imports().iter().any(|import| {
+            let line = &self.content()[import.clone()];
+            let has = |word: &str| places_of(line, word, 1).is_none_or(|places| !places.is_empty());
+            has(word) || has(module)
+        });
+        let is_shared = match self.tree.language().name() {
+            "go" | "java" | "kotlin" | "csharp" => folder(&home.document) == folder(&self.document),
+            "rust" => names.iter().any(|(range, _)| self.receiver(range) == Some(module)),
+            _ => false,
+        };
+        is_imported || is_shared
     }
 
     /// Whether several assignments define one variable.
@@ -151,4 +216,14 @@ fn first_name(text: &str) -> Option<String> {
     let start = text.find(|c: char| c.is_alphabetic() || c == '_')?;
     let name: String = text[start..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     Some(name)
+}
+
+/// The name of a file without its folder and ending.
+pub(crate) fn stem(document: &str) -> &str {
+    let name = document.rsplit(['/', '\\']).next().unwrap_or(document);
+    name.split('.').next().unwrap_or(name)
+}
+
+fn folder(document: &str) -> &str {
+    document.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder)
 }

@@ -6,17 +6,20 @@
 //! no reason that leaves this crate contains code.
 
 mod binding;
+mod calls;
 mod diff;
 mod edit;
 mod gate;
 mod history;
 mod hunk;
 mod matching;
+mod parameters;
 mod pattern;
 mod propose;
 mod rename;
 mod repeat;
 mod request;
+mod signature;
 mod source;
 mod tokens;
 mod verify;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use fimble_syntax::{Name, NameRole};
 
-use crate::binding::Binding;
+use crate::binding::{Binding, OTHER_MEMBER, stem};
 use crate::diff::Diff;
 use crate::source::{ScopeKind, Source};
 use crate::tokens::{is_name, is_specific};
@@ -15,10 +15,6 @@ use crate::{Hunk, NextEdit, NextEditKind, Request};
 /// Hunks that are searched for changed names, the last ones.
 const MAX_HUNKS: usize = 24;
 
-const LOCAL: f32 = 0.95;
-const GLOBAL: f32 = 0.9;
-const OWN_MEMBER: f32 = 0.9;
-const OTHER_MEMBER: f32 = 0.78;
 const OTHER_FILE: f32 = 0.82;
 /// Two uses were changed and the definition was not yet.
 const FROM_USES: f32 = 0.78;
@@ -158,7 +154,7 @@ fn plan_from_uses(request: &Request<'_>, source: &Source<'_>, renamed: &Renamed<
 /// Whether a name means something in the scope of a binding already, apart from what was just written.
 fn is_known(request: &Request<'_>, source: &Source<'_>, binding: &Binding, new: &str) -> bool {
     let is_old = |(range, name): &(Range<usize>, Name)| {
-        !is_changed(request, source, range) && is_same_thing(source, binding, range, *name).is_some()
+        !is_changed(request, source, range) && source.same_thing(binding, range, *name).is_some()
     };
     source.names(new).is_none_or(|names| names.iter().any(is_old))
 }
@@ -171,7 +167,7 @@ fn uses(
 ) -> Vec<(Name, Use)> {
     let mut found = Vec::new();
     for (range, name) in names {
-        let Some(confidence) = is_same_thing(source, binding, range, *name) else { continue };
+        let Some(confidence) = source.same_thing(binding, range, *name) else { continue };
         if confidence <= OTHER_MEMBER && !is_specific(&renamed.old) {
             continue;
         }
@@ -183,41 +179,6 @@ fn uses(
         found.push((*name, Use { range: range.clone(), text, confidence }));
     }
     found
-}
-
-/// How likely a name stands for the thing that a binding makes visible; none if it does not.
-fn is_same_thing(source: &Source<'_>, binding: &Binding, range: &Range<usize>, name: Name) -> Option<f32> {
-    let is_free = matches!(name.role, NameRole::Free | NameRole::Shorthand);
-    match binding {
-        Binding::Local(scope) => {
-            (is_free && scope.start <= range.start && range.end <= scope.end).then_some(LOCAL)
-        }
-        Binding::Global if is_free => Some(GLOBAL),
-        Binding::Global => {
-            let receiver = source.receiver(range)?;
-            let is_rust = source.tree.language().name() == "rust";
-            (is_rust && ["self", "crate", "super"].contains(&receiver)).then_some(GLOBAL)
-        }
-        Binding::Member(owner) => {
-            let is_own = owner.is_some() && source.own_type(range) == *owner;
-            match name.role {
-                NameRole::Free if is_own && (source.has_implicit_this() || name.is_definition) => {
-                    Some(OWN_MEMBER)
-                }
-                NameRole::Free => {
-                    let receiver = source.receiver(range).filter(|receiver| !receiver.is_empty());
-                    (receiver.is_some() && receiver == owner.as_deref()).then_some(OWN_MEMBER)
-                }
-                _ if is_own && source.is_own_receiver(range) => Some(OWN_MEMBER),
-                _ if source.receiver(range).is_some_and(|receiver| Some(receiver) == owner.as_deref()) => {
-                    Some(OWN_MEMBER)
-                }
-                // An own receiver of another type has a member of its own.
-                _ if source.is_own_receiver(range) => None,
-                _ => Some(OTHER_MEMBER),
-            }
-        }
-    }
 }
 
 /// What a definition of the old name means for a rename.
@@ -303,26 +264,12 @@ fn plan_elsewhere(
     renamed: &Renamed<'_, '_>,
 ) -> Option<Vec<Use>> {
     let names = source.names(&renamed.old)?;
-    if names.is_empty() || source.tree.language() != home.tree.language() {
-        return None;
-    }
     let is_new = source
         .names(&renamed.new)?
         .iter()
         .any(|(range, name)| name.role != NameRole::Member && !is_changed(request, source, range));
     let module = stem(&home.document);
-    let is_imported = source.imports().iter().any(|import| {
-        let line = &source.content()[import.clone()];
-        let has =
-            |word: &str| crate::tokens::places_of(line, word, 1).is_none_or(|places| !places.is_empty());
-        has(&renamed.old) || has(module)
-    });
-    let is_shared = match source.tree.language().name() {
-        "go" | "java" | "kotlin" | "csharp" => folder(&home.document) == folder(&source.document),
-        "rust" => names.iter().any(|(range, _)| source.receiver(range) == Some(module)),
-        _ => false,
-    };
-    if is_new || !(is_imported || is_shared) {
+    if is_new || !source.knows(home, &renamed.old, &names) {
         return None;
     }
     let mut hidden = Vec::new();
@@ -380,14 +327,4 @@ fn edits(
         found.push(source.edit(whole, text, NextEditKind::Rename, least, agreeing));
     }
     found
-}
-
-/// The name of a file without its folder and ending.
-fn stem(document: &str) -> &str {
-    let name = document.rsplit(['/', '\\']).next().unwrap_or(document);
-    name.split('.').next().unwrap_or(name)
-}
-
-fn folder(document: &str) -> &str {
-    document.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder)
 }

@@ -2,6 +2,7 @@
 //! from one change alone, nor where the user went past as many places as were changed.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::diff::Diff;
 use crate::matching::{Fit, fits};
@@ -37,8 +38,19 @@ const MAX_FITS: usize = 64;
 /// The parts on both sides that are looked at: all, then fewer.
 const STEPS: [(usize, usize); 5] = [(usize::MAX, usize::MAX), (6, 3), (3, 1), (1, 1), (0, 0)];
 
-/// The edits that repeated changes call for.
-pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &mut Vec<NextEdit>) {
+/// The edits that repeated changes call for. `parameters` is where functions have other parameters than before: such a change and
+/// that of a call do not agree.
+pub(crate) fn candidates(
+    request: &Request<'_>,
+    sources: &[Source<'_>],
+    parameters: &[(Arc<str>, Range<usize>)],
+    found: &mut Vec<NextEdit>,
+) {
+    let is_parameter = |source: &Source<'_>, diff: &Diff<'_>| {
+        let is_in =
+            |range: &Range<usize>| range.start < diff.hunk.range.start && diff.hunk.range.end <= range.end;
+        parameters.iter().any(|(document, range)| *document == source.document && is_in(range))
+    };
     let of_source = |document: &str| sources.iter().find(|source| *source.document == *document);
     let hunks = request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank());
     let diffs: Vec<(&Source<'_>, Diff<'_>)> = hunks
@@ -54,7 +66,8 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
         let mut patterns: Vec<Pattern> = Vec::new();
         let mut places = vec![(*source, diff.hunk.range.clone())];
         for (other, other_diff, partner) in changes.iter().skip(index + 1) {
-            if source.tree.language() != other.tree.language() {
+            let is_alike = is_parameter(source, diff) == is_parameter(other, other_diff);
+            if source.tree.language() != other.tree.language() || !is_alike {
                 continue;
             }
             if let Some(pattern) = pattern(change, partner) {

@@ -33,3 +33,8 @@ fn nothing_is_proposed_where_nothing_is_to_be_done() {
 fn repeated_edits_are_continued() {
     play("repeat", include_str!("cases/repeat.txt"));
 }
+
+#[test]
+fn calls_follow_changed_parameters() {
+    play("signature", include_str!("cases/signature.txt"));
+}
