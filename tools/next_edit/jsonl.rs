@@ -1,4 +1,4 @@
-//! Places as tools/sets/next_edit.py writes them, one a line.
+//! Places as tools/sets/next_edit.py writes them, one a line. Invariant: nothing of a line is changed.
 
 use std::ops::Range;
 

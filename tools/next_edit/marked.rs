@@ -1,4 +1,4 @@
-//! Places of our own: texts in which changes are marked.
+//! Places of our own: texts in which changes are marked. Invariant: the text without its marks is that at the start.
 //!
 //! A place begins with `@@ KIND | SORT | PATH`, a further file of it with `@@@ PATH`. `«N:OLD→NEW»` is a change that is typed; the
 //! numbers give the order, and changes of one number are typed without a pause. `«?:OLD→NEW»` is left and follows from what was

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::Args;
+use crate::args::Args;
 use crate::case::Case;
 use crate::outcome::Outcome;
 use crate::scores::{self, Detector, Scores};
