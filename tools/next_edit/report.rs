@@ -16,8 +16,8 @@ use crate::scores::{self, Detector, Scores};
 /// # Errors
 /// A file cannot be written.
 pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Result<()> {
-    let rows = scores::score(cases, outcomes);
-    let sorts = scores::quiet_by_sort(cases, outcomes);
+    let rows = scores::by_language(cases, outcomes);
+    let sorts = scores::by_sort(cases, outcomes);
     let detectors = scores::detectors(outcomes);
     let times = scores::times(outcomes);
     if let Some(path) = &args.csv {
@@ -25,16 +25,12 @@ pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Resul
     }
     let mut text = String::new();
     if args.json {
-        let sorts: Vec<_> =
-            sorts.iter().map(|(sort, n, quiet)| json!({"sort": sort, "n": n, "quiet": quiet})).collect();
-        let all = json!({"scores": rows, "nothing": sorts, "detectors": detectors, "times": times});
+        let all = json!({"scores": rows, "sorts": sorts, "detectors": detectors, "times": times});
         text = format!("{all:#}\n");
     } else {
-        table(&mut text, &rows)?;
-        writeln!(text, "\n| nothing to be done | places | quiet |\n|---|---|---|")?;
-        for (sort, n, quiet) in &sorts {
-            writeln!(text, "| {sort} | {n} | {} |", percent(*quiet))?;
-        }
+        table(&mut text, "language", &rows)?;
+        text.push('\n');
+        table(&mut text, "sort", &sorts)?;
         detector_table(&mut text, &detectors)?;
         if args.calibration {
             calibration(&mut text, &detectors)?;
@@ -51,10 +47,10 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-fn table(text: &mut String, rows: &[Scores]) -> std::fmt::Result {
+fn table(text: &mut String, group: &str, rows: &[Scores]) -> std::fmt::Result {
     writeln!(
         text,
-        "| kind | language | places | proposed | place found | text right | right up to blanks | shown | of these right | shown and \
+        "| kind | {group} | places | proposed | place found | text right | right up to blanks | shown | of these right | shown and \
          right | quiet |\n{}",
         "|---".repeat(11) + "|"
     )?;
@@ -70,7 +66,7 @@ fn table(text: &mut String, rows: &[Scores]) -> std::fmt::Result {
             row.quiet,
         ];
         let shares = shares.map(percent).join(" | ");
-        writeln!(text, "| {} | {} | {} | {shares} |", row.kind, row.language, row.n)?;
+        writeln!(text, "| {} | {} | {} | {shares} |", row.kind, row.group, row.n)?;
     }
     Ok(())
 }
@@ -115,7 +111,7 @@ fn csv(rows: &[Scores]) -> String {
             row.quiet,
         ];
         let shares = shares.map(|share| format!("{share:.4}")).join(",");
-        text.push_str(&format!("{},{},{},{shares}\n", row.kind, row.language, row.n));
+        text.push_str(&format!("{},{},{},{shares}\n", row.kind, row.group, row.n));
     }
     text
 }

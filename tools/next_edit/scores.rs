@@ -13,8 +13,8 @@ use crate::outcome::{Outcome, Proposal};
 #[serde(rename_all = "camelCase")]
 pub struct Scores {
     pub kind: &'static str,
-    /// "all" over all languages.
-    pub language: String,
+    /// A language or a sort; "all" over all of them.
+    pub group: String,
     /// Places.
     pub n: usize,
     /// Places with a proposal, shown or not. The best one counts in the three shares below.
@@ -73,43 +73,36 @@ pub struct Bin {
     pub right: f64,
 }
 
-/// The scores of each kind by language and over all languages, then those of the sorts of places where nothing is to be done.
-pub fn score(cases: &[Case], outcomes: &[Outcome]) -> Vec<Scores> {
+/// The scores of each kind by language, and over all languages.
+pub fn by_language(cases: &[Case], outcomes: &[Outcome]) -> Vec<Scores> {
+    by(cases, outcomes, true, |case| &case.language)
+}
+
+/// The scores of each kind by sort.
+pub fn by_sort(cases: &[Case], outcomes: &[Outcome]) -> Vec<Scores> {
+    by(cases, outcomes, false, |case| &case.sort)
+}
+
+fn by(cases: &[Case], outcomes: &[Outcome], has_all: bool, group_of: impl Fn(&Case) -> &str) -> Vec<Scores> {
     let pairs: Vec<(&Case, &Outcome)> = cases.iter().zip(outcomes).collect();
     let mut rows = Vec::new();
     for kind in Kind::ALL {
         let of_kind: Vec<_> = pairs.iter().copied().filter(|(case, _)| case.kind == kind).collect();
-        let mut languages: Vec<&str> = of_kind.iter().map(|(case, _)| case.language.as_str()).collect();
-        languages.sort_unstable();
-        languages.dedup();
-        for language in languages {
-            rows.extend(row(
-                kind,
-                language,
-                of_kind.iter().filter(|(case, _)| case.language == language).map(|(_, outcome)| *outcome),
-            ));
+        let mut groups: Vec<&str> = of_kind.iter().map(|(case, _)| group_of(case)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        for group in groups {
+            let of_group = of_kind.iter().filter(|(case, _)| group_of(case) == group);
+            rows.extend(row(kind, group, of_group.map(|(_, outcome)| *outcome)));
         }
-        rows.extend(row(kind, "all", of_kind.iter().map(|(_, outcome)| *outcome)));
+        if has_all {
+            rows.extend(row(kind, "all", of_kind.iter().map(|(_, outcome)| *outcome)));
+        }
     }
     rows
 }
 
-/// How many places of each sort without a next edit there are, and in how many nothing is shown.
-pub fn quiet_by_sort(cases: &[Case], outcomes: &[Outcome]) -> Vec<(String, usize, f64)> {
-    let of_nothing: Vec<_> =
-        cases.iter().zip(outcomes).filter(|(case, _)| case.kind == Kind::Nothing).collect();
-    let mut sorts: Vec<&str> = of_nothing.iter().map(|(case, _)| case.sort.as_str()).collect();
-    sorts.sort_unstable();
-    sorts.dedup();
-    let quiet = |sort: &&str| {
-        let of_sort: Vec<_> = of_nothing.iter().filter(|(case, _)| case.sort == *sort).collect();
-        let n_quiet = of_sort.iter().filter(|(_, outcome)| outcome.shown.is_none()).count();
-        ((*sort).to_owned(), of_sort.len(), share(n_quiet, of_sort.len()))
-    };
-    sorts.iter().map(quiet).collect()
-}
-
-fn row<'a>(kind: Kind, language: &str, outcomes: impl Iterator<Item = &'a Outcome>) -> Option<Scores> {
+fn row<'a>(kind: Kind, group: &str, outcomes: impl Iterator<Item = &'a Outcome>) -> Option<Scores> {
     let outcomes: Vec<&Outcome> = outcomes.collect();
     if outcomes.is_empty() {
         return None;
@@ -126,7 +119,7 @@ fn row<'a>(kind: Kind, language: &str, outcomes: impl Iterator<Item = &'a Outcom
     let n_right = shown.filter(|shown| shown.judgement.up_to_blanks).count();
     Some(Scores {
         kind: kind.name(),
-        language: language.to_owned(),
+        group: group.to_owned(),
         n,
         proposed: best(|_| true),
         place: best(|best| best.judgement.place),
@@ -198,4 +191,64 @@ pub fn times(outcomes: &[Outcome]) -> Times {
         took.map_or(0.0, |took| took.as_secs_f64() * 1_000.0)
     };
     Times { p50_ms: percentile(50), p95_ms: percentile(95), p99_ms: percentile(99) }
+}
+
+#[cfg(test)]
+mod tests {
+    use fimble_next_edit::{NextEdit, NextEditKind};
+
+    use super::*;
+    use crate::judge::Judgement;
+
+    /// A proposal of each pair: confidence, and whether it is right. Those from 0.7 on are shown.
+    fn outcome(proposals: &[(f32, bool)], ms: u64) -> Outcome {
+        let proposals: Vec<Proposal> = proposals
+            .iter()
+            .map(|(confidence, is_right)| Proposal {
+                edit: NextEdit {
+                    document: "a.py".into(),
+                    range: 0..1,
+                    old_text: "a".to_owned(),
+                    new_text: "b".to_owned(),
+                    kind: NextEditKind::Rename,
+                    confidence: *confidence,
+                    agreeing: 1,
+                },
+                judgement: Judgement { place: true, exact: false, up_to_blanks: *is_right, follows: true },
+                silence: (*confidence < 0.7).then_some("lowConfidence"),
+                line: 1,
+                now: "a".to_owned(),
+            })
+            .collect();
+        let shown = proposals.iter().position(|proposal| proposal.silence.is_none());
+        Outcome { proposals, shown, took: Duration::from_millis(ms) }
+    }
+
+    #[test]
+    fn the_best_proposal_counts_and_the_shown_one_apart() {
+        let outcomes = [
+            outcome(&[(0.9, true), (0.8, false)], 1),
+            outcome(&[(0.6, false)], 2),
+            outcome(&[(0.75, false)], 3),
+            outcome(&[], 4),
+        ];
+        let row = row(Kind::Rename, "all", outcomes.iter()).unwrap();
+        assert_eq!((row.n, row.proposed, row.place, row.right, row.up_to_blanks), (4, 0.75, 0.75, 0.0, 0.25));
+        assert_eq!((row.shown, row.precision, row.shown_right, row.quiet), (0.5, 0.5, 0.25, 0.5));
+        assert!(super::row(Kind::Rename, "go", [].into_iter()).is_none());
+        let detectors = detectors(&outcomes);
+        assert_eq!(detectors.iter().map(|detector| detector.name).collect::<Vec<_>>(), ["rename", "all"]);
+        assert_eq!((detectors[0].n, detectors[0].n_shown, detectors[0].shown_right), (3, 2, 0.5));
+        let counts: Vec<usize> = detectors[1].bins.iter().map(|bin| bin.n).collect();
+        assert_eq!(counts, [0, 0, 0, 0, 0, 0, 1, 1, 0, 1]);
+        assert!((detectors[1].calibration_error - (0.6 + 0.75 + 0.1) / 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_percentile_is_a_time_that_was_measured() {
+        let outcomes: Vec<Outcome> = (1..=200).map(|ms| outcome(&[], ms)).collect();
+        let Times { p50_ms, p95_ms, p99_ms } = times(&outcomes);
+        assert_eq!((p50_ms, p95_ms, p99_ms), (100.0, 190.0, 198.0));
+        assert_eq!(times(&[]).p99_ms, 0.0);
+    }
 }

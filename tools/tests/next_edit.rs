@@ -72,7 +72,7 @@ fn figures_of_a_place_agree_with_what_is_listed() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let row = |kind: &str| {
         let rows = report["scores"].as_array().unwrap().iter();
-        rows.clone().find(|row| row["kind"] == kind && row["language"] == "all").unwrap().clone()
+        rows.clone().find(|row| row["kind"] == kind && row["group"] == "all").unwrap().clone()
     };
     assert_eq!((&row("rename")["n"], &row("rename")["shownRight"]), (&Value::from(1), &Value::from(1.0)));
     assert_eq!(row("nothing")["quiet"], 1.0);
