@@ -7,6 +7,7 @@
 
 mod binding;
 mod calls;
+mod counterpart;
 mod diff;
 mod edit;
 mod gate;
@@ -19,8 +20,10 @@ mod propose;
 mod rename;
 mod repeat;
 mod request;
+mod siblings;
 mod signature;
 mod source;
+mod styles;
 mod tokens;
 mod verify;
 

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use crate::source::{Source, sources};
 use crate::verify::is_sound;
-use crate::{NextEdit, Request, rename, repeat, signature};
+use crate::{NextEdit, Request, counterpart, rename, repeat, signature};
 
 /// Proposals that are returned. Each is checked by a parse.
 const MAX_PROPOSED: usize = 3;
@@ -25,6 +25,7 @@ pub fn propose(request: &Request<'_>) -> Vec<NextEdit> {
     rename::candidates(request, &sources, &mut found);
     let parameters = signature::candidates(request, &sources, &mut found);
     repeat::candidates(request, &sources, &parameters, &mut found);
+    counterpart::candidates(request, &sources, &mut found);
     found.sort_by(|a, b| order(request, &sources, a, b));
     let mut proposed: Vec<NextEdit> = Vec::new();
     for edit in found.into_iter().take(MAX_CHECKED) {

@@ -38,3 +38,8 @@ fn repeated_edits_are_continued() {
 fn calls_follow_changed_parameters() {
     play("signature", include_str!("cases/signature.txt"));
 }
+
+#[test]
+fn counterparts_of_added_elements_are_proposed() {
+    play("counterpart", include_str!("cases/counterpart.txt"));
+}

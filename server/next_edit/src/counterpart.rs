@@ -1,0 +1,243 @@
+//! Counterparts: an element was added, each of its siblings has a counterpart of one form in another place, and the new one has
+//! none. Invariant: at least two siblings that follow each other agree, letter by letter but for their names.
+
+use std::ops::Range;
+
+use crate::calls::List;
+use crate::diff::Diff;
+use crate::siblings::{Added, added, list_around};
+use crate::source::Source;
+use crate::styles::Style;
+use crate::tokens::{TokenKind, places_of, tokens};
+use crate::{Hunk, NextEdit, NextEditKind, Request};
+
+/// Hunks that are searched for added elements, the last ones.
+const MAX_HUNKS: usize = 6;
+
+/// Places of one name that are looked at.
+const MAX_PLACES: usize = 60;
+
+/// Lines of one counterpart.
+const MAX_LINES: usize = 4;
+
+/// The confidence that two, three, and more siblings give.
+const BY_AGREEING: [f32; 3] = [0.75, 0.85, 0.9];
+/// The name is written in another way there.
+const OTHER_STYLE: f32 = 0.03;
+
+/// The edits that added elements call for.
+pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &mut Vec<NextEdit>) {
+    let hunks = request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank()).take(MAX_HUNKS);
+    for hunk in hunks {
+        let Some(source) = sources.iter().find(|source| source.document == hunk.document) else { continue };
+        let diff = Diff::new(hunk, source.text);
+        for added in added(source, &diff) {
+            if (request.cancelled)() || request.is_being_typed(source, &added.range) {
+                return;
+            }
+            // What was moved from elsewhere is not new.
+            let has_key = |text: &str| places_of(text, &added.key, 1).is_none_or(|places| !places.is_empty());
+            let is_moved = |other: &Hunk| has_key(&other.old) && !has_key(&other.new);
+            if request.history.hunks().iter().any(is_moved) {
+                continue;
+            }
+            for style in Style::ALL {
+                in_style(source, &added, style, found);
+            }
+        }
+    }
+}
+
+/// The missing counterparts whose names are written in a style.
+fn in_style(source: &Source<'_>, added: &Added, style: Style, found: &mut Vec<NextEdit>) {
+    let names = |keys: &[String]| -> Vec<String> { keys.iter().map(|key| style.of(key)).collect() };
+    let is_same = |keys: &[String]| names(keys) == *keys;
+    if style != Style::Same && is_same(&added.before) && is_same(&added.behind) {
+        return;
+    }
+    let new = style.of(&added.key);
+    // The neighbour before the new element, and those before that; or behind it.
+    for (siblings, is_before) in [(names(&added.before), true), (names(&added.behind), false)] {
+        let Some(nearest) = siblings.first().filter(|_| siblings.len() > 1) else { continue };
+        let places = places_of(source.content(), nearest, MAX_PLACES).unwrap_or_default();
+        let n_before = found.len();
+        let mut known: Option<Range<usize>> = None;
+        for place in places {
+            let is_own = added.block.start <= place.start && place.end <= added.block.end;
+            if is_own || known.as_ref().is_some_and(|known| known.contains(&place.start)) {
+                continue;
+            }
+            let site = Site { source, added, siblings: &siblings, is_before, place: &place, new: &new };
+            let Some((edit, agreeing, around)) = site.line().or_else(|| site.item()) else { continue };
+            known = Some(around);
+            let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
+            confidence -= if style == Style::Same { 0.0 } else { OTHER_STYLE };
+            let (range, text) = edit;
+            found.push(source.edit(range, text, NextEditKind::Counterpart, confidence, agreeing));
+        }
+        if found.len() > n_before {
+            return;
+        }
+    }
+}
+
+/// An edit, how many siblings agree, and the range of the counterpart of the nearest.
+type Missing = ((Range<usize>, String), usize, Range<usize>);
+
+/// A place of the nearest sibling's name.
+struct Site<'s, 'a> {
+    source: &'s Source<'a>,
+    added: &'s Added,
+    siblings: &'s [String],
+    is_before: bool,
+    place: &'s Range<usize>,
+    new: &'s str,
+}
+
+impl Site<'_, '_> {
+    /// The counterparts are lines, as many for each sibling.
+    fn line(&self) -> Option<Missing> {
+        let text = self.source.text;
+        let line = self.source.line_of(self.place.start);
+        let block = |first: usize, n_lines: usize| {
+            let range = text.line_start(first)..text.line_start(first + n_lines);
+            &self.source.content()[range]
+        };
+        for n_lines in 1..=MAX_LINES {
+            let form = form(block(line, n_lines), &self.siblings[0]);
+            if !form.has_name || form.is_blank_ended {
+                continue;
+            }
+            let mut agreeing = 1;
+            for (index, sibling) in self.siblings.iter().enumerate().skip(1) {
+                let offset = index * n_lines;
+                let first = if self.is_before { line.checked_sub(offset) } else { Some(line + offset) };
+                let is_alike = |first: usize| {
+                    first + n_lines <= text.n_lines()
+                        && self::form(block(first, n_lines), sibling).is_alike(&form)
+                };
+                if !first.is_some_and(is_alike) {
+                    break;
+                }
+                agreeing += 1;
+            }
+            if agreeing < 2 {
+                continue;
+            }
+            // The new name may have its lines among those of its siblings already, in another order.
+            let near = (agreeing + 2) * n_lines;
+            let start = text.line_start(line.saturating_sub(near));
+            let end = text.line_end((line + near).min(text.n_lines()));
+            if self.has_new(start..end) {
+                return None;
+            }
+            let own = block(line, n_lines);
+            let range = text.line_start(line)..text.line_start(line + n_lines);
+            return Some((self.inserted_lines(own, &range)?, agreeing, range));
+        }
+        None
+    }
+
+    /// Whether the new name is in a range, apart from the new element and its siblings.
+    fn has_new(&self, range: Range<usize>) -> bool {
+        let is_apart = |place: &Range<usize>| {
+            let start = range.start + place.start;
+            start < self.added.block.start || start >= self.added.block.end
+        };
+        let places = places_of(&self.source.content()[range.clone()], self.new, MAX_PLACES);
+        places.is_none_or(|places| places.iter().any(is_apart))
+    }
+
+    fn inserted_lines(&self, own: &str, range: &Range<usize>) -> Option<(Range<usize>, String)> {
+        let copy = replaced(own, &self.siblings[0], self.new);
+        if !self.is_before {
+            return Some((range.start..range.start, copy));
+        }
+        if !own.ends_with('\n') {
+            return None;
+        }
+        // The last of a list may have no comma.
+        let line = self.source.line_of(range.start);
+        let above = self.source.text.line(line.checked_sub(1)?);
+        let trimmed = own.trim_end();
+        if above.trim_end().ends_with(',') && !trimmed.ends_with(',') {
+            let end = range.start + trimmed.len();
+            let line_break = &own[trimmed.len()..];
+            return Some((end..end, format!(",{line_break}{}", copy.trim_end())));
+        }
+        Some((range.end..range.end, copy))
+    }
+
+    /// The counterparts are items of one list.
+    fn item(&self) -> Option<Missing> {
+        let content = self.source.content();
+        let list = list_around(content, self.place.start)?;
+        let holds = |item: &Range<usize>| item.start <= self.place.start && self.place.end <= item.end;
+        let index = list.items.iter().position(holds)?;
+        let item = |index: usize| &content[list.items[index].clone()];
+        let form = form(item(index), &self.siblings[0]);
+        let is_alike = |offset: usize, sibling: &str| {
+            let other = if self.is_before { index.checked_sub(offset) } else { Some(index + offset) };
+            other
+                .filter(|other| *other < list.items.len())
+                .is_some_and(|other| self::form(item(other), sibling).is_alike(&form))
+        };
+        let agreeing = 1
+            + (1..self.siblings.len())
+                .take_while(|offset| is_alike(*offset, &self.siblings[*offset]))
+                .count();
+        if agreeing < 2 || self.has_new(list.open..list.close) {
+            return None;
+        }
+        let copy = replaced(item(index), &self.siblings[0], self.new);
+        let (at, text) = self.inserted_item(&list, index, &copy)?;
+        Some(((at..at, text), agreeing, list.open..list.close))
+    }
+
+    fn inserted_item(&self, list: &List, index: usize, copy: &str) -> Option<(usize, String)> {
+        let content = self.source.content();
+        let is_one_line = !content[list.items.first()?.start..list.items.last()?.end].contains('\n');
+        let at = if self.is_before { index + 1 } else { index };
+        is_one_line.then(|| list.insertion(at, copy))
+    }
+}
+
+/// The tokens of a text with its name left open.
+struct Form {
+    texts: Vec<String>,
+    has_name: bool,
+    /// Whether its last line is empty: then it is more than its own text.
+    is_blank_ended: bool,
+}
+
+impl Form {
+    fn is_alike(&self, other: &Form) -> bool {
+        let solid = |form: &Form| -> Vec<String> {
+            let n_solid =
+                form.texts.iter().rposition(|text| text != "\n" && text != ",").map_or(0, |last| last + 1);
+            form.texts[..n_solid].to_vec()
+        };
+        self.has_name && other.has_name && solid(self) == solid(other)
+    }
+}
+
+fn form(text: &str, name: &str) -> Form {
+    let tokens = tokens(text);
+    let texts: Vec<String> = tokens
+        .iter()
+        .map(|token| if token.of(text) == name { String::new() } else { token.of(text).to_owned() })
+        .collect();
+    let has_name = texts.iter().any(String::is_empty);
+    let is_blank_ended = tokens
+        .last()
+        .is_some_and(|last| last.kind == TokenKind::Break && text[last.range()].matches('\n').count() > 1);
+    Form { texts, has_name, is_blank_ended }
+}
+
+fn replaced(text: &str, old: &str, new: &str) -> String {
+    let mut copy = text.to_owned();
+    for place in places_of(text, old, usize::MAX).unwrap_or_default().into_iter().rev() {
+        copy.replace_range(place, new);
+    }
+    copy
+}
