@@ -74,11 +74,12 @@ fn describe(text: &mut String, case: &Case, outcome: &Outcome) {
 }
 
 fn proposal(proposal: &Proposal) -> String {
-    let Proposal { edit, judgement, line, now, .. } = proposal;
+    let Proposal { edit, judgement, breaks_syntax, line, now, .. } = proposal;
     let right = if judgement.up_to_blanks { "right" } else { "wrong" };
+    let broken = if *breaks_syntax { ", leaves a syntax error" } else { "" };
     let place = if judgement.place { "in lines the author changed" } else { "in lines the author left" };
     format!(
-        "{} {:.2}, {} agree, {right}, {place}, {} line {line}: {} in `{}`",
+        "{} {:.2}, {} agree, {right}{broken}, {place}, {} line {line}: {} in `{}`",
         edit.kind.name(),
         edit.confidence,
         edit.agreeing,

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use fimble_document::Text;
 use fimble_next_edit::{Gate, NextEdit, OpenFile, Request, Situation, propose};
+use fimble_syntax::{ParseBudget, SyntaxTree};
 
 use crate::case::Case;
 use crate::judge::{Judgement, judge};
-use crate::replay::{self, State};
+use crate::replay::{self, OpenText, State};
 
 /// A proposal with its judgement.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Proposal {
     pub judgement: Judgement,
     /// Why it is not shown.
     pub silence: Option<&'static str>,
+    /// Whether the text with it has more syntax errors than the one without.
+    pub breaks_syntax: bool,
     /// The line of the text where it is, from 1.
     pub line: usize,
     /// The text of these lines.
@@ -77,10 +81,26 @@ fn judged(state: &State, edit: NextEdit, silence: Option<&'static str>) -> Propo
     let file = state.files.iter().find(|file| *file.path == *edit.document);
     let Some(file) = file else {
         // An edit of a file that is not open is wrong.
-        return Proposal { edit, judgement: Judgement::default(), silence, line: 0, now: String::new() };
+        return Proposal {
+            edit,
+            judgement: Judgement::default(),
+            silence,
+            breaks_syntax: false,
+            line: 0,
+            now: String::new(),
+        };
     };
-    let judgement = judge(&file.text.to_string(), &file.left, edit.range.clone(), &edit.new_text);
+    let text = file.text.to_string();
+    let judgement = judge(&text, &file.left, edit.range.clone(), &edit.new_text);
     let (first, last) = (file.text.line_of(edit.range.start), file.text.line_of(edit.range.end));
     let now = file.text.slice(file.text.line_start(first)..file.text.line_end(last)).into_owned();
-    Proposal { edit, judgement, silence, line: first + 1, now }
+    let breaks_syntax = breaks_syntax(file, &text, &edit);
+    Proposal { edit, judgement, silence, breaks_syntax, line: first + 1, now }
+}
+
+fn breaks_syntax(file: &OpenText, text: &str, edit: &NextEdit) -> bool {
+    let Some(tree) = &file.tree else { return false };
+    let text = Text::new(&[&text[..edit.range.start], &edit.new_text, &text[edit.range.end..]].concat());
+    let after = SyntaxTree::parse(tree.language(), &text, None, &ParseBudget::unlimited());
+    after.is_ok_and(|after| after.n_errors() > tree.n_errors())
 }

@@ -20,12 +20,13 @@ pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Resul
     let sorts = scores::by_sort(cases, outcomes);
     let detectors = scores::detectors(outcomes);
     let times = scores::times(outcomes);
+    let n_broken = outcomes.iter().filter_map(Outcome::shown).filter(|shown| shown.breaks_syntax).count();
     if let Some(path) = &args.csv {
         std::fs::write(path, csv(&rows)).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut text = String::new();
     if args.json {
-        let all = json!({"scores": rows, "sorts": sorts, "detectors": detectors, "times": times});
+        let all = json!({"scores": rows, "sorts": sorts, "detectors": detectors, "times": times, "newSyntaxErrors": n_broken});
         text = format!("{all:#}\n");
     } else {
         table(&mut text, "language", &rows)?;
@@ -35,6 +36,7 @@ pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Resul
         if args.calibration {
             calibration(&mut text, &detectors)?;
         }
+        writeln!(text, "\nshown edits that leave a new syntax error: {n_broken}")?;
         let scores::Times { p50_ms, p95_ms, p99_ms } = times;
         writeln!(text, "\ntime of a proposal: p50 {p50_ms:.2} ms, p95 {p95_ms:.2} ms, p99 {p99_ms:.2} ms")?;
     }

@@ -215,6 +215,7 @@ mod tests {
                     agreeing: 1,
                 },
                 judgement: Judgement { place: true, exact: false, up_to_blanks: *is_right, follows: true },
+                breaks_syntax: false,
                 silence: (*confidence < 0.7).then_some("lowConfidence"),
                 line: 1,
                 now: "a".to_owned(),
