@@ -77,7 +77,11 @@ fn proposal(proposal: &Proposal) -> String {
     let Proposal { edit, judgement, breaks_syntax, line, now, .. } = proposal;
     let right = if judgement.up_to_blanks { "right" } else { "wrong" };
     let broken = if *breaks_syntax { ", leaves a syntax error" } else { "" };
-    let place = if judgement.place { "in lines the author changed" } else { "in lines the author left" };
+    let place = match judgement {
+        _ if judgement.rewritten => "in a line the author rewrote",
+        _ if judgement.place => "in lines the author changed",
+        _ => "in lines the author left",
+    };
     format!(
         "{} {:.2}, {} agree, {right}{broken}, {place}, {} line {line}: {} in `{}`",
         edit.kind.name(),

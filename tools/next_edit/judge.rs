@@ -17,7 +17,12 @@ pub struct Judgement {
     pub up_to_blanks: bool,
     /// What it makes follows from what was typed.
     pub follows: bool,
+    /// It is wrong, and the author removed its line or wrote it anew.
+    pub rewritten: bool,
 }
+
+/// Below this share of common tokens a line is another one.
+const MIN_SIMILARITY: f64 = 0.5;
 
 /// Compares a proposal with what is left, in order, of its file.
 ///
@@ -43,7 +48,22 @@ pub fn judge(text: &str, left: &[Left], range: Range<usize>, new: &str) -> Judge
         exact: is_between(&tokens(now), &tokens(&proposed), &tokens(&wanted)),
         up_to_blanks,
         follows: hit.iter().any(|left| left.follows),
+        rewritten: !up_to_blanks && is_rewritten(text, &hit, &range),
     }
+}
+
+/// Whether the line where a range begins is in what is left, and no new line of the author is like it.
+fn is_rewritten(text: &str, hit: &[&&Left], range: &Range<usize>) -> bool {
+    let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    let is_left = hit.iter().any(|left| left.change.range.start <= start && end <= left.change.range.end);
+    let line = solid(&text[start..end]);
+    let is_like = |other: &str| {
+        let other = solid(other);
+        let n_tokens = line.len() + other.len();
+        fimble_tools::ratios::share(n_tokens - distance(&line, &other), n_tokens) >= MIN_SIMILARITY
+    };
+    is_left && !hit.iter().flat_map(|left| left.change.new.lines()).any(is_like)
 }
 
 /// A change without what is the same at its ends; none if nothing is left.
@@ -154,7 +174,7 @@ mod tests {
     /// What the second of the equal old texts is judged as.
     fn proposal(left: &[Left], old: &str, new: &str) -> (bool, bool, bool) {
         let start = TEXT.find(old).unwrap();
-        let Judgement { place, exact, up_to_blanks, follows } =
+        let Judgement { place, exact, up_to_blanks, follows, .. } =
             judge(TEXT, left, start..start + old.len(), new);
         assert_eq!(place, follows);
         (place, exact, up_to_blanks)
@@ -179,6 +199,18 @@ mod tests {
         assert_eq!(proposal(&[], "load(2)", "read(2)"), (false, false, false));
         // Right and wrong at once.
         assert_eq!(proposal(&left, "load(2);\nlet c", "read(2);\nlet d"), (true, false, false));
+    }
+
+    #[test]
+    fn a_line_that_the_author_removed_is_named() {
+        let rewritten = |new: &str, proposed: &str| {
+            let start = TEXT.find("load(2)").unwrap();
+            judge(TEXT, &left("let b = load(2);\n", new), start..start + 7, proposed).rewritten
+        };
+        assert!(rewritten("", "read(2)"));
+        assert!(rewritten("for n in all() {}\n", "read(2)"));
+        assert!(!rewritten("let b = load(3);\n", "read(2)"));
+        assert!(!rewritten("let b = read(2);\n", "read(2)"));
     }
 
     #[test]

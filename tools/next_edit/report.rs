@@ -20,13 +20,16 @@ pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Resul
     let sorts = scores::by_sort(cases, outcomes);
     let detectors = scores::detectors(outcomes);
     let times = scores::times(outcomes);
-    let n_broken = outcomes.iter().filter_map(Outcome::shown).filter(|shown| shown.breaks_syntax).count();
+    let shown = || outcomes.iter().filter_map(Outcome::shown);
+    let n_wrong = shown().filter(|shown| !shown.judgement.up_to_blanks).count();
+    let n_rewritten = shown().filter(|shown| shown.judgement.rewritten).count();
+    let n_broken = shown().filter(|shown| shown.breaks_syntax).count();
     if let Some(path) = &args.csv {
         std::fs::write(path, csv(&rows)).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut text = String::new();
     if args.json {
-        let all = json!({"scores": rows, "sorts": sorts, "detectors": detectors, "times": times, "newSyntaxErrors": n_broken});
+        let all = json!({"scores": rows, "sorts": sorts, "detectors": detectors, "times": times, "newSyntaxErrors": n_broken, "wrong": n_wrong, "rewritten": n_rewritten});
         text = format!("{all:#}\n");
     } else {
         table(&mut text, "language", &rows)?;
@@ -36,9 +39,13 @@ pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Resul
         if args.calibration {
             calibration(&mut text, &detectors)?;
         }
-        writeln!(text, "\nshown edits that leave a new syntax error: {n_broken}")?;
+        writeln!(
+            text,
+            "\nshown and wrong: {n_wrong}, of these in lines that the author rewrote: {n_rewritten}"
+        )?;
+        writeln!(text, "shown edits that leave a new syntax error: {n_broken}")?;
         let scores::Times { p50_ms, p95_ms, p99_ms } = times;
-        writeln!(text, "\ntime of a proposal: p50 {p50_ms:.2} ms, p95 {p95_ms:.2} ms, p99 {p99_ms:.2} ms")?;
+        writeln!(text, "time of a proposal: p50 {p50_ms:.2} ms, p95 {p95_ms:.2} ms, p99 {p99_ms:.2} ms")?;
     }
     // A reader that has gone away has had enough.
     std::io::stdout().write_all(text.as_bytes()).ok();
