@@ -12,7 +12,7 @@ use crate::tokens::{TokenKind, places_of, tokens};
 use crate::{Hunk, NextEdit, NextEditKind, Request};
 
 /// Hunks that are searched for added elements, the last ones.
-const MAX_HUNKS: usize = 6;
+const MAX_HUNKS: usize = 2;
 
 /// Places of one name that are looked at.
 const MAX_PLACES: usize = 60;
@@ -20,8 +20,12 @@ const MAX_PLACES: usize = 60;
 /// Lines of one counterpart.
 const MAX_LINES: usize = 4;
 
-/// The confidence that two, three, and more siblings give.
-const BY_AGREEING: [f32; 3] = [0.75, 0.85, 0.9];
+/// The confidence that two, three, and more siblings give, if all on that side have a counterpart.
+const BY_AGREEING: [f32; 3] = [0.76, 0.86, 0.9];
+/// For each sibling that has none.
+const PER_MISSING: f32 = 0.14;
+/// Shorter names stand for many things.
+const MIN_KEY: usize = 2;
 /// The name is written in another way there.
 const OTHER_STYLE: f32 = 0.03;
 
@@ -34,6 +38,9 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
         for added in added(source, &diff) {
             if (request.cancelled)() || request.is_being_typed(source, &added.range) {
                 return;
+            }
+            if added.key.len() < MIN_KEY {
+                continue;
             }
             // What was moved from elsewhere is not new.
             let has_key = |text: &str| places_of(text, &added.key, 1).is_none_or(|places| !places.is_empty());
@@ -71,7 +78,8 @@ fn in_style(source: &Source<'_>, added: &Added, style: Style, found: &mut Vec<Ne
             let Some((edit, agreeing, around)) = site.line().or_else(|| site.item()) else { continue };
             known = Some(around);
             let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
-            confidence -= if style == Style::Same { 0.0 } else { OTHER_STYLE };
+            let n_missing = u16::try_from(siblings.len() - agreeing).map_or(0.0, f32::from);
+            confidence -= PER_MISSING * n_missing + if style == Style::Same { 0.0 } else { OTHER_STYLE };
             let (range, text) = edit;
             found.push(source.edit(range, text, NextEditKind::Counterpart, confidence, agreeing));
         }
@@ -105,7 +113,7 @@ impl Site<'_, '_> {
         };
         for n_lines in 1..=MAX_LINES {
             let form = form(block(line, n_lines), &self.siblings[0]);
-            if !form.has_name || form.is_blank_ended {
+            if !form.has_name || form.is_blank_ended || (form.has_value && !self.added.is_same_form) {
                 continue;
             }
             let mut agreeing = 1;
@@ -186,7 +194,12 @@ impl Site<'_, '_> {
             + (1..self.siblings.len())
                 .take_while(|offset| is_alike(*offset, &self.siblings[*offset]))
                 .count();
-        if agreeing < 2 || self.has_new(list.open..list.close) {
+        // The arguments of a call are of many kinds: they have to be the siblings and nothing else.
+        let is_call = content.as_bytes()[list.open] == b'(';
+        let is_whole = agreeing == self.siblings.len()
+            && list.items.len() == agreeing
+            && (self.added.n_siblings == agreeing || self.added.n_siblings > agreeing && agreeing > 3);
+        if agreeing < 2 || (is_call && !is_whole) || self.has_new(list.open..list.close) {
             return None;
         }
         let copy = replaced(item(index), &self.siblings[0], self.new);
@@ -206,6 +219,8 @@ impl Site<'_, '_> {
 struct Form {
     texts: Vec<String>,
     has_name: bool,
+    /// Whether it has a value, which may depend on the type of the element.
+    has_value: bool,
     /// Whether its last line is empty: then it is more than its own text.
     is_blank_ended: bool,
 }
@@ -228,10 +243,20 @@ fn form(text: &str, name: &str) -> Form {
         .map(|token| if token.of(text) == name { String::new() } else { token.of(text).to_owned() })
         .collect();
     let has_name = texts.iter().any(String::is_empty);
+    const VALUES: [&str; 10] =
+        ["None", "null", "nil", "nullptr", "true", "false", "True", "False", "\"", "'"];
+    let is_value =
+        |text: &String| VALUES.contains(&text.as_str()) || text.starts_with(|c: char| c.is_ascii_digit());
+    // A key in quotes is no value.
+    let n_quoted = texts
+        .windows(3)
+        .filter(|three| is_value(&three[0]) && three[1].is_empty() && three[0] == three[2])
+        .count();
+    let has_value = texts.iter().filter(|text| is_value(text)).count() > 2 * n_quoted;
     let is_blank_ended = tokens
         .last()
         .is_some_and(|last| last.kind == TokenKind::Break && text[last.range()].matches('\n').count() > 1);
-    Form { texts, has_name, is_blank_ended }
+    Form { texts, has_name, has_value, is_blank_ended }
 }
 
 fn replaced(text: &str, old: &str, new: &str) -> String {

@@ -16,8 +16,13 @@ use crate::{Hunk, NextEdit, NextEditKind, Request};
 const MAX_HUNKS: usize = 24;
 
 const OTHER_FILE: f32 = 0.82;
+/// Tokens that a hunk with a rename may change, old and new ones together.
+const MAX_CHANGED: usize = 16;
+
 /// Two uses were changed and the definition was not yet.
 const FROM_USES: f32 = 0.78;
+/// Another import may be of another thing.
+const FROM_IMPORT: f32 = 0.68;
 /// Several assignments may define one variable, or another one each.
 const SEVERAL_ASSIGNMENTS: f32 = 0.1;
 /// For each further place that was changed in the same way, up to [`MAX_AGREEING`].
@@ -51,7 +56,10 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
             found.extend(uses.flat_map(|(plan, (source, _))| edits(request, source, plan, &renamed)));
             continue;
         };
-        let Some(plan) = plan(request, source, place, &binding, &renamed) else { continue };
+        let Some(mut plan) = plan(request, source, place, &binding, &renamed) else { continue };
+        if binding == Binding::Global && !is_definition && renamed.places.len() == 1 {
+            plan.iter_mut().for_each(|place| place.confidence = place.confidence.min(FROM_IMPORT));
+        }
         found.extend(edits(request, source, &plan, &renamed));
         if binding == Binding::Global && is_definition {
             for other in sources.iter().filter(|other| other.document != source.document) {
@@ -68,6 +76,11 @@ fn renamed_names<'a, 's>(request: &Request<'_>, sources: &'s [Source<'a>]) -> Ve
     for hunk in request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank()).take(MAX_HUNKS) {
         let Some(source) = sources.iter().find(|source| source.document == hunk.document) else { continue };
         let diff = Diff::new(hunk, source.text);
+        // In code that was written anew, tokens agree by chance.
+        let n_changed: usize = diff.runs.iter().map(|run| run.old.len() + run.new.len()).sum();
+        if n_changed > MAX_CHANGED {
+            continue;
+        }
         for run in diff.runs.iter().filter(|run| run.old.len() == 1 && run.new.len() == 1) {
             let (old, new) = (diff.old_at(run.old.start), diff.new_at(run.new.start));
             let is_back = found.iter().any(|renamed| renamed.old == new && renamed.new == old);

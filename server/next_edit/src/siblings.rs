@@ -31,6 +31,10 @@ pub(crate) struct Added {
     pub(crate) before: Vec<String>,
     /// Keys of the siblings behind it, the nearest first.
     pub(crate) behind: Vec<String>,
+    /// Whether the nearest siblings are as it is but for their keys: of the same type.
+    pub(crate) is_same_form: bool,
+    /// Number of siblings, those included whose keys are not known.
+    pub(crate) n_siblings: usize,
 }
 
 /// The element that a hunk added, once for each name that may be its key; none if it has no siblings.
@@ -68,9 +72,17 @@ fn added_line(source: &Source<'_>, diff: &Diff<'_>, change: &Change<'_>) -> Vec<
         };
         let (before, behind) = (keys(&mut (0..line).rev()), keys(&mut (line + 1..n_lines)));
         let block = source.text.line_start(line - before.len())..source.text.line_end(line + behind.len());
-        let own_tokens = tokens(own);
+        let own_key = tokens(own)[key].of(own).to_owned();
+        let is_alike = |line: usize, key: &String| is_same_form(own, &own_key, content(line), key);
+        let nearest = |keys: &[String], line_of: &dyn Fn(usize) -> usize| {
+            keys.iter().take(2).enumerate().all(|(index, key)| is_alike(line_of(index), key))
+        };
+        let is_same_form =
+            nearest(&before, &|index| line - 1 - index) && nearest(&behind, &|index| line + 1 + index);
         found.push(Added {
-            key: own_tokens[key].of(own).to_owned(),
+            is_same_form,
+            n_siblings: before.len() + behind.len(),
+            key: own_key,
             range: source.text.line_start(line)..source.text.line_end(line),
             block,
             before,
@@ -119,13 +131,30 @@ fn added_item(source: &Source<'_>, diff: &Diff<'_>, change: &Change<'_>) -> Opti
     let known = |indices: &mut dyn Iterator<Item = usize>| -> Vec<String> {
         indices.map_while(|index| keys[index].clone()).take(MAX_SIBLINGS).collect()
     };
+    let nearest = (index.saturating_sub(2)..items.len().min(index + 3)).filter(|other| *other != index);
+    let own_key = keys[index].clone()?;
+    let is_alike = |other: usize| {
+        keys[other].as_ref().is_none_or(|key| is_same_form(items[index], &own_key, items[other], key))
+    };
     Some(Added {
-        key: keys[index].clone()?,
+        is_same_form: nearest.into_iter().all(is_alike),
+        n_siblings: items.len() - 1,
+        key: own_key,
         range: list.items[index].clone(),
         block: list.open..list.close + 1,
         before: known(&mut (0..index).rev()),
         behind: known(&mut (index + 1..items.len())),
     })
+}
+
+/// Whether two elements differ in nothing but their keys.
+fn is_same_form(own: &str, own_key: &str, other: &str, other_key: &str) -> bool {
+    let open = |text: &str, key: &str| -> Vec<String> {
+        let tokens = tokens(text);
+        let texts = tokens.iter().map(|token| token.of(text)).filter(|text| !matches!(*text, "," | ";"));
+        texts.map(|text| if text == key { String::new() } else { text.to_owned() }).collect()
+    };
+    open(own, own_key) == open(other, other_key)
 }
 
 /// The innermost list around a place.
