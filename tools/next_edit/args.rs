@@ -12,6 +12,9 @@ pub struct Args {
     /// Ask as if the user were still in the word at the cursor
     #[arg(long)]
     pub typing: bool,
+    /// Also ask at some keys of the last hunk, while it is typed
+    #[arg(long)]
+    pub keys: bool,
     /// Print how reliable the confidence is, in ten bins
     #[arg(long)]
     pub calibration: bool,

@@ -12,11 +12,10 @@ const MAX_CHARS: usize = 240;
 /// Changes of a place that are listed.
 const MAX_CHANGES: usize = 4;
 
-/// The list.
-pub fn list(cases: &[Case], outcomes: &[Outcome]) -> String {
+/// The list. `wrong_at_keys` are places in the middle of a hunk.
+pub fn list(cases: &[Case], outcomes: &[Outcome], wrong_at_keys: &[(Case, Outcome)]) -> String {
     let pairs = || cases.iter().zip(outcomes);
-    let is_wrong = |outcome: &Outcome| outcome.shown().is_some_and(|shown| !shown.judgement.up_to_blanks);
-    let mut wrong: Vec<_> = pairs().filter(|(_, outcome)| is_wrong(outcome)).collect();
+    let mut wrong: Vec<_> = pairs().filter(|(_, outcome)| outcome.is_wrong()).collect();
     wrong.sort_by_key(|(case, outcome)| {
         (case.kind != Kind::Nothing, outcome.shown().map(|shown| shown.edit.kind))
     });
@@ -25,6 +24,12 @@ pub fn list(cases: &[Case], outcomes: &[Outcome]) -> String {
         pairs().filter(|(case, outcome)| follows(case) && outcome.shown().is_none()).collect();
     let mut text = format!("# Shown and wrong: {} of {} places\n", wrong.len(), cases.len());
     for (case, outcome) in wrong {
+        describe(&mut text, case, outcome);
+    }
+    if !wrong_at_keys.is_empty() {
+        text.push_str(&format!("\n# Shown and wrong while typing: {} places\n", wrong_at_keys.len()));
+    }
+    for (case, outcome) in wrong_at_keys {
         describe(&mut text, case, outcome);
     }
     text.push_str(&format!("\n# Nothing shown where an edit follows: {} places\n", missed.len()));

@@ -7,6 +7,7 @@ mod case;
 mod failures;
 mod jsonl;
 mod judge;
+mod keys;
 mod marked;
 mod outcome;
 mod read;
@@ -21,6 +22,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 
 use self::args::Args;
+use self::keys::WhileTyping;
 use self::outcome::Outcome;
 
 fn main() {
@@ -34,17 +36,27 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut warm = BTreeSet::new();
     let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut wrong_at_keys = Vec::new();
+    let mut while_typing = args.keys.then(WhileTyping::default);
     for case in &cases {
         // What a process prepares once for a language counts in no time.
         if warm.insert(case.language.as_str()) {
             outcome::measure(case, args.typing)?;
         }
         outcomes.push(outcome::measure(case, args.typing)?);
+        if let Some(while_typing) = &mut while_typing {
+            let stopped = keys::within_last_hunk(case);
+            let at_keys: Vec<Outcome> =
+                stopped.iter().map(|case| outcome::measure(case, true)).collect::<anyhow::Result<_>>()?;
+            while_typing.count(&at_keys);
+            let mut pairs = stopped.into_iter().zip(at_keys);
+            wrong_at_keys.extend(pairs.find(|(_, outcome)| outcome.is_wrong()));
+        }
     }
     if let Some(path) = &args.failures {
-        std::fs::write(path, failures::list(&cases, &outcomes))
+        std::fs::write(path, failures::list(&cases, &outcomes, &wrong_at_keys))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    report::write(args, &cases, &outcomes)?;
+    report::write(args, &cases, &outcomes, while_typing.as_ref())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -40,6 +40,11 @@ impl Outcome {
     pub fn shown(&self) -> Option<&Proposal> {
         self.shown.map(|at| &self.proposals[at])
     }
+
+    /// Whether one is shown that is wrong.
+    pub fn is_wrong(&self) -> bool {
+        self.shown().is_some_and(|shown| !shown.judgement.up_to_blanks)
+    }
 }
 
 /// Replays a place and asks for the next edit, at rest or as if the user were still in a word.

@@ -137,7 +137,7 @@ impl Typist<'_> {
 }
 
 /// Length of what one key writes: a character, or a line break with the indentation that an editor adds to it.
-fn first_key(text: &str) -> usize {
+pub fn first_key(text: &str) -> usize {
     match text.strip_prefix('\n') {
         Some(rest) => 1 + rest.len() - rest.trim_start_matches([' ', '\t']).len(),
         None => text.chars().next().map_or(0, char::len_utf8),

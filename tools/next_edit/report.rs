@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::Context as _;
+use fimble_tools::ratios::share;
 use serde_json::json;
 
 use crate::args::Args;
 use crate::case::Case;
+use crate::keys::WhileTyping;
 use crate::outcome::Outcome;
 use crate::scores::{self, Detector, Scores};
 
@@ -15,13 +17,18 @@ use crate::scores::{self, Detector, Scores};
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Result<()> {
+pub fn write(
+    args: &Args,
+    cases: &[Case],
+    outcomes: &[Outcome],
+    while_typing: Option<&WhileTyping>,
+) -> anyhow::Result<()> {
     let rows = scores::by_language(cases, outcomes);
     let sorts = scores::by_sort(cases, outcomes);
     let detectors = scores::detectors(outcomes);
     let times = scores::times(outcomes);
     let shown = || outcomes.iter().filter_map(Outcome::shown);
-    let n_wrong = shown().filter(|shown| !shown.judgement.up_to_blanks).count();
+    let n_wrong = outcomes.iter().filter(|outcome| outcome.is_wrong()).count();
     let n_rewritten = shown().filter(|shown| shown.judgement.rewritten).count();
     let n_broken = shown().filter(|shown| shown.breaks_syntax).count();
     if let Some(path) = &args.csv {
@@ -29,7 +36,7 @@ pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Resul
     }
     let mut text = String::new();
     if args.json {
-        let all = json!({"scores": rows, "sorts": sorts, "detectors": detectors, "times": times, "newSyntaxErrors": n_broken, "wrong": n_wrong, "rewritten": n_rewritten});
+        let all = json!({"scores": rows, "sorts": sorts, "detectors": detectors, "times": times, "newSyntaxErrors": n_broken, "wrong": n_wrong, "rewritten": n_rewritten, "whileTyping": while_typing});
         text = format!("{all:#}\n");
     } else {
         table(&mut text, "language", &rows)?;
@@ -44,6 +51,14 @@ pub fn write(args: &Args, cases: &[Case], outcomes: &[Outcome]) -> anyhow::Resul
             "\nshown and wrong: {n_wrong}, of these in lines that the author rewrote: {n_rewritten}"
         )?;
         writeln!(text, "shown edits that leave a new syntax error: {n_broken}")?;
+        if let Some(WhileTyping { n_keys, n_shown, n_right, n_places, n_wrong_places }) = while_typing {
+            let (shown, right) = (percent(share(*n_shown, *n_keys)), percent(share(*n_right, *n_shown)));
+            let wrong = percent(share(*n_wrong_places, *n_places));
+            writeln!(
+                text,
+                "while typing: shown at {shown} of {n_keys} keys, of these right {right}; a wrong one at {wrong} of the places"
+            )?;
+        }
         let scores::Times { p50_ms, p95_ms, p99_ms } = times;
         writeln!(text, "time of a proposal: p50 {p50_ms:.2} ms, p95 {p95_ms:.2} ms, p99 {p99_ms:.2} ms")?;
     }
