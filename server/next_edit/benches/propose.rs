@@ -16,36 +16,45 @@ const N_LINES: usize = 5_000;
 /// Places that are edited, for each kind of edit.
 const N_PLACES: usize = 60;
 
-/// A language with one function; `N` is its number.
+/// A language with one function. `N` is its number, `P` the one before, and `K` that of a group of functions.
 const LANGUAGES: [(&str, &str); 3] = [
     (
         "python",
-        "def handle_N(request, limit):\n    total = 0\n    for item in request.items:\n        if item.size > limit:\n            \
-         total += item.size\n    log(\"handled N\", total)\n    return convert(total, limit)\n\n\n",
+        "def handle_N(request, limit):\n    total = 0\n    for item in request.items_K:\n        if item.size > limit:\n            \
+         total += item.size\n    trace_K(\"handled N\", total)\n    return handle_P(total, limit)\n\n\n",
     ),
     (
         "rust",
-        "fn handle_N(request: &Request, limit: usize) -> usize {\n    let mut total = 0;\n    for item in &request.items {\n        \
-         if item.size > limit {\n            total += item.size;\n        }\n    }\n    log(\"handled N\", total);\n    \
-         convert(total, limit)\n}\n\n",
+        "fn handle_N(request: &Request, limit: usize) -> usize {\n    let mut total = 0;\n    for item in &request.items_K {\n        \
+         if item.size > limit {\n            total += item.size;\n        }\n    }\n    trace_K(\"handled N\", total);\n    \
+         handle_P(total, limit)\n}\n\n",
     ),
     (
         "typescript",
-        "function handle_N(request: Request, limit: number): number {\n  let total = 0;\n  for (const item of request.items) {\n    \
-         if (item.size > limit) {\n      total += item.size;\n    }\n  }\n  log(\"handled N\", total);\n  \
-         return convert(total, limit);\n}\n\n",
+        "function handle_N(request: Request, limit: number): number {\n  let total = 0;\n  for (const item of request.items_K) {\n    \
+         if (item.size > limit) {\n      total += item.size;\n    }\n  }\n  trace_K(\"handled N\", total);\n  \
+         return handle_P(total, limit);\n}\n\n",
     ),
 ];
+
+/// Functions of one group.
+const GROUP: usize = 40;
 
 /// A kind of edit: old text and new text in one function, for as many functions in a row as there are numbers.
 const EDITS: [(&str, &str, &str, usize); 6] = [
     ("a local name", "request", "message", 1),
     ("a function", "handle_N", "process_N", 1),
-    ("parameters", ", limit", ", limit, extra", 1),
-    ("two calls alike", "(total, limit)", "(total, limit, true)", 2),
-    ("two other calls", "log(", "trace(", 2),
+    ("parameters", "limit", "total, limit", 1),
+    ("two arguments", "\", total)", "\", total, true)", 2),
+    ("two fields", ".items_K", ".entries", 2),
     ("nothing follows", "handled", "done", 1),
 ];
+
+/// A text for the function of a number.
+fn numbered(text: &str, number: usize) -> String {
+    let text = text.replace('N', &number.to_string()).replace('K', &(number / GROUP).to_string());
+    text.replace('P', &number.saturating_sub(1).to_string())
+}
 
 struct Place {
     document: Document,
@@ -60,7 +69,7 @@ fn edited(text: &str, number: usize, (old, new, n_edits): (&str, &str, usize)) -
     let mut cursor = 0;
     for number in number..number + n_edits {
         let content = document.text().to_string();
-        let named = |text: &str| text.replace('N', &number.to_string());
+        let named = |text: &str| numbered(text, number);
         let function = content.find(&format!("handle_{number}(")).unwrap_or(0);
         let start = function + content[function..].find(&named(old)).unwrap_or(0);
         let before = document.text().clone();
@@ -82,8 +91,7 @@ fn main() -> std::io::Result<()> {
     let mut all = Vec::new();
     for (language, function) in LANGUAGES {
         let n_functions = N_LINES / function.lines().count();
-        let text: String =
-            (0..n_functions).map(|number| function.replace('N', &number.to_string())).collect();
+        let text: String = (0..n_functions).map(|number| numbered(function, number)).collect();
         let Some(language) = by_language_id(language) else { continue };
         writeln!(out, "{}: {} lines", language.name(), text.lines().count())?;
         for (name, old, new, n_edits) in EDITS {

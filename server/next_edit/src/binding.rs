@@ -32,6 +32,14 @@ const ASSIGNING: [&str; 6] = ["python", "ruby", "php", "lua", "bash", "javascrip
 const IMPLICIT_THIS: [&str; 7] = ["java", "cpp", "csharp", "kotlin", "swift", "scala", "dart"];
 
 impl Source<'_> {
+    /// The names that are spelled like this and may stand for what a binding makes visible; none if there are too many.
+    pub(crate) fn names_of(&self, binding: &Binding, word: &str) -> Option<Vec<(Range<usize>, Name)>> {
+        match binding {
+            Binding::Local(scope) => self.names_in(word, scope.clone()),
+            Binding::Member(_) | Binding::Global => self.names(word),
+        }
+    }
+
     /// The binding of the name at a place; none if it is not defined there.
     pub(crate) fn binding(&self, place: &Range<usize>, name: Name) -> Option<Binding> {
         if self.is_own_assignment(place, name) {
@@ -109,6 +117,17 @@ impl Source<'_> {
             _ => false,
         };
         is_imported || is_shared
+    }
+
+    /// Whether the function around a place defines a name before it.
+    pub(crate) fn is_local(&self, name: &str, place: &Range<usize>) -> bool {
+        let Some(function) = self.function_around(place) else { return false };
+        let before = &self.content()[function.range.start..place.start.max(function.range.start)];
+        let places = places_of(before, name, usize::MAX).unwrap_or_default();
+        places.into_iter().any(|place| {
+            let place = function.range.start + place.start..function.range.start + place.end;
+            self.tree.name_at(self.text, place).is_some_and(|name| name.is_definition)
+        })
     }
 
     /// Whether several assignments define one variable.

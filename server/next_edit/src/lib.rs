@@ -5,8 +5,10 @@
 //! is proposed applies to the present text, leaves no new syntax error, and neither reverts nor overlaps what the user just did;
 //! no reason that leaves this crate contains code.
 
+mod align;
 mod binding;
 mod calls;
+mod change;
 mod counterpart;
 mod diff;
 mod edit;

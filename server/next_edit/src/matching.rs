@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use crate::pattern::{Class, MAX_HOLE, Part, Pattern, PiecePart, indentation_at, is_hole};
+use crate::align::{Class, MAX_HOLE, Part, is_hole};
+use crate::change::indentation_at;
+use crate::pattern::{Pattern, PiecePart};
 use crate::source::Source;
 use crate::tokens::{Token, TokenKind, places_of, tokens};
 
@@ -151,7 +153,8 @@ fn fit(
         (false, true) => end_before(run.start)..tokens[run.end - 1].end,
         (false, false) => tokens[run.start].start..tokens[run.end - 1].end,
     };
-    let own_line = if pattern.is_lines && run.is_empty() { run.start.saturating_sub(2) } else { run.start };
+    let is_above = pattern.is_lines && pattern.run.start > 0;
+    let own_line = if is_above { run.start.saturating_sub(2) } else { run.start };
     let own = indentation_at(text, tokens.get(own_line).map_or(text.len(), |token| token.start));
     let mut new_text = String::new();
     for (index, piece) in pattern.new.iter().enumerate() {

@@ -3,21 +3,9 @@
 
 use std::ops::Range;
 
-use crate::diff::Diff;
-use crate::tokens::{Token, TokenKind, is_name};
-
-/// Tokens of a part that varies, at most.
-pub(crate) const MAX_HOLE: usize = 12;
-
-/// Tokens that an edit may replace or write, at most.
-const MAX_RUN: usize = 60;
-
-/// A token that is the same in both edits, or a part that varies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Text(String),
-    Hole,
-}
+use crate::align::{Aligned, Class, Direction, Part, aligned};
+use crate::change::Change;
+use crate::tokens::is_name;
 
 /// A piece of the new text, with the blanks in front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,24 +23,6 @@ pub(crate) enum PiecePart {
     Hole(usize),
 }
 
-/// What a part that varies begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    Number,
-    Name,
-    Other,
-}
-
-impl Class {
-    pub(crate) fn of(text: &str) -> Self {
-        match text.chars().next() {
-            Some(first) if first.is_numeric() => Self::Number,
-            Some(first) if first.is_alphabetic() || first == '_' => Self::Name,
-            _ => Self::Other,
-        }
-    }
-}
-
 /// Two edits that agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -68,136 +38,12 @@ pub(crate) struct Pattern {
     pub(crate) classes: Vec<Option<Class>>,
     /// Whether whole lines are inserted or removed.
     pub(crate) is_lines: bool,
-    /// Indentation of the line that the edit was made in.
+    /// Indentation of the line that the edit was made in: of the line above inserted lines, or below if that is not in the pattern.
     pub(crate) indentation: String,
 }
 
-/// One edit, in the tokens of its lines.
-pub(crate) struct Change<'d> {
-    diff: &'d Diff<'d>,
-    pub(crate) old: Range<usize>,
-    pub(crate) new: Range<usize>,
-    pub(crate) is_lines: bool,
-}
-
-impl<'d> Change<'d> {
-    /// The change of a diff as a whole; none if it is too large.
-    pub(crate) fn of(diff: &'d Diff<'d>) -> Option<Self> {
-        let (first, last) = (diff.runs.first()?, diff.runs.last()?);
-        let (old, new) = (first.old.start..last.old.end, first.new.start..last.new.end);
-        if old.len() > MAX_RUN || new.len() > MAX_RUN {
-            return None;
-        }
-        let mut change = Self { diff, old, new, is_lines: false };
-        change.align_to_lines();
-        Some(change)
-    }
-
-    /// The tokens that are written.
-    pub(crate) fn new_texts(&self) -> impl Iterator<Item = &str> {
-        self.new.clone().map(|index| self.diff.new_at(index))
-    }
-
-    /// An insertion or a removal can stand in several places (`a, b` with `, c` or `c, `): whole lines are preferred.
-    fn align_to_lines(&mut self) {
-        let diff = self.diff;
-        let (tokens, range) = match (self.old.is_empty(), self.new.is_empty()) {
-            (true, false) => (&diff.new_tokens, self.new.clone()),
-            (false, true) => (&diff.old_tokens, self.old.clone()),
-            _ => return,
-        };
-        let text = if self.old.is_empty() { &diff.new } else { &diff.old };
-        let is_break = |at: usize| tokens[at].kind == TokenKind::Break;
-        let most = self.old.start.min(self.new.start).min(range.len());
-        for back in 0..=most {
-            if back > 0 && tokens[range.start - back].of(text) != tokens[range.end - back].of(text) {
-                return;
-            }
-            let (start, end) = (range.start - back, range.end - back);
-            let begins = start == 0 || is_break(start - 1);
-            if begins && is_break(end - 1) {
-                self.old = self.old.start - back..self.old.end - back;
-                self.new = self.new.start - back..self.new.end - back;
-                self.is_lines = true;
-                return;
-            }
-        }
-    }
-
-    /// The old tokens before the change, the nearest first: those of its line, or of the line above.
-    fn left(&self) -> Vec<&str> {
-        let before = (0..self.old.start).rev().map(|index| self.diff.old_at(index));
-        let skipped = usize::from(self.is_lines);
-        let mut n_breaks = 0;
-        before
-            .take_while(|text| {
-                n_breaks += usize::from(*text == "\n");
-                n_breaks <= skipped
-            })
-            .collect()
-    }
-
-    /// The old tokens behind the change up to the end of the line.
-    fn right(&self) -> Vec<&str> {
-        if self.is_lines {
-            return Vec::new();
-        }
-        let mut is_ended = self.old.end > self.old.start && self.diff.old_at(self.old.end - 1) == "\n";
-        let behind = (self.old.end..self.diff.old_tokens.len()).map(|index| self.diff.old_at(index));
-        behind
-            .take_while(|text| {
-                let was_ended = is_ended;
-                is_ended |= *text == "\n";
-                !was_ended
-            })
-            .collect()
-    }
-
-    fn old_texts(&self) -> Vec<&str> {
-        self.old.clone().map(|index| self.diff.old_at(index)).collect()
-    }
-
-    /// The blanks before a new token, and whether they begin a line.
-    fn blanks(&self, index: usize) -> (String, bool) {
-        let tokens = &self.diff.new_tokens;
-        let before: Option<&Token> = index.checked_sub(1).map(|before| &tokens[before]);
-        let start = before.map_or(0, |before| before.end);
-        let begins_line = before.is_none_or(|before| before.kind == TokenKind::Break);
-        (self.diff.new[start..tokens[index].start].to_owned(), begins_line)
-    }
-
-    /// The blanks behind what is inserted, if the tokens around it had none between them.
-    fn blanks_behind(&self) -> String {
-        let old = &self.diff.old_tokens;
-        let is_open = self.old.is_empty()
-            && !self.is_lines
-            && self.old.start > 0
-            && old.get(self.old.start).is_some_and(|next| old[self.old.start - 1].end == next.start);
-        let new = &self.diff.new_tokens;
-        match new.get(self.new.end) {
-            Some(next) if is_open => self.diff.new[new[self.new.end - 1].end..next.start].to_owned(),
-            _ => String::new(),
-        }
-    }
-
-    fn raw(&self, index: usize) -> String {
-        self.diff.new[self.diff.new_tokens[index].range()].to_owned()
-    }
-
-    /// The indentation of the line of the change, or of the line above inserted lines.
-    fn indentation(&self) -> String {
-        let anchor = if self.is_lines { self.old.start.saturating_sub(2) } else { self.old.start };
-        let at = self.diff.old_tokens.get(anchor).map_or(self.diff.old.len(), |token| token.start);
-        indentation_at(&self.diff.old, at).to_owned()
-    }
-}
-
-/// The blanks that begin the line of an offset.
-pub(crate) fn indentation_at(text: &str, at: usize) -> &str {
-    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
-    let line = &text[start..];
-    &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
-}
+/// How sure a pattern of inserted lines is without one of the lines around them.
+const MIN_WORDS_OF_LINE: usize = 2;
 
 /// The common form of two changes; none if they do not agree.
 pub(crate) fn pattern(a: &Change<'_>, b: &Change<'_>) -> Option<Pattern> {
@@ -207,13 +53,16 @@ pub(crate) fn pattern(a: &Change<'_>, b: &Change<'_>) -> Option<Pattern> {
     let mut left = aligned(&a.left(), &b.left(), Direction::Back);
     let (run, true) = aligned(&a.old_texts(), &b.old_texts(), Direction::Whole) else { return None };
     let mut right = aligned(&a.right(), &b.right(), Direction::On);
-    // Lines are inserted below a line of which all is known.
-    if a.is_lines && a.old.is_empty() && !left.1 {
-        return None;
-    }
     // Around a removed line, nothing counts.
     if a.is_lines && a.new.is_empty() {
         left.0.clear();
+    }
+    // Of one of the lines around inserted lines, all has to be known.
+    if a.is_lines && !left.1 {
+        left.0.clear();
+        if !right.1 && a.old.is_empty() {
+            return None;
+        }
     }
     for context in [&mut left.0, &mut right.0] {
         while context.last().is_some_and(|(part, ..)| *part == Part::Hole) {
@@ -233,7 +82,7 @@ pub(crate) fn pattern(a: &Change<'_>, b: &Change<'_>) -> Option<Pattern> {
         (a == b).then_some(a)
     };
     let classes = holes.iter().map(class).collect();
-    let indentation = a.indentation();
+    let indentation = a.indentation(n_left > 0);
     let found = Pattern {
         parts,
         run: run_range,
@@ -244,76 +93,6 @@ pub(crate) fn pattern(a: &Change<'_>, b: &Change<'_>) -> Option<Pattern> {
         indentation,
     };
     found.is_anchored().then_some(found)
-}
-
-/// A part with its texts in both edits.
-type Aligned = (Part, Vec<String>, Vec<String>);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    /// Tokens come nearest first, against the reading order.
-    Back,
-    /// Tokens come in reading order.
-    On,
-    /// As before, and all of them have to be aligned.
-    Whole,
-}
-
-/// Aligns two sequences of tokens as far as they agree. Also returns whether that is to the end of both.
-fn aligned(a: &[&str], b: &[&str], direction: Direction) -> (Vec<Aligned>, bool) {
-    let mut found = Vec::new();
-    let (mut i, mut j) = (0, 0);
-    let owned = |texts: &[&str]| -> Vec<String> {
-        let texts = texts.iter().map(|text| (*text).to_owned());
-        if direction == Direction::Back { texts.rev().collect() } else { texts.collect() }
-    };
-    while i < a.len() && j < b.len() {
-        if a[i] == b[j] {
-            found.push((Part::Text(a[i].to_owned()), Vec::new(), Vec::new()));
-            (i, j) = (i + 1, j + 1);
-            continue;
-        }
-        let Some((x, y)) = resynchronised(&a[i..], &b[j..], direction) else { break };
-        found.push((Part::Hole, owned(&a[i..i + x]), owned(&b[j..j + y])));
-        (i, j) = (i + x, j + y);
-    }
-    (found, i == a.len() && j == b.len())
-}
-
-/// The shortest parts that differ, after which both sequences go on with the same token.
-fn resynchronised(a: &[&str], b: &[&str], direction: Direction) -> Option<(usize, usize)> {
-    let fits = |x: usize, y: usize| {
-        let goes_on = match (a.get(x), b.get(y)) {
-            (Some(a), Some(b)) => a == b,
-            (None, None) => direction == Direction::Whole,
-            _ => false,
-        };
-        let is_back = direction == Direction::Back;
-        goes_on && is_hole(&a[..x], is_back) && is_hole(&b[..y], is_back)
-    };
-    (2..=2 * MAX_HOLE).find_map(|total| {
-        let least = total.saturating_sub(MAX_HOLE.min(b.len())).max(1);
-        (least..=(total - 1).min(MAX_HOLE).min(a.len())).map(|x| (x, total - x)).find(|(x, y)| fits(*x, *y))
-    })
-}
-
-/// Whether tokens can be what varies: not empty, on one line, and with balanced brackets.
-pub(crate) fn is_hole(texts: &[&str], is_back: bool) -> bool {
-    let mut depth = 0_i32;
-    let ordered: Box<dyn Iterator<Item = &&str>> =
-        if is_back { Box::new(texts.iter().rev()) } else { Box::new(texts.iter()) };
-    for text in ordered {
-        match *text {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth -= 1,
-            "\n" => return false,
-            _ => {}
-        }
-        if depth < 0 {
-            return false;
-        }
-    }
-    depth == 0 && !texts.is_empty() && texts.len() <= MAX_HOLE
 }
 
 /// The new text in terms of holes; none if it has a part that varies in another way.
@@ -362,6 +141,42 @@ impl Pattern {
         texts.filter(|part| matches!(part, Part::Text(text) if is_name(text))).count()
     }
 
+    /// The constant names of the new text that the old one has not, without those behind a dot.
+    pub(crate) fn new_names(&self) -> impl Iterator<Item = &str> {
+        let is_old = |name: &str| {
+            self.parts[self.run.clone()].iter().any(|part| matches!(part, Part::Text(text) if text == name))
+        };
+        let names = self.new.iter().enumerate().filter_map(move |(index, piece)| {
+            let before = index.checked_sub(1).map(|before| &self.new[before].part);
+            let is_member = before
+                .is_some_and(|part| matches!(part, PiecePart::Text(text) if text == "." || text == ":"));
+            match &piece.part {
+                PiecePart::Text(text) if is_name(text) && !is_member => Some(text.as_str()),
+                _ => None,
+            }
+        });
+        names.filter(move |name| !is_old(name))
+    }
+
+    /// Whether only line breaks and the commas before them change.
+    pub(crate) fn is_layout(&self) -> bool {
+        let is_solid = |text: &str| !text.trim().is_empty() && text != ",";
+        let holes_before = self.parts[..self.run.start].iter().filter(|part| **part == Part::Hole).count();
+        let mut hole = holes_before;
+        let old = self.parts[self.run.clone()].iter().filter_map(|part| match part {
+            Part::Text(text) => is_solid(text).then(|| PiecePart::Text(text.clone())),
+            Part::Hole => {
+                hole += 1;
+                Some(PiecePart::Hole(hole - 1))
+            }
+        });
+        let old: Vec<PiecePart> = old.collect();
+        let new = self.new.iter().map(|piece| &piece.part);
+        let new = new.filter(|part| !matches!(part, PiecePart::Text(text) if !is_solid(text)));
+        self.new.iter().any(|piece| matches!(&piece.part, PiecePart::Text(text) if text.trim().is_empty()))
+            && new.eq(old.iter())
+    }
+
     /// The name that becomes another name, if that is all.
     pub(crate) fn renamed(&self) -> Option<(&str, &str)> {
         match (&self.parts[self.run.clone()], &self.new[..]) {
@@ -384,6 +199,16 @@ impl Pattern {
             (is_text(first) || is_text(before)) && (is_text(last) || is_text(behind))
         };
         has_ends && self.words().next().is_some()
+    }
+
+    /// A pattern of inserted lines without the lines on one side, the surest first.
+    pub(crate) fn without_line(&self) -> Option<Self> {
+        let n_words = |parts: &[Part]| {
+            parts.iter().filter(|part| matches!(part, Part::Text(text) if is_name(text))).count()
+        };
+        let (above, below) = (n_words(&self.parts[..self.run.start]), n_words(&self.parts[self.run.end..]));
+        let narrowed = if above >= below { self.narrowed(usize::MAX, 0) } else { None };
+        narrowed.filter(|_| above >= MIN_WORDS_OF_LINE)
     }
 
     /// The pattern with fewer parts around what is replaced; none if nothing is left out, or too much would be.

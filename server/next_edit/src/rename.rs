@@ -7,7 +7,7 @@ use std::ops::Range;
 use fimble_syntax::{Name, NameRole};
 
 use crate::binding::{Binding, OTHER_MEMBER, stem};
-use crate::diff::Diff;
+use crate::diff::{Diff, Run};
 use crate::source::{ScopeKind, Source};
 use crate::tokens::{is_name, is_specific};
 use crate::{Hunk, NextEdit, NextEditKind, Request};
@@ -23,6 +23,10 @@ const MAX_CHANGED: usize = 16;
 const FROM_USES: f32 = 0.78;
 /// Another import may be of another thing.
 const FROM_IMPORT: f32 = 0.68;
+/// The line was changed in other ways, too: perhaps it is about another thing now.
+const WITH_OTHERS: f32 = 0.22;
+/// A field and a variable in one.
+const BOTH: f32 = 0.68;
 /// Several assignments may define one variable, or another one each.
 const SEVERAL_ASSIGNMENTS: f32 = 0.1;
 /// For each further place that was changed in the same way, up to [`MAX_AGREEING`].
@@ -35,6 +39,8 @@ struct Renamed<'a, 's> {
     new: String,
     /// Where it was changed, the last change first.
     places: Vec<(&'s Source<'a>, Range<usize>)>,
+    /// Whether the changes of names are all that one of the hunks has.
+    is_alone: bool,
 }
 
 /// The edits that renames call for.
@@ -60,6 +66,9 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
         if binding == Binding::Global && !is_definition && renamed.places.len() == 1 {
             plan.iter_mut().for_each(|place| place.confidence = place.confidence.min(FROM_IMPORT));
         }
+        if !renamed.is_alone && renamed.places.len() == 1 {
+            plan.iter_mut().for_each(|place| place.confidence -= WITH_OTHERS);
+        }
         found.extend(edits(request, source, &plan, &renamed));
         if binding == Binding::Global && is_definition {
             for other in sources.iter().filter(|other| other.document != source.document) {
@@ -81,7 +90,9 @@ fn renamed_names<'a, 's>(request: &Request<'_>, sources: &'s [Source<'a>]) -> Ve
         if n_changed > MAX_CHANGED {
             continue;
         }
-        for run in diff.runs.iter().filter(|run| run.old.len() == 1 && run.new.len() == 1) {
+        let is_name_change = |run: &&Run| run.old.len() == 1 && run.new.len() == 1;
+        let is_alone = diff.runs.iter().all(|run| is_name_change(&run));
+        for run in diff.runs.iter().filter(is_name_change) {
             let (old, new) = (diff.old_at(run.old.start), diff.new_at(run.new.start));
             let is_back = found.iter().any(|renamed| renamed.old == new && renamed.new == old);
             if !is_name(old) || !is_name(new) || is_back {
@@ -89,11 +100,15 @@ fn renamed_names<'a, 's>(request: &Request<'_>, sources: &'s [Source<'a>]) -> Ve
             }
             let place = diff.place(run.new.start);
             match found.iter_mut().find(|renamed| renamed.old == old && renamed.new == new) {
-                Some(renamed) => renamed.places.push((source, place)),
+                Some(renamed) => {
+                    renamed.places.push((source, place));
+                    renamed.is_alone |= is_alone;
+                }
                 None => found.push(Renamed {
                     old: old.to_owned(),
                     new: new.to_owned(),
                     places: vec![(source, place)],
+                    is_alone,
                 }),
             }
         }
@@ -126,7 +141,7 @@ fn plan(
     binding: &Binding,
     renamed: &Renamed<'_, '_>,
 ) -> Option<Vec<Use>> {
-    let names = source.names(&renamed.old)?;
+    let names = source.names_of(binding, &renamed.old)?;
     if is_known(request, source, binding, &renamed.new) {
         return None;
     }
@@ -169,7 +184,7 @@ fn is_known(request: &Request<'_>, source: &Source<'_>, binding: &Binding, new: 
     let is_old = |(range, name): &(Range<usize>, Name)| {
         !is_changed(request, source, range) && source.same_thing(binding, range, *name).is_some()
     };
-    source.names(new).is_none_or(|names| names.iter().any(is_old))
+    source.names_of(binding, new).is_none_or(|names| names.iter().any(is_old))
 }
 
 fn uses(
@@ -189,6 +204,9 @@ fn uses(
             (NameRole::Shorthand, _) => format!("{}: {}", renamed.old, renamed.new),
             _ => renamed.new.clone(),
         };
+        // The variable of a pattern `{ field }` may be meant to have the new name, too.
+        let is_both = name.role == NameRole::Shorthand && matches!(binding, Binding::Member(_));
+        let confidence = if is_both { confidence.min(BOTH) } else { confidence };
         found.push((*name, Use { range: range.clone(), text, confidence }));
     }
     found

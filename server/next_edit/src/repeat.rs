@@ -4,9 +4,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use fimble_syntax::Region;
+
+use crate::align::Part;
+use crate::change::Change;
 use crate::diff::Diff;
 use crate::matching::{Fit, fits};
-use crate::pattern::{Change, Part, Pattern, pattern};
+use crate::pattern::{Pattern, pattern};
 use crate::source::Source;
 use crate::{NextEdit, NextEditKind, Request};
 
@@ -30,7 +34,17 @@ const MANY: usize = 20;
 const FOR_MANY: f32 = 0.1;
 const OTHER_FILE: f32 = 0.05;
 /// A removal shows less of what is meant than a replacement.
-const REMOVAL: f32 = 0.06;
+const REMOVAL: f32 = 0.08;
+/// Marks alone say little, and so do comments.
+const ONLY_MARKS: f32 = 0.08;
+const IN_COMMENT: f32 = 0.06;
+/// Long texts are rarely the same a third time.
+const LONG: usize = 16;
+const FOR_LONG: f32 = 0.06;
+/// The user works downwards: what is above the changes was seen.
+const ABOVE: f32 = 0.06;
+/// The last change is another one.
+const NOT_LAST: f32 = 0.04;
 
 /// Places of one document that are offered at most.
 const MAX_FITS: usize = 64;
@@ -78,7 +92,7 @@ pub(crate) fn candidates(
         // The one with the fewest constant tokens is what all have in common.
         let n_texts = |pattern: &Pattern| pattern.parts.iter().filter(|part| **part != Part::Hole).count();
         if let Some(pattern) = patterns.iter().min_by_key(|pattern| n_texts(pattern)) {
-            add(sources, pattern, &places, found);
+            add(sources, pattern, &places, index == 0, found);
         }
     }
 }
@@ -87,24 +101,21 @@ fn add(
     sources: &[Source<'_>],
     pattern: &Pattern,
     places: &[(&Source<'_>, Range<usize>)],
+    is_last: bool,
     found: &mut Vec<NextEdit>,
 ) {
     if pattern.is_lines && pattern.new.is_empty() && !is_removable(pattern) {
         return;
     }
-    if is_rename(sources, pattern, places) {
+    if is_rename(sources, pattern, places) || pattern.is_layout() {
         return;
     }
     let agreeing = places.len();
     let (home, place) = (places[0].0, &places[0].1);
     let region = home.tree.region(home.text, place.start);
-    for (step, (n_left, n_right)) in STEPS.into_iter().enumerate() {
-        let narrowed = if step == 0 { Some(pattern.clone()) } else { pattern.narrowed(n_left, n_right) };
-        let Some(narrowed) = narrowed else { continue };
-        // Of a line above, and of what is inserted, all has to be known.
-        if step > 0 && (pattern.is_lines || !has_own_word(&narrowed)) {
-            break;
-        }
+    let base = confidence(pattern, agreeing, region) - if is_last { 0.0 } else { NOT_LAST };
+    let locals: Vec<&str> = pattern.new_names().filter(|name| home.is_local(name, place)).collect();
+    for (step, narrowed) in steps(pattern) {
         let in_files: Vec<(&Source<'_>, Vec<Fit>)> = sources
             .iter()
             .filter(|source| source.tree.language() == home.tree.language())
@@ -116,24 +127,55 @@ fn add(
             break;
         }
         let words = narrowed.words().count().saturating_sub(1).min(MAX_WORDS);
-        let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
-        confidence += PER_WORD * small(words) - PER_STEP * small(step) - PER_SKIPPED * small(skipped);
-        confidence -= if n_fits > MANY { FOR_MANY } else { 0.0 };
-        confidence -= if pattern.new.is_empty() { REMOVAL } else { 0.0 };
+        let mut base = base + PER_WORD * small(words) - PER_STEP * small(step) - PER_SKIPPED * small(skipped);
+        base -= if n_fits > MANY { FOR_MANY } else { 0.0 };
         for (source, fits) in in_files {
-            let confidence =
-                if source.document == home.document { confidence } else { confidence - OTHER_FILE };
-            let is_alike = |fit: &Fit| source.tree.region(source.text, fit.range.start) == region;
+            let is_home = source.document == home.document;
+            let is_alike = |fit: &Fit| {
+                source.tree.region(source.text, fit.range.start) == region
+                    && locals.iter().all(|name| source.is_local(name, &fit.range))
+            };
             let fits = fits.into_iter().take(MAX_FITS).filter(is_alike);
             found.extend(fits.map(|fit| {
-                let kind = NextEditKind::Repeat;
-                source.edit(fit.range, fit.new_text, kind, confidence.min(0.97), agreeing)
+                let is_above = is_home && fit.range.start < place.start;
+                let far = if is_above { ABOVE } else { 0.0 } + if is_home { 0.0 } else { OTHER_FILE };
+                let confidence = (base - far).min(0.97);
+                source.edit(fit.range, fit.new_text, NextEditKind::Repeat, confidence, agreeing)
             }));
         }
         if n_fits > 0 {
             break;
         }
     }
+}
+
+/// The pattern, then with less and less around it, each with its number.
+fn steps(pattern: &Pattern) -> Vec<(usize, Pattern)> {
+    if pattern.is_lines {
+        return [(0, Some(pattern.clone())), (2, pattern.without_line())]
+            .into_iter()
+            .filter_map(|(step, pattern)| Some((step, pattern?)))
+            .collect();
+    }
+    let mut found = vec![(0, pattern.clone())];
+    for (step, (n_left, n_right)) in STEPS.into_iter().enumerate().skip(1) {
+        // A removed mark or word needs something beside it.
+        let is_bare = n_left == 0 && pattern.new.is_empty();
+        let narrowed =
+            pattern.narrowed(n_left, n_right).filter(|narrowed| has_own_word(narrowed) && !is_bare);
+        found.extend(narrowed.map(|narrowed| (step, narrowed)));
+    }
+    found
+}
+
+/// The confidence that a pattern and the number of changes give, wherever it fits.
+fn confidence(pattern: &Pattern, agreeing: usize, region: Region) -> f32 {
+    let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
+    let has_word = pattern.n_words_in_run() > 0 || pattern.new_names().next().is_some();
+    confidence -= if pattern.new.is_empty() { REMOVAL } else { 0.0 };
+    confidence -= if has_word { 0.0 } else { ONLY_MARKS };
+    confidence -= if region == Region::Comment { IN_COMMENT } else { 0.0 };
+    confidence - if pattern.new.len() > LONG { FOR_LONG } else { 0.0 }
 }
 
 /// Whether a name was changed that the document defines: then its uses are known better than by what they look like.

@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use crate::calls::{List, list_at};
+use crate::change::{Change, indentation_at};
 use crate::diff::Diff;
-use crate::pattern::{Change, indentation_at};
 use crate::source::Source;
 use crate::tokens::{TokenKind, is_name, tokens};
 

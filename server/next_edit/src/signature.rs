@@ -10,7 +10,7 @@ use crate::binding::{Binding, GLOBAL, OTHER_MEMBER};
 use crate::calls::{List, list_at};
 use crate::parameters::{LANGUAGES, Parameter, ParameterChange, change, is_receiver, parameters};
 use crate::source::Source;
-use crate::tokens::{is_name, is_specific, places_of, tokens};
+use crate::tokens::{is_name, is_specific, tokens};
 use crate::{Hunk, NextEdit, NextEditKind, Request};
 
 /// Hunks that are searched for changed parameters, the last ones.
@@ -118,7 +118,7 @@ fn changed<'s, 'a>(request: &Request<'_>, source: &'s Source<'a>, hunk: &Hunk) -
     };
     let is_overloaded = !is_constructor
         && !source.has_declarations()
-        && source.names(&name).is_none_or(|names| names.iter().any(is_other));
+        && source.names_of(&binding, &name).is_none_or(|names| names.iter().any(is_other));
     (!is_overloaded).then_some(Changed { source, name, binding, old, new, change, has_receiver, range })
 }
 
@@ -266,7 +266,7 @@ fn new_argument(
         return Some((only.to_owned(), FROM_CALL));
     }
     let name = &changed.new[index].name;
-    let is_variable = passed.is_empty() && name.len() > 2 && is_local(call, name);
+    let is_variable = passed.is_empty() && name.len() > 2 && call.source.is_local(name, &call.name);
     is_variable.then(|| (name.clone(), FROM_NAME))
 }
 
@@ -275,18 +275,8 @@ fn is_visible(call: &Call<'_, '_>, argument: &str) -> bool {
     let is_text = argument.starts_with(['"', '\'']);
     let names = tokens(argument);
     let names = names.iter().map(|token| token.of(argument)).filter(|word| is_name(word));
-    is_text || names.take(1).all(|name| is_local(call, name) || is_global(call.source, name))
-}
-
-/// Whether the function around a call defines a name before the call.
-fn is_local(call: &Call<'_, '_>, name: &str) -> bool {
-    let Some(function) = call.source.function_around(&call.name) else { return false };
-    let before = &call.source.content()[function.range.start..call.name.start];
-    let places = places_of(before, name, usize::MAX).unwrap_or_default();
-    places.into_iter().any(|place| {
-        let place = function.range.start + place.start..function.range.start + place.end;
-        call.source.tree.name_at(call.source.text, place).is_some_and(|name| name.is_definition)
-    })
+    is_text
+        || names.take(1).all(|name| call.source.is_local(name, &call.name) || is_global(call.source, name))
 }
 
 /// Whether a name is known everywhere in a document.

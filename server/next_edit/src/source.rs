@@ -70,9 +70,16 @@ impl Source<'_> {
 
     /// The names in code that are spelled like this, in order; none if there are too many.
     pub(crate) fn names(&self, word: &str) -> Option<Vec<(Range<usize>, Name)>> {
-        let places = places_of(self.content(), word, MAX_PLACES)?;
-        let with_name =
-            |place: Range<usize>| self.tree.name_at(self.text, place.clone()).map(|name| (place, name));
+        self.names_in(word, 0..self.text.len())
+    }
+
+    /// The same in a range.
+    pub(crate) fn names_in(&self, word: &str, range: Range<usize>) -> Option<Vec<(Range<usize>, Name)>> {
+        let places = places_of(&self.content()[range.clone()], word, MAX_PLACES)?;
+        let with_name = |place: Range<usize>| {
+            let place = range.start + place.start..range.start + place.end;
+            self.tree.name_at(self.text, place.clone()).map(|name| (place, name))
+        };
         Some(places.into_iter().filter_map(with_name).collect())
     }
 
