@@ -24,6 +24,9 @@ pub struct Args {
     /// Also write the scores to this file, without times
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// Also write each place with its proposals to this file, as JSON lines; it holds code
+    #[arg(long, value_name = "FILE")]
+    pub places: Option<PathBuf>,
     /// Also write what was shown and wrong, and what was missed, to this file; it holds code
     #[arg(long, value_name = "FILE")]
     pub failures: Option<PathBuf>,

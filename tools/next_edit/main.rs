@@ -53,6 +53,10 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             wrong_at_keys.extend(pairs.find(|(_, outcome)| outcome.is_wrong()));
         }
     }
+    if let Some(path) = &args.places {
+        std::fs::write(path, report::places(&cases, &outcomes))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     if let Some(path) = &args.failures {
         std::fs::write(path, failures::list(&cases, &outcomes, &wrong_at_keys))
             .with_context(|| format!("cannot write {}", path.display()))?;

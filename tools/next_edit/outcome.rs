@@ -32,6 +32,8 @@ pub struct Outcome {
     pub proposals: Vec<Proposal>,
     /// Index of the one that is shown.
     pub shown: Option<usize>,
+    /// The line of the cursor, from 1.
+    pub cursor_line: usize,
     pub took: Duration,
 }
 
@@ -79,7 +81,8 @@ pub fn measure(case: &Case, typing: bool) -> anyhow::Result<Outcome> {
         })
         .collect();
     let shown = proposals.iter().position(|proposal| proposal.silence.is_none());
-    Ok(Outcome { proposals, shown, took })
+    let cursor_line = state.files[0].text.line_of(state.cursor) + 1;
+    Ok(Outcome { proposals, shown, cursor_line, took })
 }
 
 fn judged(state: &State, edit: NextEdit, silence: Option<&'static str>) -> Proposal {

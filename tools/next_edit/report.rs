@@ -139,3 +139,25 @@ fn csv(rows: &[Scores]) -> String {
     }
     text
 }
+
+/// Each place with its proposals, as JSON lines.
+pub fn places(cases: &[Case], outcomes: &[Outcome]) -> String {
+    let place = |(case, outcome): (&Case, &Outcome)| {
+        let proposals = outcome.proposals.iter().map(|proposal| {
+            let edit = &proposal.edit;
+            json!({
+                "detector": edit.kind.name(), "confidence": edit.confidence, "agreeing": edit.agreeing, "document": &*edit.document,
+                "line": proposal.line, "oldText": edit.old_text, "newText": edit.new_text, "silence": proposal.silence,
+                "judgement": proposal.judgement, "breaksSyntax": proposal.breaks_syntax,
+            })
+        });
+        let proposals: Vec<_> = proposals.collect();
+        let place = json!({
+            "source": case.source, "path": case.files[0].path, "language": case.language, "kind": case.kind, "sort": case.sort,
+            "cursorLine": outcome.cursor_line, "shown": outcome.shown, "proposals": proposals,
+            "ms": outcome.took.as_secs_f64() * 1_000.0,
+        });
+        format!("{place}\n")
+    };
+    cases.iter().zip(outcomes).map(place).collect()
+}

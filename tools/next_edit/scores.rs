@@ -228,7 +228,7 @@ mod tests {
             })
             .collect();
         let shown = proposals.iter().position(|proposal| proposal.silence.is_none());
-        Outcome { proposals, shown, took: Duration::from_millis(ms) }
+        Outcome { proposals, shown, cursor_line: 1, took: Duration::from_millis(ms) }
     }
 
     #[test]
