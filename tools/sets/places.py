@@ -37,16 +37,27 @@ class Version:
         return Relations(self.old, self.new, self.hunks)
 
     @functools.cached_property
+    def order(self):
+        """The hunks in the order in which they are made: down or up the file, or from one in the middle down, then what is above."""
+        n = len(self.hunks)
+        draw = random.Random(self.path)
+        first = draw.randrange(n) if n else 0
+        down, up = list(range(n)), list(range(n - 1, -1, -1))
+        return draw.choice([down, up, down[first:] + up[n - first:]])
+
+    @functools.cached_property
     def usable(self):
-        """The hunks that can be typed last."""
-        return [at for at, hunk in enumerate(self.hunks) if not is_blank(hunk) and len(hunk.new) <= MAX_TYPED_LINES]
+        """The hunks that can be typed last, in order."""
+        return [at for at in self.order if not is_blank(self.hunks[at]) and len(self.hunks[at].new) <= MAX_TYPED_LINES]
 
     def typed_up_to(self, at):
         """The last hunks up to one that are short enough to be typed, with that one."""
-        return [one for one in range(at + 1) if len(self.hunks[one].new) <= MAX_TYPED_LINES][-N_TYPED:]
+        before = self.order[:self.order.index(at) + 1]
+        return [one for one in before if len(self.hunks[one].new) <= MAX_TYPED_LINES][-N_TYPED:]
 
     def after(self, at):
-        return list(range(at + 1, len(self.hunks)))
+        """The hunks that are made later."""
+        return self.order[self.order.index(at) + 1:]
 
     def place(self, kind, sort, typed, left, following=()):
         """A place with some hunks typed and some left; all others are in the text from the start."""
@@ -54,7 +65,7 @@ class Version:
         edits = [[number, starts[at] + change.start, starts[at] + change.end, change.new]
                  for number, at in enumerate(typed) for change in self.hunks[at].changes]
         remaining = [[starts[at], starts[at] + len("".join(self.hunks[at].old)), "".join(self.hunks[at].new), at in following]
-                     for at in left]
+                     for at in sorted(left)]
         return in_bytes({"kind": kind, "sort": sort, "language": self.language, "path": self.path, "text": text, "edits": edits,
                          "remaining": remaining})
 
@@ -100,10 +111,10 @@ def places_in(version):
 def places_without(version):
     """Places at which nothing is to be done."""
     n, usable = len(version.hunks), version.usable
-    if usable and usable[-1] == n - 1:
-        related = any(version.relations.kind(at, version.after(at))[0] for at in range(n))
+    if usable and usable[-1] == version.order[-1]:
+        related = any(version.relations.kind(at, version.after(at))[0] for at in version.order)
         sort = "one edit" if n == 1 else "all done" if related else "last edit"
-        yield version.place("nothing", sort, version.typed_up_to(n - 1), [])
+        yield version.place("nothing", sort, version.typed_up_to(usable[-1]), [])
     for at in usable:
         hunk = version.hunks[at]
         if hunk.is_insertion and len(hunk.new) >= 4 and any(HEAD.search(line) or METHOD.match(line) for line in hunk.new):

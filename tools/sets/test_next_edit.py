@@ -105,6 +105,11 @@ class Places(unittest.TestCase):
             left = [(start, end, new) for start, end, new, _ in place["remaining"]]
             self.assertEqual(with_changes(place["text"], edits + left), "# ü\n" + RENAMED)
 
+    def test_files_are_edited_down_and_up_and_from_the_middle(self):
+        hunks = hunks_of(OLD, RENAMED)
+        orders = {tuple(places.Version(f"{n}.py", "python", OLD, RENAMED, hunks).order) for n in range(200)}
+        self.assertEqual(orders, {(0, 1, 2, 3), (3, 2, 1, 0), (1, 2, 3, 0), (2, 3, 1, 0), (3, 2, 1, 0)})
+
     def test_where_nothing_is_to_be_done_nothing_is_left(self):
         new = RENAMED.replace("def first", "def close(path):\n    os.close(path)\n    return path\n\ndef first")
         by_sort = {place["sort"]: place for place in places.places_in(version(OLD, new)) if place["kind"] == "nothing"}
