@@ -40,7 +40,8 @@ pub(crate) fn list_at(text: &str, open: usize, has_types: bool) -> Option<List> 
             b'(' | b'[' | b'{' => brackets.push(byte),
             b'<' if has_types => brackets.push(byte),
             b'>' if has_types && !matches!(bytes[at - 1], b'-' | b'=') => {
-                if brackets.pop() != Some(b'<') {
+                let opened = brackets.pop();
+                if opened != Some(b'<') {
                     return None;
                 }
             }

@@ -8,7 +8,7 @@ use crate::verify::is_sound;
 use crate::{NextEdit, Request, counterpart, rename, repeat, signature};
 
 /// Proposals that are returned. Each is checked by a parse.
-const MAX_PROPOSED: usize = 3;
+const MAX_PROPOSED: usize = 2;
 
 /// Candidates that are checked at most.
 const MAX_CHECKED: usize = 8;

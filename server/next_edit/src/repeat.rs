@@ -46,8 +46,8 @@ const ABOVE: f32 = 0.06;
 /// The last change is another one.
 const NOT_LAST: f32 = 0.04;
 
-/// Places of one document that are offered at most.
-const MAX_FITS: usize = 64;
+/// Places of one document that are looked at further, the nearest to the last change.
+const MAX_FITS: usize = 16;
 
 /// The parts on both sides that are looked at: all, then fewer.
 const STEPS: [(usize, usize); 5] = [(usize::MAX, usize::MAX), (6, 3), (3, 1), (1, 1), (0, 0)];
@@ -129,7 +129,8 @@ fn add(
         let words = narrowed.words().count().saturating_sub(1).min(MAX_WORDS);
         let mut base = base + PER_WORD * small(words) - PER_STEP * small(step) - PER_SKIPPED * small(skipped);
         base -= if n_fits > MANY { FOR_MANY } else { 0.0 };
-        for (source, fits) in in_files {
+        for (source, mut fits) in in_files {
+            fits.sort_by_key(|fit| fit.range.start.abs_diff(place.start));
             let is_home = source.document == home.document;
             let is_alike = |fit: &Fit| {
                 source.tree.region(source.text, fit.range.start) == region

@@ -160,6 +160,10 @@ impl Workspace {
         self.documents[document].text().to_string()
     }
 
+    pub fn text(&self, document: usize) -> Text {
+        self.documents[document].text().clone()
+    }
+
     pub fn history(&self) -> &EditHistory {
         &self.history
     }
