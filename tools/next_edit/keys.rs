@@ -64,7 +64,7 @@ fn stopped(case: &Case, at: usize, end: usize) -> Case {
     if let Some(Typed { change, .. }) = stopped.typed.last_mut() {
         let new = change.new.split_off(end);
         let range = change.range.end..change.range.end;
-        left.extend((!new.is_empty()).then(|| Left { change: Change { range, new }, follows: false }));
+        left.extend((!new.is_empty()).then_some(Left { change: Change { range, new }, follows: false }));
     }
     left.sort_by_key(|left| (left.change.range.start, left.change.range.end));
     stopped
