@@ -21,7 +21,7 @@ def last(path):
 
 print(load("a"))
 """
-RENAMED = OLD.replace("load", "read")
+RENAMED = OLD.replace("load", "fetch")
 # Characters of several bytes, and lines of different lengths.
 PAIRS = [
     (OLD, RENAMED), (OLD, ""), ("", OLD), ("a\nb\nc\n", "a\nB\n\nc"), ("x = 'ü'\ny = 'é'\n", "x = 'ö'  \ny = 'è' + 1\n"),
@@ -72,7 +72,7 @@ class Kinds(unittest.TestCase):
     def test_a_name_that_is_gone_is_renamed(self):
         self.assertEqual(self.kinds(OLD, RENAMED), [("rename", [1, 2, 3]), ("rename", [2, 3]), ("rename", [3]), (None, [])])
         # Where the old name is still used, its exchange is an edit like any other.
-        partly = RENAMED.replace('read("a")', 'load("a")')
+        partly = RENAMED.replace('fetch("a")', 'load("a")')
         self.assertEqual(self.kinds(OLD, partly), [("repeat", [1, 2]), ("repeat", [2]), (None, [])])
 
     def test_the_same_edit_around_other_text_is_repeated(self):
@@ -117,15 +117,15 @@ class Places(unittest.TestCase):
         for sort in ("all done", "new function"):
             self.assertEqual(by_sort[sort]["remaining"], [])
         self.assertTrue(by_sort["undone"]["undone"])
-        self.assertEqual(by_sort["in a word"]["edits"][-1][3][-3:], "ret")
+        self.assertEqual(by_sort["in a word"]["edits"][-1][3], "fe")
 
     def test_names_are_followed_into_other_files(self):
         first = version(OLD, RENAMED)
-        second = places.Version("b.py", "python", 'x = 1\nload("b")\n', 'x = 1\nread("b")\n', hunks_of('x = 1\nload("b")\n', 'x = 1\nread("b")\n'))
+        second = places.Version("b.py", "python", 'x = 1\nload("b")\n', 'x = 1\nfetch("b")\n', hunks_of('x = 1\nload("b")\n', 'x = 1\nfetch("b")\n'))
         unchanged = {"c.py": ("python", 'load("c")\n'), "d.rs": ("rust", "load();\n")}
         found = [place for place in places.places_across([first, second], unchanged) if place["path"] == "a.py"]
         self.assertEqual([(place["kind"], place["remaining"]) for place in found], [("rename", []), ("nothing", [])])
-        self.assertEqual(found[0]["others"], [{"path": "b.py", "text": second.old, "remaining": [[6, 16, 'read("b")\n', True]]}])
+        self.assertEqual(found[0]["others"], [{"path": "b.py", "text": second.old, "remaining": [[6, 16, 'fetch("b")\n', True]]}])
         self.assertEqual(found[1]["others"][0]["path"], "c.py")
 
     def test_few_places_of_each_kind_come_from_many_files(self):
