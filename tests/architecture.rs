@@ -60,6 +60,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "fimble-engine",
             "fimble-lsp",
             "fimble-model",
+            "fimble-next-edit",
             "fimble-syntax",
             "fimble-workspace",
         ],

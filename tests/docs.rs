@@ -95,6 +95,11 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
     ("target/release/fimble-bench *", Runs::In("tools/tests/replay.rs", "CARGO_BIN_EXE_fimble-bench")),
     ("fimble-eval *", Runs::In("tools/tests/eval.rs", "CARGO_BIN_EXE_fimble-eval")),
     ("tools/sets/build.py *", Runs::Nothing("it fetches packages and measures for hours")),
+    ("tools/sets/next_edit.py *", Runs::Nothing("it fetches packages; its unit tests run in .ci/run")),
+    (
+        "target/release/fimble-next-edit-eval *",
+        Runs::In("tools/tests/next_edit.rs", "CARGO_BIN_EXE_fimble-next-edit-eval"),
+    ),
 ];
 
 fn root() -> &'static Path {

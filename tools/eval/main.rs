@@ -11,7 +11,6 @@ mod cut;
 mod ours;
 mod outcome;
 mod paired;
-mod ratios;
 mod reliability;
 mod report;
 mod scores;

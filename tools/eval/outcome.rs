@@ -148,7 +148,7 @@ fn similarity(left: &str, right: &str) -> f64 {
             row[place + 1] = replaced.min(diagonal + 1).min(row[place] + 1);
         }
     }
-    1.0 - crate::ratios::share(row[right.len()], left.len().max(right.len()))
+    1.0 - fimble_tools::ratios::share(row[right.len()], left.len().max(right.len()))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use fimble_engine::SplitMix64;
 use serde::Serialize;
 
 use crate::outcome::Outcome;
-use crate::ratios::mean;
 use crate::scores::groups;
+use fimble_tools::ratios::mean;
 
 /// How often the places are drawn anew for an interval.
 const N_DRAWS: usize = 2000;
@@ -75,7 +75,7 @@ fn number(is_so: bool) -> f64 {
 
 fn kept(outcome: &Outcome) -> f64 {
     let n_expected = outcome.expected.trim_end().chars().count();
-    crate::ratios::share(outcome.right_chars().unwrap_or(0), n_expected)
+    fimble_tools::ratios::share(outcome.right_chars().unwrap_or(0), n_expected)
 }
 
 fn figure(pairs: &[[f64; 2]]) -> Figure {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cases::Kind;
 use crate::outcome::{Candidate, Outcome};
-use crate::ratios::{mean, share};
+use fimble_tools::ratios::{mean, share};
 
 /// One bin of the confidence.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cases::Kind;
 use crate::outcome::Outcome;
-use crate::ratios::{mean, share};
+use fimble_tools::ratios::{mean, share};
 
 /// Shares of some outcomes, all from 0 to 1.
 #[derive(Clone, Debug, Serialize)]

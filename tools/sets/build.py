@@ -37,11 +37,16 @@ def fetch(name, client, version, folder):
     if client == "pip":
         run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", f"{name}=={version}"], folder)
         return next(folder.glob("*.whl"))
+    if client == "sdist":
+        # Of this package alone: pip builds what tells its name, and what builds that need not be built from sources.
+        run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name, f"{name}=={version}"], folder)
+        return next(folder.glob("*.tar.gz"))
     if client == "npm":
         run(["npm", "pack", "--silent", f"{name}@{version}"], folder)
         return next(folder.glob("*.tgz"))
     # Cargo fetches the packages that a manifest names; `vendor` unpacks them into a folder.
-    manifest = f'[package]\nname = "fetched"\nversion = "0.0.0"\nedition = "2021"\n\n[dependencies]\n{name} = "={version}"\n\n[workspace]\n'
+    manifest = f'[package]\nname = "fetched"\nversion = "0.0.0"\nedition = "2021"\n\n[workspace]\n\n[dependencies.{name}]\n' \
+        f'version = "={version}"\ndefault-features = false\n'
     (folder / "Cargo.toml").write_text(manifest)
     (folder / "src").mkdir()
     (folder / "src" / "lib.rs").write_text("")
@@ -59,7 +64,7 @@ def unpack(source, folder):
     else:
         with tarfile.open(source) as archive:
             archive.extractall(folder, filter="data")
-        # npm's archives hold everything in one folder.
+        # Archives of sources hold everything in one folder.
         (inner,) = folder.iterdir()
         for entry in list(inner.iterdir()):
             entry.rename(folder / entry.name)
@@ -68,7 +73,7 @@ def unpack(source, folder):
 
 def ensure(cache, name, client, version):
     """The folder of a package's sources."""
-    target = cache / f"{name}-{version}"
+    target = cache / f"{name.replace('/', '+')}-{version}"
     if target.is_dir():
         return target
     cache.mkdir(parents=True, exist_ok=True)
@@ -81,10 +86,13 @@ def ensure(cache, name, client, version):
     return target
 
 
+def default_cache():
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "fimble-sets"
+
+
 def main():
-    default = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "fimble-sets"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cache", type=pathlib.Path, default=default, help="where sources are kept [%(default)s]")
+    parser.add_argument("--cache", type=pathlib.Path, default=default_cache(), help="where sources are kept [%(default)s]")
     parser.add_argument("--only", action="append", metavar="NAME", help="only this package; may be given several times")
     parser.add_argument("--fetch-only", action="store_true", help="print the folders and measure nothing")
     parser.add_argument("--eval", default="fimble-eval", help="the program [%(default)s]")

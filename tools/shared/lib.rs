@@ -3,3 +3,4 @@
 pub mod llama_server;
 pub mod llama_vim;
 pub mod program;
+pub mod ratios;
