@@ -32,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fimble-shared", &["fimble-model"]),
     ("fimble-completion", &["fimble-document", "fimble-syntax", "fimble-model"]),
     ("fimble-actions", &["fimble-document", "fimble-secrets", "fimble-syntax", "fimble-model"]),
-    ("fimble-next-edit", &["fimble-document", "fimble-syntax"]),
+    ("fimble-next-edit", &["fimble-document", "fimble-model", "fimble-syntax"]),
     (
         "fimble-lsp",
         &[
