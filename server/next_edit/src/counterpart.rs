@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use crate::calls::List;
+use crate::calls::{List, list_around};
 use crate::diff::Diff;
-use crate::siblings::{Added, added, list_around};
+use crate::siblings::{Added, added};
 use crate::source::Source;
 use crate::styles::Style;
 use crate::tokens::{TokenKind, places_of, tokens};
@@ -196,6 +196,9 @@ impl Site<'_, '_> {
                 .count();
         // The arguments of a call are of many kinds: they have to be the siblings and nothing else.
         let is_call = content.as_bytes()[list.open] == b'(';
+        if is_call && agreeing < 3 {
+            return None;
+        }
         let is_whole = agreeing == self.siblings.len()
             && list.items.len() == agreeing
             && (self.added.n_siblings == agreeing || self.added.n_siblings > agreeing && agreeing > 3);

@@ -19,8 +19,11 @@ const OTHER_FILE: f32 = 0.82;
 /// Tokens that a hunk with a rename may change, old and new ones together.
 const MAX_CHANGED: usize = 16;
 
-/// Two uses were changed and the definition was not yet.
-const FROM_USES: f32 = 0.78;
+/// Two uses were changed and the definition was not yet; then for each further use.
+const FROM_USES: f32 = 0.66;
+const PER_USE: f32 = 0.06;
+/// Uses of a shorter name may be of several things.
+const MIN_USED_NAME: usize = 3;
 /// Another import may be of another thing.
 const FROM_IMPORT: f32 = 0.68;
 /// The line was changed in other ways, too: perhaps it is about another thing now.
@@ -145,6 +148,11 @@ fn plan(
     if is_known(request, source, binding, &renamed.new) {
         return None;
     }
+    // The old name is imported, too.
+    let is_imported = |range: &Range<usize>| source.is_import(range.start) && !source.is_import(place.start);
+    if *binding == Binding::Global && names.iter().any(|(range, _)| is_imported(range)) {
+        return None;
+    }
     let mut hidden: Vec<Range<usize>> = Vec::new();
     let mut is_assigned_again = false;
     for (range, name) in names.iter().filter(|(_, name)| name.is_definition) {
@@ -172,11 +180,14 @@ fn plan_from_uses(request: &Request<'_>, source: &Source<'_>, renamed: &Renamed<
     let mut definitions = names.iter().filter(|(_, name)| name.is_definition);
     let ((definition, name), None) = (definitions.next()?, definitions.next()) else { return None };
     let binding = source.binding(definition, *name)?;
-    if renamed.places.len() < 2 || is_known(request, source, &binding, &renamed.new) {
+    let is_short = renamed.old.len() < MIN_USED_NAME;
+    if renamed.places.len() < 2 || is_short || is_known(request, source, &binding, &renamed.new) {
         return None;
     }
+    let n_further = u16::try_from(renamed.places.len().min(MAX_AGREEING) - 2).map_or(0.0, f32::from);
+    let confidence = FROM_USES + PER_USE * n_further;
     let uses = uses(source, &binding, &names, renamed);
-    Some(uses.into_iter().map(|(_, place)| Use { confidence: FROM_USES, ..place }).collect())
+    Some(uses.into_iter().map(|(_, place)| Use { confidence, ..place }).collect())
 }
 
 /// Whether a name means something in the scope of a binding already, apart from what was just written.
