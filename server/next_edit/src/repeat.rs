@@ -118,8 +118,8 @@ fn add(
     if pattern.is_lines && pattern.new.is_empty() && !is_removable(pattern) {
         return;
     }
-    let is_bare =
-        pattern.own_words().next().is_none() && (pattern.new.is_empty() || n_texts(pattern) < MIN_TEXTS);
+    let is_little = n_texts(pattern) < MIN_TEXTS && !pattern.has_new_word(false);
+    let is_bare = pattern.own_words().next().is_none() && (pattern.new.is_empty() || is_little);
     if is_bare || is_rename(sources, pattern, places) || pattern.is_layout() {
         return;
     }
