@@ -188,9 +188,10 @@ impl Pattern {
         self.words().filter(|word| !COMMON.contains(word))
     }
 
-    /// Whether the new text has a name.
-    pub(crate) fn has_new_word(&self) -> bool {
-        self.new.iter().any(|piece| matches!(&piece.part, PiecePart::Text(text) if is_name(text)))
+    /// Whether the new text has a word; one that is everywhere may not count.
+    pub(crate) fn has_new_word(&self, counts_common: bool) -> bool {
+        let is_word = |text: &str| is_name(text) && (counts_common || !COMMON.contains(&text));
+        self.new.iter().any(|piece| matches!(&piece.part, PiecePart::Text(text) if is_word(text)))
     }
 
     /// Which holes are in the new text.

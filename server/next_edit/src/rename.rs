@@ -8,6 +8,7 @@ use fimble_syntax::{Name, NameRole};
 
 use crate::binding::{Binding, OTHER_MEMBER, stem};
 use crate::diff::{Diff, Run};
+use crate::hunk::common_ends;
 use crate::source::{ScopeKind, Source};
 use crate::tokens::{is_name, is_specific};
 use crate::{Hunk, NextEdit, NextEditKind, Request};
@@ -22,10 +23,15 @@ const MAX_CHANGED: usize = 16;
 /// Two uses were changed and the definition was not yet; then for each further use.
 const FROM_USES: f32 = 0.66;
 const PER_USE: f32 = 0.06;
+/// The new name begins as the old one does.
+const ALIKE: f32 = 0.08;
+const MIN_ALIKE: usize = 4;
 /// Uses of a shorter name may be of several things.
 const MIN_USED_NAME: usize = 3;
 /// Another import may be of another thing.
-const FROM_IMPORT: f32 = 0.68;
+const FROM_IMPORT: f32 = 0.6;
+/// The same, if nothing else of the import was changed.
+const FROM_IMPORT_ALONE: f32 = 0.72;
 /// The line was changed in other ways, too: perhaps it is about another thing now.
 const WITH_OTHERS: f32 = 0.22;
 /// A field and a variable in one.
@@ -67,7 +73,8 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
         };
         let Some(mut plan) = plan(request, source, place, &binding, &renamed) else { continue };
         if binding == Binding::Global && !is_definition && renamed.places.len() == 1 {
-            plan.iter_mut().for_each(|place| place.confidence = place.confidence.min(FROM_IMPORT));
+            let most = if renamed.is_alone { FROM_IMPORT_ALONE } else { FROM_IMPORT };
+            plan.iter_mut().for_each(|place| place.confidence = place.confidence.min(most));
         }
         if !renamed.is_alone && renamed.places.len() == 1 {
             plan.iter_mut().for_each(|place| place.confidence -= WITH_OTHERS);
@@ -185,7 +192,9 @@ fn plan_from_uses(request: &Request<'_>, source: &Source<'_>, renamed: &Renamed<
         return None;
     }
     let n_further = u16::try_from(renamed.places.len().min(MAX_AGREEING) - 2).map_or(0.0, f32::from);
-    let confidence = FROM_USES + PER_USE * n_further;
+    let (n_alike, _) = common_ends(&renamed.old, &renamed.new);
+    let is_alike = n_alike >= MIN_ALIKE && 2 * n_alike >= renamed.old.len().min(renamed.new.len());
+    let confidence = FROM_USES + PER_USE * n_further + if is_alike { ALIKE } else { 0.0 };
     let uses = uses(source, &binding, &names, renamed);
     Some(uses.into_iter().map(|(_, place)| Use { confidence, ..place }).collect())
 }

@@ -35,9 +35,9 @@ const MANY: usize = 20;
 const FOR_MANY: f32 = 0.1;
 const OTHER_FILE: f32 = 0.05;
 /// A removal shows less of what is meant than a replacement.
-const REMOVAL: f32 = 0.08;
+const REMOVAL: f32 = 0.12;
 /// Marks alone say little, and so do comments.
-const ONLY_MARKS: f32 = 0.12;
+const ONLY_MARKS: f32 = 0.16;
 const IN_COMMENT: f32 = 0.1;
 /// Long texts are rarely the same a third time.
 const LONG: usize = 16;
@@ -53,6 +53,9 @@ const NOT_LAST: f32 = 0.04;
 
 /// Places of one document that are looked at further, the nearest to the last change.
 const MAX_FITS: usize = 16;
+
+/// Constant tokens that make up for a word of its own.
+const MIN_TEXTS: usize = 4;
 
 /// The parts on both sides that are looked at: all, then fewer.
 const STEPS: [(usize, usize); 5] = [(usize::MAX, usize::MAX), (6, 3), (3, 1), (1, 1), (0, 0)];
@@ -95,7 +98,6 @@ pub(crate) fn candidates(
             }
         }
         // The one with the fewest constant tokens is what all have in common.
-        let n_texts = |pattern: &Pattern| pattern.parts.iter().filter(|part| **part != Part::Hole).count();
         if let Some(pattern) = patterns.iter().min_by_key(|pattern| n_texts(pattern)) {
             let n_unlike = n_same_text(&changes, change).saturating_sub(places.len());
             let doubt = if index == 0 { 0.0 } else { NOT_LAST }
@@ -116,7 +118,8 @@ fn add(
     if pattern.is_lines && pattern.new.is_empty() && !is_removable(pattern) {
         return;
     }
-    let is_bare = pattern.new.is_empty() && pattern.own_words().next().is_none();
+    let is_little = n_texts(pattern) < MIN_TEXTS && !pattern.has_new_word(false);
+    let is_bare = pattern.own_words().next().is_none() && (pattern.new.is_empty() || is_little);
     if is_bare || is_rename(sources, pattern, places) || pattern.is_layout() {
         return;
     }
@@ -198,7 +201,7 @@ fn steps(pattern: &Pattern) -> Vec<(usize, Pattern)> {
 /// The confidence that a pattern and the number of changes give, wherever it fits.
 fn confidence(pattern: &Pattern, agreeing: usize, region: Region) -> f32 {
     let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
-    let has_word = pattern.n_words_in_run() > 0 || pattern.has_new_word();
+    let has_word = pattern.n_words_in_run() > 0 || pattern.has_new_word(agreeing > 2);
     confidence -= if pattern.new.is_empty() { REMOVAL } else { 0.0 };
     confidence -= if has_word { 0.0 } else { ONLY_MARKS };
     confidence -= if region == Region::Comment { IN_COMMENT } else { 0.0 };
@@ -215,6 +218,11 @@ fn is_rename(sources: &[Source<'_>], pattern: &Pattern, places: &[(&Source<'_>, 
     let is_changed = |source: &&Source<'_>| places.iter().any(|(other, _)| other.document == source.document);
     let mut changed = sources.iter().filter(is_changed);
     changed.any(|source| is_defined(&source, old) || is_defined(&source, new))
+}
+
+/// The number of constant tokens.
+fn n_texts(pattern: &Pattern) -> usize {
+    pattern.parts.iter().filter(|part| **part != Part::Hole).count()
 }
 
 fn small(count: usize) -> f32 {
