@@ -149,6 +149,15 @@ impl Source<'_> {
         matches!(self.tree.language().name(), "c" | "cpp")
     }
 
+    /// Whether a name is that of a function or a type with a body.
+    pub(crate) fn has_body(&self, place: &Range<usize>) -> bool {
+        let scopes = self.tree.enclosing_scopes(self.text, place.end);
+        scopes
+            .iter()
+            .filter_map(|scope| scope.name.as_ref())
+            .any(|name| name.start <= place.start && place.end <= name.end)
+    }
+
     /// Whether constructors have the name of their type.
     pub(crate) fn has_named_constructors(&self) -> bool {
         matches!(self.tree.language().name(), "java" | "csharp" | "cpp" | "dart")

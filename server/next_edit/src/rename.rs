@@ -31,7 +31,7 @@ const MIN_USED_NAME: usize = 3;
 /// Another import may be of another thing.
 const FROM_IMPORT: f32 = 0.6;
 /// The same, if nothing else of the import was changed.
-const FROM_IMPORT_ALONE: f32 = 0.72;
+const FROM_IMPORT_ALONE: f32 = 0.68;
 /// The line was changed in other ways, too: perhaps it is about another thing now.
 const WITH_OTHERS: f32 = 0.22;
 /// A field and a variable in one.
@@ -254,7 +254,9 @@ fn definition_elsewhere(
     let scopes = source.scopes_around(range);
     let innermost = scopes.last();
     let is_call = || source.behind(range.end).starts_with('(');
-    let is_declared = source.has_declarations() && is_call();
+    // Of a function that is declared and defined, one place has a body.
+    let has_bodies = || source.has_body(range) && source.has_body(place);
+    let is_declared = source.has_declarations() && is_call() && !has_bodies();
     let is_assigned = || {
         let is_item = |range: &Range<usize>| {
             let before = source.before(range.start);

@@ -36,6 +36,8 @@ const FOR_MANY: f32 = 0.1;
 const OTHER_FILE: f32 = 0.05;
 /// A removal shows less of what is meant than a replacement.
 const REMOVAL: f32 = 0.12;
+/// Keywords alone are everywhere.
+const ONLY_COMMON: f32 = 0.08;
 /// Marks alone say little, and so do comments.
 const ONLY_MARKS: f32 = 0.16;
 const IN_COMMENT: f32 = 0.1;
@@ -204,6 +206,8 @@ fn confidence(pattern: &Pattern, agreeing: usize, region: Region) -> f32 {
     let has_word = pattern.n_words_in_run() > 0 || pattern.has_new_word(agreeing > 2);
     confidence -= if pattern.new.is_empty() { REMOVAL } else { 0.0 };
     confidence -= if has_word { 0.0 } else { ONLY_MARKS };
+    let is_common = pattern.own_words().next().is_none() && !pattern.has_new_word(false);
+    confidence -= if is_common { ONLY_COMMON } else { 0.0 };
     confidence -= if region == Region::Comment { IN_COMMENT } else { 0.0 };
     confidence - if pattern.new.len() > LONG { FOR_LONG } else { 0.0 }
 }
