@@ -170,6 +170,16 @@ fn plan(
             Elsewhere::Unrelated => {}
         }
     }
+    // `const { name } = object` defines a variable, too.
+    let is_pattern = |range: &Range<usize>| {
+        let before = source.before(range.start).trim_start();
+        before.contains('{') && ["const ", "let ", "var "].iter().any(|word| before.starts_with(word))
+    };
+    for (range, _) in
+        names.iter().filter(|(range, name)| name.role == NameRole::Shorthand && is_pattern(range))
+    {
+        hidden.extend(source.function_around(range).map(|function| function.range));
+    }
     let is_hidden = |range: &Range<usize>, name: Name| {
         let is_in = |function: &Range<usize>| function.start <= range.start && range.end <= function.end;
         name.role != NameRole::Member && hidden.iter().any(is_in)
