@@ -45,7 +45,7 @@ const EDITS: [(&str, &str, &str, usize); 6] = [
     ("a local name", "request", "message", 1),
     ("a function", "handle_N", "process_N", 1),
     ("parameters", "limit", "total, limit", 1),
-    ("two arguments", "\", total)", "\", total, true)", 2),
+    ("two arguments", "\", total)", "\", total, 2)", 2),
     ("two fields", ".items_K", ".entries", 2),
     ("nothing follows", "handled", "done", 1),
 ];

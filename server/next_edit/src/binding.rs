@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use fimble_syntax::{Name, NameRole};
 
+use crate::calls::list_around;
 use crate::source::{ScopeKind, Source};
 use crate::tokens::places_of;
 
@@ -50,6 +51,9 @@ impl Source<'_> {
         }
         if name.role == NameRole::Member {
             return Some(Binding::Member(self.own_type(place)));
+        }
+        if self.is_arrow_parameter(place) {
+            return None;
         }
         let scopes = self.scopes_around(place);
         Some(match scopes.last() {
@@ -145,6 +149,15 @@ impl Source<'_> {
         matches!(self.tree.language().name(), "c" | "cpp")
     }
 
+    /// Whether a name is that of a function or a type with a body.
+    pub(crate) fn has_body(&self, place: &Range<usize>) -> bool {
+        let scopes = self.tree.enclosing_scopes(self.text, place.end);
+        scopes
+            .iter()
+            .filter_map(|scope| scope.name.as_ref())
+            .any(|name| name.start <= place.start && place.end <= name.end)
+    }
+
     /// Whether constructors have the name of their type.
     pub(crate) fn has_named_constructors(&self) -> bool {
         matches!(self.tree.language().name(), "java" | "csharp" | "cpp" | "dart")
@@ -215,6 +228,16 @@ impl Source<'_> {
         let behind = self.behind(place.end);
         let is_assigned = (behind.starts_with('=') && !behind.starts_with("==")) || behind.starts_with(": ");
         name.role == NameRole::Member && is_assigned && is_own()
+    }
+
+    /// Whether a name is a parameter of `(a, b) => a + b`, which is no scope if it has no block.
+    fn is_arrow_parameter(&self, place: &Range<usize>) -> bool {
+        let is_arrow = |at: usize| {
+            let behind = self.behind(at);
+            behind.strip_prefix("=>").is_some_and(|body| !body.trim_start().starts_with('{'))
+        };
+        is_arrow(place.end)
+            || list_around(self.content(), place.start).is_some_and(|list| is_arrow(list.close + 1))
     }
 
     /// Whether a name in an import is one that the file can use, and not a part of a path.

@@ -6,6 +6,9 @@ use std::ops::Range;
 /// Longer lists are data.
 const MAX_LIST_BYTES: usize = 2_000;
 
+/// How far before an item its list may begin, in bytes.
+const MAX_BEFORE: usize = 1_000;
+
 /// A list with its items, in bytes of the text that it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List {
@@ -66,6 +69,23 @@ pub(crate) fn list_at(text: &str, open: usize, has_types: bool) -> Option<List> 
             _ => {}
         }
         at += 1;
+    }
+    None
+}
+
+/// The innermost list around a place.
+pub(crate) fn list_around(content: &str, at: usize) -> Option<List> {
+    let bytes = content.as_bytes();
+    let mut depth = 0_usize;
+    for open in (at.saturating_sub(MAX_BEFORE)..at).rev() {
+        match bytes[open] {
+            b')' | b']' | b'}' => depth += 1,
+            b'(' | b'[' | b'{' if depth > 0 => depth -= 1,
+            b'(' | b'[' | b'{' => {
+                return [true, false].into_iter().find_map(|has_types| list_at(content, open, has_types));
+            }
+            _ => {}
+        }
     }
     None
 }

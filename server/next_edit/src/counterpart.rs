@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use crate::calls::List;
+use crate::calls::{List, list_around};
 use crate::diff::Diff;
-use crate::siblings::{Added, added, list_around};
+use crate::siblings::{Added, added};
 use crate::source::Source;
 use crate::styles::Style;
 use crate::tokens::{TokenKind, places_of, tokens};
@@ -57,16 +57,16 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
 
 /// The missing counterparts whose names are written in a style.
 fn in_style(source: &Source<'_>, added: &Added, style: Style, found: &mut Vec<NextEdit>) {
-    let names = |keys: &[String]| -> Vec<String> { keys.iter().map(|key| style.of(key)).collect() };
-    let is_same = |keys: &[String]| names(keys) == *keys;
+    let is_same = |keys: &[String]| keys.iter().all(|key| style.of(key) == *key);
     if style != Style::Same && is_same(&added.before) && is_same(&added.behind) {
         return;
     }
-    let new = style.of(&added.key);
     // The neighbour before the new element, and those before that; or behind it.
-    for (siblings, is_before) in [(names(&added.before), true), (names(&added.behind), false)] {
-        let Some(nearest) = siblings.first().filter(|_| siblings.len() > 1) else { continue };
-        let places = places_of(source.content(), nearest, MAX_PLACES).unwrap_or_default();
+    for (siblings, is_before) in [(&added.before, true), (&added.behind, false)] {
+        let Some(nearest) = siblings.first().filter(|_| siblings.len() > 1).map(|key| style.of(key)) else {
+            continue;
+        };
+        let places = places_of(source.content(), &nearest, MAX_PLACES).unwrap_or_default();
         let n_before = found.len();
         let mut known: Option<Range<usize>> = None;
         for place in places {
@@ -74,7 +74,7 @@ fn in_style(source: &Source<'_>, added: &Added, style: Style, found: &mut Vec<Ne
             if is_own || known.as_ref().is_some_and(|known| known.contains(&place.start)) {
                 continue;
             }
-            let site = Site { source, added, siblings: &siblings, is_before, place: &place, new: &new };
+            let site = Site { source, added, siblings, is_before, place: &place, style };
             let Some((edit, agreeing, around)) = site.line().or_else(|| site.item()) else { continue };
             known = Some(around);
             let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
@@ -99,7 +99,7 @@ struct Site<'s, 'a> {
     siblings: &'s [String],
     is_before: bool,
     place: &'s Range<usize>,
-    new: &'s str,
+    style: Style,
 }
 
 impl Site<'_, '_> {
@@ -152,12 +152,13 @@ impl Site<'_, '_> {
             let start = range.start + place.start;
             start < self.added.block.start || start >= self.added.block.end
         };
-        let places = places_of(&self.source.content()[range.clone()], self.new, MAX_PLACES);
+        let new = self.style.of(&self.added.key);
+        let places = places_of(&self.source.content()[range.clone()], &new, MAX_PLACES);
         places.is_none_or(|places| places.iter().any(is_apart))
     }
 
     fn inserted_lines(&self, own: &str, range: &Range<usize>) -> Option<(Range<usize>, String)> {
-        let copy = replaced(own, &self.siblings[0], self.new);
+        let copy = replaced(own, &self.siblings[0], &self.added.key);
         if !self.is_before {
             return Some((range.start..range.start, copy));
         }
@@ -196,13 +197,16 @@ impl Site<'_, '_> {
                 .count();
         // The arguments of a call are of many kinds: they have to be the siblings and nothing else.
         let is_call = content.as_bytes()[list.open] == b'(';
+        if is_call && agreeing < 3 {
+            return None;
+        }
         let is_whole = agreeing == self.siblings.len()
             && list.items.len() == agreeing
             && (self.added.n_siblings == agreeing || self.added.n_siblings > agreeing && agreeing > 3);
         if agreeing < 2 || (is_call && !is_whole) || self.has_new(list.open..list.close) {
             return None;
         }
-        let copy = replaced(item(index), &self.siblings[0], self.new);
+        let copy = replaced(item(index), &self.siblings[0], &self.added.key);
         let (at, text) = self.inserted_item(&list, index, &copy)?;
         Some(((at..at, text), agreeing, list.open..list.close))
     }
@@ -215,7 +219,10 @@ impl Site<'_, '_> {
     }
 }
 
-/// The tokens of a text with its name left open.
+/// Stands for a name in a form; no token begins with it.
+const NAME: char = '\0';
+
+/// The tokens of a text with its name left open, in whatever style it is written.
 struct Form {
     texts: Vec<String>,
     has_name: bool,
@@ -238,11 +245,13 @@ impl Form {
 
 fn form(text: &str, name: &str) -> Form {
     let tokens = tokens(text);
-    let texts: Vec<String> = tokens
-        .iter()
-        .map(|token| if token.of(text) == name { String::new() } else { token.of(text).to_owned() })
-        .collect();
-    let has_name = texts.iter().any(String::is_empty);
+    let variants = variants(name);
+    let open = |text: &str| {
+        let style = variants.iter().find(|(_, variant)| variant == text).map(|(style, _)| style);
+        style.map_or(text.to_owned(), |style| format!("{NAME}{style:?}"))
+    };
+    let texts: Vec<String> = tokens.iter().map(|token| open(token.of(text))).collect();
+    let has_name = texts.iter().any(|text| text.starts_with(NAME));
     const VALUES: [&str; 10] =
         ["None", "null", "nil", "nullptr", "true", "false", "True", "False", "\"", "'"];
     let is_value =
@@ -250,7 +259,7 @@ fn form(text: &str, name: &str) -> Form {
     // A key in quotes is no value.
     let n_quoted = texts
         .windows(3)
-        .filter(|three| is_value(&three[0]) && three[1].is_empty() && three[0] == three[2])
+        .filter(|three| is_value(&three[0]) && three[1].starts_with(NAME) && three[0] == three[2])
         .count();
     let has_value = texts.iter().filter(|text| is_value(text)).count() > 2 * n_quoted;
     let is_blank_ended = tokens
@@ -259,10 +268,29 @@ fn form(text: &str, name: &str) -> Form {
     Form { texts, has_name, has_value, is_blank_ended }
 }
 
+/// The text with another key, each in the style that the old one has.
 fn replaced(text: &str, old: &str, new: &str) -> String {
+    let mut found: Vec<(Range<usize>, String)> = Vec::new();
+    for (style, variant) in variants(old) {
+        let places = places_of(text, &variant, usize::MAX).unwrap_or_default();
+        found.extend(places.into_iter().map(|place| (place, style.of(new))));
+    }
+    found.sort_by_key(|(place, _)| std::cmp::Reverse(place.start));
     let mut copy = text.to_owned();
-    for place in places_of(text, old, usize::MAX).unwrap_or_default().into_iter().rev() {
-        copy.replace_range(place, new);
+    for (place, name) in found {
+        copy.replace_range(place, &name);
     }
     copy
+}
+
+/// The ways to write a key that differ from each other.
+fn variants(key: &str) -> Vec<(Style, String)> {
+    let mut found: Vec<(Style, String)> = Vec::new();
+    for style in Style::ALL {
+        let variant = style.of(key);
+        if !found.iter().any(|(_, known)| *known == variant) {
+            found.push((style, variant));
+        }
+    }
+    found
 }

@@ -72,6 +72,9 @@ fn fits_in(content: &str, window: Range<usize>, pattern: &Pattern, found: &mut V
         if let Some(ends) = matched(&pattern.parts, &texts[first..])
             && !is_done()
         {
+            if !is_of_sizes(pattern, &ends) {
+                continue;
+            }
             if !can_be_done && !pattern.new.is_empty() && !is_of_classes(pattern, &texts[first..], &ends) {
                 continue;
             }
@@ -84,6 +87,15 @@ fn fits_in(content: &str, window: Range<usize>, pattern: &Pattern, found: &mut V
             found.push(Fit { range, new_text: fit.new_text });
         }
     }
+}
+
+/// Whether the parts that the new text repeats are single tokens where they are so in the examples.
+fn is_of_sizes(pattern: &Pattern, ends: &[usize]) -> bool {
+    let holes = pattern.parts.iter().enumerate().filter(|(_, part)| **part == Part::Hole);
+    let lengths = holes.map(|(index, _)| ends[index] - index.checked_sub(1).map_or(0, |before| ends[before]));
+    lengths
+        .enumerate()
+        .all(|(hole, length)| length == 1 || !pattern.is_single[hole] || !pattern.is_used(hole))
 }
 
 /// Whether the parts that vary are of the kind that they are in the examples.

@@ -36,11 +36,57 @@ pub(crate) struct Pattern {
     pub(crate) blanks_behind: String,
     /// What each hole begins with, where that is the same in both edits.
     pub(crate) classes: Vec<Option<Class>>,
+    /// Whether each hole is one token in both edits.
+    pub(crate) is_single: Vec<bool>,
     /// Whether whole lines are inserted or removed.
     pub(crate) is_lines: bool,
     /// Indentation of the line that the edit was made in: of the line above inserted lines, or below if that is not in the pattern.
     pub(crate) indentation: String,
 }
+
+/// Words that are everywhere.
+const COMMON: [&str; 40] = [
+    "this",
+    "self",
+    "cls",
+    "super",
+    "null",
+    "None",
+    "nil",
+    "nullptr",
+    "undefined",
+    "true",
+    "false",
+    "True",
+    "False",
+    "return",
+    "const",
+    "let",
+    "var",
+    "mut",
+    "int",
+    "void",
+    "public",
+    "private",
+    "protected",
+    "static",
+    "final",
+    "function",
+    "def",
+    "fn",
+    "func",
+    "if",
+    "else",
+    "for",
+    "in",
+    "of",
+    "new",
+    "pub",
+    "async",
+    "await",
+    "type",
+    "string",
+];
 
 /// How sure a pattern of inserted lines is without one of the lines around them.
 const MIN_WORDS_OF_LINE: usize = 2;
@@ -82,6 +128,7 @@ pub(crate) fn pattern(a: &Change<'_>, b: &Change<'_>) -> Option<Pattern> {
         (a == b).then_some(a)
     };
     let classes = holes.iter().map(class).collect();
+    let is_single = holes.iter().map(|(a, b)| a.len() == 1 && b.len() == 1).collect();
     let indentation = a.indentation(n_left > 0);
     let found = Pattern {
         parts,
@@ -89,6 +136,7 @@ pub(crate) fn pattern(a: &Change<'_>, b: &Change<'_>) -> Option<Pattern> {
         new,
         blanks_behind: a.blanks_behind(),
         classes,
+        is_single,
         is_lines: a.is_lines,
         indentation,
     };
@@ -133,6 +181,22 @@ impl Pattern {
             Part::Text(text) if is_name(text) && text.chars().count() > 1 => Some(text.as_str()),
             _ => None,
         })
+    }
+
+    /// The constant words that say more than a keyword.
+    pub(crate) fn own_words(&self) -> impl Iterator<Item = &str> {
+        self.words().filter(|word| !COMMON.contains(word))
+    }
+
+    /// Whether the new text has a word; one that is everywhere may not count.
+    pub(crate) fn has_new_word(&self, counts_common: bool) -> bool {
+        let is_word = |text: &str| is_name(text) && (counts_common || !COMMON.contains(&text));
+        self.new.iter().any(|piece| matches!(&piece.part, PiecePart::Text(text) if is_word(text)))
+    }
+
+    /// Which holes are in the new text.
+    pub(crate) fn is_used(&self, hole: usize) -> bool {
+        self.new.iter().any(|piece| piece.part == PiecePart::Hole(hole))
     }
 
     /// The constant words among what is replaced.
@@ -193,7 +257,7 @@ impl Pattern {
         let before = self.run.start.checked_sub(1).and_then(|before| self.parts.get(before));
         let behind = self.parts.get(self.run.end);
         let has_ends = if self.run.is_empty() {
-            is_text(before) || (is_text(behind) && !self.is_lines)
+            is_text(before) || is_text(behind)
         } else {
             let (first, last) = (self.parts.get(self.run.start), self.parts.get(self.run.end - 1));
             (is_text(first) || is_text(before)) && (is_text(last) || is_text(behind))
@@ -238,6 +302,7 @@ impl Pattern {
             new,
             blanks_behind: self.blanks_behind.clone(),
             classes: self.classes[n_before..n_before + n_kept].to_vec(),
+            is_single: self.is_single[n_before..n_before + n_kept].to_vec(),
             is_lines: self.is_lines,
             indentation: self.indentation.clone(),
         };

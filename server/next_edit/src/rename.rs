@@ -8,6 +8,7 @@ use fimble_syntax::{Name, NameRole};
 
 use crate::binding::{Binding, OTHER_MEMBER, stem};
 use crate::diff::{Diff, Run};
+use crate::hunk::common_ends;
 use crate::source::{ScopeKind, Source};
 use crate::tokens::{is_name, is_specific};
 use crate::{Hunk, NextEdit, NextEditKind, Request};
@@ -19,10 +20,18 @@ const OTHER_FILE: f32 = 0.82;
 /// Tokens that a hunk with a rename may change, old and new ones together.
 const MAX_CHANGED: usize = 16;
 
-/// Two uses were changed and the definition was not yet.
-const FROM_USES: f32 = 0.78;
+/// Two uses were changed and the definition was not yet; then for each further use.
+const FROM_USES: f32 = 0.66;
+const PER_USE: f32 = 0.06;
+/// The new name begins as the old one does.
+const ALIKE: f32 = 0.08;
+const MIN_ALIKE: usize = 4;
+/// Uses of a shorter name may be of several things.
+const MIN_USED_NAME: usize = 3;
 /// Another import may be of another thing.
-const FROM_IMPORT: f32 = 0.68;
+const FROM_IMPORT: f32 = 0.6;
+/// The same, if nothing else of the import was changed.
+const FROM_IMPORT_ALONE: f32 = 0.68;
 /// The line was changed in other ways, too: perhaps it is about another thing now.
 const WITH_OTHERS: f32 = 0.22;
 /// A field and a variable in one.
@@ -64,7 +73,8 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
         };
         let Some(mut plan) = plan(request, source, place, &binding, &renamed) else { continue };
         if binding == Binding::Global && !is_definition && renamed.places.len() == 1 {
-            plan.iter_mut().for_each(|place| place.confidence = place.confidence.min(FROM_IMPORT));
+            let most = if renamed.is_alone { FROM_IMPORT_ALONE } else { FROM_IMPORT };
+            plan.iter_mut().for_each(|place| place.confidence = place.confidence.min(most));
         }
         if !renamed.is_alone && renamed.places.len() == 1 {
             plan.iter_mut().for_each(|place| place.confidence -= WITH_OTHERS);
@@ -145,6 +155,11 @@ fn plan(
     if is_known(request, source, binding, &renamed.new) {
         return None;
     }
+    // The old name is imported, too.
+    let is_imported = |range: &Range<usize>| source.is_import(range.start) && !source.is_import(place.start);
+    if *binding == Binding::Global && names.iter().any(|(range, _)| is_imported(range)) {
+        return None;
+    }
     let mut hidden: Vec<Range<usize>> = Vec::new();
     let mut is_assigned_again = false;
     for (range, name) in names.iter().filter(|(_, name)| name.is_definition) {
@@ -154,6 +169,16 @@ fn plan(
             Elsewhere::Same => is_assigned_again |= source.is_assigning(),
             Elsewhere::Unrelated => {}
         }
+    }
+    // `const { name } = object` defines a variable, too.
+    let is_pattern = |range: &Range<usize>| {
+        let before = source.before(range.start).trim_start();
+        before.contains('{') && ["const ", "let ", "var "].iter().any(|word| before.starts_with(word))
+    };
+    for (range, _) in
+        names.iter().filter(|(range, name)| name.role == NameRole::Shorthand && is_pattern(range))
+    {
+        hidden.extend(source.function_around(range).map(|function| function.range));
     }
     let is_hidden = |range: &Range<usize>, name: Name| {
         let is_in = |function: &Range<usize>| function.start <= range.start && range.end <= function.end;
@@ -172,11 +197,16 @@ fn plan_from_uses(request: &Request<'_>, source: &Source<'_>, renamed: &Renamed<
     let mut definitions = names.iter().filter(|(_, name)| name.is_definition);
     let ((definition, name), None) = (definitions.next()?, definitions.next()) else { return None };
     let binding = source.binding(definition, *name)?;
-    if renamed.places.len() < 2 || is_known(request, source, &binding, &renamed.new) {
+    let is_short = renamed.old.len() < MIN_USED_NAME;
+    if renamed.places.len() < 2 || is_short || is_known(request, source, &binding, &renamed.new) {
         return None;
     }
+    let n_further = u16::try_from(renamed.places.len().min(MAX_AGREEING) - 2).map_or(0.0, f32::from);
+    let (n_alike, _) = common_ends(&renamed.old, &renamed.new);
+    let is_alike = n_alike >= MIN_ALIKE && 2 * n_alike >= renamed.old.len().min(renamed.new.len());
+    let confidence = FROM_USES + PER_USE * n_further + if is_alike { ALIKE } else { 0.0 };
     let uses = uses(source, &binding, &names, renamed);
-    Some(uses.into_iter().map(|(_, place)| Use { confidence: FROM_USES, ..place }).collect())
+    Some(uses.into_iter().map(|(_, place)| Use { confidence, ..place }).collect())
 }
 
 /// Whether a name means something in the scope of a binding already, apart from what was just written.
@@ -234,7 +264,9 @@ fn definition_elsewhere(
     let scopes = source.scopes_around(range);
     let innermost = scopes.last();
     let is_call = || source.behind(range.end).starts_with('(');
-    let is_declared = source.has_declarations() && is_call();
+    // Of a function that is declared and defined, one place has a body.
+    let has_bodies = || source.has_body(range) && source.has_body(place);
+    let is_declared = source.has_declarations() && is_call() && !has_bodies();
     let is_assigned = || {
         let is_item = |range: &Range<usize>| {
             let before = source.before(range.start);

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use fimble_syntax::Region;
+use fimble_syntax::{Name, NameRole, Region};
 
 use crate::align::Part;
 use crate::change::Change;
@@ -25,29 +25,39 @@ const BY_AGREEING: [f32; 3] = [0.74, 0.86, 0.92];
 /// For each constant word beyond the first, up to [`MAX_WORDS`].
 const PER_WORD: f32 = 0.02;
 const MAX_WORDS: usize = 5;
-/// For each step by which the pattern was narrowed.
+/// For each step by which the pattern was narrowed; less if what is replaced has a word.
 const PER_STEP: f32 = 0.03;
+const PER_STEP_OF_WORD: f32 = 0.015;
 /// For each place that the user went past.
-const PER_SKIPPED: f32 = 0.12;
+const PER_SKIPPED: f32 = 0.2;
 /// More places than this are rarely all meant.
 const MANY: usize = 20;
 const FOR_MANY: f32 = 0.1;
 const OTHER_FILE: f32 = 0.05;
 /// A removal shows less of what is meant than a replacement.
-const REMOVAL: f32 = 0.08;
+const REMOVAL: f32 = 0.12;
+/// Keywords alone are everywhere.
+const ONLY_COMMON: f32 = 0.08;
 /// Marks alone say little, and so do comments.
-const ONLY_MARKS: f32 = 0.08;
-const IN_COMMENT: f32 = 0.06;
+const ONLY_MARKS: f32 = 0.16;
+const IN_COMMENT: f32 = 0.1;
 /// Long texts are rarely the same a third time.
 const LONG: usize = 16;
 const FOR_LONG: f32 = 0.06;
-/// The user works downwards: what is above the changes was seen.
-const ABOVE: f32 = 0.06;
+/// The user works in one direction: what is on the other side was seen.
+const BEHIND: f32 = 0.12;
+/// The same lines were inserted at places that do not look alike: their surroundings do not explain them.
+const PER_UNLIKE: f32 = 0.15;
+/// Lines above and below a place that may have the inserted line already.
+const NEAR: usize = 3;
 /// The last change is another one.
 const NOT_LAST: f32 = 0.04;
 
 /// Places of one document that are looked at further, the nearest to the last change.
 const MAX_FITS: usize = 16;
+
+/// Constant tokens that make up for a word of its own.
+const MIN_TEXTS: usize = 4;
 
 /// The parts on both sides that are looked at: all, then fewer.
 const STEPS: [(usize, usize); 5] = [(usize::MAX, usize::MAX), (6, 3), (3, 1), (1, 1), (0, 0)];
@@ -90,31 +100,44 @@ pub(crate) fn candidates(
             }
         }
         // The one with the fewest constant tokens is what all have in common.
-        let n_texts = |pattern: &Pattern| pattern.parts.iter().filter(|part| **part != Part::Hole).count();
         if let Some(pattern) = patterns.iter().min_by_key(|pattern| n_texts(pattern)) {
-            add(sources, pattern, &places, index == 0, found);
+            let n_unlike = n_same_text(&changes, change).saturating_sub(places.len());
+            let doubt = if index == 0 { 0.0 } else { NOT_LAST }
+                + if pattern.is_lines { PER_UNLIKE * small(n_unlike) } else { 0.0 };
+            add(request, sources, pattern, &places, doubt, found);
         }
     }
 }
 
 fn add(
+    request: &Request<'_>,
     sources: &[Source<'_>],
     pattern: &Pattern,
     places: &[(&Source<'_>, Range<usize>)],
-    is_last: bool,
+    doubt: f32,
     found: &mut Vec<NextEdit>,
 ) {
     if pattern.is_lines && pattern.new.is_empty() && !is_removable(pattern) {
         return;
     }
-    if is_rename(sources, pattern, places) || pattern.is_layout() {
+    let is_little = n_texts(pattern) < MIN_TEXTS && !pattern.has_new_word(false);
+    let is_bare = pattern.own_words().next().is_none() && (pattern.new.is_empty() || is_little);
+    if is_bare || is_rename(sources, pattern, places) || pattern.is_layout() {
         return;
     }
     let agreeing = places.len();
     let (home, place) = (places[0].0, &places[0].1);
     let region = home.tree.region(home.text, place.start);
-    let base = confidence(pattern, agreeing, region) - if is_last { 0.0 } else { NOT_LAST };
+    let base = confidence(pattern, agreeing, region) - doubt;
     let locals: Vec<&str> = pattern.new_names().filter(|name| home.is_local(name, place)).collect();
+    // A name that is defined nowhere is to be defined in this function.
+    let has_unknown = pattern.new_names().any(|name| is_unknown_variable(request, home, name));
+    let per_step = if pattern.n_words_in_run() > 0 { PER_STEP_OF_WORD } else { PER_STEP };
+    let function = home.function_around(place).map(|function| function.range);
+    let at_home =
+        || places.iter().filter(|(source, _)| source.document == home.document).map(|(_, place)| place.start);
+    let (first, last) = (at_home().min().unwrap_or(place.start), at_home().max().unwrap_or(place.start));
+    let is_downwards = at_home().nth(1).is_none_or(|before| before < place.start);
     for (step, narrowed) in steps(pattern) {
         let in_files: Vec<(&Source<'_>, Vec<Fit>)> = sources
             .iter()
@@ -127,19 +150,27 @@ fn add(
             break;
         }
         let words = narrowed.words().count().saturating_sub(1).min(MAX_WORDS);
-        let mut base = base + PER_WORD * small(words) - PER_STEP * small(step) - PER_SKIPPED * small(skipped);
+        let mut base = base + PER_WORD * small(words) - per_step * small(step) - PER_SKIPPED * small(skipped);
         base -= if n_fits > MANY { FOR_MANY } else { 0.0 };
         for (source, mut fits) in in_files {
             fits.sort_by_key(|fit| fit.range.start.abs_diff(place.start));
             let is_home = source.document == home.document;
             let is_alike = |fit: &Fit| {
-                source.tree.region(source.text, fit.range.start) == region
-                    && locals.iter().all(|name| source.is_local(name, &fit.range))
+                let is_known = locals.iter().all(|name| source.is_local(name, &fit.range))
+                    && (!has_unknown
+                        || (is_home
+                            && function.as_ref().is_some_and(|around| around.contains(&fit.range.start))));
+                let is_passed = is_home && first < fit.range.start && fit.range.start < last;
+                let is_there = pattern.is_lines && !fit.new_text.is_empty() && has_near(source, fit);
+                is_known
+                    && !is_passed
+                    && !is_there
+                    && source.tree.region(source.text, fit.range.start) == region
             };
             let fits = fits.into_iter().take(MAX_FITS).filter(is_alike);
             found.extend(fits.map(|fit| {
-                let is_above = is_home && fit.range.start < place.start;
-                let far = if is_above { ABOVE } else { 0.0 } + if is_home { 0.0 } else { OTHER_FILE };
+                let is_behind = is_home && (fit.range.start < place.start) == is_downwards;
+                let far = if is_behind { BEHIND } else { 0.0 } + if is_home { 0.0 } else { OTHER_FILE };
                 let confidence = (base - far).min(0.97);
                 source.edit(fit.range, fit.new_text, NextEditKind::Repeat, confidence, agreeing)
             }));
@@ -172,9 +203,11 @@ fn steps(pattern: &Pattern) -> Vec<(usize, Pattern)> {
 /// The confidence that a pattern and the number of changes give, wherever it fits.
 fn confidence(pattern: &Pattern, agreeing: usize, region: Region) -> f32 {
     let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
-    let has_word = pattern.n_words_in_run() > 0 || pattern.new_names().next().is_some();
+    let has_word = pattern.n_words_in_run() > 0 || pattern.has_new_word(agreeing > 2);
     confidence -= if pattern.new.is_empty() { REMOVAL } else { 0.0 };
     confidence -= if has_word { 0.0 } else { ONLY_MARKS };
+    let is_common = pattern.own_words().next().is_none() && !pattern.has_new_word(false);
+    confidence -= if is_common { ONLY_COMMON } else { 0.0 };
     confidence -= if region == Region::Comment { IN_COMMENT } else { 0.0 };
     confidence - if pattern.new.len() > LONG { FOR_LONG } else { 0.0 }
 }
@@ -191,13 +224,44 @@ fn is_rename(sources: &[Source<'_>], pattern: &Pattern, places: &[(&Source<'_>, 
     changed.any(|source| is_defined(&source, old) || is_defined(&source, new))
 }
 
+/// The number of constant tokens.
+fn n_texts(pattern: &Pattern) -> usize {
+    pattern.parts.iter().filter(|part| **part != Part::Hole).count()
+}
+
 fn small(count: usize) -> f32 {
     u16::try_from(count).map_or(f32::from(u16::MAX), f32::from)
 }
 
+/// Whether a name looks like a variable, and only recent edits have it: none of them where it is defined.
+fn is_unknown_variable(request: &Request<'_>, home: &Source<'_>, name: &str) -> bool {
+    let hunks = || home.hunks(request.history.hunks());
+    let is_written =
+        |range: &Range<usize>| hunks().any(|hunk| hunk.touches(range.start) || hunk.touches(range.end));
+    let is_variable = |range: &Range<usize>| !home.behind(range.end).starts_with(['(', '.', ':', '!']);
+    let is_unknown = |(range, name): &(Range<usize>, Name)| {
+        name.role == NameRole::Free && !name.is_definition && is_variable(range) && is_written(range)
+    };
+    let names = home.names(name).unwrap_or_default();
+    name.starts_with(char::is_lowercase) && !names.is_empty() && names.iter().all(is_unknown)
+}
+
+/// The number of changes that wrote the same.
+fn n_same_text(changes: &[(&Source<'_>, &Diff<'_>, Change<'_>)], change: &Change<'_>) -> usize {
+    changes.iter().filter(|(_, _, other)| other.new_texts().eq(change.new_texts())).count()
+}
+
+/// Whether the lines of a fit are near already.
+fn has_near(source: &Source<'_>, fit: &Fit) -> bool {
+    let line = source.line_of(fit.range.start);
+    let start = source.text.line_start(line.saturating_sub(NEAR));
+    let end = source.text.line_end(line + NEAR);
+    source.content()[start..end].contains(fit.new_text.trim())
+}
+
 /// Whether a narrowed pattern still has a word near what is replaced.
 fn has_own_word(pattern: &Pattern) -> bool {
-    pattern.n_words_in_run() > 0 || pattern.words().any(|word| word.len() > 2)
+    pattern.own_words().any(|word| word.len() > 2)
 }
 
 /// Places that fit between the first and the last change of a document: the user saw them and left them.

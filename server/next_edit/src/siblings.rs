@@ -3,20 +3,17 @@
 
 use std::ops::Range;
 
-use crate::calls::{List, list_at};
+use crate::calls::list_around;
 use crate::change::{Change, indentation_at};
 use crate::diff::Diff;
 use crate::source::Source;
-use crate::tokens::{TokenKind, is_name, tokens};
+use crate::tokens::{Token, TokenKind, is_name, tokens};
 
 /// Siblings on each side that are looked at.
 const MAX_SIBLINGS: usize = 4;
 
 /// Names of one line that may be its key.
 const MAX_KEYS: usize = 3;
-
-/// How far before an item its list may begin, in bytes.
-const MAX_LIST_BYTES: usize = 1_000;
 
 /// An element that was added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +110,13 @@ fn name_at(own: &str, other: &str, key: usize) -> Option<String> {
         (None, None) => true,
         _ => false,
     };
-    let is_key = is_name(own_key) && is_name(other_key) && own_key != other_key;
+    // An argument of a call is not what a line is about.
+    let is_open = |token: &Token| matches!(token.of(own), "(" | "[");
+    let is_close = |token: &Token| matches!(token.of(own), ")" | "]");
+    let before = &own_tokens[..key];
+    let is_inner = before.iter().filter(|token| is_open(token)).count()
+        > before.iter().filter(|token| is_close(token)).count();
+    let is_key = is_name(own_key) && is_name(other_key) && own_key != other_key && !is_inner;
     (is_key && (0..key).all(is_alike) && is_alike(key + 1)).then(|| other_key.to_owned())
 }
 
@@ -155,23 +158,6 @@ fn is_same_form(own: &str, own_key: &str, other: &str, other_key: &str) -> bool 
         texts.map(|text| if text == key { String::new() } else { text.to_owned() }).collect()
     };
     open(own, own_key) == open(other, other_key)
-}
-
-/// The innermost list around a place.
-pub(crate) fn list_around(content: &str, at: usize) -> Option<List> {
-    let bytes = content.as_bytes();
-    let mut depth = 0_usize;
-    for open in (at.saturating_sub(MAX_LIST_BYTES)..at).rev() {
-        match bytes[open] {
-            b')' | b']' | b'}' => depth += 1,
-            b'(' | b'[' | b'{' if depth > 0 => depth -= 1,
-            b'(' | b'[' | b'{' => {
-                return [true, false].into_iter().find_map(|has_types| list_at(content, open, has_types));
-            }
-            _ => {}
-        }
-    }
-    None
 }
 
 /// The name of an item: of a parameter, a field, a key.

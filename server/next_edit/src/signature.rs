@@ -237,6 +237,11 @@ impl Call<'_, '_> {
         (0..self.list.items.len()).any(|index| self.argument(index).starts_with(['*', '.']))
     }
 
+    /// Whether its arguments are being typed.
+    fn is_being_typed(&self, request: &Request<'_>) -> bool {
+        request.is_being_typed(self.source, &(self.list.open..self.list.close))
+    }
+
     /// Whether an edit of the history is in the arguments.
     fn is_edited(&self, request: &Request<'_>) -> bool {
         let is_inside = |hunk: &Hunk| self.list.open < hunk.range.end && hunk.range.start <= self.list.close;
@@ -317,7 +322,7 @@ fn new_argument(
 ) -> Option<(String, f32)> {
     let examples = calls.iter().filter(|other| other.list.items.len() == changed.new.len());
     let mut passed: Vec<&str> = examples
-        .filter(|other| other.name != call.name && other.is_edited(request))
+        .filter(|other| other.name != call.name && other.is_edited(request) && !other.is_being_typed(request))
         .map(|other| other.argument(index))
         .collect();
     passed.dedup();

@@ -63,9 +63,11 @@ impl Source<'_> {
         self.imports.get_or_init(|| self.tree.imports(self.text, usize::MAX))
     }
 
-    /// Whether a place is in the lines of an import.
+    /// Whether a place is in the lines of an import, those in functions included.
     pub(crate) fn is_import(&self, at: usize) -> bool {
-        self.imports().iter().any(|import| import.start <= at && at <= import.end)
+        let begins = |line: &str| ["import ", "from ", "use "].iter().any(|word| line.starts_with(word));
+        begins(self.before(at).trim_start())
+            || self.imports().iter().any(|import| import.start <= at && at <= import.end)
     }
 
     /// The names in code that are spelled like this, in order; none if there are too many.
