@@ -65,6 +65,7 @@ pub fn measure(case: &Case, typing: bool) -> anyhow::Result<Outcome> {
         current: 0,
         cursor: state.cursor,
         is_at_rest: !typing && !case.is_typing,
+        is_refused: &|_| false,
         history: &state.history,
         cancelled: &|| false,
     };

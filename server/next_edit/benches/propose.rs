@@ -110,6 +110,7 @@ fn main() -> std::io::Result<()> {
                     current: 0,
                     cursor: place.cursor,
                     is_at_rest: true,
+                    is_refused: &|_| false,
                     history: &place.history,
                     cancelled: &|| false,
                 };

@@ -148,7 +148,7 @@ impl Gate {
         if situation.is_explicit {
             return Ok(());
         }
-        if self.dismissed.contains(&Identity::of(edit)) {
+        if self.is_dismissed(edit) {
             return Err(Silence::Dismissed);
         }
         if situation.now < self.paused_until {
@@ -159,6 +159,12 @@ impl Gate {
             return Err(Silence::TooMany);
         }
         Ok(())
+    }
+
+    /// Whether the user dismissed the same proposal.
+    #[must_use]
+    pub fn is_dismissed(&self, edit: &NextEdit) -> bool {
+        self.dismissed.contains(&Identity::of(edit))
     }
 
     /// A proposal was shown. To be called once for each, not for each time it is drawn.

@@ -7,7 +7,7 @@ use crate::source::{Source, sources};
 use crate::verify::is_sound;
 use crate::{NextEdit, Request, counterpart, rename, repeat, signature};
 
-/// Proposals that are returned. Each is checked by a parse.
+/// Proposals that are returned beside those that the user refused. Each is checked by a parse.
 const MAX_PROPOSED: usize = 2;
 
 /// Candidates that are checked at most.
@@ -29,7 +29,8 @@ pub fn propose(request: &Request<'_>) -> Vec<NextEdit> {
     found.sort_by(|a, b| order(request, &sources, a, b));
     let mut proposed: Vec<NextEdit> = Vec::new();
     for edit in found.into_iter().take(MAX_CHECKED) {
-        if proposed.len() == MAX_PROPOSED || (request.cancelled)() {
+        let n_wanted = proposed.iter().filter(|edit| !(request.is_refused)(edit)).count();
+        if n_wanted == MAX_PROPOSED || (request.cancelled)() {
             break;
         }
         let is_same = |other: &NextEdit| other.document == edit.document && other.range == edit.range;

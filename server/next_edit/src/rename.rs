@@ -52,9 +52,35 @@ struct Renamed<'a, 's> {
     is_alone: bool,
 }
 
+impl Renamed<'_, '_> {
+    /// A name of the whole file is the same in other files. Local names that changed alike in several files are each their own.
+    fn by_binding(self) -> Vec<Self> {
+        let is_shared = self.places.iter().any(|(source, place)| {
+            let name = source.tree.name_at(source.text, place.clone());
+            name.and_then(|name| source.binding(place, name)) == Some(Binding::Global)
+        });
+        if is_shared {
+            return vec![self];
+        }
+        let mut found: Vec<Self> = Vec::new();
+        for (source, place) in self.places {
+            match found.iter_mut().find(|renamed| renamed.places[0].0.document == source.document) {
+                Some(renamed) => renamed.places.push((source, place)),
+                None => found.push(Self {
+                    old: self.old.clone(),
+                    new: self.new.clone(),
+                    places: vec![(source, place)],
+                    is_alone: self.is_alone,
+                }),
+            }
+        }
+        found
+    }
+}
+
 /// The edits that renames call for.
 pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &mut Vec<NextEdit>) {
-    for renamed in renamed_names(request, sources) {
+    for renamed in renamed_names(request, sources).into_iter().flat_map(Renamed::by_binding) {
         if (request.cancelled)() {
             return;
         }

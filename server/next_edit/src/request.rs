@@ -3,7 +3,7 @@
 use fimble_document::Text;
 use fimble_syntax::SyntaxTree;
 
-use crate::EditHistory;
+use crate::{EditHistory, NextEdit};
 
 /// One open document.
 #[derive(Clone, Copy)]
@@ -30,6 +30,8 @@ pub struct Request<'a> {
     pub is_at_rest: bool,
     /// The edits so far.
     pub history: &'a EditHistory,
+    /// Whether the user refused an edit before: it takes no place of another one.
+    pub is_refused: &'a dyn Fn(&NextEdit) -> bool,
     /// Asked between steps; true ends the search with what was found.
     pub cancelled: &'a dyn Fn() -> bool,
 }

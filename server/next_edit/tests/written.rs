@@ -49,6 +49,7 @@ impl Session {
             current: 0,
             cursor: self.cursor,
             is_at_rest: true,
+            is_refused: &|_| false,
             history: &self.history,
             cancelled: &|| false,
         })

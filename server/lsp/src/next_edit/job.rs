@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use fimble_document::Text;
 use fimble_model::{CancelToken, Model};
-use fimble_next_edit::{EditHistory, NextEdit, OpenFile, Request, propose};
+use fimble_next_edit::{EditHistory, Gate, NextEdit, OpenFile, Request, propose};
 use fimble_syntax::SyntaxTree;
 
 use crate::documents::parse::{ParseInput, ParseReport, parse_for_request};
@@ -36,6 +36,9 @@ pub(crate) struct NextEditJob {
     pub(crate) others: Vec<OtherFile>,
     pub(crate) offset: usize,
     pub(crate) is_at_rest: bool,
+    /// Whether the user asked: then what was dismissed counts again.
+    pub(crate) is_explicit: bool,
+    pub(crate) gate: Gate,
     pub(crate) history: EditHistory,
     /// The model that completes, and the one that writes edits: they are asked where nothing is found without a model.
     pub(crate) completing: Option<Arc<dyn Model>>,
@@ -103,6 +106,7 @@ fn search(job: &NextEditJob, tree: Option<&SyntaxTree>) -> Vec<NextEdit> {
         cursor: job.offset,
         is_at_rest: job.is_at_rest,
         history: &job.history,
+        is_refused: &|edit| !job.is_explicit && job.gate.is_dismissed(edit),
         cancelled: &|| job.cancel.is_cancelled(),
     };
     let mut proposals = propose(&request);

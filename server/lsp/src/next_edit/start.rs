@@ -47,6 +47,8 @@ fn start(session: &mut Session, waiting: &Waiting) -> Option<Running> {
         others,
         offset: waiting.offset,
         is_at_rest: waiting.is_at_rest,
+        is_explicit: waiting.is_explicit,
+        gate: session.next_edit.gate.clone(),
         history,
         completing: session.models.current().cloned(),
         writer: session.models.writer().cloned(),

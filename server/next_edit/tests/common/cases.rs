@@ -190,6 +190,7 @@ impl Workspace {
             current: self.current,
             cursor: self.cursor,
             is_at_rest: self.is_at_rest,
+            is_refused: &|_| false,
             history: &self.history,
             cancelled: &|| false,
         })
