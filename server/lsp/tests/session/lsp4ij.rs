@@ -8,7 +8,9 @@ use std::sync::Arc;
 use fimble_client::Client;
 use serde_json::{Value, json};
 
-use crate::support::{Behaviour, Gate, Scripted, at_cursor, last_reason, options, status, wait_for_state};
+use crate::support::{
+    Behaviour, Gate, Scripted, at_cursor, last_reason, options, status, wait_for_state, wait_until,
+};
 
 /// An editor with one file, in which brackets and quotes are closed as they are typed.
 struct Ide {
@@ -243,6 +245,7 @@ fn a_part_that_is_still_written_is_drawn_in_place() {
     let mut ide = Ide::open_with(&model, URI, "rust", &main_with("compute($0)"), &settings);
     assert_eq!(ide.grey().as_deref(), Some("first"));
     gate.open();
+    wait_until(&ide.client, |status| status["computing"] == 0);
     ide.key('f');
     ide.accept();
     assert_eq!(ide.marked(), main_with("compute(first, second$0)"));

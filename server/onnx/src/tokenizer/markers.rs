@@ -66,6 +66,9 @@ const FRAMES: &[&str] = &[
     "▁<AIX-SPAN-PRE>",
     "▁<AIX-SPAN-POST>",
     "▁<AIX-SPAN-MIDDLE>",
+    // Models that write edits: Sweep, Zeta.
+    "<|cursor|>",
+    "<|user_cursor|>",
     // Turns of a chat.
     "<|im_start|>",
     "<start_of_turn>",
@@ -160,7 +163,9 @@ const HTML_ELEMENTS: &[&str] = &[
 /// Whether a token with this text frames a prompt or ends an answer, whatever its file says about it.
 #[must_use]
 pub fn is_marker_text(text: &str) -> bool {
-    FRAMES.contains(&text) || (ENDS.contains(&text) && !ALSO_TEXT.contains(&text))
+    // Zeta's regions are numbered.
+    let is_region = text.starts_with("<|marker_") && text.ends_with("|>");
+    is_region || FRAMES.contains(&text) || (ENDS.contains(&text) && !ALSO_TEXT.contains(&text))
 }
 
 /// Texts for which [`is_marker_text`] holds.
