@@ -20,6 +20,7 @@ macro_rules! outln {
 
 pub mod batch;
 pub mod bench;
+pub mod cache_trials;
 pub mod chat_args;
 pub mod code_actions;
 pub mod complete;

@@ -66,6 +66,28 @@ fn the_doctor_proposes_a_larger_model_where_the_bundled_one_is_in_use() {
 }
 
 #[test]
+fn a_kv_cache_in_8_bits_is_tried_out_once() {
+    set_up();
+    let home = scratch();
+    let model = |name: &str| format!("{}/fixtures/models/{name}", env!("CARGO_MANIFEST_DIR"));
+    let asked = |name: &str| {
+        let output = doctor(home.path(), &["--kv-cache", "int8", "--model", &model(name)]);
+        text_of(&output.stdout)
+    };
+    let report = asked("llama-genai");
+    assert!(report.contains(", int8 KV cache"), "{report}");
+    let kept = home.path().join("fimble/state/kv-cache/llama-genai.json");
+    let written = || std::fs::metadata(&kept).unwrap().modified().unwrap();
+    let first = written();
+    let report = asked("llama-genai");
+    assert!(report.contains(", int8 KV cache"), "{report}");
+    assert_eq!(written(), first);
+    let report = asked("gpt2-optimum");
+    assert!(report.contains("The KV cache is not kept in 8 bits: its attention"), "{report}");
+    assert!(!report.contains("int8 KV cache"), "{report}");
+}
+
+#[test]
 fn without_a_runtime_three_causes_are_named() {
     let home = scratch();
     let output = fimble(Some(home.path()), &["doctor", "--json"]);

@@ -8,7 +8,7 @@ use fimble_backends::ServerSpec;
 use fimble_client::InlineTrigger;
 use fimble_engine::provider_is_here;
 use fimble_lsp::{Decision, ModelSettings, RequestTrace};
-use fimble_model::{ErrorCode, LoadError, Model, Provider};
+use fimble_model::{ErrorCode, KvPrecision, LoadError, Model, Provider};
 use fimble_shared::EngineReport;
 use fimble_store::{ModelEntry, ModelStore, RuntimeStore, catalogue, disk};
 use indicatif::HumanBytes;
@@ -39,6 +39,9 @@ pub struct DoctorArgs {
     /// What is to compute, instead of the fastest: cpu, cuda, tensorrt, coreml, directml or openvino
     #[arg(long, value_parser = parse_provider)]
     provider: Option<Provider>,
+    /// How the KV cache is to be kept, instead of exactly: fp16 or int8
+    #[arg(long, value_parser = parse_kv_cache)]
+    kv_cache: Option<KvPrecision>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -48,6 +51,13 @@ fn parse_provider(name: &str) -> Result<Provider, String> {
     Provider::from_name(name).ok_or_else(|| {
         let known: Vec<_> = Provider::ALL.into_iter().map(Provider::name).collect();
         format!("there is no such provider; there are {}", known.join(", "))
+    })
+}
+
+fn parse_kv_cache(name: &str) -> Result<KvPrecision, String> {
+    KvPrecision::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = KvPrecision::ALL.into_iter().map(KvPrecision::name).collect();
+        format!("there is no such KV cache; there are {}", known.join(", "))
     })
 }
 
@@ -66,19 +76,26 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = Report::new(args.json);
-    let state = check(&mut report, args.model.as_deref(), args.provider.unwrap_or_default());
+    let settings = ModelSettings {
+        names: args.model.into_iter().collect(),
+        provider: args.provider.unwrap_or_default(),
+        kv_precision: args.kv_cache.unwrap_or_default(),
+        ..ModelSettings::default()
+    };
+    let state = check(&mut report, &settings);
     check_engine_process(&mut report);
     Ok(report.conclude(&likely::of(&state)))
 }
 
 /// Checks one thing after the other, and says how far it came.
-fn check(report: &mut Report, name: Option<&str>, provider: Provider) -> State {
+fn check(report: &mut Report, settings: &ModelSettings) -> State {
+    let name = settings.names.first().map(String::as_str);
     let untried = "not tested, because there is no model";
     if check_runtime(report).is_none() {
         report.skipped("completion", untried);
         return State::NoRuntime;
     }
-    let Some(model) = check_model(report, name, provider) else {
+    let Some(model) = check_model(report, name, settings) else {
         report.skipped("completion", untried);
         return State::NoModel;
     };
@@ -86,7 +103,7 @@ fn check(report: &mut Report, name: Option<&str>, provider: Provider) -> State {
     let facts = check_abilities(report, name, &*model);
     // The server loads its own; two models at once would measure neither.
     drop(model);
-    check_completion(report, name, provider);
+    check_completion(report, name, settings);
     State::Works(facts)
 }
 
@@ -109,10 +126,8 @@ fn check_runtime(report: &mut Report) -> Option<()> {
     None
 }
 
-fn check_model(report: &mut Report, name: Option<&str>, provider: Provider) -> Option<Arc<dyn Model>> {
-    let names = name.iter().map(|name| (*name).to_owned()).collect();
-    let settings = ModelSettings { names, provider, ..ModelSettings::default() };
-    match loader::model_loader()(&settings, &|_| {}) {
+fn check_model(report: &mut Report, name: Option<&str>, settings: &ModelSettings) -> Option<Arc<dyn Model>> {
+    match loader::model_loader()(settings, &|_| {}) {
         Ok(model) => {
             let info = model.info();
             report.good(
@@ -242,9 +257,14 @@ fn check_abilities(report: &mut Report, name: Option<&str>, model: &dyn Model) -
     }
 }
 
-fn check_completion(report: &mut Report, model: Option<&str>, provider: Provider) {
+fn check_completion(report: &mut Report, model: Option<&str>, settings: &ModelSettings) {
     // This checks whether a completion works, not whether it is worth showing.
-    let settings = json!({"model": model, "provider": provider.name(), "minConfidence": 0});
+    let settings = json!({
+        "model": model,
+        "provider": settings.provider.name(),
+        "minConfidence": 0,
+        "experimental": {"kvCache": settings.kv_precision.name()},
+    });
     let tried = LocalServer::start(&settings).and_then(|server| {
         let uri = "file:///doctor/trial.py";
         server.client().open(uri, "python", TRIAL);

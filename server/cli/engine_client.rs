@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fimble_lsp::ModelSettings;
-use fimble_model::{ProjectCacheUse, Provider};
+use fimble_model::{KvPrecision, ProjectCacheUse, Provider};
 use fimble_shared::{Attachment, EnginePlace, EngineReport, Identity};
 use fimble_store::Home;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ pub struct ModelSpec {
     threads: Option<usize>,
     provider: Provider,
     kv_megabytes: Option<usize>,
+    kv_precision: KvPrecision,
     without_guesses: bool,
     project_cache: ProjectCacheUse,
     project_cache_megabytes: Option<usize>,
@@ -35,6 +36,7 @@ impl ModelSpec {
             threads: settings.threads,
             provider: settings.provider,
             kv_megabytes: settings.kv_megabytes,
+            kv_precision: settings.kv_precision,
             without_guesses: settings.without_guesses,
             project_cache: settings.project_cache,
             project_cache_megabytes: settings.project_cache_megabytes,
@@ -48,6 +50,7 @@ impl ModelSpec {
             threads: self.threads,
             provider: self.provider,
             kv_megabytes: self.kv_megabytes,
+            kv_precision: self.kv_precision,
             without_guesses: self.without_guesses,
             project_cache: self.project_cache,
             project_cache_megabytes: self.project_cache_megabytes,

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use fimble_engine::{Engine, EngineOptions, ModelSource, Speculation};
 use fimble_lsp::ModelSettings;
-use fimble_model::{Calibration, ErrorCode, LoadError};
+use fimble_model::{Calibration, ErrorCode, KvPrecision, LoadError};
 use fimble_store::{
     ActiveModel, BUNDLED_MODEL_NAME, ModelEntry, ModelStore, RuntimeStore, StoreError, bundled_model,
 };
+
+use crate::cli::cache_trials;
 
 /// Loads ONNX Runtime into the process; does nothing when it is loaded.
 ///
@@ -34,6 +36,12 @@ pub fn runtime_missing() -> LoadError {
 /// There is no such model, or it cannot be loaded.
 pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, LoadError> {
     let defaults = EngineOptions::default();
+    let source = source(name)?;
+    let folder = match &source {
+        ModelSource::Folder(folder) => Some(folder.clone()),
+        ModelSource::Memory { .. } => None,
+    };
+    let is_quantised = settings.kv_precision == KvPrecision::Int8;
     let entry = entry(name);
     let calibration = entry.as_ref().and_then(|entry| entry.calibration).map_or(
         Ok(Calibration::default()),
@@ -50,6 +58,8 @@ pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, Load
         provider: settings.provider,
         threads: settings.threads,
         speculation: if settings.without_guesses { Speculation::Never } else { Speculation::Auto },
+        kv_precision: settings.kv_precision,
+        cache_trial: folder.as_deref().filter(|_| is_quantised).and_then(cache_trials::read),
         kv_bytes: settings.kv_megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20)),
         project_cache: settings.project_cache,
         project_cache_bytes: settings
@@ -59,7 +69,11 @@ pub fn load(name: Option<&str>, settings: &ModelSettings) -> Result<Engine, Load
         weak_actions: entry.map(|entry| entry.weak_actions).unwrap_or_default(),
         ..defaults
     };
-    Engine::load(source(name)?, options)
+    let engine = Engine::load(source, options)?;
+    if let Some((folder, trial)) = folder.zip(engine.cache_trial()) {
+        cache_trials::write(&folder, trial);
+    }
+    Ok(engine)
 }
 
 /// A model in the store.

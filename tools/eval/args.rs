@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fimble::shared::model_name;
-use fimble_model::ProjectCacheUse;
+use fimble_model::{KvPrecision, ProjectCacheUse};
 
 use crate::cases::{Kind, Wanted};
 use crate::ours::{Part, Variant};
@@ -34,6 +34,9 @@ pub struct Args {
     /// When the memory of the project is used: `auto` (as shipped: for small models), `always` or `never`
     #[arg(long, value_name = "auto|always|never", default_value = "auto", value_parser = project_cache)]
     pub project_cache: ProjectCacheUse,
+    /// How the KV cache is kept: `auto` (as shipped: exactly), `fp16` or `int8`
+    #[arg(long, value_name = "auto|fp16|int8", default_value = "auto", value_parser = kv_cache)]
+    pub kv_cache: KvPrecision,
     /// Also measure the likeliest of so many whole lines instead of the first one
     #[arg(long, value_name = "LINES")]
     pub beam: Vec<usize>,
@@ -83,6 +86,10 @@ fn project_cache(text: &str) -> Result<ProjectCacheUse, String> {
         "never" => Ok(ProjectCacheUse::Never),
         _ => Err("one of auto, always and never is needed".to_owned()),
     }
+}
+
+fn kv_cache(text: &str) -> Result<KvPrecision, String> {
+    KvPrecision::from_name(text).ok_or_else(|| "one of auto, fp16 and int8 is needed".to_owned())
 }
 
 fn threads(text: &str) -> Result<usize, String> {

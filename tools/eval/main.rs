@@ -48,6 +48,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // Guesses depend on time, and change nothing but the time.
         speculation: Speculation::Never,
         project_cache: args.project_cache,
+        kv_precision: args.kv_cache,
         ..EngineOptions::default()
     };
     let engine = Engine::load(source(args.model.as_deref())?, options)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fimble_model::Provider;
 
 use crate::device::{DeviceMemory, DeviceTensor};
-use crate::graph::Float;
+use crate::element::Element;
 use crate::tensor::{HostTensor, Value};
 
 /// Where the tensors of the cache are.
@@ -22,14 +22,14 @@ pub(crate) enum CacheMemory {
 
 impl CacheMemory {
     /// The memory of a provider for tensors of this type: its own, if it has some and it can be used.
-    pub(crate) fn of(provider: Provider, float: Float) -> Self {
+    pub(crate) fn of(provider: Provider, element: Element) -> Self {
         // By the names that the runtime gives them. The other providers compute in ordinary memory.
         let name = match provider {
             Provider::Cuda | Provider::TensorRt => "Cuda",
             Provider::DirectMl => "DML",
             Provider::Auto | Provider::Cpu | Provider::CoreMl | Provider::OpenVino => return Self::Host,
         };
-        match DeviceMemory::open(provider, name, float) {
+        match DeviceMemory::open(provider, name, element) {
             Ok(memory) => Self::Device(Arc::new(memory)),
             Err(reason) => {
                 tracing::warn!(%provider, reason, "the cache stays in ordinary memory");
@@ -44,9 +44,9 @@ impl CacheMemory {
     }
 
     /// A tensor that a run is about to fill.
-    pub(crate) fn reserve(&self, float: Float, shape: Vec<i64>) -> Result<CacheTensor, String> {
+    pub(crate) fn reserve(&self, element: Element, shape: Vec<i64>) -> Result<CacheTensor, String> {
         match self {
-            Self::Host => HostTensor::zeros(float, shape).map(CacheTensor::Host),
+            Self::Host => HostTensor::zeros(element, shape).map(CacheTensor::Host),
             Self::Device(memory) => DeviceTensor::new(memory, shape).map(CacheTensor::Device),
         }
     }
@@ -97,7 +97,7 @@ impl CacheTensor {
 #[cfg(test)]
 impl CacheMemory {
     /// Ordinary memory that is treated like a device's.
-    pub(crate) fn stand_in(float: Float) -> Self {
-        Self::Device(Arc::new(DeviceMemory::open(Provider::Cpu, "Cpu", float).expect("it opens")))
+    pub(crate) fn stand_in(element: Element) -> Self {
+        Self::Device(Arc::new(DeviceMemory::open(Provider::Cpu, "Cpu", element).expect("it opens")))
     }
 }

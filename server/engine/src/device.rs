@@ -10,15 +10,15 @@ use ort::AsPointer;
 use ort::session::Session;
 use ort::sys;
 
-use crate::graph::Float;
+use crate::element::Element;
 use crate::session;
-use crate::tensor::{Element, HostTensor, Output, Runner, Value, check};
+use crate::tensor::{HostTensor, Output, Runner, Value, check};
 
 /// Memory of one device, for tensors of one type.
 pub(crate) struct DeviceMemory {
     /// Released before the session that it belongs to.
     allocator: NonNull<sys::OrtAllocator>,
-    float: Float,
+    element: Element,
     /// A model whose output is its input: feeding it from one memory and reading it in another is a copy, whatever the device.
     copier: Mutex<Runner>,
 }
@@ -37,21 +37,16 @@ impl Drop for DeviceMemory {
 
 impl DeviceMemory {
     /// Opens the memory that a provider knows by a name.
-    pub(crate) fn open(provider: Provider, name: &str, float: Float) -> Result<Self, String> {
-        // `TensorProto.DataType` of ONNX.
-        let element = match float {
-            Float::F32 => 1,
-            Float::F16 => 10,
-            Float::Bf16 => 16,
-        };
-        let session = session::open_graph(&identity_model(element), provider).map_err(|error| error.cause)?;
+    pub(crate) fn open(provider: Provider, name: &str, element: Element) -> Result<Self, String> {
+        let copying = identity_model(element.in_files());
+        let session = session::open_graph(&copying, provider).map_err(|error| error.cause)?;
         let allocator = allocator_of(&session, name)?;
         // From here on the allocator is released whatever fails.
         let copier = Runner::new(session, &["x"], &["y"]).inspect_err(|_| {
             // SAFETY: it was just made, and nobody else has it.
             unsafe { (ort::api().ReleaseAllocator)(allocator.as_ptr()) }
         })?;
-        Ok(Self { allocator, float, copier: Mutex::new(copier) })
+        Ok(Self { allocator, element, copier: Mutex::new(copier) })
     }
 
     /// A new tensor with any content. It must not outlive this memory.
@@ -63,7 +58,7 @@ impl DeviceMemory {
                 self.allocator.as_ptr(),
                 shape.as_ptr(),
                 shape.len(),
-                Element::Float(self.float).raw(),
+                self.element.raw(),
                 &mut handle,
             )
         })?;

@@ -28,6 +28,7 @@ use crate::panics::contain;
 use crate::project_cache;
 use crate::providers::{self, Chosen, System};
 use crate::score;
+use crate::smaller_cache::{self, Opened, WantedCache};
 use crate::speed::SpeedMeter;
 use crate::threads::default_threads;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
@@ -61,6 +62,8 @@ pub struct Engine {
     pub(crate) weak_actions: Vec<String>,
     speed: Arc<Mutex<SpeedMeter>>,
     most_per_chunk: usize,
+    /// A new trial of a smaller cache.
+    cache_trial: Option<String>,
     /// None where it is off.
     project: Option<Arc<ProjectCache>>,
     /// Most bytes of a project cache.
@@ -105,8 +108,10 @@ impl Engine {
         let spec = Arc::new(EvaluatorSpec { source: source.clone(), config, file, threads, limits });
         let EvaluatorSpec { config, file, .. } = &*spec;
         let plan = providers::plan(options.provider, System::here(), &providers::missing_here);
-        let Chosen { provider, ready: mut evaluator, reasons, notice } =
-            providers::choose(plan, &mut |provider| spec.open(provider), &mut Evaluator::measure)?;
+        let wanted = WantedCache { precision: options.kv_precision, trial: options.cache_trial.as_deref() };
+        let Opened { chosen, is_quantised, notice: of_cache, trial } =
+            smaller_cache::open(&spec, &tokenizer, plan, wanted)?;
+        let Chosen { provider, ready: mut evaluator, reasons, notice } = chosen;
         let vocabulary = evaluator.vocabulary();
         if tokenizer.bytes().n_ids() > vocabulary {
             return Err(source.fault(
@@ -127,7 +132,7 @@ impl Engine {
         end_tokens.extend(chat.iter().filter_map(|template| template.end_of_turn(&tokenizer)));
         let info = ModelInfo {
             name: source.name(),
-            provider: providers::describe(provider, threads, &reasons),
+            provider: providers::describe(provider, threads, is_quantised, &reasons),
             context_length,
             vocabulary,
             fim,
@@ -139,7 +144,8 @@ impl Engine {
         };
         tracing::info!(name = %info.name, provider = %info.provider, file, context_length, shares_memory, in_device, load = ?info.load_time, "model loaded");
         let per_token = evaluator.kv_bytes_per_token();
-        let notices = notice.into_iter().chain(unfit(options, own_context, per_token)).collect();
+        let notices =
+            notice.into_iter().chain(of_cache).chain(unfit(options, own_context, per_token)).collect();
         let notices = Arc::new(Mutex::new(notices));
         let fallback_info = Arc::new(OnceLock::new());
         if provider != Provider::Cpu {
@@ -173,6 +179,7 @@ impl Engine {
             weak_actions: options.weak_actions.clone(),
             speed,
             most_per_chunk,
+            cache_trial: trial,
             project,
             project_bytes: options.project_cache_bytes,
             worker: Arc::new(worker),
@@ -197,6 +204,7 @@ impl Engine {
             weak_actions: self.weak_actions.clone(),
             speed: Arc::clone(&self.speed),
             most_per_chunk: self.most_per_chunk,
+            cache_trial: None,
             project: self.project.as_ref().map(new),
             project_bytes: self.project_bytes,
             worker: Arc::clone(&self.worker),
@@ -207,6 +215,13 @@ impl Engine {
     /// Adds a deviation from the settings, in whole sentences for people.
     pub fn add_notice(&self, notice: String) {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    }
+
+    /// The trial of a smaller KV cache that was made while the model was loaded, to be kept for the next time
+    /// ([`EngineOptions::cache_trial`]). None if none was needed.
+    #[must_use]
+    pub fn cache_trial(&self) -> Option<&str> {
+        self.cache_trial.as_deref()
     }
 
     /// Names of the code actions that it was measured to do badly.

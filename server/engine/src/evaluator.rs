@@ -7,7 +7,7 @@ use fimble_model::{LoadError, TokenId};
 
 use crate::cache_memory::CacheMemory;
 use crate::files::ModelSource;
-use crate::graph::{Graph, Role};
+use crate::graph::{CacheSpec, Graph, Role};
 use crate::kv_cache::KvCache;
 use crate::memory::HeldSession;
 use crate::model_runner::{ModelRunner, read_rows};
@@ -264,6 +264,29 @@ impl Evaluator {
         }
         self.clear(slot);
         Ok(trial)
+    }
+
+    /// Reads a text from its beginning. Returns its slot, and the logits after each part of so many tokens.
+    pub(crate) fn read_text(
+        &mut self,
+        tokens: &[TokenId],
+        part: usize,
+    ) -> Result<(usize, Vec<Vec<f32>>), String> {
+        let slot = self.take(tokens)?.0;
+        self.clear(slot);
+        let parts = tokens.chunks(part.clamp(1, self.chunk));
+        let rows = parts.map(|part| Ok(self.evaluate(slot, part, Wanted::Last)?.to_vec()));
+        Ok((slot, rows.collect::<Result<_, String>>()?))
+    }
+
+    /// The tensors of the cache, in their order.
+    pub(crate) fn cache_specs(&self) -> &[CacheSpec] {
+        self.cache.specs()
+    }
+
+    /// The numbers that a slot holds in one of its tensors, row after row. None where they are quantised.
+    pub(crate) fn cached_numbers(&self, slot: usize, tensor: usize) -> Result<Option<Vec<f32>>, String> {
+        self.cache.numbers(slot, tensor)
     }
 
     /// The logits of the last evaluation.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use fimble_model::{ErrorCode, LoadError};
 
@@ -92,6 +93,14 @@ impl ModelSource {
                 files.iter().find(|(name, _)| name == file).map_or(0, |(_, bytes)| bytes.len() as u64)
             }
         }
+    }
+
+    /// Path, length and time of a file; none for files in memory, and where the system does not say.
+    pub(crate) fn state_of(&self, file: &str) -> Option<String> {
+        let Self::Folder(folder) = self else { return None };
+        let metadata = std::fs::metadata(folder.join(file)).ok()?;
+        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(format!("{file} of {} bytes at {}", metadata.len(), changed.as_nanos()))
     }
 
     /// The content of a file.

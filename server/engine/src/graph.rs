@@ -6,35 +6,9 @@ use fimble_onnx::LOGITS_TO_KEEP;
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, ValueType};
 
+use crate::element::{Element, Float};
 use crate::files::ModelSource;
 use crate::layout::ModelConfig;
-
-/// Number types in which a cache and logits may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Float {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl Float {
-    fn of(element: TensorElementType) -> Option<Self> {
-        match element {
-            TensorElementType::Float32 => Some(Self::F32),
-            TensorElementType::Float16 => Some(Self::F16),
-            TensorElementType::Bfloat16 => Some(Self::Bf16),
-            _ => None,
-        }
-    }
-
-    /// Size of one number in bytes.
-    pub(crate) fn size(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-        }
-    }
-}
 
 /// The role of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +39,11 @@ pub(crate) struct Input {
 /// One cached tensor. Its shape is fixed except along one axis, that of the tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CacheSpec {
+    /// The input.
+    pub(crate) past: String,
     /// The output that continues it.
     pub(crate) present: String,
-    pub(crate) float: Float,
+    pub(crate) element: Element,
     /// Shape with 0 on the token axis.
     pub(crate) shape: Vec<i64>,
     /// Which axis counts tokens.
@@ -89,7 +65,7 @@ impl CacheSpec {
 
     /// Bytes of one token in one row: the dimensions after the token axis.
     pub(crate) fn step(&self) -> usize {
-        product(&self.shape[self.axis + 1..]) * self.float.size()
+        product(&self.shape[self.axis + 1..]) * self.element.size()
     }
 
     /// Bytes of one token in all rows.
@@ -260,9 +236,9 @@ impl Reader<'_> {
         element: TensorElementType,
         shape: &[i64],
     ) -> Result<CacheSpec, LoadError> {
-        let Some(float) = Float::of(element) else {
+        let Some(element) = Element::of_cache(element) else {
             return Err(self.fault(&format!(
-                "its cache {name} has the type {element:?}; only Float32, Float16 and Bfloat16 are supported"
+                "its cache {name} has the type {element:?}; only Float32, Float16, Bfloat16 and Int8 are supported"
             )));
         };
         if !self.session.outputs().iter().any(|output| output.name() == present) {
@@ -293,7 +269,7 @@ impl Reader<'_> {
                  heads and their size"
             )));
         }
-        Ok(CacheSpec { present, float, shape, axis })
+        Ok(CacheSpec { past: name.to_owned(), present, element, shape, axis })
     }
 
     fn logits(&self) -> Result<(Float, bool), LoadError> {

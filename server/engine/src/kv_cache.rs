@@ -8,6 +8,7 @@
 use fimble_model::TokenId;
 
 use crate::cache_memory::{CacheMemory, CacheTensor};
+use crate::element::Element;
 use crate::graph::CacheSpec;
 use crate::tensor::HostTensor;
 
@@ -106,6 +107,23 @@ impl KvCache {
         }
         self.slots[index].last_used = self.turn;
         Ok(index)
+    }
+
+    /// The numbers that a slot holds in one of its tensors, row after row. None where they are quantised.
+    pub(crate) fn numbers(&self, slot: usize, tensor: usize) -> Result<Option<Vec<f32>>, String> {
+        let (slot, spec) = (&self.slots[slot], &self.specs[tensor]);
+        let Element::Float(float) = spec.element else { return Ok(None) };
+        let n_tokens = slot.len();
+        let mut bytes = vec![0; n_tokens * spec.bytes_per_token()];
+        copy_rows(spec, &slot.tensors[tensor].read()?, slot.room, &mut bytes, n_tokens, n_tokens);
+        let mut numbers = Vec::with_capacity(bytes.len() / float.size());
+        float.read(&bytes, &mut numbers);
+        Ok(Some(numbers))
+    }
+
+    /// What the tensors of a slot are.
+    pub(crate) fn specs(&self) -> &[CacheSpec] {
+        &self.specs
     }
 
     /// Makes room for so many tokens. Other slots are emptied if the memory allowed is not enough for all.
@@ -207,7 +225,7 @@ impl KvCache {
         let slot = &self.slots[index];
         let mut copies = Vec::with_capacity(self.specs.len());
         for (layer, spec) in self.specs.iter().enumerate() {
-            let mut copy = HostTensor::zeros(spec.float, spec.shape_for(room))?;
+            let mut copy = HostTensor::zeros(spec.element, spec.shape_for(room))?;
             if n_tokens > 0 {
                 copy_rows(spec, &slot.tensors[layer].read()?, slot.room, copy.bytes_mut(), room, n_tokens);
             }

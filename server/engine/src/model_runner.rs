@@ -2,10 +2,10 @@
 //! to the next but memory for the small inputs; the caller decides where the past is, and whether the present may be there.
 
 use fimble_model::TokenId;
-use half::{bf16, f16};
 
 use crate::cache_memory::{CacheMemory, CacheTensor};
-use crate::graph::{CacheSpec, Float, Graph, Role};
+use crate::element::Float;
+use crate::graph::{CacheSpec, Graph, Role};
 use crate::memory::HeldSession;
 use crate::tensor::{HostTensor, Output, Runner, Value};
 
@@ -82,7 +82,7 @@ impl ModelRunner {
         }
         // Left to itself the runtime would make them in ordinary memory.
         let reserved: Vec<_> = if memory.is_device() && !shared {
-            let reserve = |spec: &CacheSpec| memory.reserve(spec.float, spec.shape_for(total));
+            let reserve = |spec: &CacheSpec| memory.reserve(spec.element, spec.shape_for(total));
             self.graph.caches.iter().map(reserve).collect::<Result<_, _>>()?
         } else {
             Vec::new()
@@ -119,7 +119,7 @@ impl ModelRunner {
             .graph
             .caches
             .iter()
-            .map(|spec| memory.store(HostTensor::zeros(spec.float, spec.shape_for(room))?));
+            .map(|spec| memory.store(HostTensor::zeros(spec.element, spec.shape_for(room))?));
         let mut tensors = zeros.collect::<Result<Vec<_>, _>>()?;
         let mut past = 0;
         let mut rows = Vec::new();
@@ -142,16 +142,7 @@ pub(crate) fn read_rows(logits: &HostTensor, float: Float, n_rows: usize, into: 
     let width = logits.shape().last().and_then(|width| usize::try_from(*width).ok()).unwrap_or(0);
     let bytes = logits.bytes();
     let wanted = (n_rows * width * float.size()).min(bytes.len());
-    let bytes = &bytes[bytes.len() - wanted..];
-    match float {
-        Float::F32 => into.extend(bytes.as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes))),
-        Float::F16 => {
-            into.extend(bytes.as_chunks().0.iter().map(|bytes| f16::from_ne_bytes(*bytes).to_f32()))
-        }
-        Float::Bf16 => {
-            into.extend(bytes.as_chunks().0.iter().map(|bytes| bf16::from_ne_bytes(*bytes).to_f32()))
-        }
-    }
+    float.read(&bytes[bytes.len() - wanted..], into);
 }
 
 fn as_i64(number: usize) -> i64 {

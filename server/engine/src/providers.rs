@@ -238,14 +238,22 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// How a provider is shown: "CPU, 2 threads (CUDA: the driver is too old)".
-pub(crate) fn describe(provider: Provider, threads: usize, reasons: &[String]) -> String {
+/// How a provider is shown: "CPU, 2 threads (CUDA: the driver is too old)", or "CPU, 2 threads, int8 KV cache".
+pub(crate) fn describe(
+    provider: Provider,
+    threads: usize,
+    has_quantised_cache: bool,
+    reasons: &[String],
+) -> String {
     let mut text = match provider {
         Provider::Auto | Provider::Cpu => {
             format!("CPU, {threads} {}", if threads == 1 { "thread" } else { "threads" })
         }
         provider => provider.to_string(),
     };
+    if has_quantised_cache {
+        text.push_str(", int8 KV cache");
+    }
     if !reasons.is_empty() {
         text.push_str(&format!(" ({})", reasons.join("; ")));
     }

@@ -13,12 +13,13 @@ use crate::layout::data_files;
 use crate::memory::{self, HeldSession};
 use crate::{operators, providers, runtime};
 
-/// Opens a session on an ONNX file of a model.
+/// Opens a session on an ONNX file of a model, or on an edited content of that file with the weights beside it.
 pub(crate) fn open(
     source: &ModelSource,
     file: &str,
     threads: usize,
     provider: Provider,
+    edited: Option<&[u8]>,
 ) -> Result<HeldSession, LoadError> {
     let environment = runtime::environment()?;
     let fault = |error: ort::Error| {
@@ -43,7 +44,14 @@ pub(crate) fn open(
                 }
             }
             let guard = memory::hold_sessions();
-            let session = builder.commit_from_file(path).map(HeldSession::new).map_err(fault);
+            let session = match edited {
+                None => builder.commit_from_file(path),
+                Some(content) => builder
+                    .with_config_entry(FOLDER_OF_WEIGHTS, path.parent().unwrap_or(folder).to_string_lossy())
+                    .map_err(|error| fault(error.into()))?
+                    .commit_from_memory(content),
+            };
+            let session = session.map(HeldSession::new).map_err(fault);
             let data: Vec<_> = data_files(source, file).iter().map(|file| folder.join(file)).collect();
             memory::drop_pages_of_files(&data, &guard);
             session
@@ -54,7 +62,7 @@ pub(crate) fn open(
             for file in &data {
                 add_weights(&mut builder, source, file).map_err(fault)?;
             }
-            let graph = source.read(file)?;
+            let graph = edited.map_or_else(|| source.read(file), |content| Ok(content.into()))?;
             let _guard = memory::hold_sessions();
             let session = builder.commit_from_memory(&graph).map(HeldSession::new).map_err(fault);
             for (_, bytes) in files.iter().filter(|(name, _)| data.contains(name)) {
@@ -64,6 +72,10 @@ pub(crate) fn open(
         }
     }
 }
+
+/// The option that names the folder of a graph's weights, where the graph is in memory. Source: ONNX Runtime's
+/// `onnxruntime_session_options_config_keys.h`.
+const FOLDER_OF_WEIGHTS: &str = "session.model_external_initializers_file_folder_path";
 
 /// Opens a session on a graph that holds all it needs.
 pub(crate) fn open_graph(graph: &[u8], provider: Provider) -> Result<HeldSession, LoadError> {

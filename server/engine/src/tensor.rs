@@ -13,37 +13,8 @@ use memmap2::MmapMut;
 use ort::AsPointer;
 use ort::sys;
 
-use crate::graph::Float;
+use crate::element::Element;
 use crate::memory::HeldSession;
-
-/// The type of a tensor's elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Element {
-    Float(Float),
-    Int64,
-    Bool,
-}
-
-impl Element {
-    pub(crate) fn raw(self) -> sys::ONNXTensorElementDataType {
-        use sys::ONNXTensorElementDataType as Raw;
-        match self {
-            Self::Float(Float::F32) => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
-            Self::Float(Float::F16) => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16,
-            Self::Float(Float::Bf16) => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16,
-            Self::Int64 => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64,
-            Self::Bool => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL,
-        }
-    }
-
-    fn size(self) -> usize {
-        match self {
-            Self::Float(float) => float.size(),
-            Self::Int64 => 8,
-            Self::Bool => 1,
-        }
-    }
-}
 
 /// A handle of a tensor whose memory lives for `'a`.
 pub(crate) struct Value<'a> {
@@ -131,7 +102,7 @@ impl Drop for CpuMemory {
     }
 }
 
-/// A tensor of floats with its memory, ours or the runtime's.
+/// A tensor with its memory, ours or the runtime's.
 pub(crate) struct HostTensor {
     // Declared before the memory: fields are dropped in this order.
     value: Value<'static>,
@@ -148,20 +119,20 @@ unsafe impl Send for HostTensor {}
 impl HostTensor {
     /// A tensor of zeros in our memory. It comes straight from the system: what is never touched costs nothing, and all of
     /// it goes back when the tensor is dropped, while an allocator would keep holes that fit nothing else.
-    pub(crate) fn zeros(float: Float, shape: Vec<i64>) -> Result<Self, String> {
-        let n_bytes = count(&shape)? * float.size();
+    pub(crate) fn zeros(element: Element, shape: Vec<i64>) -> Result<Self, String> {
+        let n_bytes = count(&shape)? * element.size();
         // Whole pages keep every element type aligned; at least one byte, so that there is an address.
         let mut memory = MmapMut::map_anon(n_bytes.max(1)).map_err(|error| format!("no memory: {error}"))?;
         let data = NonNull::new(memory.as_mut_ptr()).ok_or("no memory")?;
         // SAFETY: the memory is kept beside the handle, does not move when its owner does, and outlives the handle.
-        let value = unsafe { Value::over(data.as_ptr(), n_bytes, &shape, Element::Float(float)) }?;
+        let value = unsafe { Value::over(data.as_ptr(), n_bytes, &shape, element) }?;
         Ok(Self { value, data, n_bytes, shape, _memory: Some(memory) })
     }
 
     /// Takes over a tensor that the runtime allocated for an output.
     ///
     /// # Safety
-    /// `handle` must be an owned handle of a tensor of floats in ordinary memory.
+    /// `handle` must be an owned handle of a tensor in ordinary memory.
     unsafe fn from_runtime(handle: NonNull<sys::OrtValue>) -> Result<Self, String> {
         // SAFETY: the handle is owned, and keeps its memory.
         let value = unsafe { Value::of_handle(handle) };
@@ -229,9 +200,8 @@ fn shape_of(value: &Value<'_>) -> Result<(Vec<i64>, Element), String> {
     let mut shape = vec![0; rank];
     // SAFETY: there is room for as many dimensions as the runtime announced.
     check(unsafe { (api.GetDimensions)(info.0, shape.as_mut_ptr(), rank) })?;
-    let known = [Float::F32, Float::F16, Float::Bf16].map(Element::Float);
-    let element = known.into_iter().find(|element| element.raw() == raw);
-    Ok((shape, element.ok_or("the runtime gave an output that is no tensor of floats")?))
+    let element = Element::OUTPUTS.into_iter().find(|element| element.raw() == raw);
+    Ok((shape, element.ok_or("the runtime gave an output of a type that is not supported")?))
 }
 
 pub(crate) fn check(status: sys::OrtStatusPtr) -> Result<(), String> {

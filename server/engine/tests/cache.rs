@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fimble_engine::EngineOptions;
-use fimble_model::{CancelToken, Model, StopReason};
+use fimble_engine::{Engine, EngineOptions};
+use fimble_model::{CancelToken, KvPrecision, Model, StopReason};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -16,6 +16,21 @@ use crate::support::{
 /// Rounding differs between a run over many tokens and runs over parts of them; 16-bit numbers round more.
 fn tolerance(name: &str) -> f32 {
     if name.ends_with("fp16") { 2e-2 } else { 1e-4 }
+}
+
+/// Models whose cache can be in 8 bits.
+const QUANTISABLE: [&str; 2] = ["llama-genai", "qwen2-genai"];
+
+/// Models with the precision of their cache and the tolerance: where rounding differs, so may a quantised number by one step.
+fn with_precisions(exact: &[&'static str]) -> Vec<(&'static str, KvPrecision, f32)> {
+    let exact = exact.iter().map(|name| (*name, KvPrecision::Auto, tolerance(name)));
+    exact.chain(QUANTISABLE.map(|name| (name, KvPrecision::Int8, 2e-2))).collect()
+}
+
+fn loaded(name: &str, kv_precision: KvPrecision, options: EngineOptions) -> Engine {
+    let engine = engine_with(name, EngineOptions { kv_precision, ..options });
+    assert!(engine.notices().is_empty(), "{name}: {:?}", engine.notices());
+    engine
 }
 
 /// Ids without the control tokens at the beginning of the vocabulary.
@@ -31,9 +46,9 @@ fn small_chunks() -> EngineOptions {
 
 #[test]
 fn cached_equals_uncached_for_every_split_of_a_prompt() {
-    for name in MODELS {
-        let reference = engine(name);
-        let cached = engine_with(name, EngineOptions { kv_slots: 1, ..small_chunks() });
+    for (name, precision, tolerance) in with_precisions(&MODELS) {
+        let reference = loaded(name, precision, one_thread());
+        let cached = loaded(name, precision, EngineOptions { kv_slots: 1, ..small_chunks() });
         let prompt = a_prompt(24, 1);
         let rows = reference.logits(&prompt, true).expect("it computes");
         for split in 1..prompt.len() {
@@ -45,24 +60,29 @@ fn cached_equals_uncached_for_every_split_of_a_prompt() {
             assert_close(
                 &row,
                 &rows[prompt.len() - 1],
-                tolerance(name),
-                &format!("{name}, split at {split}"),
+                tolerance,
+                &format!("{name} {precision:?}, split at {split}"),
             );
             let shorter = cached.logits(&prompt[..split], false).expect("it computes").remove(0);
-            assert_close(&shorter, &rows[split - 1], tolerance(name), &format!("{name}, cut to {split}"));
+            assert_close(
+                &shorter,
+                &rows[split - 1],
+                tolerance,
+                &format!("{name} {precision:?}, cut to {split}"),
+            );
         }
     }
 }
 
 #[test]
 fn any_sequence_of_prompts_gives_what_each_gives_alone() {
-    for name in ["llama-genai", "llama-optimum"] {
-        let reference = engine(name);
+    for (name, precision, tolerance) in with_precisions(&["llama-genai", "llama-optimum"]) {
+        let reference = loaded(name, precision, one_thread());
         let prompts = prop::collection::vec((0..3_u32, 1..60_usize, 0..60_usize), 1..8);
         let mut runner =
             TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
         let result = runner.run(&prompts, |prompts| {
-            let cached = engine_with(name, EngineOptions { kv_slots: 2, ..small_chunks() });
+            let cached = loaded(name, precision, EngineOptions { kv_slots: 2, ..small_chunks() });
             for (seed, length, change) in prompts {
                 let mut prompt = a_prompt(length, seed);
                 if let Some(id) = prompt.get_mut(change) {
@@ -70,7 +90,7 @@ fn any_sequence_of_prompts_gives_what_each_gives_alone() {
                 }
                 let expected = reference.logits(&prompt, true).expect("it computes").pop().expect("a row");
                 let row = cached.logits(&prompt, false).expect("it computes").remove(0);
-                assert_close(&row, &expected, tolerance(name), "a prompt after others");
+                assert_close(&row, &expected, tolerance, "a prompt after others");
             }
             Ok(())
         });
@@ -80,11 +100,11 @@ fn any_sequence_of_prompts_gives_what_each_gives_alone() {
 
 #[test]
 fn cancels_at_every_chunk_leave_a_cache_that_tells_the_truth() {
-    for name in ["llama-genai", "gpt2-optimum"] {
-        let reference = engine(name);
+    for (name, precision, tolerance) in with_precisions(&["llama-genai", "gpt2-optimum"]) {
+        let reference = loaded(name, precision, one_thread());
         let prompt = a_prompt(23, 4);
         let expected = reference.logits(&prompt, true).expect("it computes").pop().expect("a row");
-        let engine = engine_with(name, EngineOptions { kv_slots: 1, ..small_chunks() });
+        let engine = loaded(name, precision, EngineOptions { kv_slots: 1, ..small_chunks() });
         let cancelled = CancelToken::new();
         cancelled.cancel();
         let generation =
@@ -105,13 +125,18 @@ fn cancels_at_every_chunk_leave_a_cache_that_tells_the_truth() {
                 engine.generate(request(tokens(&prompt), 40), &cancel, observer).expect("no error");
             assert_eq!(generation.usage.reused_tokens + generation.usage.prefilled_tokens, prompt.len());
             let row = engine.logits(&prompt, false).expect("it computes").remove(0);
-            assert_close(&row, &expected, tolerance(name), &format!("{name} after {n_tokens}"));
+            assert_close(&row, &expected, tolerance, &format!("{name} {precision:?} after {n_tokens}"));
             // A generation that is cached can be continued.
             let mut longer = prompt.clone();
             longer.extend(generation.tokens.iter().map(|token| token.id));
             let expected = reference.logits(&longer, true).expect("it computes").pop().expect("a row");
             let row = engine.logits(&longer, false).expect("it computes").remove(0);
-            assert_close(&row, &expected, tolerance(name), &format!("{name} going on after {n_tokens}"));
+            assert_close(
+                &row,
+                &expected,
+                tolerance,
+                &format!("{name} {precision:?} going on after {n_tokens}"),
+            );
         }
     }
 }

@@ -7,6 +7,7 @@ mod chat;
 mod faults;
 mod grammar;
 mod healing;
+mod kv_precision;
 mod low_confidence;
 mod onnx_edit;
 mod project;

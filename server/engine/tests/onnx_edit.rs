@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use fimble_engine::{Engine, ModelSource};
-use fimble_onnx::edit::{Edit, EditError, keep_last_logits, name_reshaped_weights};
+use fimble_onnx::edit::{
+    Edit, EditError, Rotation, keep_last_logits, layer_caches, name_reshaped_weights, quantise_cache,
+};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -171,6 +173,32 @@ fn a_file_that_ends_anywhere_is_an_error() {
     }
 }
 
+#[test]
+fn a_cache_is_quantised_as_a_whole_and_once() {
+    let content = read("llama-genai", "model.onnx");
+    let layers = layer_caches(&content).expect("its attention can do that");
+    let names: Vec<_> = layers.iter().map(|layer| (layer.keys.as_str(), layer.values.as_str())).collect();
+    let expected =
+        ["0", "1"].map(|layer| ["key", "value"].map(|part| format!("past_key_values.{layer}.{part}")));
+    assert_eq!(names, expected.each_ref().map(|[keys, values]| (keys.as_str(), values.as_str())));
+    assert_eq!(layers[0].rotation, Rotation { interleaved: false, n_rotated: Some(16) });
+    let inputs = expected.iter().flatten().cloned();
+    let mut scales: std::collections::BTreeMap<_, _> = inputs.map(|input| (input, vec![0.5; 32])).collect();
+    let edited = quantise_cache(&content, &scales).expect("it is edited");
+    let again = quantise_cache(&edited, &scales);
+    assert!(
+        matches!(&again, Err(EditError::Unsupported(reason)) if reason.contains("quantised already")),
+        "{again:?}"
+    );
+    scales.pop_last();
+    assert!(matches!(quantise_cache(&content, &scales), Err(EditError::Unsupported(_))));
+    let other = layer_caches(&read("gpt2-optimum", "onnx/model.onnx"));
+    assert!(
+        matches!(&other, Err(EditError::Unsupported(reason)) if reason.contains("GroupQueryAttention")),
+        "{other:?}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
@@ -182,6 +210,14 @@ proptest! {
         let length = content.len();
         for (at, byte) in changes {
             content[at.index(length)] = byte;
+        }
+        if let Ok(layers) = layer_caches(&content) {
+            let inputs = layers.into_iter().flat_map(|layer| [layer.keys, layer.values]);
+            let scales = inputs.map(|input| (input, vec![0.5; 32])).collect();
+            if let Ok(edited) = quantise_cache(&content, &scales) {
+                prop_assert!(edited.len() > length / 2);
+                prop_assert!(matches!(layer_caches(&edited), Err(EditError::Unsupported(_))));
+            }
         }
         if let Ok(Edit::Made(edited)) = keep_last_logits(&content) {
             prop_assert!(edited.len() > length / 2);

@@ -12,6 +12,7 @@ mod error_code;
 pub mod fim;
 mod float_bits;
 mod generate;
+mod kv_precision;
 mod project;
 mod provider;
 mod shared_text;
@@ -29,6 +30,7 @@ pub use generate::{
     ModelError, ModelInfo, ModelRouter, Observer, Piece, Priority, Prompt, Sampling, Speeds, StopReason,
     TokenId, TokenObserver, Tokenizer, Usage, routed,
 };
+pub use kv_precision::KvPrecision;
 pub use project::{Layer, ProjectCacheUse, ProjectPlace};
 pub use provider::Provider;
 pub use special::{Restorer, defuse, special_tokens};

@@ -1,5 +1,5 @@
-//! Edits of ONNX files: logits only for the positions that are asked for, and one copy of weights that are read in two
-//! shapes ([`name_reshaped_weights`]). Invariant: everything that is not changed
+//! Edits of ONNX files: logits only for the positions that are asked for, one copy of weights that are read in two shapes
+//! ([`name_reshaped_weights`]), and a cache in 8 bits ([`quantise_cache`]). Invariant: everything that is not changed
 //! stays byte by byte, also what a later version of ONNX may add; without the new input the model computes what it
 //! computed before; weights in files of their own are not touched.
 //!
@@ -8,9 +8,14 @@
 //! pass is said by an input of the name and the meaning that optimum gave it. It has a default, so that programs which do
 //! not know it get all positions.
 
+use std::collections::BTreeMap;
+
+mod cache;
 mod graph;
 mod projection;
 mod reshape;
+
+pub use cache::{LayerCache, Rotation};
 
 pub use crate::error::EditError;
 use crate::wire::{self, fields, put_bytes, put_number};
@@ -109,6 +114,25 @@ pub fn name_reshaped_weights(model: &[u8]) -> Result<Option<Vec<u8>>, EditError>
     let model_fields = fields(model)?;
     let edited = reshape::with_names_for_reshapes(&the_graph(&model_fields)?)?;
     Ok(edited.map(|graph| with_graph(&model_fields, &graph)))
+}
+
+/// The caches of the layers of an ONNX file, if they can be stored in 8 bits.
+///
+/// # Errors
+/// [`EditError`]; the reason why they must stay as they are.
+pub fn layer_caches(model: &[u8]) -> Result<Vec<LayerCache>, EditError> {
+    cache::layers(&the_graph(&fields(model)?)?)
+}
+
+/// Edits the content of an ONNX file, so that it stores keys and values in 8 bits. `scales` has the scale of each channel of each head,
+/// by the name of the input that holds the past. Needs memory for one more copy of the content.
+///
+/// # Errors
+/// [`EditError`]; the model is then to be used as it is.
+pub fn quantise_cache(model: &[u8], scales: &BTreeMap<String, Vec<f32>>) -> Result<Vec<u8>, EditError> {
+    let model_fields = fields(model)?;
+    let edited = cache::quantised(&the_graph(&model_fields)?, scales)?;
+    Ok(with_graph(&model_fields, &edited))
 }
 
 /// The one graph of a model.

@@ -1,7 +1,7 @@
 //! How a model is run, and what of that it cannot do. Invariant: an option that does not fit the model stops nothing; there is
 //! a sentence about it that says what is done instead.
 
-use fimble_model::{Calibration, ProjectCacheUse, Provider};
+use fimble_model::{Calibration, KvPrecision, ProjectCacheUse, Provider};
 
 use crate::speculate::Speculation;
 
@@ -17,6 +17,10 @@ pub struct EngineOptions {
     /// Most memory for keys and values in bytes; by default half of that of the weights, and at least 24 MiB. The sequence
     /// being worked on is kept even if it alone needs more.
     pub kv_bytes: Option<usize>,
+    /// In how many bits keys and values are kept. Where a model cannot do that, or not well, the exact cache is used.
+    pub kv_precision: KvPrecision,
+    /// What [`crate::Engine::cache_trial`] gave when the model was loaded before.
+    pub cache_trial: Option<String>,
     /// Longest sequence of prompt and new tokens; the model's own context by default, and never more than that.
     pub max_context: Option<usize>,
     /// Tokens of a prompt that are evaluated at once. More is faster, fewer can be cancelled sooner.
@@ -46,6 +50,8 @@ impl Default for EngineOptions {
             threads: None,
             kv_slots: 4,
             kv_bytes: None,
+            kv_precision: KvPrecision::default(),
+            cache_trial: None,
             max_context: None,
             prefill_chunk: 64,
             onnx_file: None,

@@ -29,7 +29,7 @@ impl Standby {
             format!("{provider} failed ({cause}), and so did the CPU in its place: {}", error.cause)
         })?;
         let failed = [format!("{provider} failed while it computed")];
-        info.provider = providers::describe(Provider::Cpu, spec.threads, &failed);
+        info.provider = providers::describe(Provider::Cpu, spec.threads, false, &failed);
         // Only this sets it, and is consumed by that.
         let _ = fallback_info.set(info);
         notices.lock().unwrap_or_else(PoisonError::into_inner).push(format!(

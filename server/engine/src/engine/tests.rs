@@ -36,9 +36,9 @@ fn evaluator_spec(engine: &Engine, name: &str) -> EvaluatorSpec {
 /// Puts the cache where a device would have it.
 fn put_in_device_memory(engine: &Engine, name: &str) {
     let EvaluatorSpec { source, config, file, threads, limits } = evaluator_spec(engine, name);
-    let session = crate::session::open(&source, &file, threads, Provider::Cpu).expect("it opens");
+    let session = crate::session::open(&source, &file, threads, Provider::Cpu, None).expect("it opens");
     let graph = crate::graph::Graph::read(&session, &source, &file, &config).expect("it is read");
-    let memory = crate::cache_memory::CacheMemory::stand_in(graph.caches[0].float);
+    let memory = crate::cache_memory::CacheMemory::stand_in(graph.caches[0].element);
     let put = engine.worker.run(Priority::Interactive, move |evaluator, _| {
         let shared = evaluator.shares_memory();
         *evaluator = Evaluator::new(session, graph, &source, &file, limits, memory).expect("it is ready");
@@ -170,10 +170,10 @@ fn a_cache_in_the_memory_of_a_device_gives_the_same_answers() {
 #[test]
 fn what_goes_into_the_memory_of_a_device_comes_out_again() {
     source("llama-genai");
-    use crate::graph::Float;
-    for float in [Float::F32, Float::F16, Float::Bf16] {
-        let memory = crate::cache_memory::CacheMemory::stand_in(float);
-        let mut tensor = crate::tensor::HostTensor::zeros(float, vec![1, 2, 3, 4]).expect("there is memory");
+    for element in crate::element::Element::OUTPUTS {
+        let memory = crate::cache_memory::CacheMemory::stand_in(element);
+        let mut tensor =
+            crate::tensor::HostTensor::zeros(element, vec![1, 2, 3, 4]).expect("there is memory");
         for (index, byte) in tensor.bytes_mut().iter_mut().enumerate() {
             *byte = u8::try_from(index % 50).expect("it is small");
         }
@@ -181,7 +181,7 @@ fn what_goes_into_the_memory_of_a_device_comes_out_again() {
         let placed = memory.store(tensor).expect("it is copied");
         assert!(matches!(placed, crate::cache_memory::CacheTensor::Device(_)));
         assert_eq!(placed.shape(), [1, 2, 3, 4]);
-        assert_eq!(placed.read().expect("it is copied back").into_owned(), content, "{float:?}");
+        assert_eq!(placed.read().expect("it is copied back").into_owned(), content, "{element:?}");
     }
 }
 

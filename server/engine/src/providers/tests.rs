@@ -36,7 +36,7 @@ fn a_provider_that_is_asked_for_is_used_unmeasured_or_missed_with_cause_and_reme
         assert_eq!(missing.tries, []);
         let chosen = chosen(missing, &[(Provider::Cpu, Ok((1, 1.0)))]);
         assert_eq!(
-            describe(chosen.provider, 2, &chosen.reasons),
+            describe(chosen.provider, 2, false, &chosen.reasons),
             format!("CPU, 2 threads ({provider} cannot be used)")
         );
         let notice = chosen.notice.expect("it is told");
@@ -94,7 +94,7 @@ fn the_faster_one_is_kept_and_the_others_have_a_reason() {
         let chosen = chosen(plan_with(Provider::Auto, System::Windows, &[Cuda, DirectMl]), &machine);
         assert_eq!((chosen.provider, chosen.ready), (expected, expected), "{machine:?}");
         assert_eq!(chosen.notice, None);
-        let text = describe(chosen.provider, 2, &chosen.reasons);
+        let text = describe(chosen.provider, 2, false, &chosen.reasons);
         assert!(text.contains(reason), "{text}");
     }
 }
@@ -117,7 +117,7 @@ fn the_processor_alone_is_opened_once_and_not_measured() {
     };
     let chosen = choose(Plan::default(), &mut open, &mut |_| panic!("it was measured")).expect("it opens");
     assert_eq!(
-        (chosen.ready, describe(chosen.provider, 1, &[])),
+        (chosen.ready, describe(chosen.provider, 1, false, &[])),
         (Provider::Cpu, "CPU, 1 thread".to_owned())
     );
     let auto = plan_with(Provider::Auto, System::Linux, &[]);

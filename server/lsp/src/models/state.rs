@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fimble_model::{LoadError, Model, ProjectCacheUse, Provider, routed};
+use fimble_model::{KvPrecision, LoadError, Model, ProjectCacheUse, Provider, routed};
 use serde_json::{Value, json};
 
 /// What a model is for.
@@ -70,6 +70,8 @@ pub struct ModelSettings {
     pub provider: Provider,
     /// Memory for keys and values in MB; none lets the engine choose.
     pub kv_megabytes: Option<usize>,
+    /// In how many bits those are kept.
+    pub kv_precision: KvPrecision,
     /// Whether no tokens are guessed.
     pub without_guesses: bool,
     /// What model servers may be.

@@ -26,7 +26,7 @@ fn what_is_set_holds() {
         "experimental": {
             "maxLines": 3, "maxNewTokens": 32, "contextTokens": 256, "inComments": false, "inStrings": false,
             "syntaxCheck": false, "threads": 2, "maxFileBytes": 1000, "heal": false, "speculation": "never",
-            "snippets": false, "kvMegabytes": 64, "projectCache": "always", "projectCacheMegabytes": 8,
+            "snippets": false, "kvMegabytes": 64, "kvCache": "int8", "projectCache": "always", "projectCacheMegabytes": 8,
             "sharedEngine": "always", "nextEdit": true,
         },
     });
@@ -48,6 +48,7 @@ fn what_is_set_holds() {
             threads: Some(2),
             provider: Provider::Cuda,
             kv_megabytes: Some(64),
+            kv_precision: fimble_model::KvPrecision::Int8,
             without_guesses: true,
             network: network.clone(),
             project_cache: ProjectCacheUse::Always,
@@ -99,6 +100,7 @@ fn a_bad_value_costs_only_itself() {
         ("experimental.threads", json!(0)),
         ("provider", json!("gpu")),
         ("experimental.kvMegabytes", json!(0)),
+        ("experimental.kvCache", json!("int4")),
         ("completion", json!(true)),
         ("lookAhead", json!(true)),
         ("budgetMs", json!(0)),

@@ -1,7 +1,7 @@
 //! Settings under `experimental`, for measurements and unusual machines. Invariant: each of them is also read under its key at
 //! the top level, where it stood before, until a new one takes that key.
 
-use fimble_model::ProjectCacheUse;
+use fimble_model::{KvPrecision, ProjectCacheUse};
 
 use crate::models::state::SharedEngine;
 
@@ -115,6 +115,32 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         scope: Scope::Machine,
         malformed: Malformed::Default,
         description: "Memory for the KV cache, in MB.",
+    },
+    Setting {
+        key: "kvCache",
+        kind: Kind::Choice(&[
+            Choice {
+                name: "auto",
+                meaning: "As the model computes them, which is the fastest way to read a prompt.",
+                set: |settings| settings.model.kv_precision = KvPrecision::Auto,
+            },
+            Choice {
+                name: "fp16",
+                meaning: "In 16 bits, where the model computes in 16 bits.",
+                set: |settings| settings.model.kv_precision = KvPrecision::Fp16,
+            },
+            Choice {
+                name: "int8",
+                meaning: "In 8 bits: a quarter of the memory, for long contexts. It is tried out when the model is first \
+                          loaded with it.",
+                set: |settings| settings.model.kv_precision = KvPrecision::Int8,
+            },
+        ]),
+        default: Default::Word("auto"),
+        scope: Scope::Machine,
+        malformed: Malformed::Default,
+        description: "How keys and values of the KV cache are kept. Where a model cannot have it so, the exact cache is used, \
+                      and the status and `fimble doctor --kv-cache int8` say why.",
     },
     Setting {
         key: "speculation",
