@@ -124,7 +124,7 @@ impl Session {
         match result {
             Ok(model) => {
                 let info = model.info();
-                tracing::info!(model = info.name, provider = info.provider, setting, "a model is ready");
+                tracing::info!(model = info.name, provider = info.provider, "{} is ready", role.title());
                 if role == ModelRole::Edits && edit_format(&*model).is_none() {
                     let name = &info.name;
                     self.messages.warn(format!(

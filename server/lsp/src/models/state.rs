@@ -21,6 +21,15 @@ pub enum ModelRole {
 }
 
 impl ModelRole {
+    /// What the model is called in the log.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Completion => "the model",
+            Self::Chat => "the model for conversations",
+            Self::Edits => "the model for next edits",
+        }
+    }
+
     /// The setting that names the model.
     pub(crate) fn setting(self) -> &'static str {
         match self {
