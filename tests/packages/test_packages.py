@@ -106,6 +106,11 @@ class Npm(Packages):
         pipe = subprocess.PIPE
         with subprocess.Popen([launcher, "lsp"], stdin=pipe, stdout=pipe, stderr=pipe, env=env) as process:
             child = first_child(process.pid)
+            # A server that answers handles signals; before that one ends it as any program.
+            body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}).encode()
+            process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            process.stdin.flush()
+            self.assertTrue(process.stdout.readline().startswith(b"Content-Length"))
             process.send_signal(signal.SIGTERM)
             code = process.wait(20)
         # As the server itself ends by that signal.
