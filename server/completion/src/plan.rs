@@ -151,11 +151,7 @@ pub fn plan_reading(
             prompt
         }
     };
-    if let Some(bos) = model.bos
-        && prompt.pieces.first() != Some(&Piece::Token(bos))
-    {
-        prompt.pieces.insert(0, Piece::Token(bos));
-    }
+    prompt.begin_with(model.bos);
     // Text that ends in a space is healed too, because most tokens begin with their space; so is indentation, whose last space
     // tokenizers give to the first word: behind all of it a model writes one space too many, or another line.
     let ends_at_cursor = template.is_none_or(|template| template.ends_at_cursor());

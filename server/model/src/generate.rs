@@ -2,7 +2,7 @@
 //! never parsed for them, so that a file which contains `<|endoftext|>` cannot end or steer a prompt.
 
 use std::fmt;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,15 @@ impl Prompt {
     /// Appends a special token.
     pub fn push_token(&mut self, id: TokenId) {
         self.pieces.push(Piece::Token(id));
+    }
+
+    /// Puts the token that begins a text first, unless it is there.
+    pub fn begin_with(&mut self, bos: Option<TokenId>) {
+        if let Some(bos) = bos
+            && self.pieces.first() != Some(&Piece::Token(bos))
+        {
+            self.pieces.insert(0, Piece::Token(bos));
+        }
     }
 
     /// Appends text; empty text adds nothing, and text after text extends the last piece, so that equal prompts are
@@ -245,6 +254,18 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// The probability of a part of the text, 0 to 1: that of all tokens with bytes in it together. None if there are no
+    /// probabilities.
+    #[must_use]
+    pub fn probability(&self, range: Range<usize>) -> Option<f32> {
+        let mut start = 0;
+        let is_inside = |token: &&GeneratedToken| {
+            std::mem::replace(&mut start, token.text_end) < range.end && token.text_end > range.start
+        };
+        let sum: f32 = self.tokens.iter().filter(is_inside).map(|token| token.logprob).sum();
+        (!self.tokens.is_empty()).then(|| if sum.is_nan() { 0.0 } else { sum.exp().clamp(0.0, 1.0) })
+    }
+
     /// The probability that a line is right, 0 to 1: the probability of the text up to the end of the line that holds `end`, a
     /// byte offset, as a geometric mean over its lines with text. 1 if there are no probabilities.
     #[must_use]

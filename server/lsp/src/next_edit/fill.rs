@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use fimble_model::fim::{FimParts, Snippet};
-use fimble_model::{GenerateOptions, GenerateRequest, Generation, Piece, Priority, routed};
+use fimble_model::{GenerateOptions, GenerateRequest, Generation, Priority, routed};
 use fimble_next_edit::{Hole, NextEdit, OpenFile, Request, holes};
 
 use crate::next_edit::write::Writing;
@@ -12,6 +12,8 @@ use crate::next_edit::write::Writing;
 /// Bytes of the text above and below a place that the model reads.
 const BYTES_ABOVE: usize = 1500;
 const BYTES_BELOW: usize = 400;
+/// The probability of an answer without probabilities, as some servers give it: too low to be shown unasked.
+const UNKNOWN_PROBABILITY: f32 = 0.8;
 /// Tokens of one argument.
 const MAX_TOKENS: usize = 16;
 
@@ -21,7 +23,8 @@ pub(crate) fn fill(request: &Request<'_>, writing: &Writing<'_>) -> Option<NextE
         let file = request.files.iter().find(|file| file.document == &*hole.document)?;
         let generation = write(hole, file, writing)?;
         let filling = hole.filling(&generation.text);
-        hole.fill(request, filling, probability(&generation, filling.len()))
+        let probability = generation.probability(0..filling.len()).unwrap_or(UNKNOWN_PROBABILITY);
+        hole.fill(request, filling, probability)
     })
 }
 
@@ -50,11 +53,7 @@ fn write(hole: &Hole, file: &OpenFile<'_>, writing: &Writing<'_>) -> Option<Gene
         line: &[&text.slice(line..hole.offset), hole.before.trim_end()].concat(),
         suffix: &[&*hole.behind, &text.slice(hole.offset..below)].concat(),
     });
-    if let Some(bos) = model.info().bos
-        && prompt.pieces.first() != Some(&Piece::Token(bos))
-    {
-        prompt.pieces.insert(0, Piece::Token(bos));
-    }
+    prompt.begin_with(model.info().bos);
     prompt.sources = sources;
     let options = GenerateOptions {
         max_new_tokens: MAX_TOKENS,
@@ -71,12 +70,4 @@ fn write(hole: &Hole, file: &OpenFile<'_>, writing: &Writing<'_>) -> Option<Gene
     });
     let generate = GenerateRequest { prompt, options, priority: Priority::Background };
     model.generate(generate, writing.cancel, observer).ok()
-}
-
-/// The probability of the first bytes of an answer.
-fn probability(generation: &Generation, n_bytes: usize) -> f32 {
-    let mut start = 0;
-    let tokens = generation.tokens.iter();
-    let inside = tokens.take_while(|token| std::mem::replace(&mut start, token.text_end) < n_bytes);
-    inside.map(|token| token.logprob).sum::<f32>().exp().clamp(0.0, 1.0)
 }

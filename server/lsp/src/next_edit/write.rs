@@ -6,9 +6,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::fim::EditFormat;
-use fimble_model::{
-    CancelToken, GenerateOptions, GenerateRequest, Generation, Model, Piece, Priority, routed,
-};
+use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Generation, Model, Priority, routed};
 use fimble_next_edit::{NextEdit, Request, SettledAnswer, WrittenRequest, written_edit};
 
 use crate::models::loaded::edit_format;
@@ -44,11 +42,7 @@ pub(crate) fn write(request: &Request<'_>, writing: &Writing<'_>) -> Option<Next
     let asked = WrittenRequest::new(request, format, most_original_bytes(&*model), path_of)?;
     let template = model.info().fim.as_ref().ok()?;
     let mut prompt = template.render_edit(&asked.parts(&[]))?;
-    if let Some(bos) = model.info().bos
-        && prompt.pieces.first() != Some(&Piece::Token(bos))
-    {
-        prompt.pieces.insert(0, Piece::Token(bos));
-    }
+    prompt.begin_with(model.info().bos);
     prompt.sources = sources.to_vec();
     let options = GenerateOptions {
         max_new_tokens: model.count_tokens(asked.text()) + EXTRA_TOKENS,
@@ -105,9 +99,6 @@ fn ended_by_itself(generation: &Generation) -> bool {
 
 /// The probability of a part of the written text: that of its tokens together, as the geometric mean over its lines.
 fn confidence(generation: &Generation, written: &str, range: Range<usize>) -> f32 {
-    if generation.tokens.is_empty() {
-        return UNKNOWN_CONFIDENCE;
-    }
     // What is deleted shows in the line that stands there instead.
     let line_end = written[range.start..].find('\n').map_or(written.len(), |n_bytes| range.start + n_bytes);
     let range = range.start..range.end.max(line_end);
@@ -120,19 +111,12 @@ fn confidence(generation: &Generation, written: &str, range: Range<usize>) -> f3
     } else {
         return 0.0;
     };
-    let end = start + part.len();
-    let mut token_start = 0;
-    let mut sum = 0.0;
-    for token in &generation.tokens {
-        if token.text_end > start && token_start < end {
-            sum += f64::from(token.logprob);
-        }
-        token_start = token.text_end;
-    }
-    let n_lines = part.lines().filter(|line| !line.trim().is_empty()).count().max(1);
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a probability")]
-    let mean = (sum / n_lines as f64).exp() as f32;
-    if mean.is_nan() { 0.0 } else { mean.clamp(0.0, 1.0) }
+    let Some(probability) = generation.probability(start..start + part.len()) else {
+        return UNKNOWN_CONFIDENCE;
+    };
+    #[expect(clippy::cast_precision_loss, reason = "tens of lines")]
+    let n_lines = part.lines().filter(|line| !line.trim().is_empty()).count().max(1) as f32;
+    probability.powf(n_lines.recip())
 }
 
 /// Bytes of the unchanged file that are read in time.
