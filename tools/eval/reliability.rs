@@ -1,19 +1,10 @@
-//! How well the confidence says what is right. Invariant: every case is in one bin.
+//! How well the confidence says what is right, by kind of place. Invariant: every case is in one bin.
 
 use serde::Serialize;
 
 use crate::cases::Kind;
 use crate::outcome::{Candidate, Outcome};
-use fimble_tools::ratios::{mean, share};
-
-/// One bin of the confidence.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Bin {
-    pub n: usize,
-    pub mean_confidence: f64,
-    pub right: f64,
-}
+use fimble_tools::reliability::{Bin, bins, calibration_error};
 
 /// The bins of one kind of places.
 #[derive(Clone, Debug, Serialize)]
@@ -37,32 +28,12 @@ pub fn by_kind(outcomes: &[Outcome]) -> Vec<Reliability> {
         .chain([("all", of(None))])
         .filter(|(_, whole)| !whole.is_empty())
         .map(|(kind, whole)| {
-            let bins = bins(&whole);
+            let cases: Vec<_> =
+                whole.iter().map(|candidate| (candidate.calibrated, candidate.right)).collect();
+            let bins = bins(&cases);
             Reliability { kind, calibration_error: calibration_error(&bins), bins }
         })
         .collect()
-}
-
-/// How often texts were right, in ten bins of the confidence in them.
-fn bins(whole: &[&Candidate]) -> Vec<Bin> {
-    (0_u8..10)
-        .map(|bin| {
-            let (low, high) = (f32::from(bin) / 10.0, f32::from(bin + 1) / 10.0);
-            let is_inside = |confidence: f32| confidence >= low && (confidence < high || bin == 9);
-            let inside: Vec<&&Candidate> =
-                whole.iter().filter(|candidate| is_inside(candidate.calibrated)).collect();
-            Bin {
-                n: inside.len(),
-                mean_confidence: mean(inside.iter().map(|candidate| f64::from(candidate.calibrated))),
-                right: share(inside.iter().filter(|candidate| candidate.right).count(), inside.len()),
-            }
-        })
-        .collect()
-}
-
-fn calibration_error(bins: &[Bin]) -> f64 {
-    let n: usize = bins.iter().map(|bin| bin.n).sum();
-    bins.iter().map(|bin| share(bin.n, n) * (bin.mean_confidence - bin.right).abs()).sum()
 }
 
 #[cfg(test)]

@@ -79,17 +79,7 @@ fn table(text: &mut String, group: &str, rows: &[Scores]) -> std::fmt::Result {
         "|---".repeat(11) + "|"
     )?;
     for row in rows {
-        let shares = [
-            row.proposed,
-            row.place,
-            row.right,
-            row.up_to_blanks,
-            row.shown,
-            row.precision,
-            row.shown_right,
-            row.quiet,
-        ];
-        let shares = shares.map(percent).join(" | ");
+        let shares = row.shares().map(percent).join(" | ");
         writeln!(text, "| {} | {} | {} | {shares} |", row.kind, row.group, row.n)?;
     }
     Ok(())
@@ -124,17 +114,7 @@ fn csv(rows: &[Scores]) -> String {
     let mut text =
         String::from("kind,language,n,proposed,place,right,up_to_blanks,shown,precision,shown_right,quiet\n");
     for row in rows {
-        let shares = [
-            row.proposed,
-            row.place,
-            row.right,
-            row.up_to_blanks,
-            row.shown,
-            row.precision,
-            row.shown_right,
-            row.quiet,
-        ];
-        let shares = shares.map(|share| format!("{share:.4}")).join(",");
+        let shares = row.shares().map(|share| format!("{share:.4}")).join(",");
         text.push_str(&format!("{},{},{},{shares}\n", row.kind, row.group, row.n));
     }
     text

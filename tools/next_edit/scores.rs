@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use fimble_tools::ratios::{mean, share};
+use fimble_tools::ratios::share;
+use fimble_tools::reliability::{Bin, bins, calibration_error};
 use serde::Serialize;
 
 use crate::case::{Case, Kind};
@@ -64,13 +65,20 @@ pub struct Detector {
     pub calibration_error: f64,
 }
 
-/// One bin of the confidence.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Bin {
-    pub n: usize,
-    pub mean_confidence: f64,
-    pub right: f64,
+impl Scores {
+    /// The shares in the order of the tables.
+    pub fn shares(&self) -> [f64; 8] {
+        [
+            self.proposed,
+            self.place,
+            self.right,
+            self.up_to_blanks,
+            self.shown,
+            self.precision,
+            self.shown_right,
+            self.quiet,
+        ]
+    }
 }
 
 /// The scores of each kind by language, and over all languages.
@@ -146,33 +154,19 @@ pub fn detectors(outcomes: &[Outcome]) -> Vec<Detector> {
             let best: Vec<&Proposal> =
                 outcomes.iter().filter_map(|outcome| outcome.proposals.first()).filter(is_of).collect();
             let shown: Vec<&Proposal> = outcomes.iter().filter_map(Outcome::shown).filter(is_of).collect();
-            let bins = bins(&best);
-            let error =
-                bins.iter().map(|bin| share(bin.n, best.len()) * (bin.mean_confidence - bin.right).abs());
+            let cases: Vec<_> = best
+                .iter()
+                .map(|proposal| (proposal.edit.confidence, proposal.judgement.up_to_blanks))
+                .collect();
+            let bins = bins(&cases);
             Detector {
                 name,
                 n: best.len(),
                 right: share_right(&best),
                 n_shown: shown.len(),
                 shown_right: share_right(&shown),
-                calibration_error: error.sum(),
+                calibration_error: calibration_error(&bins),
                 bins,
-            }
-        })
-        .collect()
-}
-
-fn bins(proposals: &[&Proposal]) -> Vec<Bin> {
-    (0_u8..10)
-        .map(|bin| {
-            let (low, high) = (f32::from(bin) / 10.0, f32::from(bin + 1) / 10.0);
-            let is_inside = |confidence: f32| confidence >= low && (confidence < high || bin == 9);
-            let inside: Vec<&Proposal> =
-                proposals.iter().copied().filter(|proposal| is_inside(proposal.edit.confidence)).collect();
-            Bin {
-                n: inside.len(),
-                mean_confidence: mean(inside.iter().map(|proposal| f64::from(proposal.edit.confidence))),
-                right: share_right(&inside),
             }
         })
         .collect()

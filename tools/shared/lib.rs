@@ -4,3 +4,4 @@ pub mod llama_server;
 pub mod llama_vim;
 pub mod program;
 pub mod ratios;
+pub mod reliability;

@@ -80,15 +80,15 @@ pub(crate) fn open(
     if let Some(CacheTrial { failure: Some(cause), .. }) = &stored {
         return Ok(exactly(chosen(exact), Some(refusal(cause))));
     }
-    let begun = match BegunTrial::new(spec, tokenizer, &mut exact) {
-        Ok(begun) => begun,
+    let reference = match ExactReference::new(spec, tokenizer, &mut exact) {
+        Ok(reference) => reference,
         Err(cause) => return Ok(exactly(chosen(exact), Some(refusal(&cause)))),
     };
     // Both at once would need the memory of two models.
     drop(exact);
     let mut trial =
-        CacheTrial { subject: subject.clone().unwrap_or_default(), failure: None, scales: begun.scales };
-    let opened = compare(spec, &trial, &begun.tokens, &begun.rows);
+        CacheTrial { subject: subject.clone().unwrap_or_default(), failure: None, scales: reference.scales };
+    let opened = compare(spec, &trial, &reference.tokens, &reference.rows);
     trial.failure = opened.as_ref().err().cloned();
     // What a model in memory is cannot be told the next time.
     let text = subject.map(|_| trial.to_text());
@@ -101,15 +101,15 @@ pub(crate) fn open(
     }
 }
 
-/// A trial of which the exact half was computed.
-struct BegunTrial {
+/// What the exact cache gives: the scales, and predictions to compare with.
+struct ExactReference {
     scales: std::collections::BTreeMap<String, Vec<f32>>,
     /// A prompt, and the exact predictions along it.
     tokens: Vec<TokenId>,
     rows: Vec<Vec<f32>>,
 }
 
-impl BegunTrial {
+impl ExactReference {
     fn new(spec: &EvaluatorSpec, tokenizer: &TextTokenizer, exact: &mut Evaluator) -> Result<Self, String> {
         let layers = spec.layer_caches()?;
         let [plain, prompt, tokens] = texts(tokenizer, exact.max_tokens())?;

@@ -276,8 +276,8 @@ fn nothing_is_shown_beside_a_completion() {
     assert_eq!(client.request("fimble/nextEdit", &known).unwrap()["edits"].as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn a_completion_comes_first_and_a_cancelled_request_gets_the_protocols_code() {
+/// A client whose user has renamed the variable, and waits for a completion until the gate opens.
+fn while_completing() -> (Client, Arc<Gate>, i64) {
     let gate = Arc::new(Gate::default());
     let model = Scripted::new([Behaviour::Wait(Arc::clone(&gate), "later();".to_owned())]);
     let client = client_with(&model);
@@ -285,6 +285,12 @@ fn a_completion_comes_first_and_a_cancelled_request_gets_the_protocols_code() {
     client.change(URI, 2, NAME, "amount");
     let completion = client.send_inline_completion(URI, (4, 16), InlineTrigger::Automatic);
     gate.wait_for_arrivals(1);
+    (client, gate, completion)
+}
+
+#[test]
+fn a_completion_comes_first_and_a_cancelled_request_gets_the_protocols_code() {
+    let (client, gate, completion) = while_completing();
     let first = client.send("fimble/nextEdit", &params(URI, 2, (1, 10)));
     let second = client.send("fimble/nextEdit", &params(URI, 2, (1, 10)));
     assert_eq!(client.wait(first).unwrap(), json!({"edits": []}), "superseded");
@@ -301,13 +307,7 @@ fn a_completion_comes_first_and_a_cancelled_request_gets_the_protocols_code() {
 
 #[test]
 fn a_text_that_changed_meanwhile_gets_nothing() {
-    let gate = Arc::new(Gate::default());
-    let model = Scripted::new([Behaviour::Wait(Arc::clone(&gate), "later();".to_owned())]);
-    let client = client_with(&model);
-    client.open(URI, "python", CODE);
-    client.change(URI, 2, NAME, "amount");
-    let completion = client.send_inline_completion(URI, (4, 16), InlineTrigger::Automatic);
-    gate.wait_for_arrivals(1);
+    let (client, gate, completion) = while_completing();
     let changed = client.send("fimble/nextEdit", &params(URI, 2, (1, 10)));
     client.change(URI, 3, [(4, 16), (4, 16)], "\n");
     assert_eq!(client.wait(changed).unwrap(), json!({"edits": []}));
