@@ -66,6 +66,17 @@ pub struct Case {
     pub offset: usize,
     /// What was cut out; empty where nothing should come.
     pub expected: String,
+    /// Where another file was edited right before.
+    pub edited: Option<Edited>,
+}
+
+/// The place of an edit in a file of the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// Path in the project.
+    pub path: String,
+    /// In bytes.
+    pub offset: usize,
 }
 
 /// Which places are wanted.
@@ -95,5 +106,6 @@ pub fn cut_out(path: &str, text: &str, kind: Kind, sort: &str, range: Range<usiz
         text: format!("{}{}", &text[..range.start], &text[range.end..]),
         offset: range.start,
         expected: text[range].to_owned(),
+        edited: None,
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use crate::case::cut_out;
-pub use crate::case::{Case, Kind, Wanted};
+pub use crate::case::{Case, Edited, Kind, Wanted};
 use crate::cut;
 
 /// Files that belong together, with places in them.
@@ -46,7 +46,17 @@ enum Written {
         expected: String,
         #[serde(default)]
         kind: Kind,
+        /// An edit that was made right before, in another file.
+        edited: Option<WrittenEdit>,
     },
+}
+
+/// The place of an edit.
+#[derive(Deserialize)]
+struct WrittenEdit {
+    path: String,
+    /// What stands right before it; once in the file.
+    before: String,
 }
 
 /// Files larger than this are not code that somebody writes, in bytes.
@@ -119,19 +129,30 @@ fn case(written: Written, files: &[(String, String)]) -> anyhow::Result<Case> {
             offset: prefix.len(),
             text: prefix + &suffix,
             expected,
+            edited: None,
         }),
-        Written::InFile { path, before, expected, kind } => {
-            let Some((_, text)) = files.iter().find(|(other, _)| *other == path) else {
-                bail!("there is no file {path:?} in a known language");
-            };
-            let whole = format!("{before}{expected}");
-            let mut found = text.match_indices(&whole);
-            let (Some((start, _)), None) = (found.next(), found.next()) else {
-                bail!("{path} must hold `before` and `expected`, one behind the other, exactly once");
-            };
-            let range = start + before.len()..start + whole.len();
-            Ok(cut_out(&path, text, kind, "", range))
+        Written::InFile { path, before, expected, kind, edited } => {
+            let (text, start) = find(files, &path, &format!("{before}{expected}"))?;
+            let start = start + before.len();
+            let case = cut_out(&path, text, kind, "", start..start + expected.len());
+            let edited = edited.map(|WrittenEdit { path, before }| {
+                let (_, start) = find(files, &path, &before)?;
+                anyhow::Ok(Edited { offset: start + before.len(), path })
+            });
+            Ok(Case { edited: edited.transpose()?, ..case })
         }
+    }
+}
+
+/// A file's text, and where a part of it is.
+fn find<'a>(files: &'a [(String, String)], path: &str, part: &str) -> anyhow::Result<(&'a str, usize)> {
+    let Some((_, text)) = files.iter().find(|(other, _)| *other == path) else {
+        bail!("there is no file {path:?} in a known language");
+    };
+    let mut found = text.match_indices(part);
+    match (found.next(), found.next()) {
+        (Some((start, _)), None) => Ok((text, start)),
+        _ => bail!("{path} must hold {part:?} exactly once"),
     }
 }
 

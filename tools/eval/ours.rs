@@ -13,9 +13,9 @@ use fimble_engine::Engine;
 use fimble_model::fim::Snippet;
 use fimble_model::{CancelToken, ContextIndex, GenerateRequest, Layer, Model, Priority};
 use fimble_syntax::{ParseBudget, SyntaxTree};
-use fimble_workspace::{Around, Related, Workspace};
+use fimble_workspace::{Around, OpenText, Related, Workspace};
 
-use crate::cases::{Case, Project};
+use crate::cases::{Case, Edited, Project};
 use crate::outcome::{Candidate, Outcome, is_right};
 
 /// The most tokens of the suggestion for an explicit request.
@@ -30,6 +30,8 @@ pub enum Part {
     Snippets,
     /// Definitions in other files of what is named near the place
     Definitions,
+    /// The definition that was edited last in another file
+    Edits,
     /// The text below the cursor
     Suffix,
     /// Token healing
@@ -58,7 +60,8 @@ impl Variant {
     }
 
     fn has(&self, part: Part) -> bool {
-        let is_help = matches!(part, Part::Project | Part::Snippets | Part::Definitions | Part::Heal);
+        let is_help =
+            matches!(part, Part::Project | Part::Snippets | Part::Definitions | Part::Edits | Part::Heal);
         self.without != Some(part) && !(is_help && self.without == Some(Part::Help))
     }
 }
@@ -124,11 +127,27 @@ impl Neighbours {
     }
 
     /// The snippets that the server would choose for a place, if nothing had been chosen there before.
-    fn snippets(&mut self, case: &Case, text: &Text, tree: Option<&SyntaxTree>) -> Vec<Snippet> {
+    fn snippets(
+        &mut self,
+        case: &Case,
+        text: &Text,
+        tree: Option<&SyntaxTree>,
+        edited: Option<(&Edited, Text)>,
+    ) -> Vec<Snippet> {
         let Some((folder, workspace)) = &self.workspace else { return Vec::new() };
         self.n_documents += 1;
         let file = format!("{folder}/{}", case.path);
-        let around = Around { text, tree, line: text.line_of(case.offset) };
+        let others: Vec<OpenText> = edited
+            .map(|(edited, text)| OpenText {
+                document: 0,
+                revision: self.n_documents,
+                file: format!("{folder}/{}", edited.path),
+                text,
+                edited: Some(edited.offset.saturating_sub(1)..edited.offset),
+            })
+            .into_iter()
+            .collect();
+        let around = Around { text, tree, line: text.line_of(case.offset), others: &others };
         let choice = workspace.choose_at(self.n_documents, &file, &around);
         workspace.forget(self.n_documents);
         let snippet = |related: &Related| Snippet {
@@ -173,7 +192,12 @@ fn complete(
     // Without a tree no definitions are known.
     let known_tree = tree.as_ref().filter(|_| variant.has(Part::Definitions) && engine.info().writes_code);
     let wants_snippets = variant.has(Part::Snippets) && engine.info().fim.is_ok();
-    let snippets = if wants_snippets { neighbours.snippets(case, &text, known_tree) } else { Vec::new() };
+    let edited = case.edited.as_ref().filter(|_| variant.has(Part::Edits)).and_then(|edited| {
+        let (_, text) = project.files.iter().find(|(path, _)| *path == edited.path)?;
+        Some((edited, Text::new(text)))
+    });
+    let snippets =
+        if wants_snippets { neighbours.snippets(case, &text, known_tree, edited) } else { Vec::new() };
     let input = CursorInput {
         text: &text,
         tree: tree.as_ref(),

@@ -201,6 +201,7 @@ pub mod tests {
             text: "x = \ny = second(x)\n".to_owned(),
             offset: 4,
             expected: "first(1)".to_owned(),
+            edited: None,
         };
         for (text, expected) in [
             ("first(1)", true),

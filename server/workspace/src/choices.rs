@@ -51,11 +51,11 @@ pub fn lines_around(block: usize) -> Range<usize> {
 pub(crate) struct Chosen {
     pub(crate) document: u64,
     pub(crate) block: usize,
-    /// Tells what the document imports apart.
-    pub(crate) imports: u64,
+    /// Stands for what the document imports, and for what was edited last in others.
+    pub(crate) depends_on: u64,
 }
 
-/// A choice, with what the document imported and the whole paths of the files that it was made from.
+/// A choice, with what it depended on and the whole paths of the files that it was made from.
 type Made = (Arc<Choice>, u64, Vec<String>);
 
 /// Choices by document and block; those that were used longest ago are forgotten first.
@@ -73,14 +73,15 @@ impl Choices {
         self.0.get(&(document, block)).map(|(choice, ..)| Arc::clone(choice))
     }
 
-    /// The same, if the document imports what it imported then.
+    /// The same, if it depends on what it depended on then.
     pub(crate) fn get_for(&mut self, place: Chosen) -> Option<Arc<Choice>> {
         let made = self.0.get(&(place.document, place.block));
-        made.filter(|(_, imports, _)| *imports == place.imports).map(|(choice, ..)| Arc::clone(choice))
+        made.filter(|(_, depends_on, _)| *depends_on == place.depends_on)
+            .map(|(choice, ..)| Arc::clone(choice))
     }
 
     pub(crate) fn put(&mut self, place: Chosen, choice: Arc<Choice>, files: Vec<String>) {
-        self.0.put((place.document, place.block), (choice, place.imports, files));
+        self.0.put((place.document, place.block), (choice, place.depends_on, files));
     }
 
     /// Forgets the choices for a document.

@@ -12,9 +12,10 @@ use fimble_syntax::{Definition, Language, ParseBudget, SyntaxTree, by_path, sign
 use crate::chunks::words;
 use crate::imports::{Imports, shares_package};
 use crate::index::Index;
+use crate::open_text::{MAX_EDITED, OpenText, edited_definition};
 use crate::rank::folder_of;
 
-/// A cursor, and the document that it is in.
+/// A cursor, the document that it is in, and the other open ones.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
     /// The document's text.
@@ -23,6 +24,8 @@ pub struct Around<'a> {
     pub tree: Option<&'a SyntaxTree>,
     /// The cursor's line.
     pub line: usize,
+    /// Other open documents; the one edited last comes first. They are used with a tree only.
+    pub others: &'a [OpenText],
 }
 
 /// Lines above and below the cursor whose names count.
@@ -44,8 +47,8 @@ const FILE_TIME: Duration = Duration::from_millis(500);
 /// Files that definitions are shown of.
 const MAX_SHOWN: usize = 3;
 /// Lines of one definition, and bytes of all of one file.
-const MAX_LINES: usize = 24;
-const MAX_BYTES: usize = 1000;
+pub(crate) const MAX_LINES: usize = 24;
+pub(crate) const MAX_BYTES: usize = 1000;
 /// Definitions of a module of which only the module's name is known.
 const MAX_OF_MODULE: usize = 12;
 
@@ -59,6 +62,8 @@ pub(crate) struct Defined {
 pub(crate) struct Search {
     wanted: HashMap<String, f32>,
     candidates: Vec<(String, f32)>,
+    /// Places of the last edits in other files.
+    edited: HashMap<String, Range<usize>>,
 }
 
 impl Search {
@@ -67,8 +72,12 @@ impl Search {
         let (tree, language) = (around.tree?, by_path(file)?);
         let wanted = wanted_names(around, tree);
         let imports = Imports::of(tree, around.text);
-        let candidates = candidates(index, file, language, &wanted, &imports);
-        Some(Self { wanted, candidates })
+        let edited: HashMap<String, Range<usize>> = last_edits(around, file)
+            .filter(|open| index.get(&open.file).is_some())
+            .filter_map(|open| Some((open.file.clone(), open.edited.clone()?)))
+            .collect();
+        let candidates = candidates(index, file, language, &wanted, &imports, &edited);
+        Some(Self { wanted, candidates, edited })
     }
 
     /// The files with the wanted definitions, and these definitions; the most relevant last.
@@ -79,7 +88,8 @@ impl Search {
             let content = read(&candidate).filter(|content| content.len() <= MAX_FILE_BYTES.min(n_left));
             let Some(content) = content else { continue };
             n_left -= content.len();
-            if let Some((score, text)) = definitions_in(&candidate, &content, &self.wanted) {
+            let edit = self.edited.get(&candidate);
+            if let Some((score, text)) = definitions_in(&candidate, &content, &self.wanted, edit) {
                 found.push((score * rank, Defined { file: candidate, text }));
             }
         }
@@ -88,6 +98,12 @@ impl Search {
         found.reverse();
         found.into_iter().map(|(_, defined)| defined).collect()
     }
+}
+
+/// The documents other than `file` that were edited last.
+pub(crate) fn last_edits<'a>(around: &Around<'a>, file: &str) -> impl Iterator<Item = &'a OpenText> {
+    let is_other = move |open: &&OpenText| open.edited.is_some() && open.file != file;
+    around.others.iter().filter(is_other).take(MAX_EDITED)
 }
 
 /// The names near the cursor that the file does not define itself, with their weights.
@@ -130,6 +146,7 @@ fn candidates(
     language: &'static Language,
     wanted: &HashMap<String, f32>,
     imports: &Imports,
+    edited: &HashMap<String, Range<usize>>,
 ) -> Vec<(String, f32)> {
     let mut ranks: BTreeMap<String, f32> = BTreeMap::new();
     let mut add = |candidate: &str, rank: f32| {
@@ -145,6 +162,9 @@ fn candidates(
             && folder_of(candidate) == here
             && by_path(candidate) == Some(language)
         {
+            add(candidate, 1.5);
+        }
+        if edited.contains_key(candidate) {
             add(candidate, 1.5);
         }
     }
@@ -167,14 +187,30 @@ fn candidates(
     ranked
 }
 
-/// The wanted definitions of a file as lines of it, and how much they are wanted.
-fn definitions_in(file: &str, content: &str, wanted: &HashMap<String, f32>) -> Option<(f32, String)> {
-    let language = by_path(file)?;
-    let text = Text::new(content);
+/// All definitions of a text, if it has a grammar and can be parsed in time.
+pub(crate) fn parsed(file: &str, text: &Text) -> Option<Vec<Definition>> {
     let budget = ParseBudget { time: Some(FILE_TIME), cancelled: &|| false };
-    let tree = SyntaxTree::parse(language, &text, None, &budget).ok()?;
-    let all = tree.definitions(&text);
-    let weight = |definition: &Definition| wanted.get(text.slice(definition.name.clone()).as_ref()).copied();
+    let tree = SyntaxTree::parse(by_path(file)?, text, None, &budget).ok()?;
+    Some(tree.definitions(text))
+}
+
+/// The wanted definitions of a file as lines of it, and how much they are wanted. The one that holds the last edit
+/// of the file is among them.
+fn definitions_in(
+    file: &str,
+    content: &str,
+    wanted: &HashMap<String, f32>,
+    edit: Option<&Range<usize>>,
+) -> Option<(f32, String)> {
+    let text = Text::new(content);
+    let all = parsed(file, &text)?;
+    let edited = edit.and_then(|edit| edited_definition(&text, &all, edit));
+    let is_edited =
+        |definition: &Definition| edited.as_ref().is_some_and(|edited| edited.name == definition.name);
+    let weight = |definition: &Definition| match is_edited(definition) {
+        true => Some(WEIGHTS[0]),
+        false => wanted.get(text.slice(definition.name.clone()).as_ref()).copied(),
+    };
     let mut chosen: Vec<(&Definition, f32)> = all
         .iter()
         .filter(|definition| !stands_in_function(definition, &all))
@@ -212,7 +248,7 @@ fn definitions_in(file: &str, content: &str, wanted: &HashMap<String, f32>) -> O
 }
 
 /// Whether a name is local to a function.
-fn stands_in_function(definition: &Definition, all: &[Definition]) -> bool {
+pub(crate) fn stands_in_function(definition: &Definition, all: &[Definition]) -> bool {
     let holds = |outer: &&Definition| {
         outer.is_function
             && outer

@@ -11,9 +11,10 @@ use std::time::SystemTime;
 
 use crate::choices::{Choice, Choices, Chosen, Related, block_of, lines_around};
 use crate::chunks::{fingerprint, words};
-use crate::definitions::{Around, Defined, Search};
+use crate::definitions::{Around, Defined, Search, last_edits};
 use crate::index::{FileFacts, Index, IndexLimits, Query};
 use crate::kinds::Kind;
+use crate::open_text::EditedDefinitions;
 use crate::rank::{self, Standing, folder_of};
 use crate::read::read;
 use crate::stamp::Stamp;
@@ -75,6 +76,7 @@ pub struct Workspace {
     index: RwLock<Index>,
     seen: Mutex<BTreeMap<String, Seen>>,
     choices: Mutex<Choices>,
+    edited: Mutex<EditedDefinitions>,
     is_cut: AtomicBool,
     limits: WalkLimits,
 }
@@ -89,6 +91,7 @@ impl Default for Workspace {
             index: RwLock::new(Index::new(IndexLimits::default())),
             seen: Mutex::default(),
             choices: Mutex::default(),
+            edited: Mutex::default(),
             is_cut: AtomicBool::new(false),
             limits: WalkLimits::default(),
         }
@@ -252,6 +255,10 @@ impl Workspace {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn edited(&self) -> MutexGuard<'_, EditedDefinitions> {
+        self.edited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn choices(&self) -> MutexGuard<'_, Choices> {
         self.choices.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -292,7 +299,12 @@ impl Workspace {
     fn choose(&self, place: Chosen, file: &str, lines: &str, around: Option<&Around<'_>>) -> Arc<Choice> {
         // The lock of the index is released before files are read: reading uses it too, and a writer must not wait for the disk.
         let search = around.and_then(|around| Search::of(&self.index(), file, around));
-        let defined = search.map(|search| search.find(&|file| self.text(file))).unwrap_or_default();
+        let others = around.map_or(&[][..], |around| around.others);
+        let read = |file: &str| match others.iter().find(|open| open.file == file) {
+            Some(open) => open.readable(self.limits.max_file_bytes),
+            None => self.text(file),
+        };
+        let defined = search.map(|search| search.find(&read)).unwrap_or_default();
         let found = self.index().search(&Query { text: lines, path: file, max_results: MAX_SNIPPETS });
         let (mut snippets, mut files) = (Vec::new(), Vec::new());
         for part in found {
@@ -324,16 +336,20 @@ impl Workspace {
         choice
     }
 
-    /// The snippets for a cursor: those that were chosen before for the lines around it, as long as the file imports the same, or
-    /// the parts of other files that are most like these lines, and the definitions of what is named there.
+    /// The snippets for a cursor: those that were chosen before for the lines around it, or the parts of other files that are most
+    /// like these lines, the definitions of what is named there, and those that were edited last in other open documents. A choice
+    /// is kept as long as the file imports the same and the signatures of these edited definitions are the same.
     pub fn choose_at(&self, document: u64, file: &str, around: &Around<'_>) -> Arc<Choice> {
         let text = around.text;
         let block = block_of(around.line);
-        let imports = around.tree.map_or(0, |tree| {
+        let depends_on = around.tree.map_or(0, |tree| {
             let imports = tree.imports(text, text.len()).into_iter();
-            fingerprint(&imports.map(|import| text.slice(import).into_owned() + "\n").collect::<String>())
+            let imports = imports.map(|import| text.slice(import).into_owned());
+            let edited = last_edits(around, file).filter(|open| self.index().get(&open.file).is_some());
+            let edited = edited.filter_map(|open| self.edited().signature(open, self.limits.max_file_bytes));
+            fingerprint(&imports.chain(edited).fold(String::new(), |all, part| all + &part + "\n"))
         });
-        let place = Chosen { document, block, imports };
+        let place = Chosen { document, block, depends_on };
         if let Some(choice) = self.choices().get_for(place) {
             return choice;
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use fimble_completion::{Refusal, SelectedItem, Suggestion, Trigger};
 use fimble_model::{CancelToken, Model, ModelError};
-use fimble_workspace::Workspace;
+use fimble_workspace::{OpenText, Workspace};
 
 use crate::completion::partial::PartialText;
 use crate::completion::progress::JobProgress;
@@ -46,6 +46,8 @@ pub(crate) struct CompletionJob {
     pub(crate) model: Arc<dyn Model>,
     /// Where snippets of other files come from; none if none are wanted.
     pub(crate) workspace: Option<Arc<Workspace>>,
+    /// Other open documents; the one edited last comes first.
+    pub(crate) others: Vec<OpenText>,
     pub(crate) cancel: CancelToken,
     /// What the model has written so far, and when that is to be answered.
     pub(crate) progress: Arc<JobProgress>,

@@ -46,6 +46,7 @@ impl Session {
             progress,
             trace,
         } = parts;
+        let others = self.documents.edited_last(snapshot.document);
         CompletionJob {
             serial,
             purpose,
@@ -58,6 +59,7 @@ impl Session {
             settings_key: self.completion.settings_key,
             model,
             workspace: self.snippet_source(),
+            others,
             cancel,
             progress,
             reporters: self.completion.reporters.clone(),

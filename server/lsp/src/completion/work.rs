@@ -7,7 +7,7 @@ use std::time::Instant;
 use fimble_completion::Elsewhere;
 use fimble_model::fim::Snippet;
 use fimble_model::{CancelToken, Model};
-use fimble_workspace::{Around, Related, Workspace};
+use fimble_workspace::{Around, OpenText, Related, Workspace};
 
 use crate::completion::compute::{Reporting, compute_with_members};
 use crate::completion::job::{CompletionJob, JobOutcome, NoSuggestion, Purpose};
@@ -30,7 +30,7 @@ pub(crate) fn run(job: CompletionJob) {
         update_tree(&mut snapshot, purpose, &job.cancel, &reporters.parsed, &mut trace);
         trace.times.parse = micros(start.elapsed());
     }
-    let snippets = snippets(&job.workspace, &*job.model, &snapshot, offset);
+    let snippets = snippets(&job.workspace, &*job.model, &snapshot, &job.others, offset);
     let holds = |text: &str| job.workspace.as_ref().is_some_and(|workspace| workspace.holds(text));
     let input = snapshot.input(&snippets, offset, job.trigger, job.selected, Elsewhere::new(&holds));
     let computed = contain(|| {
@@ -70,13 +70,14 @@ fn snippets(
     workspace: &Option<Arc<Workspace>>,
     model: &dyn Model,
     snapshot: &DocumentSnapshot,
+    others: &[OpenText],
     offset: usize,
 ) -> Vec<Snippet> {
     let Some(workspace) = workspace.as_ref().filter(|_| model.info().fim.is_ok()) else { return Vec::new() };
     let text = &snapshot.text;
     // Measured: a small model writes no better with definitions in its prompt.
     let tree = snapshot.tree.as_ref().filter(|_| model.info().writes_code);
-    let around = Around { text, tree, line: text.line_of(offset) };
+    let around = Around { text, tree, line: text.line_of(offset), others };
     let choice = workspace.choose_at(snapshot.document, &snapshot.file, &around);
     let snippet = |related: &Related| Snippet {
         path: related.path.clone(),

@@ -2,13 +2,16 @@
 //! the file); the tree, if there is one, always fits the text, if need be by having been edited along.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use fimble_completion::Suggestion;
 use fimble_document::{
     ChangeError, Document, PositionEncoding, PositionRange, SyncState, Text, TextChange, TextEdit,
 };
 use fimble_syntax::{Language, ParseStopped, SyntaxTree};
+use fimble_workspace::OpenText;
 
 use crate::documents::applied_edit::AppliedEdit;
 use crate::documents::parse::ParseInput;
@@ -59,7 +62,10 @@ pub(crate) struct OpenDocument {
     /// Revision whose background parse was stopped: it is not tried again.
     hopeless_revision: u64,
     edits: VecDeque<(u64, TextEdit)>,
-    last_changed: usize,
+    /// What the last change wrote.
+    last_change: Range<usize>,
+    /// When the user edited it last; none if not since it was opened or replaced as a whole.
+    edited: Option<Instant>,
     /// The update that was made last for the models' memory of the project.
     pub(crate) sent: Option<Sent>,
     pub(crate) sent_revision: Arc<SentRevision>,
@@ -87,7 +93,8 @@ impl OpenDocument {
             whole_revision: 0,
             hopeless_revision: 0,
             edits: VecDeque::new(),
-            last_changed: 0,
+            last_change: 0..0,
+            edited: None,
             sent: None,
             sent_revision: Arc::default(),
         }
@@ -100,7 +107,23 @@ impl OpenDocument {
 
     /// Where the last change ended; the start of the text if there was none.
     pub(crate) fn last_changed(&self) -> usize {
-        self.last_changed
+        self.last_change.end
+    }
+
+    /// When it was edited last; none if not since it was opened or replaced as a whole.
+    pub(crate) fn edited(&self) -> Option<Instant> {
+        self.edited
+    }
+
+    /// The document as one beside another.
+    pub(crate) fn open_text(&self) -> OpenText {
+        OpenText {
+            document: self.id,
+            revision: self.revision,
+            file: self.file.clone(),
+            text: self.text().clone(),
+            edited: self.edited.map(|_| self.last_change.clone()),
+        }
     }
 
     /// The document as it is, for work off the loop. A parse that this work does is counted as started.
@@ -253,6 +276,7 @@ impl OpenDocument {
         let (tree, edits) = (&mut self.tree, &mut self.edits);
         let mut touched = Vec::new();
         let mut before = followed.is_some().then(|| self.document.text().clone());
+        self.edited = (!is_new_text).then(Instant::now);
         let applied = self.document.apply(version, changes, encoding, |after, edit| {
             if let Some(tree) = tree {
                 tree.edit(&edit);
@@ -274,8 +298,8 @@ impl OpenDocument {
         } else {
             self.inspect_changes(changes, &touched);
         }
-        if let Some(range) = touched.last() {
-            self.last_changed = range.end;
+        if let Some(range) = touched.pop() {
+            self.last_change = range;
         }
         while self.edits.len() > MAX_KEPT_EDITS {
             // A revision is kept whole or not at all: `accept_parse` looks at the first one only.
@@ -296,7 +320,7 @@ impl OpenDocument {
     }
 
     /// Looks for faults in what changed. A fault that was there stays until `inspect_again` or a full text.
-    fn inspect_changes(&mut self, changes: &[TextChange], touched: &[std::ops::Range<usize>]) {
+    fn inspect_changes(&mut self, changes: &[TextChange], touched: &[Range<usize>]) {
         let has_nul =
             |change: &TextChange| matches!(change, TextChange::Part { text, .. } if text.contains('\0'));
         if changes.iter().any(has_nul) {

@@ -1,13 +1,18 @@
 //! The open documents and the folders that they are in. Invariant: closing a document frees all of it; an id is never given
 //! twice.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use fimble_document::Text;
+use fimble_workspace::OpenText;
 
 use crate::documents::open_document::{InWorkspace, OpenDocument};
 use crate::protocol::convert::from_proto;
 use crate::protocol::folders::WorkspaceFolder;
+
+/// Documents that are handed to a completion besides its own, at most.
+const MAX_EDITED_LAST: usize = 16;
 
 /// All open documents, by URI.
 #[derive(Default)]
@@ -100,6 +105,16 @@ impl Documents {
     /// Whether a file is open, by its whole path.
     pub(crate) fn is_open(&self, file: &str) -> bool {
         self.by_uri.values().any(|document| document.file == file)
+    }
+
+    /// Some documents other than `document` as they are; the one edited last comes first, and those that were not edited since they
+    /// were opened last.
+    pub(crate) fn edited_last(&self, document: u64) -> Vec<OpenText> {
+        let is_readable = |other: &&OpenDocument| other.is_in_sync() && other.unfit().is_none();
+        let others = self.by_uri.values().filter(|other| other.id != document).filter(is_readable);
+        let mut others: Vec<&OpenDocument> = others.collect();
+        others.sort_by_key(|other| Reverse((other.edited(), other.id)));
+        others.into_iter().take(MAX_EDITED_LAST).map(OpenDocument::open_text).collect()
     }
 
     /// How many are open.

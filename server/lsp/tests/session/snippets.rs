@@ -53,6 +53,27 @@ fn the_prompt_shows_what_other_files_define() {
 }
 
 #[test]
+fn a_definition_that_another_editor_tab_has_not_saved_is_in_the_prompt() {
+    let folder = project();
+    let model = Scripted::saying("finish();");
+    let client = connect(&model, folder.path(), &Value::Null);
+    let colour = uri(folder.path(), "src/colour.rs");
+    open(&client, &colour, "rust", "enum Colour { Red, Green }\nfn blend() {}\n$0");
+    client.change(&colour, 2, [(2, 0), (2, 0)], "pub fn darken(by: Percent) {\n    todo\n}\n");
+    let main = uri(folder.path(), "src/main.rs");
+    let place = open(&client, &main, "rust", MAIN);
+    suggestion(&client, &main, place).unwrap();
+    let prompt = model.last_prompt();
+    assert!(prompt.contains("pub fn darken(by: Percent)") && !prompt.contains("todo"), "{prompt}");
+    // Another edit in its body leaves the prompt as it is.
+    client.change(&colour, 3, [(3, 4), (3, 8)], "done();");
+    let line = "    store.insert_order();\n";
+    client.change(&main, 2, [(2, 0), (2, 0)], line);
+    suggestion(&client, &main, (place.0 + 1, place.1)).unwrap();
+    assert_eq!(model.last_prompt().replacen(line, "", 1), prompt);
+}
+
+#[test]
 fn the_setting_leaves_them_out() {
     let folder = project();
     let model = Scripted::saying("finish();");
@@ -75,7 +96,9 @@ fn a_save_of_another_file_does_not_flush_what_is_known() {
     let prompt = model.last_prompt();
     let store = uri(folder.path(), "src/store.rs");
     open(&client, &store, "rust", &format!("{STORE}$0"));
-    fs::write(folder.path().join("src/store.rs"), STORE.replace("insert_order", "add_order")).unwrap();
+    let changed = STORE.replace("insert_order", "add_order");
+    client.replace(&store, 2, &changed);
+    fs::write(folder.path().join("src/store.rs"), changed).unwrap();
     client.notify("textDocument/didSave", &json!({"textDocument": {"uri": store}}));
     wait_until(&client, |status| status["workspace"]["indexing"] == false);
     assert_eq!(suggestion(&client, &main, place), shown);

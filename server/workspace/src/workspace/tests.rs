@@ -351,5 +351,5 @@ proptest! {
 fn choose(workspace: &Workspace, document: u64, block: usize, file: &str, lines: &str) -> Arc<Choice> {
     workspace
         .chosen(document, block)
-        .unwrap_or_else(|| workspace.choose(Chosen { document, block, imports: 0 }, file, lines, None))
+        .unwrap_or_else(|| workspace.choose(Chosen { document, block, depends_on: 0 }, file, lines, None))
 }
