@@ -7,7 +7,9 @@ use fimble_grammars::{BlockStyle, Language};
 
 use crate::Region;
 use crate::layer::Layer;
-use crate::walk::{indentation, line_after, line_before, next_non_blank, path_to, previous_non_blank};
+use crate::walk::{
+    QueryTime, indentation, line_after, line_before, next_non_blank, path_to, previous_non_blank,
+};
 
 /// The number of comments that are skipped between a header and the cursor.
 const MAX_COMMENTS: usize = 16;
@@ -42,8 +44,9 @@ impl Layer {
     /// End of the last code before the cursor: not of blanks, comments, or the docstring of a body.
     fn previous_code_end(&self, text: &Text, offset: usize) -> Option<usize> {
         let mut end = previous_non_blank(text, offset)?;
+        let time = &QueryTime::start();
         for _ in 0..MAX_COMMENTS {
-            let Some((region, kind)) = self.innermost_region(text, end - 1) else { break };
+            let Some((region, kind)) = self.innermost_region(text, end - 1, time) else { break };
             let begins_line = line_before(text, region.start).trim().is_empty();
             let is_docstring = kind == Region::String
                 && self.language().block_style() == BlockStyle::Indentation

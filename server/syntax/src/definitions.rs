@@ -8,7 +8,7 @@ use fimble_grammars::QueryKind;
 use tree_sitter::Node;
 
 use crate::layer::Layer;
-use crate::walk::QueryScope;
+use crate::walk::{QueryScope, QueryTime};
 
 /// A name that a file defines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +30,10 @@ const MAX_DEFINITIONS: usize = 4096;
 
 impl Layer {
     /// The definitions in the order of their places, outer ones before inner ones.
-    pub(crate) fn definitions(&self, text: &Text) -> Vec<Definition> {
+    pub(crate) fn definitions(&self, text: &Text, time: &QueryTime) -> Vec<Definition> {
         let mut found: Vec<Definition> = Vec::new();
         let scope = || QueryScope { node: self.tree().root_node(), range: 0..text.len(), max_depth: None };
-        self.for_each_match(QueryKind::Scopes, text, scope(), |captures| {
+        self.for_each_match(QueryKind::Scopes, text, scope(), time, |captures| {
             let capture =
                 |wanted: &str| captures.iter().find(|(name, _)| *name == wanted).map(|(_, node)| *node);
             if let (Some(node), Some(name)) = (capture("scope"), capture("scope.name")) {
@@ -41,7 +41,7 @@ impl Layer {
             }
             found.len() < MAX_DEFINITIONS
         });
-        self.for_each_match(QueryKind::Identifiers, text, scope(), |captures| {
+        self.for_each_match(QueryKind::Identifiers, text, scope(), time, |captures| {
             for (_, node) in captures.iter().filter(|(name, _)| *name == "definition") {
                 let is_known = |known: &Definition| known.name == node.byte_range();
                 if !found.iter().rev().take(64).any(is_known) {

@@ -3,7 +3,6 @@
 //! and those inside tags not at all.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use fimble_grammars::{Language, QueryKind, by_language_id};
 use tree_sitter::{
@@ -13,10 +12,13 @@ use tree_sitter::{
 use crate::ParseStopped;
 use crate::layer::Layer;
 use crate::parse::{Limits, parse_chunks};
-use crate::walk::{NodeText, QUERY_TIME};
+use crate::walk::NodeText;
 
 /// The number of parts of one text that are parsed; of more, the first. The others stay text of the outer language.
 const MAX_LAYERS: usize = 256;
+
+/// Nodes that are visited between two looks at the limits.
+const NODES_BETWEEN_CHECKS: usize = 1024;
 
 /// The layers inside of a tree, in order. `old` are those of the tree before it, with every edit since.
 ///
@@ -30,8 +32,8 @@ pub(crate) fn embedded_layers<'a>(
     read: &dyn Fn(usize) -> &'a [u8],
 ) -> Result<Vec<Layer>, ParseStopped> {
     let mut layers = Vec::new();
-    for (introduction, part) in parts(language, tree) {
-        let Some(inner) = language_behind(language, introduction, read) else { continue };
+    for (introduction, part) in parts(language, tree, limits)? {
+        let Some(inner) = language_behind(language, introduction, limits, read)? else { continue };
         let range = part.byte_range();
         let before = old.iter().find(|old| {
             old.language == inner && old.range.start <= range.end && range.start <= old.range.end
@@ -46,23 +48,37 @@ pub(crate) fn embedded_layers<'a>(
     Ok(layers)
 }
 
-/// The nodes that may be in another language, in order, each behind the node that introduces it.
-fn parts<'tree>(language: &Language, tree: &'tree Tree) -> Vec<(Node<'tree>, Node<'tree>)> {
+/// A node that may be in another language, behind the node that introduces it.
+type Part<'tree> = (Node<'tree>, Node<'tree>);
+
+/// The nodes that may be in another language, in order.
+fn parts<'tree>(
+    language: &Language,
+    tree: &'tree Tree,
+    limits: &Limits<'_>,
+) -> Result<Vec<Part<'tree>>, ParseStopped> {
     let mut parts = Vec::new();
     if language.embedded_nodes().is_empty() {
-        return parts;
+        return Ok(parts);
     }
+    let mut n_visited = 0_usize;
     let mut cursor = tree.walk();
     // The sibling in front of the current node.
     let mut before: Option<Node<'tree>> = None;
     loop {
+        n_visited += 1;
+        if n_visited.is_multiple_of(NODES_BETWEEN_CHECKS)
+            && let Some(stopped) = limits.stopped()
+        {
+            return Err(stopped);
+        }
         let node = cursor.node();
         if let Some(introduction) = before
             && language.embedded_nodes().iter().any(|kind| kind == node.kind())
         {
             parts.push((introduction, node));
             if parts.len() == MAX_LAYERS {
-                return parts;
+                return Ok(parts);
             }
         }
         // Tags have attributes inside, and no elements.
@@ -73,7 +89,7 @@ fn parts<'tree>(language: &Language, tree: &'tree Tree) -> Vec<(Node<'tree>, Nod
         before = Some(node);
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
-                return parts;
+                return Ok(parts);
             }
             before = Some(cursor.node());
         }
@@ -84,14 +100,16 @@ fn parts<'tree>(language: &Language, tree: &'tree Tree) -> Vec<(Node<'tree>, Nod
 fn language_behind<'a>(
     language: &Language,
     introduction: Node<'_>,
+    limits: &Limits<'_>,
     read: &dyn Fn(usize) -> &'a [u8],
-) -> Option<&'static Language> {
+) -> Result<Option<&'static Language>, ParseStopped> {
     let query = language.query(QueryKind::Embedded);
     let mut cursor = QueryCursor::new();
     cursor.set_max_start_depth(Some(0));
-    let deadline = Instant::now() + QUERY_TIME;
+    let mut stopped = None;
     let mut progress = |_: &QueryCursorState| {
-        if Instant::now() < deadline { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        stopped = limits.stopped();
+        if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let options = QueryCursorOptions::new().progress_callback(&mut progress);
     let mut matches = cursor.matches_with_options(query, introduction, NodeText(read), options);
@@ -99,7 +117,12 @@ fn language_behind<'a>(
     while let Some(found) = matches.next() {
         last = last.max(Some(found.pattern_index));
     }
+    drop(matches);
+    if let Some(stopped) = stopped {
+        return Err(stopped);
+    }
     let is_language = |property: &&QueryProperty| &*property.key == "language";
-    let named = query.property_settings(last?).iter().find(is_language)?;
-    by_language_id(named.value.as_deref()?)
+    let settings = last.map_or(&[][..], |pattern| query.property_settings(pattern));
+    let named = settings.iter().find(is_language).and_then(|property| property.value.as_deref());
+    Ok(named.and_then(by_language_id))
 }

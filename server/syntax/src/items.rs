@@ -7,7 +7,7 @@ use fimble_grammars::QueryKind;
 use tree_sitter::Node;
 
 use crate::layer::Layer;
-use crate::walk::{QueryScope, previous_non_blank};
+use crate::walk::{QueryScope, QueryTime, previous_non_blank};
 
 /// Imports further down than this are not looked for, in bytes.
 const IMPORTS_END: usize = 128 * 1024;
@@ -24,11 +24,11 @@ const MAX_ATTACHED: usize = 64;
 impl Layer {
     /// The whole lines of imports that end before `before`, in order, without their last line break. What stands in
     /// functions or beyond the first 128 KiB is left out.
-    pub(crate) fn imports(&self, text: &Text, before: usize) -> Vec<Range<usize>> {
+    pub(crate) fn imports(&self, text: &Text, before: usize, time: &QueryTime) -> Vec<Range<usize>> {
         let mut imports: Vec<Range<usize>> = Vec::new();
         let range = 0..before.min(IMPORTS_END).min(text.len());
         let scope = QueryScope { node: self.tree().root_node(), range, max_depth: Some(IMPORTS_DEPTH) };
-        self.for_each_match(QueryKind::Imports, text, scope, |captures| {
+        self.for_each_match(QueryKind::Imports, text, scope, time, |captures| {
             for (_, node) in captures.iter().filter(|(name, _)| *name == "import") {
                 let end = previous_non_blank(text, node.end_byte()).unwrap_or(node.end_byte());
                 let line_start = text.line_start(text.line_of(node.start_byte()));
@@ -52,14 +52,19 @@ impl Layer {
 
     /// Start of the first line in `offset..limit` where an item begins (a function, a class, a section, a statement of
     /// the outer levels), with the comments right above it.
-    pub(crate) fn item_start_at_or_after(&self, offset: usize, limit: usize) -> Option<usize> {
+    pub(crate) fn item_start_at_or_after(
+        &self,
+        offset: usize,
+        limit: usize,
+        time: &QueryTime,
+    ) -> Option<usize> {
         if offset >= limit {
             return None;
         }
         let mut first: Option<Node<'_>> = None;
         let scope = QueryScope { node: self.tree().root_node(), range: offset..limit, max_depth: None };
         // No pattern for scopes and items looks at the text.
-        self.for_each_match(QueryKind::Scopes, &Text::default(), scope, |captures| {
+        self.for_each_match(QueryKind::Scopes, &Text::default(), scope, time, |captures| {
             for (_, node) in captures.iter().filter(|(name, _)| *name == "item") {
                 let in_range = line_start(*node) >= offset && node.start_byte() < limit;
                 let earlier = first.is_none_or(|first| node.start_byte() < first.start_byte());
@@ -74,10 +79,15 @@ impl Layer {
     }
 
     /// The names in a range, in order.
-    pub(crate) fn identifiers(&self, text: &Text, range: Range<usize>) -> Vec<Range<usize>> {
+    pub(crate) fn identifiers(
+        &self,
+        text: &Text,
+        range: Range<usize>,
+        time: &QueryTime,
+    ) -> Vec<Range<usize>> {
         let mut identifiers: Vec<Range<usize>> = Vec::new();
         let scope = QueryScope { node: self.tree().root_node(), range: range.clone(), max_depth: None };
-        self.for_each_match(QueryKind::Identifiers, text, scope, |captures| {
+        self.for_each_match(QueryKind::Identifiers, text, scope, time, |captures| {
             for (_, node) in captures.iter().filter(|(name, _)| *name == "identifier") {
                 if range.start <= node.start_byte() && node.end_byte() <= range.end {
                     identifiers.push(node.byte_range());

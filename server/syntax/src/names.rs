@@ -8,7 +8,7 @@ use tree_sitter::Node;
 
 use crate::SyntaxTree;
 use crate::layer::Layer;
-use crate::walk::{QueryScope, path_to};
+use crate::walk::{QueryScope, QueryTime, path_to};
 
 /// What a name refers to, as far as its place says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,13 +47,14 @@ impl Layer {
         let found = path.iter().rposition(|node| node.byte_range() == range)?;
         let node = path[found];
         let mut is_name = false;
-        self.captures_at(node, node, text, |capture| is_name |= capture == "identifier");
+        let time = &QueryTime::start();
+        self.captures_at(node, node, text, time, |capture| is_name |= capture == "identifier");
         if !is_name {
             return None;
         }
         let mut is_definition = false;
         for around in path[..=found].iter().rev().take(MAX_DEFINITION_DEPTH) {
-            self.captures_at(*around, node, text, |capture| {
+            self.captures_at(*around, node, text, time, |capture| {
                 is_definition |= matches!(capture, "definition" | "binding");
             });
             if is_definition {
@@ -75,10 +76,11 @@ impl Layer {
         start: Node<'tree>,
         wanted: Node<'tree>,
         text: &Text,
+        time: &QueryTime,
         mut visit: impl FnMut(&str),
     ) {
         let scope = QueryScope { node: start, range: wanted.byte_range(), max_depth: Some(0) };
-        self.for_each_match(QueryKind::Identifiers, text, scope, |captures| {
+        self.for_each_match(QueryKind::Identifiers, text, scope, time, |captures| {
             captures.iter().filter(|(_, node)| node.id() == wanted.id()).for_each(|(name, _)| visit(name));
             true
         });

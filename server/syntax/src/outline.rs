@@ -10,7 +10,7 @@ use tree_sitter::Node;
 
 use crate::layer::Layer;
 use crate::names::{is_member, is_shorthand};
-use crate::walk::QueryScope;
+use crate::walk::{QueryScope, QueryTime};
 
 /// Levels that are visited at most.
 const MAX_LEVELS: usize = 64;
@@ -57,6 +57,7 @@ pub struct Outline {
 impl Layer {
     /// The outermost parts in a range, and those beside it.
     pub(crate) fn outline(&self, text: &Text, range: Range<usize>) -> Outline {
+        let time = &QueryTime::start();
         let mut outline = Outline::default();
         let mut level = vec![self.tree().root_node()];
         for _ in 0..MAX_LEVELS {
@@ -67,11 +68,11 @@ impl Layer {
                     let place = child.byte_range();
                     let end = trimmed_end(text, &place);
                     if place.start >= range.start && end <= range.end {
-                        outline.inside.push(self.part(text, child));
+                        outline.inside.push(self.part(text, child, time));
                     } else if end <= range.start || place.start >= range.end {
-                        outline.outside.push(self.part(text, child));
+                        outline.outside.push(self.part(text, child, time));
                     } else {
-                        let part = self.part(text, child);
+                        let part = self.part(text, child, time);
                         let is_named = part.kind == PartKind::Item && !part.name.is_empty();
                         outline.around.extend(is_named.then_some(part.name));
                         below.push(child);
@@ -88,10 +89,15 @@ impl Layer {
 
     /// The names that are defined in a range, in order: of functions, parameters and variables, as far as the language's
     /// queries know.
-    pub(crate) fn defined_names(&self, text: &Text, range: Range<usize>) -> Vec<Range<usize>> {
+    pub(crate) fn defined_names(
+        &self,
+        text: &Text,
+        range: Range<usize>,
+        time: &QueryTime,
+    ) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         let scope = QueryScope { node: self.tree().root_node(), range: range.clone(), max_depth: None };
-        self.for_each_match(QueryKind::Identifiers, text, scope, |captures| {
+        self.for_each_match(QueryKind::Identifiers, text, scope, time, |captures| {
             for (_, node) in captures.iter().filter(|(name, _)| matches!(*name, "definition" | "binding")) {
                 if range.start <= node.start_byte() && node.end_byte() <= range.end {
                     found.push(node.byte_range());
@@ -109,7 +115,8 @@ impl Layer {
     pub(crate) fn uses(&self, text: &Text, range: Range<usize>, name: &str) -> Option<Vec<Range<usize>>> {
         let (mut found, mut n_others, mut is_clear) = (Vec::new(), 0, true);
         let scope = QueryScope { node: self.tree().root_node(), range: range.clone(), max_depth: None };
-        self.for_each_match(QueryKind::Identifiers, text, scope, |captures| {
+        let time = &QueryTime::start();
+        self.for_each_match(QueryKind::Identifiers, text, scope, time, |captures| {
             for (_, node) in captures.iter().filter(|(capture, _)| *capture == "identifier") {
                 let place = node.byte_range();
                 if place.start < range.start || place.end > range.end || text.slice(place.clone()) != name {
@@ -128,16 +135,16 @@ impl Layer {
         (is_clear && n_words == found.len() + n_others).then_some(found)
     }
 
-    fn part(&self, text: &Text, node: Node<'_>) -> Part {
+    fn part(&self, text: &Text, node: Node<'_>, time: &QueryTime) -> Part {
         let range = node.byte_range();
         let mut item: Option<(Range<usize>, Range<usize>, Range<usize>)> = None;
         let mut is_import = false;
         let scope = || QueryScope { node, range: range.clone(), max_depth: Some(3) };
-        self.for_each_match(QueryKind::Imports, text, scope(), |captures| {
+        self.for_each_match(QueryKind::Imports, text, scope(), time, |captures| {
             is_import |= captures.iter().any(|(name, found)| *name == "import" && found.id() == node.id());
             !is_import
         });
-        self.for_each_match(QueryKind::Scopes, text, scope(), |captures| {
+        self.for_each_match(QueryKind::Scopes, text, scope(), time, |captures| {
             let capture =
                 |wanted: &str| captures.iter().find(|(name, _)| *name == wanted).map(|(_, node)| node);
             if let (Some(scope), Some(name), Some(body)) =
@@ -164,9 +171,9 @@ impl Layer {
             (Some((_, name, _)), _) => first_word(&text.slice(name.clone())),
             // The name of a constant is before its value.
             (None, _) => self
-                .defined_names(text, range.clone())
+                .defined_names(text, range.clone(), time)
                 .first()
-                .or(self.identifiers(text, range.clone()).first())
+                .or(self.identifiers(text, range.clone(), time).first())
                 .map(|name| text.slice(name.clone()).into_owned())
                 .unwrap_or_default(),
         };

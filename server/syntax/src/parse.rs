@@ -102,6 +102,14 @@ impl<'a> Limits<'a> {
         let deadline = budget.time.map(|time| Instant::now() + time);
         Self { cancelled: budget.cancelled, deadline, meter: MemoryMeter::start() }
     }
+
+    /// Why nothing more is to be done, if nothing is.
+    pub(crate) fn stopped(&self) -> Option<ParseStopped> {
+        if (self.cancelled)() {
+            return Some(ParseStopped::Cancelled);
+        }
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline).then_some(ParseStopped::OutOfTime)
+    }
 }
 
 /// Parses what `read` returns from a byte offset on, an empty chunk meaning the end; all of it, or a part.
@@ -120,12 +128,10 @@ pub(crate) fn parse_chunks<'a>(
         if is_refused() {
             refusal = take_refusal();
             stopped = refusal.map(by_scanner);
-        } else if (limits.cancelled)() {
-            stopped = Some(ParseStopped::Cancelled);
         } else if most_bytes.get() > MAX_PARSE_BYTES {
             stopped = Some(ParseStopped::OutOfMemory);
-        } else if limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            stopped = Some(ParseStopped::OutOfTime);
+        } else {
+            stopped = limits.stopped();
         }
         stopped.is_some()
     };

@@ -8,7 +8,7 @@ use fimble_grammars::{Language, QueryKind};
 use tree_sitter::Node;
 
 use crate::layer::Layer;
-use crate::walk::{line_before, path_to};
+use crate::walk::{QueryTime, line_before, path_to};
 
 /// The kind of text at the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +25,7 @@ impl Layer {
     /// The kind of text at the cursor. Code inside a string (`${here}`) is code. An offset past the end means the end.
     pub(crate) fn region(&self, text: &Text, offset: usize) -> Region {
         let offset = text.floor_char_boundary(offset);
-        if let Some((_, region)) = self.innermost_region(text, offset) {
+        if let Some((_, region)) = self.innermost_region(text, offset, &QueryTime::start()) {
             return region;
         }
         // Unclosed strings and comments are errors to the parser; then the line itself has to say.
@@ -65,10 +65,15 @@ impl Layer {
     }
 
     /// The smallest region that the tree knows around the cursor, with its range.
-    pub(crate) fn innermost_region(&self, text: &Text, offset: usize) -> Option<(Range<usize>, Region)> {
+    pub(crate) fn innermost_region(
+        &self,
+        text: &Text,
+        offset: usize,
+        time: &QueryTime,
+    ) -> Option<(Range<usize>, Region)> {
         let before = offset.checked_sub(1)?..offset;
         let mut innermost: Option<(Range<usize>, Region)> = None;
-        self.for_each_match_around(QueryKind::Regions, text, before, |_, captures| {
+        self.for_each_match_around(QueryKind::Regions, text, before, time, |_, captures| {
             for (name, node) in captures {
                 let region = match *name {
                     "comment" => Region::Comment,

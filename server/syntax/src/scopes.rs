@@ -11,7 +11,7 @@ use tree_sitter::Node;
 use crate::blocks::opens_block;
 use crate::layer::Layer;
 use crate::region::last_leaf;
-use crate::walk::{indentation, line_after, next_non_blank, path_to, previous_non_blank};
+use crate::walk::{QueryTime, indentation, line_after, next_non_blank, path_to, previous_non_blank};
 
 /// Something that encloses the cursor: a function, a class, a section, the value of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Layer {
     fn scopes_around<'tree>(&'tree self, text: &Text, anchor: usize) -> Vec<Found<'tree>> {
         let mut found: Vec<Found<'tree>> = Vec::new();
         let range = anchor.saturating_sub(1)..anchor;
-        self.for_each_match_around(QueryKind::Scopes, text, range, |node, captures| {
+        self.for_each_match_around(QueryKind::Scopes, text, range, &QueryTime::start(), |node, captures| {
             let capture =
                 |wanted: &str| captures.iter().find(|(name, _)| *name == wanted).map(|(_, node)| *node);
             if capture("scope").is_none_or(|scope| scope.id() != node.id()) {

@@ -11,7 +11,7 @@ use crate::brackets::OpenBrackets;
 use crate::embedded::embedded_layers;
 use crate::layer::Layer;
 use crate::parse::{Limits, input_edit, parse_chunks};
-use crate::walk::count_errors;
+use crate::walk::{QueryTime, count_errors};
 use crate::{Definition, Outline, ParseBudget, ParseStopped, Region, Scope};
 
 /// The syntax tree of a text. Clones share their memory.
@@ -136,7 +136,8 @@ impl SyntaxTree {
     /// functions or beyond the first 128 KiB is left out.
     #[must_use]
     pub fn imports(&self, text: &Text, before: usize) -> Vec<Range<usize>> {
-        let mut imports: Vec<_> = self.layers().flat_map(|layer| layer.imports(text, before)).collect();
+        let time = &QueryTime::start();
+        let mut imports: Vec<_> = self.layers().flat_map(|layer| layer.imports(text, before, time)).collect();
         imports.sort_by_key(|range| (range.start, range.end));
         imports
     }
@@ -145,14 +146,16 @@ impl SyntaxTree {
     /// the outer levels), with the comments right above it.
     #[must_use]
     pub fn item_start_at_or_after(&self, offset: usize, limit: usize) -> Option<usize> {
-        self.layers().filter_map(|layer| layer.item_start_at_or_after(offset, limit)).min()
+        let time = &QueryTime::start();
+        self.layers().filter_map(|layer| layer.item_start_at_or_after(offset, limit, time)).min()
     }
 
     /// The names in a range, in order.
     #[must_use]
     pub fn identifiers(&self, text: &Text, range: Range<usize>) -> Vec<Range<usize>> {
+        let time = &QueryTime::start();
         let mut identifiers: Vec<_> =
-            self.layers().flat_map(|layer| layer.identifiers(text, range.clone())).collect();
+            self.layers().flat_map(|layer| layer.identifiers(text, range.clone(), time)).collect();
         identifiers.sort_by_key(|range| (range.start, range.end));
         identifiers
     }
@@ -160,7 +163,8 @@ impl SyntaxTree {
     /// The definitions of the file in the order of their places, outer ones before inner ones.
     #[must_use]
     pub fn definitions(&self, text: &Text) -> Vec<Definition> {
-        let mut found: Vec<_> = self.layers().flat_map(|layer| layer.definitions(text)).collect();
+        let time = &QueryTime::start();
+        let mut found: Vec<_> = self.layers().flat_map(|layer| layer.definitions(text, time)).collect();
         found.sort_by_key(|definition| (definition.range.start, usize::MAX - definition.range.end));
         found
     }
@@ -175,7 +179,7 @@ impl SyntaxTree {
     /// queries know.
     #[must_use]
     pub fn defined_names(&self, text: &Text, range: Range<usize>) -> Vec<Range<usize>> {
-        self.at(range.start).defined_names(text, range)
+        self.at(range.start).defined_names(text, range, &QueryTime::start())
     }
 
     /// The uses of a variable of this name in a range; none if it is also used there in a way that cannot be

@@ -1,6 +1,7 @@
 //! Steps over trees and texts that several files need. Invariant: no recursion, for trees may be as deep as the text is
 //! long; nothing visits the whole of a large text.
 
+use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
@@ -60,9 +61,23 @@ pub(crate) fn path_to(tree: &Tree, range: Range<usize>) -> Vec<Node<'_>> {
 /// The number of nodes around a place that a query searches: the innermost.
 const MAX_ANCESTORS: usize = 512;
 
-/// Longest time for one query. Some milliseconds are usual in large files; an error node with a hundred thousand brackets
-/// in a row would take minutes. What was found until then counts.
-pub(crate) const QUERY_TIME: Duration = Duration::from_millis(100);
+/// Longest time for all queries of one question. Some milliseconds are usual in large files; an error node with a hundred thousand
+/// brackets in a row would take minutes. What was found until then counts.
+const QUERY_TIME: Duration = Duration::from_millis(250);
+
+/// The time that all queries of one question to a tree have together, however many nodes and layers they search. Only searching
+/// counts: the first question to a language also compiles its queries.
+#[derive(Debug)]
+pub(crate) struct QueryTime {
+    left: Cell<Duration>,
+}
+
+impl QueryTime {
+    /// The time of a new question.
+    pub(crate) fn start() -> Self {
+        Self { left: Cell::new(QUERY_TIME) }
+    }
+}
 
 /// The nodes that a query searches.
 pub(crate) struct QueryScope<'tree> {
@@ -75,19 +90,24 @@ pub(crate) struct QueryScope<'tree> {
 }
 
 impl Layer {
-    /// Runs a query and passes the captures of each match as (name, node). `visit` returns false to end it.
+    /// Runs a query and passes the captures of each match as (name, node). `visit` returns false to end it. Nothing more is found
+    /// once the time is over.
     pub(crate) fn for_each_match<'tree>(
         &self,
         kind: QueryKind,
         text: &Text,
         scope: QueryScope<'tree>,
+        time: &QueryTime,
         mut visit: impl FnMut(&[(&str, Node<'tree>)]) -> bool,
     ) {
+        if time.left.get().is_zero() {
+            return;
+        }
         let query = self.language().query(kind);
         let names = query.capture_names();
-        let deadline = Instant::now() + QUERY_TIME;
+        let start = Instant::now();
         let mut progress = |_: &QueryCursorState| {
-            if Instant::now() < deadline { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if start.elapsed() < time.left.get() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let mut cursor = QueryCursor::new();
         cursor.set_byte_range(scope.range).set_max_start_depth(scope.max_depth);
@@ -100,9 +120,10 @@ impl Layer {
             captures
                 .extend(found.captures.iter().map(|capture| (names[capture.index as usize], capture.node)));
             if !visit(&captures) {
-                return;
+                break;
             }
         }
+        time.left.set(time.left.get().saturating_sub(start.elapsed()));
     }
 
     /// Runs a query on each node that contains a range, the innermost first, and on nothing else: from the root it would
@@ -112,6 +133,7 @@ impl Layer {
         kind: QueryKind,
         text: &Text,
         range: Range<usize>,
+        time: &QueryTime,
         mut visit: impl FnMut(Node<'tree>, &[(&str, Node<'tree>)]),
     ) {
         let path = path_to(self.tree(), range);
@@ -121,7 +143,7 @@ impl Layer {
                 continue;
             }
             let scope = QueryScope { node, range: node.byte_range(), max_depth: Some(0) };
-            self.for_each_match(kind, text, scope, |captures| {
+            self.for_each_match(kind, text, scope, time, |captures| {
                 visit(node, captures);
                 true
             });
@@ -207,4 +229,23 @@ pub(crate) fn line_before(text: &Text, end: usize) -> String {
 pub(crate) fn line_after(text: &Text, start: usize) -> String {
     let end = text.line_end(text.line_of(start));
     text.slice(start..end.min(start.saturating_add(MAX_LINE_BYTES))).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use fimble_grammars::by_language_id;
+
+    use super::*;
+    use crate::{ParseBudget, SyntaxTree};
+
+    #[test]
+    fn nothing_is_found_once_the_time_of_a_question_is_over() {
+        let text = Text::new("let a = b;\n");
+        let language = by_language_id("javascript").expect("it is compiled in");
+        let tree = SyntaxTree::parse(language, &text, None, &ParseBudget::unlimited()).expect("it is parsed");
+        let over = QueryTime { left: Cell::new(Duration::ZERO) };
+        assert!(tree.at(0).identifiers(&text, 0..text.len(), &over).is_empty());
+        let found = tree.at(0).identifiers(&text, 0..text.len(), &QueryTime::start());
+        assert_eq!(found, [4..5, 8..9]);
+    }
 }

@@ -83,3 +83,34 @@ fn a_splice_that_the_scanner_cannot_keep_is_refused() {
     );
     assert_eq!(check, Err(ParseStopped::TooDeep));
 }
+
+/// A page whose script is introduced by a tag with very many attributes, each of which a query looks at.
+fn page(tag: &str) -> Text {
+    Text::new(&format!("<{tag} {}>let a = 1;</{tag}>\n", "type=b ".repeat(5_000)))
+}
+
+#[test]
+fn the_search_for_the_language_of_a_part_can_be_cancelled() {
+    let html = language("html");
+    let n_checks = |text: &Text, cancelled_at: usize| {
+        let n_checks = Cell::new(0);
+        let cancelled = || {
+            n_checks.set(n_checks.get() + 1);
+            n_checks.get() >= cancelled_at
+        };
+        let budget = ParseBudget { time: None, cancelled: &cancelled };
+        let parsed = SyntaxTree::parse(html, text, None, &budget).map(drop);
+        (parsed, n_checks.get())
+    };
+    let (parsed, without_language) = n_checks(&page("title"), usize::MAX);
+    assert_eq!(parsed, Ok(()));
+    let (parsed, with_language) = n_checks(&page("script"), usize::MAX);
+    assert_eq!(parsed, Ok(()));
+    assert!(with_language > without_language + 10, "{with_language} after {without_language}");
+    // Whenever it is cancelled, it ends.
+    for at in [without_language, without_language + 2, with_language / 2, with_language - 1] {
+        let (parsed, n_checks) = n_checks(&page("script"), at);
+        assert_eq!(parsed, Err(ParseStopped::Cancelled), "{at}");
+        assert_eq!(n_checks, at);
+    }
+}
