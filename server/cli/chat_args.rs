@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_may_be_a_key_is_not_repeated() {
-        let told = settings(&["--chat=auto", "--api-key=s3cret"]).unwrap_err();
-        assert!(told.contains("env:NAME") && !told.contains("s3cret"), "{told}");
+        let message = settings(&["--chat=auto", "--api-key=s3cret"]).unwrap_err();
+        assert!(message.contains("env:NAME") && !message.contains("s3cret"), "{message}");
     }
 }

@@ -178,7 +178,7 @@ impl ActionServer {
         if !result.as_ref().is_err_and(is_unavailable) {
             tell_warnings(&client.take_messages());
         }
-        result.map_err(told)
+        result.map_err(as_sentence)
     }
 
     /// Does an action on lines of a file.
@@ -207,7 +207,7 @@ impl ActionServer {
             Ok(answer) => answer,
             // What the model cannot do at all is an error; what it did not manage is an outcome.
             Err(error @ ClientError::Response(ResponseError { code: NO_MODEL | UNAVAILABLE, .. })) => {
-                return Err(told(error));
+                return Err(as_sentence(error));
             }
             Err(ClientError::Response(error)) => return Ok(Made::Nothing(error.message)),
             Err(other) => return Err(other.into()),
@@ -250,7 +250,7 @@ fn shown_text(messages: Vec<ServerMessage>, client: &Client) -> Result<String, C
 }
 
 /// An error of the server as the sentence that it holds.
-fn told(error: ClientError) -> anyhow::Error {
+fn as_sentence(error: ClientError) -> anyhow::Error {
     match error {
         ClientError::Response(error) if error.code == NO_MODEL => {
             anyhow::anyhow!("{} On the command line, name it with `--chat`.", error.message)

@@ -25,6 +25,9 @@ pub struct Args {
     /// Other places in the same folders
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Measure as if another file of the folder had been edited before each place, at a random line
+    #[arg(long)]
+    pub edits_elsewhere: bool,
     /// Also measure explicit requests: everything is shown, and up to 256 tokens are written
     #[arg(long)]
     pub explicit: bool,
@@ -102,7 +105,12 @@ fn threads(text: &str) -> Result<usize, String> {
 impl Args {
     /// Which places are wanted.
     pub fn wanted(&self) -> Wanted {
-        Wanted { kinds: self.kind.clone(), n_cases: self.cases, seed: self.seed }
+        Wanted {
+            kinds: self.kind.clone(),
+            n_cases: self.cases,
+            seed: self.seed,
+            edits_elsewhere: self.edits_elsewhere,
+        }
     }
 
     /// The ways of asking, the shipped one first.

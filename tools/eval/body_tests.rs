@@ -230,7 +230,7 @@ mod tests {
         for entry in
             std::fs::read_dir(root).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir())
         {
-            let wanted = Wanted { kinds: Vec::new(), n_cases: 99, seed: 1 };
+            let wanted = Wanted { kinds: Vec::new(), n_cases: 99, seed: 1, edits_elsewhere: false };
             let project = cases::read(&entry.path(), &wanted).unwrap();
             assert!(project.tests.is_some() && project.cases.len() >= 6, "{}", project.name);
             for case in &project.cases {

@@ -87,6 +87,8 @@ pub struct Wanted {
     /// So many of each kind in each folder; rests and lines together count as one kind.
     pub n_cases: usize,
     pub seed: u64,
+    /// Before each place of a folder another file was edited, somewhere.
+    pub edits_elsewhere: bool,
 }
 
 impl Wanted {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use fimble_engine::SplitMix64;
 use serde::Deserialize;
 
 use crate::case::cut_out;
@@ -88,10 +89,16 @@ pub fn read(path: &Path, wanted: &Wanted) -> anyhow::Result<Project> {
     let tests = (code.is_dir() && tests.is_dir()).then_some(tests);
     let folder = if tests.is_some() { code } else { path.clone() };
     let files = files_of(&folder)?;
-    let cases = match tests {
+    let mut cases = match tests {
         Some(_) => cut::cut(&files, &Wanted { kinds: vec![Kind::Body], ..wanted.clone() }),
         None => cut::cut(&files, wanted),
     };
+    if wanted.edits_elsewhere {
+        let mut random = SplitMix64::new(wanted.seed);
+        for case in &mut cases {
+            case.edited = edit_elsewhere(&files, &case.path, &mut random);
+        }
+    }
     Ok(Project { name: named(path), folder: Some(folder), files, cases, tests })
 }
 
@@ -116,6 +123,16 @@ fn read_cases(path: &Path, folder: &Path, name: String, wanted: &Wanted) -> anyh
         false => Some(folder.canonicalize().with_context(|| format!("cannot read {}", folder.display()))?),
     };
     Ok(Project { name, folder, files, cases, tests: None })
+}
+
+/// The end of a random line with text in a random file other than `path`; none if there is no other file.
+fn edit_elsewhere(files: &[(String, String)], path: &str, random: &mut SplitMix64) -> Option<Edited> {
+    let others: Vec<&(String, String)> = files.iter().filter(|(other, _)| other != path).collect();
+    let (path, text) = others.get(random.below(others.len()))?;
+    let ends = text.match_indices('\n').map(|(end, _)| end);
+    let ends: Vec<usize> = ends.filter(|end| !text[..*end].ends_with(['\n', ' '])).collect();
+    let offset = *ends.get(random.below(ends.len()))?;
+    Some(Edited { path: path.clone(), offset })
 }
 
 /// Finds the place of a line.
@@ -195,7 +212,7 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> any
 mod tests {
     use super::*;
 
-    const ALL: Wanted = Wanted { kinds: Vec::new(), n_cases: 9, seed: 1 };
+    const ALL: Wanted = Wanted { kinds: Vec::new(), n_cases: 9, seed: 1, edits_elsewhere: false };
 
     #[test]
     fn a_file_of_cases_is_read_and_a_bad_line_is_named() {
@@ -210,6 +227,40 @@ mod tests {
         assert_eq!(project.cases[0].offset, 5);
         std::fs::write(&path, "\n{}\n").unwrap();
         assert!(format!("{:#}", read(&path, &ALL).err().unwrap()).contains("line 2"));
+    }
+
+    #[test]
+    fn an_edit_elsewhere_is_in_another_file_and_the_same_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let lines: String = (0..40).map(|n| format!("value_{n} = compute_{n}(first, second)\n")).collect();
+        for name in ["a.py", "b.py"] {
+            std::fs::write(folder.path().join(name), &lines).unwrap();
+        }
+        let wanted = Wanted { edits_elsewhere: true, ..ALL };
+        let cases = read(folder.path(), &wanted).unwrap().cases;
+        assert!(cases.len() > 5);
+        for case in &cases {
+            let edited = case.edited.as_ref().unwrap();
+            assert_ne!(edited.path, case.path);
+            assert!(lines[..edited.offset].ends_with(')') && lines[edited.offset..].starts_with('\n'));
+        }
+        assert_eq!(read(folder.path(), &wanted).unwrap().cases, cases);
+        assert!(read(folder.path(), &ALL).unwrap().cases.iter().all(|case| case.edited.is_none()));
+    }
+
+    #[test]
+    fn an_edit_of_a_place_is_found_by_what_stands_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let code = folder.path().join(CODE);
+        std::fs::create_dir(&code).unwrap();
+        std::fs::write(code.join("a.py"), "y = f(2)\n").unwrap();
+        std::fs::write(code.join("b.py"), "def f(x):\n    return x\n").unwrap();
+        let edited = serde_json::json!({"path": "b.py", "before": "def f(x"});
+        let line =
+            serde_json::json!({"path": "a.py", "before": "y = ", "expected": "f(2)", "edited": edited});
+        std::fs::write(folder.path().join("cases.jsonl"), line.to_string()).unwrap();
+        let project = read(folder.path(), &ALL).unwrap();
+        assert_eq!(project.cases[0].edited, Some(Edited { path: "b.py".to_owned(), offset: 7 }));
     }
 
     #[test]

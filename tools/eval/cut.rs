@@ -92,7 +92,8 @@ mod tests {
 
     fn fixture(name: &str, kinds: &[Kind], n_cases: usize) -> cases::Project {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/eval").join(name);
-        cases::read(&folder, &Wanted { kinds: kinds.to_vec(), n_cases, seed: 3 }).unwrap()
+        cases::read(&folder, &Wanted { kinds: kinds.to_vec(), n_cases, seed: 3, edits_elsewhere: false })
+            .unwrap()
     }
 
     #[test]

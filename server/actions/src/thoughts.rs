@@ -81,8 +81,8 @@ impl Spoken {
                 }
                 None => {
                     // The mark may be incomplete.
-                    let begun = self.all.len().saturating_sub(closing.len());
-                    self.at = self.all.floor_char_boundary(begun).max(self.at);
+                    let partial = self.all.len().saturating_sub(closing.len());
+                    self.at = self.all.floor_char_boundary(partial).max(self.at);
                     false
                 }
             };

@@ -212,11 +212,11 @@ fn check_persons(
     if draft.text.len() < len {
         post_process::rebalance(draft, &plan.surroundings);
     }
-    let told = match &effect {
+    let described = match &effect {
         Ok(effect) => effect.clone(),
         Err(refusal) => format!("refused: {}", refusal.kind),
     };
-    filters.push(FilterStep { name: "persons", effect: told });
+    filters.push(FilterStep { name: "persons", effect: described });
     effect.map(drop)
 }
 

@@ -319,8 +319,8 @@ impl Engine {
         let generation = self.worker.run(priority, move |evaluator, preemption| {
             let stopped = || cancel.is_cancelled() || preemption.is_due();
             if let (Some(project), Some(place)) = (&project, &options.project) {
-                let begun = Instant::now();
-                project.catch_up(&place.source, place.line, &|| stopped() || begun.elapsed() >= CATCH_UP);
+                let start = Instant::now();
+                project.catch_up(&place.source, place.line, &|| stopped() || start.elapsed() >= CATCH_UP);
             }
             let queue = queued.elapsed();
             let yield_to_others = |evaluator: &mut Evaluator| preemption.yield_to_others(evaluator);

@@ -183,7 +183,7 @@ mod tests {
     fn n_resident(start: *const u8) -> usize {
         let smaps = std::fs::read_to_string("/proc/self/smaps").expect("Linux has it");
         let mapping = smaps.split_once(&format!("{:x}-", start.addr())).expect("it is mapped").1;
-        let rss = mapping.lines().find_map(|line| line.strip_prefix("Rss:")).expect("it is told");
+        let rss = mapping.lines().find_map(|line| line.strip_prefix("Rss:")).expect("the system reports it");
         rss.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") << 10
     }
 

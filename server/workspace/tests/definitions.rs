@@ -165,7 +165,7 @@ fn the_definition_that_was_edited_last_elsewhere_is_shown_before_it_is_saved() {
     let gates = project.open(2, 7, "far/gates.py", edited);
     let choice = project.choice("app.py", APP, std::slice::from_ref(&gates));
     let expected = ("far/gates.py".to_owned(), "    def lower_slowly(self, seconds):\n".to_owned());
-    assert_eq!(shown(&choice), [expected.clone()]);
+    assert_eq!(shown(&choice), [expected]);
     // An edit in its body changes nothing, so that what a model has read stays valid; a document that was not edited is not shown.
     let in_body = project.open(2, 8, "far/gates.py", &edited.replace("= 1$0", "= 12$0"));
     let unedited = project.open(3, 1, "far/others.py", "LIMIT = 3\n");

@@ -197,14 +197,16 @@ mod tests {
 
     #[test]
     fn the_committed_cases_need_another_file() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/eval-crossfile");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
         let mut n_cases = 0;
-        for entry in
-            std::fs::read_dir(root).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir())
-        {
-            let wanted = Wanted { kinds: Vec::new(), n_cases: 0, seed: 1 };
-            let project = cases::read(&entry.path(), &wanted).unwrap();
-            assert!(project.cases.len() >= 10, "{}", project.name);
+        let folders = ["eval-crossfile", "eval-tests-first"]
+            .into_iter()
+            .flat_map(|name| std::fs::read_dir(root.join(name)).unwrap())
+            .map(|entry| entry.unwrap().path());
+        for folder in folders.filter(|folder| folder.is_dir()) {
+            let wanted = Wanted { kinds: Vec::new(), n_cases: 0, seed: 1, edits_elsewhere: false };
+            let project = cases::read(&folder, &wanted).unwrap();
+            assert!(project.cases.len() >= 4, "{}", project.name);
             n_cases += project.cases.len();
             for case in &project.cases {
                 assert_eq!(case.kind, Kind::Crossfile);
@@ -219,6 +221,6 @@ mod tests {
                 assert!(words(&case.expected).any(|(_, word)| is_foreign(word)), "{}", case.expected);
             }
         }
-        assert!(n_cases >= 40, "{n_cases}");
+        assert!(n_cases >= 70, "{n_cases}");
     }
 }

@@ -1,7 +1,7 @@
 -- Messages to the user. Invariant: no message, however long, makes the user press a key before they can continue.
 local M = {}
 
-local told = {}
+local warned = {}
 
 --- Whether the editor itself shows messages, and not a plugin that has taken them over.
 local function is_plain()
@@ -66,15 +66,15 @@ end
 
 --- Warns the user, once.
 function M.warn_once(text)
-  if not told[text] then
-    told[text] = true
+  if not warned[text] then
+    warned[text] = true
     M.tell(text, vim.log.levels.WARN)
   end
 end
 
 --- Shows a warning again that was shown before.
 function M.forget()
-  told = {}
+  warned = {}
 end
 
 return M

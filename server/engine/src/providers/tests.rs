@@ -39,7 +39,7 @@ fn a_provider_that_is_asked_for_is_used_unmeasured_or_missed_with_cause_and_reme
             describe(chosen.provider, 2, false, &chosen.reasons),
             format!("CPU, 2 threads ({provider} cannot be used)")
         );
-        let notice = chosen.notice.expect("it is told");
+        let notice = chosen.notice.expect("a notice says why");
         for part in [&provider.to_string(), "it lies elsewhere", "fimble setup --from", "The CPU computes"] {
             assert!(notice.contains(part), "{part:?} is not in: {notice}");
         }
@@ -104,7 +104,7 @@ fn a_wanted_provider_that_does_not_load_leaves_the_processor_and_a_notice() {
     let machine = [(Provider::Cpu, Ok((1, 1.0))), (Provider::TensorRt, Err("libnvinfer.so.10 is missing."))];
     let chosen = chosen(plan_with(Provider::TensorRt, System::Linux, &[Provider::TensorRt]), &machine);
     assert_eq!(chosen.provider, Provider::Cpu);
-    let notice = chosen.notice.expect("it is told");
+    let notice = chosen.notice.expect("a notice says why");
     assert!(notice.contains("TensorRT cannot be used: libnvinfer.so.10 is missing. The CPU"), "{notice}");
 }
 

@@ -58,7 +58,7 @@ fn warning(client: &Client) -> String {
 
 /// That an action was not done: its edit changes nothing, and the client shows why.
 #[track_caller]
-fn told(client: &Client, result: Result<Value, ClientError>) -> String {
+fn refused(client: &Client, result: Result<Value, ClientError>) -> String {
     assert_eq!(result.unwrap()["edit"], json!({"changes": {}}));
     warning(client)
 }
@@ -130,8 +130,8 @@ fn what_the_models_in_use_cannot_do_is_not_listed() {
         let place = json!([{"textDocument": {"uri": URI}, "range": cursor(3, 5)}]);
         // Asked all the same, it says why not, and what to do.
         assert_eq!(client.execute_command("fimble.explain", &place), Ok(Value::Null));
-        let told = warning(&client);
-        assert!(told.contains("fimble model get") && told.contains("setting `chat`"), "{told}");
+        let message = warning(&client);
+        assert!(message.contains("fimble model get") && message.contains("setting `chat`"), "{message}");
         // A model that completes lines only is offered for nothing.
         let client = chat_client(Scripted::too_small("x"), &capabilities);
         client.open(URI, "rust", "// Prints.\nfn a() {}\n");
@@ -318,10 +318,10 @@ fn a_document_that_moves_on_refuses_the_edit() {
     let id = client.send("codeAction/resolve", &action);
     gate.wait_for_arrivals(1);
     client.change(URI, 2, [(0, 0), (0, 0)], "// new\n");
-    assert!(told(&client, client.wait(id)).contains("changed"));
+    assert!(refused(&client, client.wait(id)).contains("changed"));
     gate.open();
     // Also what was offered for an older version is refused.
-    assert!(told(&client, client.request("codeAction/resolve", &action)).contains("changed"));
+    assert!(refused(&client, client.request("codeAction/resolve", &action)).contains("changed"));
     assert_eq!(wait_until(&client, |status| status["actions"] == 0)["actions"], 0);
 }
 
@@ -371,7 +371,7 @@ fn a_bad_answer_is_asked_about_once_more_and_then_refused() {
         if expected.is_empty() {
             assert!(result.unwrap()["edit"].is_object());
         } else {
-            let message = told(&client, result);
+            let message = refused(&client, result);
             assert!(message.contains(expected), "{message}");
         }
         assert_eq!(model.asked().len(), n_asked, "{expected}");
@@ -474,7 +474,7 @@ fn what_a_model_thinks_is_not_shown_while_that_it_thinks_is() {
             let edit = &result.unwrap()["edit"]["documentChanges"][0]["edits"];
             assert!(applied(CODE, edit).ends_with("u8 {\n    a + b\n}\n"));
         } else {
-            let message = told(&client, result);
+            let message = refused(&client, result);
             assert!(message.contains(expected), "{message}");
         }
     }
