@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use super::delay::{Spread, is_of_model, waiting_ms};
 use super::player::{Answered, Played};
 
-/// Functions of the file that each turn sends: about 1,200 tokens.
-const N_FUNCTIONS: usize = 60;
+/// Functions of the file that each turn sends: about 500 tokens, which a busy machine also reads within the time of a request.
+const N_FUNCTIONS: usize = 24;
 /// Tokens of an answer.
-const N_TOKENS: usize = 48;
+const N_TOKENS: usize = 32;
 /// The conversation begins anew after so many turns, before it is too long for a model.
-const N_TURNS: usize = 2;
+const N_TURNS: usize = 4;
 /// How often a pause looks whether all is over.
 const POLL: Duration = Duration::from_millis(10);
 
