@@ -140,7 +140,7 @@ fn file(turn: usize) -> String {
 pub struct AgentDelay {
     /// Turns of the conversation.
     turns: usize,
-    /// Answers to keys that were pressed during a turn, and to the others; those that the model gave.
+    /// Answers to keys that were pressed during a turn, and to the others.
     beside: Answers,
     alone: Answers,
 }
@@ -148,7 +148,11 @@ pub struct AgentDelay {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answers {
-    count: usize,
+    /// Requests, each with its key.
+    keys: usize,
+    /// Of them, those that the model answered; the times are of these. A request that the next key makes superfluous is none of
+    /// them, so fewer answers mean slower ones.
+    by_model: usize,
     /// From sending the request to reading the answer.
     elapsed_ms: Spread,
     /// Waiting for a thread and for the model.
@@ -157,9 +161,11 @@ struct Answers {
 
 impl Answers {
     fn of(answers: &[&Answered]) -> Self {
-        let spread = |value: fn(&&Answered) -> f64| Spread::of(answers.iter().map(value).collect());
+        let by_model: Vec<_> = answers.iter().copied().filter(|answer| is_of_model(answer)).collect();
+        let spread = |value: fn(&&Answered) -> f64| Spread::of(by_model.iter().map(value).collect());
         Self {
-            count: answers.len(),
+            keys: answers.len(),
+            by_model: by_model.len(),
             elapsed_ms: spread(|answer| answer.elapsed.as_secs_f64() * 1e3),
             waiting_ms: spread(|answer| waiting_ms(answer)),
         }
@@ -169,7 +175,7 @@ impl Answers {
 impl AgentDelay {
     /// Of sessions that were played, and the turns that ran meanwhile.
     pub fn of(played: &[Played], turns: &[Range<Instant>]) -> Self {
-        let answers = played.iter().flat_map(|played| &played.answers).filter(|answer| is_of_model(answer));
+        let answers = played.iter().flat_map(|played| &played.answers);
         let (beside, alone): (Vec<_>, Vec<_>) =
             answers.partition(|answer| turns.iter().any(|turn| turn.contains(&answer.sent)));
         Self { turns: turns.len(), beside: Answers::of(&beside), alone: Answers::of(&alone) }
@@ -179,10 +185,12 @@ impl AgentDelay {
     pub fn print(&self) {
         let (beside, alone) = (&self.beside, &self.alone);
         outln!(
-            "{} turns of a conversation; the model answered {} keys during a turn and {} others\n",
+            "{} turns of a conversation; the model answered {} of {} keys during a turn and {} of {} others\n",
             self.turns,
-            beside.count,
-            alone.count
+            beside.by_model,
+            beside.keys,
+            alone.by_model,
+            alone.keys
         );
         outln!("| what | p50 | p95 | p99 |\n|---|---|---|---|");
         outln!("{}", beside.elapsed_ms.row("answers during a turn"));
