@@ -25,6 +25,7 @@ pub mod chat_args;
 pub mod code_actions;
 pub mod complete;
 pub mod demo;
+pub mod detached;
 pub mod doctor;
 pub mod editors;
 pub mod engine;

@@ -207,10 +207,13 @@ fn origin(entry: &ModelEntry) -> Vec<String> {
     lines
 }
 
-/// Whether windows share an engine process at the moment. None is started.
+/// Whether windows share an engine process at the moment, and where it listens. None is started.
 fn check_engine_process(report: &mut Report) {
+    let address = engine_client::place().and_then(|place| Ok(place.address()?));
+    let address = address.map(|address| format!(", at {}", address.display())).unwrap_or_default();
     let Some(found) = engine_client::report() else {
-        return report.good("engine", "no engine process runs; windows start one for models over 100 MB");
+        let text = format!("no engine process runs; windows start one for models over 100 MB{address}");
+        return report.good("engine", &text);
     };
     let EngineReport { process, version, use_of_it } = found;
     let memory = resident_mb(process).map(|megabytes| format!(", {megabytes:.0} MB")).unwrap_or_default();
@@ -218,7 +221,7 @@ fn check_engine_process(report: &mut Report) {
         Some((n_windows, models)) => {
             let models = if models.is_empty() { "no model".to_owned() } else { models.join(", ") };
             let windows = if n_windows == 1 { "1 window".to_owned() } else { format!("{n_windows} windows") };
-            report.good("engine", &format!("process {process} with {models} for {windows}{memory}"));
+            report.good("engine", &format!("process {process} with {models} for {windows}{memory}{address}"));
         }
         None => report.warning(
             "engine",

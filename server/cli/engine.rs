@@ -13,7 +13,7 @@ use fimble_shared::host::{self, HostEnd, HostLoader, HostOptions, HostedModel};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::engine_client::{ModelSpec, identity, place};
-use super::in_process;
+use super::{detached, in_process};
 
 /// The engine process ends so long after its last window.
 const IDLE: Duration = Duration::from_secs(600);
@@ -56,9 +56,6 @@ pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
 
 /// Starts the engine process as a child of nobody: its parent, this process, ends at once.
 fn start() -> anyhow::Result<()> {
-    // A session of its own has no terminal, and an editor that ends the processes of a window does not find it.
-    #[cfg(unix)]
-    let _ = rustix::process::setsid();
     let place = place()?;
     place.prepare()?;
     let log = place.files().log;
@@ -71,13 +68,9 @@ fn start() -> anyhow::Result<()> {
         log.set_len(0)?;
     }
     log.flush()?;
-    Command::new(std::env::current_exe()?)
-        .arg("engine")
-        .current_dir(std::path::Component::RootDir.as_os_str())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    let command = command.arg("engine").current_dir(std::path::Component::RootDir.as_os_str());
+    detached::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log))?;
     Ok(())
 }
 

@@ -11,6 +11,8 @@ use fimble_shared::{Attachment, EnginePlace, EngineReport, Identity};
 use fimble_store::Home;
 use serde::{Deserialize, Serialize};
 
+use super::detached;
+
 /// What an engine process has to know to load a model. Windows that want the same share it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSpec {
@@ -69,6 +71,7 @@ pub fn attachment() -> anyhow::Result<Attachment> {
     let starter = move || {
         let mut command = Command::new(&program);
         command.args(["engine", "--start"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        detached::hide(&mut command);
         let status = command.status()?;
         if status.success() { Ok(()) } else { Err(std::io::Error::other("it could not be started")) }
     };

@@ -1,7 +1,9 @@
-//! The real server in this process, over the real protocol in memory, for the commands that need answers: `demo`, `complete`,
-//! `why` and `doctor`, and for `tools`. Invariant: requests take the same path as those of an editor; positions count characters.
+//! The real server over the real protocol, in this process and in memory unless it is spawned, for the commands that need answers:
+//! `demo`, `complete`, `why` and `doctor`, and for `tools`. Invariant: requests take the same path as those of an editor; positions
+//! count characters.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -84,6 +86,16 @@ impl LocalServer {
     /// The model cannot be loaded.
     pub fn start_for(capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
         Self::connect(&Value::Null, capabilities, settings)?.with_model()
+    }
+
+    /// The same for a server that this command starts as a process of its own.
+    ///
+    /// # Errors
+    /// It cannot be started, or the model cannot be loaded.
+    pub fn spawn(command: &mut Command, capabilities: &Value, settings: &Value) -> anyhow::Result<Self> {
+        let client = Client::spawn(command)?;
+        client.initialize(capabilities, settings)?;
+        Self { client }.with_model()
     }
 
     /// The same in a folder, to which paths are relative.

@@ -9,7 +9,7 @@ use fimble_backends::{Choice, LocalLoader};
 use fimble_engine::{Engine, ModelSource};
 use fimble_lsp::{ModelRole, ModelSettings, SharedEngine};
 use fimble_model::{LoadError, Model, Provider};
-use fimble_shared::{AttachError, Attachment, IS_SUPPORTED};
+use fimble_shared::{AttachError, Attachment};
 use fimble_store::{ActiveModel, BUNDLED_MODEL_NAME, ModelStore, bundled_model};
 
 use super::engine_client::{ModelSpec, attachment};
@@ -29,10 +29,9 @@ pub struct Sharing {
 }
 
 impl Sharing {
-    /// None on systems without engine processes.
+    /// None if the file of this program or the folder of Fimble is not known.
     pub fn new() -> Option<Arc<Self>> {
-        let attachment = IS_SUPPORTED.then(attachment)?;
-        match attachment {
+        match attachment() {
             Ok(attachment) => Some(Arc::new(Self { attachment, bundled: Mutex::default() })),
             Err(error) => {
                 tracing::warn!("there is no engine process: {error:#}");

@@ -1,6 +1,7 @@
 //! `fimble-bench replay`: recorded typing through the real server. Invariant: figures are of the questions as an editor
 //! asks them; sessions with a fault are refused before anything is measured.
 
+mod agent;
 mod compare;
 mod delay;
 mod kept;
@@ -9,7 +10,7 @@ pub mod report;
 pub mod script;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -19,10 +20,12 @@ use fimble::shared::{
 };
 use serde_json::{Value, json};
 
+use self::agent::{Agent, AgentDelay};
 use self::delay::Delay;
 use self::player::{Extent, Played, Speed};
 use self::report::Report;
 use self::script::Script;
+use crate::binary::BinaryArgs;
 use crate::settings::settings_for;
 
 /// Keys per second where neither the command nor the session says it: somebody who types well.
@@ -30,7 +33,7 @@ const TYPING_SPEED: f64 = 5.0;
 
 /// Longest moment between an answer and the next key where the delay by look-ahead is measured.
 const LONGEST_MOMENT: Duration = Duration::from_millis(25);
-/// Time for all keys where that is measured: half of it for the server without look-ahead, half for the other one.
+/// Time for all keys where a delay is measured: half of it for the server without look-ahead, half for the other one.
 const DELAY_TIME: Duration = Duration::from_secs(150);
 
 /// Arguments of `fimble-bench replay`.
@@ -55,6 +58,13 @@ pub struct ReplayArgs {
     /// allow, each up to 25 ms after an answer, in the midst of looking ahead. --fast and --keys-per-second type otherwise
     #[arg(long, conflicts_with = "compare")]
     look_ahead_delay: bool,
+    /// Play on servers that are processes of their own, and print how long answers take while an agent converses over
+    /// `fimble serve`, and between its turns: as many keys as three minutes allow. With a model of more than 100 MB, which has
+    /// to converse, both use one engine process
+    #[arg(long, conflicts_with_all = ["compare", "look_ahead_delay"])]
+    agent_delay: bool,
+    #[command(flatten)]
+    binary: BinaryArgs,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -97,6 +107,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let settings = settings(args)?;
     if args.look_ahead_delay {
         return measure_delay(args, &settings, &scripts, speed);
+    }
+    if args.agent_delay {
+        return measure_agent_delay(args, &settings, &scripts, speed);
     }
     let mut progress = ProgressReporter::new();
     progress.step("loading the model");
@@ -174,6 +187,40 @@ fn measure_delay(
     }
     progress.finish();
     let delay = Delay::of(&played);
+    if args.json {
+        outln!("{}", serde_json::to_string_pretty(&delay)?);
+    } else {
+        delay.print();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plays the beginning of every session while an agent converses.
+fn measure_agent_delay(
+    args: &ReplayArgs,
+    settings: &Value,
+    scripts: &[Script],
+    speed: Speed,
+) -> anyhow::Result<ExitCode> {
+    let binary = args.binary.path()?;
+    let mut progress = ProgressReporter::new();
+    progress.step("loading the model");
+    let agent = Agent::start(&binary, args.model.as_deref())?;
+    let mut command = Command::new(&binary);
+    let server = LocalServer::spawn(command.arg("lsp"), &capabilities_counting("utf-16"), settings)?;
+    progress.step("typing");
+    let n_sessions = u32::try_from(scripts.len()).unwrap_or(u32::MAX);
+    let time = Extent { time: DELAY_TIME / n_sessions.max(1), ..Extent::WHOLE };
+    let (played, turns) = agent.beside(|| {
+        let play = |(number, script)| {
+            progress.count(number as u64, scripts.len() as u64);
+            player::play(&server, script, speed, time)
+        };
+        scripts.iter().enumerate().map(play).collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    server.shut_down()?;
+    progress.finish();
+    let delay = AgentDelay::of(&played, &turns);
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&delay)?);
     } else {

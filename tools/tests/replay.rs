@@ -102,7 +102,10 @@ fn a_binary_that_is_not_there_is_named_with_the_remedy() {
     let gguf = folder.path().join("model.gguf");
     std::fs::write(&gguf, "").unwrap();
     let (missing, gguf) = (missing.to_str().unwrap(), gguf.to_str().unwrap());
-    for command in [&["figures"][..], &["versus", "--gguf", gguf]] {
+    let session = folder.path().join("tiny.jsonl");
+    std::fs::write(&session, TINY).unwrap();
+    let replay = ["replay", "--agent-delay", session.to_str().unwrap()];
+    for command in [&["figures"][..], &["versus", "--gguf", gguf], &replay] {
         let output = bench(&[command, &["--binary", missing]].concat());
         let errors = text_of(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{errors}");

@@ -149,8 +149,7 @@ impl Attachment {
                 }
                 Err(ConnectError::Absent(error)) => error,
             };
-            let is_final =
-                matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported);
+            let is_final = error.kind() == io::ErrorKind::PermissionDenied;
             if is_final || started.elapsed() >= START_TIMEOUT {
                 return Err(not_started(error));
             }

@@ -19,6 +19,7 @@ pub use models::{HostLoader, HostedModel};
 
 use crate::identity::Identity;
 use crate::place::EnginePlace;
+pub use crate::socket::User;
 use crate::socket::{Listener, Stream};
 use hub::Hub;
 
@@ -38,7 +39,7 @@ pub struct HostOptions {
     /// It ends so long after its last window.
     pub idle: Duration,
     /// The user whose windows are served; none means the own one.
-    pub user: Option<u32>,
+    pub user: Option<User>,
 }
 
 /// How an engine process ended.
@@ -59,11 +60,7 @@ pub fn run(options: HostOptions) -> io::Result<HostEnd> {
     place.prepare()?;
     let files = place.files();
     let Some(lock) = lock(&files.lock, &files.socket)? else { return Ok(HostEnd::OtherServes) };
-    #[cfg(unix)]
-    let own_user = crate::socket::own_user();
-    #[cfg(not(unix))]
-    let own_user = 0;
-    let listener = Arc::new(Listener::bind(&files.socket, user.unwrap_or(own_user))?);
+    let listener = Arc::new(Listener::bind(&files.socket, user)?);
     let hub = Arc::new(Hub::new(identity, loader));
     let (theirs, their_hub) = (Arc::clone(&listener), Arc::clone(&hub));
     std::thread::Builder::new()

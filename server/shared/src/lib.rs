@@ -12,6 +12,7 @@ pub mod host;
 mod identity;
 mod place;
 mod shared_model;
+mod short_hash;
 mod socket;
 mod wire;
 
@@ -19,6 +20,3 @@ pub use attachment::{AttachError, Attachment, EngineReport, Starter};
 pub use identity::Identity;
 pub use place::{EngineFiles, EnginePlace};
 pub use shared_model::SharedModel;
-
-/// Whether this system has what an engine process needs. Where it has not, attaching is an error.
-pub const IS_SUPPORTED: bool = cfg!(unix);

@@ -5,10 +5,13 @@ use std::fs::DirBuilder;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::short_hash::short_hash;
+use crate::socket;
+
 /// The files of one engine process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineFiles {
-    /// Its socket.
+    /// Its socket. On Windows there is no such file, but the pipe is named after it.
     pub socket: PathBuf,
     /// The file that it locks as long as it runs.
     pub lock: PathBuf,
@@ -31,7 +34,7 @@ impl EnginePlace {
         let session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let session = session.filter(|folder| folder.is_absolute() && folder.is_dir());
         let folder = session.map_or_else(|| state.to_owned(), |folder| folder.join("fimble"));
-        Self::new(folder, &format!("engine-{:08x}", short_hash(home)))
+        Self::new(folder, &format!("engine-{:08x}", short_hash(home.as_os_str().as_encoded_bytes())))
     }
 
     /// The files of this name in this folder.
@@ -47,6 +50,14 @@ impl EnginePlace {
         EngineFiles { socket: file("sock"), lock: file("lock"), log: file("log") }
     }
 
+    /// What windows connect to: the socket file, or the name of the pipe on Windows.
+    ///
+    /// # Errors
+    /// The system does not say which user this is.
+    pub fn address(&self) -> io::Result<PathBuf> {
+        socket::address(&self.files().socket)
+    }
+
     /// Makes the folder, or takes one that is there from the reach of others.
     ///
     /// # Errors
@@ -60,7 +71,7 @@ impl EnginePlace {
 
             builder.mode(0o700).create(&self.folder)?;
             let facts = std::fs::symlink_metadata(&self.folder)?;
-            if !facts.is_dir() || facts.uid() != crate::socket::own_user() {
+            if !facts.is_dir() || facts.uid() != socket::own_user() {
                 let reason = format!("{} is not a folder of this user", self.folder.display());
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
             }
@@ -69,15 +80,10 @@ impl EnginePlace {
             }
             Ok(())
         }
-        #[cfg(not(unix))]
+        // A folder of the profile of a user is closed to others, and the pipe is so by itself.
+        #[cfg(windows)]
         builder.create(&self.folder)
     }
-}
-
-/// A short name of a path. Two homes of one user that share it would share an engine process, which loads models by their paths.
-fn short_hash(path: &Path) -> u32 {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    bytes.iter().fold(0x811c_9dc5, |sum: u32, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(all(test, unix))]

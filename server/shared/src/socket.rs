@@ -1,10 +1,24 @@
 //! The socket between windows and the engine process: the only code of this crate that opens one. Invariant: it is a socket file
-//! with mode 0600, or nothing; a peer that is another user is refused before a byte is read.
+//! with mode 0600, on Windows a named pipe that is open to its user alone; a peer that is another user is refused before a byte is
+//! read.
+
+#[cfg(any(windows, test))]
+mod name;
+#[cfg(windows)]
+mod pipe;
+#[cfg(test)]
+mod tests;
+#[cfg(windows)]
+mod win32;
 
 #[cfg(unix)]
-pub(crate) use of_unix::{Listener, Stream, own_user};
-#[cfg(not(unix))]
-pub(crate) use unsupported::{Listener, Stream};
+pub use of_unix::User;
+#[cfg(unix)]
+pub(crate) use of_unix::{Listener, Stream, address, own_user};
+#[cfg(windows)]
+pub use pipe::User;
+#[cfg(windows)]
+pub(crate) use pipe::{Listener, Stream, address};
 
 #[cfg(unix)]
 mod of_unix {
@@ -19,8 +33,17 @@ mod of_unix {
     /// A peer that reads nothing for so long is taken to be gone.
     const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
+    /// A user, by its number.
+    pub type User = u32;
+
+    /// What peers connect to: the file itself.
+    #[expect(clippy::unnecessary_wraps, reason = "it may be unknown on Windows")]
+    pub(crate) fn address(path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
     /// The user of this process.
-    pub(crate) fn own_user() -> u32 {
+    pub(crate) fn own_user() -> User {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         return rustix::process::geteuid().as_raw();
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -30,13 +53,13 @@ mod of_unix {
 
     /// The user at the other end.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn peer_user(stream: &UnixStream) -> io::Result<u32> {
+    fn peer_user(stream: &UnixStream) -> io::Result<User> {
         Ok(rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw())
     }
 
     /// The user at the other end.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn peer_user(stream: &UnixStream) -> io::Result<u32> {
+    fn peer_user(stream: &UnixStream) -> io::Result<User> {
         use std::os::fd::AsRawFd as _;
 
         let (mut user, mut group) = (0, 0);
@@ -56,7 +79,7 @@ mod of_unix {
         }
 
         /// Refuses a peer that is not this user.
-        fn checked(stream: UnixStream, user: u32) -> io::Result<Self> {
+        fn checked(stream: UnixStream, user: User) -> io::Result<Self> {
             let peer = peer_user(&stream)?;
             if peer != user {
                 let reason = format!("the process at the other end belongs to user {peer}, not to {user}");
@@ -99,12 +122,13 @@ mod of_unix {
         listener: UnixListener,
         path: PathBuf,
         /// The user that may connect.
-        user: u32,
+        user: User,
     }
 
     impl Listener {
-        /// Listens at this file, in place of what a process that was killed left there. The caller holds the lock of the place.
-        pub(crate) fn bind(path: &Path, user: u32) -> io::Result<Self> {
+        /// Listens at this file, in place of what a process that was killed left there. The caller holds the lock of the place. No
+        /// user means the own one.
+        pub(crate) fn bind(path: &Path, user: Option<User>) -> io::Result<Self> {
             let staged = path.with_extension("new");
             for left in [&staged, &path.to_owned()] {
                 match fs::remove_file(left) {
@@ -117,7 +141,7 @@ mod of_unix {
             // The folder is closed to others. Under its name the file appears with its mode only.
             fs::set_permissions(&staged, fs::Permissions::from_mode(0o600))?;
             fs::rename(&staged, path)?;
-            Ok(Self { listener, path: path.to_owned(), user })
+            Ok(Self { listener, path: path.to_owned(), user: user.unwrap_or_else(own_user) })
         }
 
         /// Waits for the next peer. A peer that is refused is an error of its own.
@@ -131,64 +155,6 @@ mod of_unix {
             let waker = UnixStream::connect(&self.path);
             let _ = fs::remove_file(&self.path);
             drop(waker);
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod unsupported {
-    use std::convert::Infallible;
-    use std::io::{self, Read, Write};
-    use std::path::Path;
-    use std::time::Duration;
-
-    /// There is none on this system.
-    pub(crate) struct Stream(Infallible);
-
-    impl Stream {
-        pub(crate) fn connect(_: &Path) -> io::Result<Self> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        pub(crate) fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
-            match self.0 {}
-        }
-
-        pub(crate) fn shut_down(&self) {
-            match self.0 {}
-        }
-    }
-
-    impl Read for &Stream {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            match self.0 {}
-        }
-    }
-
-    impl Write for &Stream {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            match self.0 {}
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            match self.0 {}
-        }
-    }
-
-    /// There is none on this system.
-    pub(crate) struct Listener(Infallible);
-
-    impl Listener {
-        pub(crate) fn bind(_: &Path, _: u32) -> io::Result<Self> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        pub(crate) fn accept(&self) -> io::Result<Stream> {
-            match self.0 {}
-        }
-
-        pub(crate) fn close(&self) {
-            match self.0 {}
         }
     }
 }

@@ -27,15 +27,17 @@ pub struct Delay {
     waiting_without_ms: Spread,
 }
 
+/// Percentiles of times in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-struct Spread {
+pub struct Spread {
     p50: f64,
     p95: f64,
     p99: f64,
 }
 
 impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
+    /// Of these times; zero where there are none.
+    pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_unstable_by(f64::total_cmp);
         let at = |percent: usize| {
             let index = (values.len() * percent).div_ceil(100).max(1) - 1;
@@ -44,7 +46,8 @@ impl Spread {
         Self { p50: at(50), p95: at(95), p99: at(99) }
     }
 
-    fn row(self, what: &str) -> String {
+    /// A row of a table.
+    pub fn row(self, what: &str) -> String {
         format!("| {what} | {:.1} ms | {:.1} ms | {:.1} ms |", self.p50, self.p95, self.p99)
     }
 }
@@ -97,12 +100,14 @@ fn n_looked_ahead(played: &Played) -> usize {
     played.answers.iter().filter(|answer| answer.trace.path == AnswerPath::LookAhead).count()
 }
 
-fn is_of_model(answer: &Answered) -> bool {
+/// Whether the model computed the answer when it was asked for.
+pub fn is_of_model(answer: &Answered) -> bool {
     matches!(answer.trace.path, AnswerPath::ModelCold | AnswerPath::ModelCachedPrefix)
 }
 
+/// How long a request waited for a thread and for the model, in milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "a time for people")]
-fn waiting_ms(answer: &Answered) -> f64 {
+pub fn waiting_ms(answer: &Answered) -> f64 {
     answer.trace.times.queue as f64 / 1e3
 }
 

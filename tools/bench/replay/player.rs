@@ -54,7 +54,9 @@ impl Extent {
 pub struct Answered {
     /// Number of the beat.
     pub beat: usize,
-    /// From sending the request to reading the answer.
+    /// When the request was sent.
+    pub sent: Instant,
+    /// From then to reading the answer.
     pub elapsed: Duration,
     /// Time until the next key.
     pub until_next_key: Duration,
@@ -115,6 +117,7 @@ pub fn play(server: &LocalServer, script: &Script, speed: Speed, extent: Extent)
         let trace = player.traces.remove(&question.serial).context("the server has no trace of a request")?;
         Ok(Answered {
             beat: question.beat,
+            sent: question.sent,
             elapsed: arrived.saturating_duration_since(question.sent),
             until_next_key: question.until_next_key,
             item,

@@ -1,6 +1,5 @@
 //! Windows and engine processes: what is asked is answered once, whoever ends meanwhile.
 
-#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod attached;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::ops::ControlFlow;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -303,13 +302,28 @@ impl Host {
     }
 }
 
+/// A connection without rules.
+#[cfg(unix)]
+pub type RawStream = std::os::unix::net::UnixStream;
+#[cfg(windows)]
+pub type RawStream = std::fs::File;
+
+/// Connects to the engine process of a place.
+#[allow(clippy::disallowed_methods, reason = "a window that keeps to no rule")]
+pub fn raw_stream(place: &EnginePlace) -> std::io::Result<RawStream> {
+    let address = place.address()?;
+    #[cfg(unix)]
+    return RawStream::connect(address);
+    #[cfg(windows)]
+    return std::fs::OpenOptions::new().read(true).write(true).open(address);
+}
+
 /// A window that writes its messages by hand.
-pub struct RawWindow(UnixStream);
+pub struct RawWindow(RawStream);
 
 impl RawWindow {
-    #[allow(clippy::disallowed_methods, reason = "a window that keeps to no rule")]
-    pub fn greet(socket: &Path) -> Self {
-        let raw = Self(UnixStream::connect(socket).unwrap());
+    pub fn greet(place: &EnginePlace) -> Self {
+        let raw = Self(raw_stream(place).unwrap());
         raw.send(&json!({"identity": identity(), "is_window": true}));
         assert_eq!(raw.receive()["process"], std::process::id());
         raw

@@ -1,6 +1,5 @@
 //! Who may speak to an engine process: this program, of this user.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use fimble_shared::host::HostOptions;
@@ -26,8 +25,12 @@ fn a_window_of_another_version_is_told_so_and_gets_nothing() {
 #[test]
 fn another_user_is_refused_before_a_byte_is_read() {
     // This process is the other user.
-    let host = Host::start_with(|options| HostOptions { user: Some(u32::MAX - 7), ..options });
-    wait_until("it listens", || host.place().files().socket.exists());
+    #[cfg(unix)]
+    let other = u32::MAX - 7;
+    #[cfg(windows)]
+    let other = "S-1-5-21-1-2-3-1001".to_owned();
+    let host = Host::start_with(|options| HostOptions { user: Some(other), ..options });
+    wait_until("it listens", || raw_stream(&host.place()).is_ok());
     let window = host.window();
     assert_eq!(window.report(), None);
     let start = std::time::Instant::now();
@@ -36,8 +39,11 @@ fn another_user_is_refused_before_a_byte_is_read() {
     assert_eq!(host.state.n_loads.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
 
+#[cfg(unix)]
 #[test]
 fn the_files_are_those_of_the_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
     let host = Host::start();
     let _model = host.window().open("small", None).unwrap();
     let files = host.place().files();

@@ -233,6 +233,6 @@ pub(in crate::settings) const SETTINGS: &[Setting] = &[
         scope: Scope::Machine,
         malformed: Malformed::Default,
         description: "Load the model once for all windows, into one process of the user that ends ten minutes after its \
-                      last window. On Windows each window always loads its own model.",
+                      last window.",
     },
 ];
