@@ -226,9 +226,12 @@ fn a_thousand_kills_lose_no_request_and_leave_nothing() {
     windows.into_iter().for_each(|window| window.check(false, &mut counts));
     let count = |word: &str| counts.get(word).copied().unwrap_or_default();
     assert_eq!(count("error"), 0, "{counts:?}");
-    // Several engine processes may be killed between two answers, where they start slowly.
-    let least = N_KILLS / 2;
-    assert!(n_engines_killed > least && count("engine") > least, "{n_engines_killed}, {counts:?}");
+    // On Windows an engine process waits for the name of a killed one, so that several may be killed between two answers.
+    let least_answers = if cfg!(windows) { N_KILLS / 2 } else { N_KILLS };
+    assert!(
+        n_engines_killed > N_KILLS / 2 && count("engine") >= least_answers,
+        "{n_engines_killed}, {counts:?}"
+    );
     assert!(count("window") > 0, "kills met requests: {counts:?}");
     wait_until("the engine process ends", || engines.have_ended());
     engines.is_over.store(true, Ordering::SeqCst);
