@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, ChatOptions, ContextIndex, Layer, Model, ModelError, Observer, StopReason, TokenObserver,
+    CancelToken, ChatOptions, ContextIndex, Layer, Model, ModelError, StopReason, TokenObserver,
 };
 use fimble_shared::AttachError;
 
@@ -80,7 +80,7 @@ fn a_conversation_is_streamed_and_its_text_is_what_was_seen() {
     assert!(chat.does_well("refactor") && !chat.does_well("explain"));
     let seen = Arc::new(Mutex::new(String::new()));
     let theirs = Arc::clone(&seen);
-    let observer: Observer = Box::new(move |piece| {
+    let observer: TokenObserver = Box::new(move |piece, _| {
         theirs.lock().unwrap().push_str(piece);
         // A window that is slow must not hold up the engine process, and sees everything nevertheless.
         std::thread::sleep(Duration::from_millis(if piece == "a" { 300 } else { 0 }));
@@ -100,7 +100,7 @@ fn requests_of_one_window_run_beside_each_other() {
     let cancel = CancelToken::new();
     let (theirs, their_cancel) = (Arc::clone(&model), cancel.clone());
     let long = std::thread::spawn(move || {
-        let quiet: Observer = Box::new(|_| ControlFlow::Continue(()));
+        let quiet: TokenObserver = Box::new(|_, _| ControlFlow::Continue(()));
         theirs.chat().unwrap().respond(&message("hold"), &ChatOptions::default(), &their_cancel, quiet)
     });
     wait_until("it runs", || host.state.n_running.load(Ordering::SeqCst) == 1);

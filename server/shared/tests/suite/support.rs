@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use fimble_model::{
     Calibration, CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, GenerateOptions, GenerateRequest,
-    GeneratedToken, Generation, Layer, LoadError, Message, Model, ModelError, ModelInfo, Observer, Piece,
-    Priority, Prompt, Role, Speeds, StopReason, TokenObserver, Usage,
+    GeneratedToken, Generation, Layer, LoadError, Message, Model, ModelError, ModelInfo, Piece, Priority,
+    Prompt, Role, Speeds, StopReason, TokenObserver, Usage,
 };
 use fimble_shared::host::{self, HostEnd, HostLoader, HostOptions, HostedModel};
 use fimble_shared::{Attachment, EnginePlace, Identity};
@@ -153,7 +153,7 @@ impl Model for Scripted {
             generation.text.push(character);
             let (id, text_end) = (u32::try_from(id).unwrap(), generation.text.len());
             let logprob = if id == 0 { f32::NEG_INFINITY } else { -0.1 };
-            generation.tokens.push(GeneratedToken { id, logprob, text_end });
+            generation.tokens.push(GeneratedToken { id, logprob, text_end, details: None });
             if observer(&character.to_string(), &generation.tokens).is_break() {
                 generation.stop = StopReason::Observer;
                 break;
@@ -196,10 +196,9 @@ impl Chat for Scripted {
         messages: &[Message],
         _: &ChatOptions,
         cancel: &CancelToken,
-        mut observer: Observer,
+        observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         let last = messages.last().unwrap().content.clone();
-        let observer: TokenObserver = Box::new(move |piece, _| observer(piece));
         let Generation { text, stop, usage, .. } =
             self.generate(request_with(&last, Priority::Background), cancel, observer)?;
         Ok(ChatAnswer { text, stop, model: self.info.name.clone(), is_remote: false, usage })
