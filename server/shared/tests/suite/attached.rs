@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, ChatOptions, ContextIndex, Layer, Model, ModelError, StopReason, TokenObserver,
+    CancelToken, ChatOptions, ContextIndex, EmbedInput, EmbedRequest, Embedder, Layer, Model, ModelError,
+    StopReason, TokenObserver,
 };
 use fimble_shared::AttachError;
 
@@ -30,6 +31,27 @@ fn everything_about_a_model_reaches_the_window() {
     let alternatives = model.generate_alternatives(request("say:ab"), 3, &CancelToken::new()).unwrap();
     assert_eq!(alternatives.len(), 3);
     assert_eq!(window.open("mute", None).unwrap().chat().err().unwrap(), "It is mute.");
+}
+
+#[test]
+fn vectors_and_the_likeliest_tokens_reach_the_window() {
+    let host = Host::start();
+    let window = host.window();
+    let model = window.open("small", None).unwrap();
+    let direct = Scripted::new("small", &host.state);
+    let embed = |inputs: Vec<EmbedInput>| EmbedRequest { inputs, truncates: true, sources: Vec::new() };
+    for inputs in [vec![EmbedInput::Text("größer".to_owned())], vec![EmbedInput::Tokens(vec![7])]] {
+        let (request, cancel) = (embed(inputs), CancelToken::new());
+        let there = model.embedder().unwrap().embed(&request, &cancel);
+        assert_eq!(there, direct.embed(&request, &cancel));
+    }
+    let mute = window.open("mute", None).unwrap();
+    assert_eq!(mute.embedder().err().unwrap(), "It embeds nothing.");
+    let mut told = request("say:ab");
+    told.options.n_likeliest = Some(2);
+    let there = model.generate(told.clone(), &CancelToken::new(), every()).unwrap();
+    assert_eq!(there, direct.generate(told, &CancelToken::new(), every()).unwrap());
+    assert_eq!(there.tokens[1].details.as_ref().unwrap().likeliest.len(), 2);
 }
 
 #[test]
