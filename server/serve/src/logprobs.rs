@@ -44,6 +44,14 @@ pub(crate) fn listed(tokens: &[GeneratedToken]) -> Vec<Value> {
     detailed(tokens).map(token).collect()
 }
 
+/// The same for the choice of a chat; null if nothing is told.
+pub(crate) fn of_chat(tokens: &[GeneratedToken]) -> Value {
+    match listed(tokens) {
+        listed if listed.is_empty() => Value::Null,
+        listed => json!({"content": listed, "refusal": null}),
+    }
+}
+
 fn token_json(id: u32, bytes: &[u8], logprob: f32) -> Value {
     json!({"id": id, "token": name(bytes), "bytes": bytes, "logprob": finite(logprob)})
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use fimble_model::{ChatOptions, GeneratedToken, Grammar, Model, StopReason, ToolSyntax};
+use fimble_model::{ChatOptions, Grammar, Model, StopReason, ToolSyntax};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -167,20 +167,12 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
     let said = Said::read(&finished.text, reader);
     let mut response = body::json_response(&json!({
         "id": answer.id, "object": "chat.completion", "created": answer.created, "model": answer.model,
-        "choices": [{"index": 0, "message": said.message(), "logprobs": logprobs_json(&finished.tokens),
+        "choices": [{"index": 0, "message": said.message(), "logprobs": logprobs::of_chat(&finished.tokens),
             "finish_reason": said.finish_reason(&finished.stop)}],
         "usage": usage_json(&finished.usage),
     }));
     mark(&mut response, &finished.model, finished.is_remote);
     Ok(response)
-}
-
-/// What is told of the tokens; null if nothing is.
-pub(super) fn logprobs_json(tokens: &[GeneratedToken]) -> Value {
-    match logprobs::listed(tokens) {
-        listed if listed.is_empty() => Value::Null,
-        listed => json!({"content": listed, "refusal": null}),
-    }
 }
 
 /// A whole answer.

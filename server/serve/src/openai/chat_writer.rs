@@ -3,10 +3,10 @@
 use fimble_model::{GeneratedToken, ToolCall};
 use serde_json::{Value, json};
 
-use super::chat::logprobs_json;
 use super::{finish_reason, id, usage_json};
 use crate::answer_reader::{AnswerReader, Part};
 use crate::error::{ApiError, Interface};
+use crate::logprobs;
 use crate::run::Event;
 use crate::stream::Writer;
 
@@ -42,7 +42,7 @@ impl ChatWriter {
     }
 
     fn delta(&mut self, delta: &Value, finish: Option<&str>) -> Value {
-        let logprobs = logprobs_json(&std::mem::take(&mut self.tokens));
+        let logprobs = logprobs::of_chat(&std::mem::take(&mut self.tokens));
         self.chunk(json!([{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]))
     }
 

@@ -1,4 +1,4 @@
-//! `/v1/models`.
+//! `/v1/models`: the names of all models, and whether there is one of a name.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
