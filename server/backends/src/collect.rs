@@ -103,8 +103,8 @@ impl Collector {
         let start = self.text.len();
         self.text.push_str(&delta.text);
         self.n_tokens += delta.tokens.len().max(1);
-        let told: usize = delta.tokens.iter().map(|token| token.text.len()).sum();
-        if delta.tokens.is_empty() || (delta.tokens.len() > 1 && told != delta.text.len()) {
+        let n_bytes: usize = delta.tokens.iter().map(|token| token.text.len()).sum();
+        if delta.tokens.is_empty() || (delta.tokens.len() > 1 && n_bytes != delta.text.len()) {
             self.has_gaps = true;
             return;
         }
