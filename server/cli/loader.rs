@@ -56,6 +56,7 @@ fn chain(
     let purpose = match settings.role {
         ModelRole::Completion | ModelRole::Edits => Purpose::Completion,
         ModelRole::Chat => Purpose::Chat,
+        ModelRole::Embedding => Purpose::Embedding,
     };
     Chain::open(choices, guard(&settings.network), purpose, &|message| said(&message))
 }

@@ -31,6 +31,10 @@ pub struct ServeArgs {
     /// Model that answers conversations, instead of the one that completes; several as with --model
     #[arg(long = "chat", value_name = "NAME", value_parser = loader::model_name)]
     chat: Vec<String>,
+    /// Model that turns texts into vectors: a server such as ollama:nomic-embed-text, or the name of an added model that was made for
+    /// it; several as with --model. Without it there are no embeddings
+    #[arg(long = "embedding", value_name = "NAME", value_parser = loader::model_name)]
+    embedding: Vec<String>,
     #[command(flatten)]
     network: NetworkArgs,
 }
@@ -50,12 +54,16 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         _ => served(ModelRole::Chat, args.chat, &network, &load)?,
     };
     let keeps_files = !network.no_remote_paths.is_empty();
+    let embedding = match args.embedding.as_slice() {
+        [] => None,
+        _ => Some(served(ModelRole::Embedding, args.embedding, &network, &load)?),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = args.listen.bind().map_err(|reason| anyhow!(reason))?;
         let access = Access::new(secret, matches!(listener.address(), ListenAddress::Tcp(_)));
         let log: LogSink = Arc::new(|line| eprintln!("{line}"));
-        let models = Models::new(completion, chat, keeps_files);
+        let models = Models::new(completion, chat, keeps_files).with_embedding(embedding);
         eprintln!("Fimble listens on {}: OpenAI /v1, llama.cpp /infill, Ollama /api", listener.address());
         eprintln!("Models: {}", models.names().join(", "));
         match &token {

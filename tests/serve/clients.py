@@ -73,11 +73,12 @@ class Completions(WithServer):
         self.assertEqual([model.id for model in self.openai.models.list()], ["fimble", "bundled"])
 
     def test_a_text_is_completed_with_probabilities(self):
-        answer = self.openai.completions.create(model="bundled", prompt="import os\nimport s", max_tokens=4, logprobs=1)
+        answer = self.openai.completions.create(model="bundled", prompt="import os\nimport s", max_tokens=4, logprobs=5)
         choice = answer.choices[0]
         self.assertTrue(choice.text)
         self.assertEqual(len(choice.logprobs.tokens), answer.usage.completion_tokens)
-        self.assertTrue(all(value <= 0 for value in choice.logprobs.token_logprobs))
+        for token, logprob, top in zip(choice.logprobs.tokens, choice.logprobs.token_logprobs, choice.logprobs.top_logprobs):
+            self.assertEqual((len(top), top[token], max(top.values())), (5, logprob, logprob))
         again = self.openai.completions.create(model="bundled", prompt="import os\nimport s", max_tokens=4)
         self.assertEqual(again.choices[0].text, choice.text)
         self.assertGreater(again.usage.prompt_tokens_details.cached_tokens, 0)

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, Observer, Role};
+use fimble_model::{CancelToken, Chat, ChatOptions, Message, Model, Role, TokenObserver};
 
 use crate::running::{Kind, Running, Servers};
 use crate::{in_process, on_each, open};
@@ -24,7 +24,7 @@ fn a_model_without_a_template_answers_or_is_known_to_have_none() {
 fn ask(chat: &dyn Chat, said: &str) -> String {
     let seen: Arc<Mutex<String>> = Arc::default();
     let theirs = Arc::clone(&seen);
-    let observer: Observer = Box::new(move |piece: &str| {
+    let observer: TokenObserver = Box::new(move |piece: &str, _| {
         theirs.lock().unwrap().push_str(piece);
         ControlFlow::Continue(())
     });

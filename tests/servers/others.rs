@@ -35,7 +35,7 @@ fn servers_that_run_already_complete_answer_and_are_cancelled() {
 
         let messages = [Message::new(Role::User, "Say hello.")];
         let options = ChatOptions { max_new_tokens: 16, ..ChatOptions::default() };
-        let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+        let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
         match chain.chat().map(|chat| chat.respond(&messages, &options, &CancelToken::new(), observer)) {
             Ok(answer) => eprintln!("{name}: chat answered {} bytes", answer.unwrap().text.len()),
             Err(reason) => eprintln!("{name}: {reason}"),

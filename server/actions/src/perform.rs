@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fimble_document::Text;
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, Observer, Role, StopReason,
+    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, Role, StopReason, TokenObserver,
 };
 use fimble_syntax::{ParseBudget, SyntaxTree};
 
@@ -157,7 +157,7 @@ fn ask(
     let mut spoken = Spoken::default();
     // What is thought does not count.
     let max_bytes = asked.max_new_tokens.saturating_mul(BYTES_PER_TOKEN);
-    let observer: Observer = Box::new(move |piece: &str| {
+    let observer: TokenObserver = Box::new(move |piece: &str, _| {
         spoken.push(piece);
         thinks.fetch_or(spoken.has_only_thought(), Ordering::Relaxed);
         let said = spoken.so_far();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use fimble_actions::{ActionKind, Change, ChatWork, Outcome, Refusal, Source, find_target, perform};
 use fimble_document::Text;
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, Observer, StopReason, Usage,
+    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, StopReason, TokenObserver, Usage,
 };
 use fimble_syntax::{Language, ParseBudget, SyntaxTree, by_language_id};
 
@@ -38,14 +38,14 @@ impl Chat for Scripted {
         messages: &[Message],
         _: &ChatOptions,
         _: &CancelToken,
-        mut observer: Observer,
+        mut observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         self.asked.lock().unwrap().push(messages.to_vec());
         let mut text = String::new();
         let mut stop = if self.is_cut { StopReason::MaxTokens } else { StopReason::Finished };
         for character in self.answer.chars() {
             text.push(character);
-            if observer(character.encode_utf8(&mut [0; 4])) == ControlFlow::Break(()) {
+            if observer(character.encode_utf8(&mut [0; 4]), &[]) == ControlFlow::Break(()) {
                 stop = StopReason::Observer;
                 break;
             }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use fimble_actions::{ActionKind, Change, ChatWork, Problem, Source, find_target, perform};
 use fimble_document::Text;
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, Observer, StopReason, Usage,
+    CancelToken, Chat, ChatAnswer, ChatOptions, Message, ModelError, StopReason, TokenObserver, Usage,
 };
 use fimble_syntax::{ParseBudget, SyntaxTree, by_language_id};
 
@@ -37,11 +37,11 @@ impl Chat for Scripted {
         messages: &[Message],
         _: &ChatOptions,
         _: &CancelToken,
-        mut observer: Observer,
+        mut observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         let mut asked = self.asked.lock().unwrap();
         asked.extend(messages.iter().map(|message| message.content.as_str()));
-        let stop = match observer(&self.answer) {
+        let stop = match observer(&self.answer, &[]) {
             ControlFlow::Break(()) => StopReason::Observer,
             ControlFlow::Continue(()) => StopReason::Finished,
         };

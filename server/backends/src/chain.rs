@@ -3,6 +3,7 @@
 //! the notices have the reason.
 
 mod conversation;
+mod in_order;
 mod member;
 mod monitored;
 mod project;
@@ -12,8 +13,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, Chat, ContextIndex, ErrorCode, GenerateRequest, Generation, Layer, LoadError, Model,
-    ModelError, ModelInfo, ModelRouter, Speeds, TokenObserver,
+    CancelToken, Chat, ContextIndex, EmbedRequest, Embedder, Embeddings, ErrorCode, GenerateRequest,
+    Generation, Layer, LoadError, Model, ModelError, ModelInfo, ModelRouter, Speeds, TokenObserver,
 };
 
 use crate::guard::Guard;
@@ -149,6 +150,23 @@ impl Chain {
         }
     }
 
+    /// Whether a member has an ability, or may have it once it is open.
+    fn may_have(&self, ability: impl Fn(&dyn Model) -> Result<(), String>) -> Result<(), String> {
+        let mut refusal = None;
+        for member in &self.members {
+            match (member.ready(), &member.choice) {
+                (Some(model), _) => match ability(&*model) {
+                    Ok(()) => return Ok(()),
+                    Err(reason) => refusal = refusal.or(Some(reason)),
+                },
+                (None, Choice::Server(_) | Choice::Shared(..)) => return Ok(()),
+                (None, Choice::Local(..)) if member.down_reason().is_none() => return Ok(()),
+                (None, Choice::Local(..)) => {}
+            }
+        }
+        Err(refusal.unwrap_or_else(|| "No model of the setting is ready.".to_owned()))
+    }
+
     /// The error if no member is available. It also names a member that became ready meanwhile.
     fn unavailable_error(&self, sources: &[String]) -> ModelError {
         let reason = |member: &Member| match member.availability() {
@@ -202,6 +220,16 @@ impl ModelRouter for Chain {
     fn member_for(&self, sources: &[String]) -> Option<Arc<dyn Model>> {
         let (index, model) = self.usable(sources).into_iter().next()?;
         Some(Arc::new(MonitoredModel { chain: self.this.clone(), index, model }))
+    }
+}
+
+impl Embedder for Chain {
+    fn embed(&self, request: &EmbedRequest, cancel: &CancelToken) -> Result<Embeddings, ModelError> {
+        let answer = self.ask_in_order(&request.sources, cancel, |model| {
+            let embedder = model.embedder()?;
+            Ok(embedder.embed(request, cancel))
+        })?;
+        Ok(answer.unwrap_or_default())
     }
 }
 
@@ -276,20 +304,13 @@ impl Model for Chain {
     }
 
     fn chat(&self) -> Result<&dyn Chat, String> {
-        let mut refusal = None;
-        for member in &self.members {
-            match (member.ready(), &member.choice) {
-                (Some(model), _) => match model.chat() {
-                    Ok(_) => return Ok(self),
-                    Err(reason) => refusal = refusal.or(Some(reason)),
-                },
-                // Whether it answers conversations is not known before it is opened.
-                (None, Choice::Server(_) | Choice::Shared(..)) => return Ok(self),
-                (None, Choice::Local(..)) if member.down_reason().is_none() => return Ok(self),
-                (None, Choice::Local(..)) => {}
-            }
-        }
-        Err(refusal.unwrap_or_else(|| "No model of the setting is ready.".to_owned()))
+        self.may_have(|model| model.chat().map(drop))?;
+        Ok(self)
+    }
+
+    fn embedder(&self) -> Result<&dyn Embedder, String> {
+        self.may_have(|model| model.embedder().map(drop))?;
+        Ok(self)
     }
 
     fn count_tokens(&self, text: &str) -> usize {

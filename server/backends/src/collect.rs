@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    GenerateOptions, GeneratedToken, Generation, StopReason, StopStrings, TokenObserver, Usage,
+    GenerateOptions, GeneratedToken, Generation, StopReason, StopStrings, TokenDetails, TokenObserver, Usage,
 };
 
 use crate::dialect::{Delta, End};
@@ -24,6 +24,8 @@ pub(crate) struct Collector {
     tokens: Vec<GeneratedToken>,
     /// Text before the first piece that the server leaves out.
     lead: &'static str,
+    /// How many of the likeliest tokens are told at each place, if any are.
+    n_likeliest: Option<usize>,
     /// Whether a text came without its tokens. Then no tokens are returned.
     has_gaps: bool,
     n_tokens: usize,
@@ -42,6 +44,7 @@ impl Collector {
             n_shown: 0,
             tokens: Vec::new(),
             lead: "",
+            n_likeliest: options.n_likeliest,
             has_gaps: false,
             n_tokens: 0,
             prompt_tokens: None,
@@ -100,17 +103,26 @@ impl Collector {
         let start = self.text.len();
         self.text.push_str(&delta.text);
         self.n_tokens += delta.tokens.len().max(1);
-        let n_bytes: usize = delta.tokens.iter().map(|(text, _)| text.len()).sum();
+        let n_bytes: usize = delta.tokens.iter().map(|token| token.text.len()).sum();
         if delta.tokens.is_empty() || (delta.tokens.len() > 1 && n_bytes != delta.text.len()) {
             self.has_gaps = true;
             return;
         }
         let mut end = start;
-        for (index, (text, logprob)) in delta.tokens.iter().enumerate() {
+        for (index, token) in delta.tokens.iter().enumerate() {
             let is_last = index + 1 == delta.tokens.len();
-            end = if is_last { self.text.len() } else { end + text.len() };
+            end = if is_last { self.text.len() } else { end + token.text.len() };
+            let details = self.n_likeliest.map(|n_likeliest| {
+                let likeliest = token.likeliest.iter().take(n_likeliest).cloned().collect();
+                Box::new(TokenDetails { bytes: token.text.as_bytes().to_vec(), likeliest })
+            });
             // Servers have numbers for tokens of their own; nothing here needs them.
-            self.tokens.push(GeneratedToken { id: 0, logprob: logprob.min(0.0), text_end: end });
+            self.tokens.push(GeneratedToken {
+                id: 0,
+                logprob: token.logprob.min(0.0),
+                text_end: end,
+                details,
+            });
         }
     }
 

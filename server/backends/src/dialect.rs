@@ -1,16 +1,18 @@
 //! Requests to each kind of server, and their answers. Invariant: no I/O; each kind of interface has one file; what an answer lacks is
 //! absent, and never assumed.
 
+mod embeddings;
 mod llama_cpp;
 mod ollama;
 mod openai;
 mod tools;
 
 use fimble_model::fim::TextTemplate;
-use fimble_model::{ChatOptions, GenerateOptions, Message, Prompt, Sampling, defuse};
+use fimble_model::{ChatOptions, GenerateOptions, LikelyToken, Message, Prompt, Sampling, TokenId, defuse};
 use serde_json::{Map, Value, json};
 
 use crate::spec::Kind;
+pub(crate) use embeddings::{embed, vectors};
 pub(crate) use tools::{CallPart, Calls, SYNTAX, refusal};
 
 /// Stop strings that vLLM and OpenAI's own interface take.
@@ -64,8 +66,8 @@ pub(crate) struct Delta {
     pub(crate) text: String,
     /// Whether this piece is reasoning that the server separates from the text.
     pub(crate) is_thought: bool,
-    /// Texts of the new tokens with the logarithms of their probabilities, if the server sends them.
-    pub(crate) tokens: Vec<(String, f32)>,
+    /// The new tokens, if the server sends them.
+    pub(crate) tokens: Vec<TokenSent>,
     /// Parts of calls of functions.
     pub(crate) calls: Vec<CallPart>,
     /// Why the answer ends here, if it does.
@@ -74,6 +76,15 @@ pub(crate) struct Delta {
     pub(crate) model: Option<String>,
     /// Tokens of the prompt, and how many of them were cached.
     pub(crate) prompt_tokens: Option<(usize, usize)>,
+}
+
+/// A token as a server tells of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct TokenSent {
+    pub(crate) text: String,
+    pub(crate) logprob: f32,
+    /// The likeliest tokens at its place, if the server sends them.
+    pub(crate) likeliest: Vec<LikelyToken>,
 }
 
 /// Why a server ended an answer.
@@ -219,14 +230,33 @@ fn count_at(document: &Value, pointer: &str) -> Option<usize> {
     document.pointer(pointer)?.as_u64().and_then(|count| usize::try_from(count).ok())
 }
 
-/// Tokens as `[{"token", "logprob"}]`, the form of llama.cpp, Ollama and chats.
-#[expect(clippy::cast_possible_truncation, reason = "a logarithm needs no more")]
-fn listed_tokens(list: &Value) -> Vec<(String, f32)> {
-    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
-    items
-        .iter()
-        .filter_map(|item| {
-            Some((item.get("token")?.as_str()?.to_owned(), item.get("logprob")?.as_f64()? as f32))
+/// Tokens as `[{"token", "logprob", "top_logprobs"}]`, the form of llama.cpp, Ollama and chats.
+fn listed_tokens(list: &Value) -> Vec<TokenSent> {
+    let token = |item: &Value| {
+        Some(TokenSent {
+            text: item.get("token")?.as_str()?.to_owned(),
+            logprob: logprob(item.get("logprob")?)?,
+            likeliest: items(&item["top_logprobs"]).iter().filter_map(likely).collect(),
         })
-        .collect()
+    };
+    items(list).iter().filter_map(token).collect()
+}
+
+fn likely(item: &Value) -> Option<LikelyToken> {
+    let token = item.get("token")?.as_str()?;
+    // A token that ends inside a character has its bytes beside its text.
+    let byte = |byte: &Value| byte.as_u64().and_then(|byte| u8::try_from(byte).ok());
+    let bytes: Option<Vec<u8>> = item["bytes"].as_array().and_then(|bytes| bytes.iter().map(byte).collect());
+    let bytes = bytes.filter(|bytes| !bytes.is_empty()).unwrap_or_else(|| token.as_bytes().to_vec());
+    let id = item["id"].as_u64().and_then(|id| TokenId::try_from(id).ok()).unwrap_or_default();
+    Some(LikelyToken { id, bytes, logprob: logprob(item.get("logprob")?)? })
+}
+
+fn items(list: &Value) -> &[Value] {
+    list.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm needs no more")]
+fn logprob(value: &Value) -> Option<f32> {
+    value.as_f64().map(|logprob| (logprob as f32).min(0.0))
 }

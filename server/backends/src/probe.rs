@@ -29,6 +29,8 @@ pub enum Purpose {
     Completion,
     /// Conversations.
     Chat,
+    /// Vectors of texts.
+    Embedding,
 }
 
 /// Finds the server of a setting: the first place that answers as it should.

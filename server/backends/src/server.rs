@@ -5,6 +5,7 @@
 mod active_chats;
 mod completion;
 mod conversation;
+mod embedding;
 mod reasoning;
 
 use std::sync::atomic::AtomicBool;
@@ -12,7 +13,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, Chat, GenerateRequest, Generation, Model, ModelError, ModelInfo, StopReason, TokenObserver,
+    CancelToken, Chat, Embedder, GenerateRequest, Generation, Model, ModelError, ModelInfo, StopReason,
+    TokenObserver,
 };
 
 use crate::collect::Collector;
@@ -243,6 +245,10 @@ impl Model for ServerModel {
             Some(reason) => Err(reason.clone()),
             None => Ok(self),
         }
+    }
+
+    fn embedder(&self) -> Result<&dyn Embedder, String> {
+        Ok(self)
     }
 
     fn count_tokens(&self, text: &str) -> usize {

@@ -7,6 +7,7 @@ use fimble_model::fim::{EditFormat, TextTemplate};
 use fimble_model::{CancelToken, GenerateOptions, GenerateRequest, Model, Priority, Prompt};
 use fimble_store::catalogue::{self, Measured};
 use fimble_store::{ModelEntry, ModelStore};
+use serde_json::Value;
 
 use super::trials;
 use crate::cli::loader;
@@ -16,6 +17,33 @@ const N_TOKENS: usize = 32;
 /// The beginning of a line that every model continues.
 const TRIAL: &str = "class Ledger:\n    def __init__(self, entries):\n        self.entries = entries\n\n    def largest(self):\n        return max(";
 
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Completing code, and conversations if it can.
+    Completion,
+    /// Writing edits.
+    Edits,
+    /// Turning texts into vectors.
+    Embedding,
+}
+
+impl Purpose {
+    /// That of an added model, by its name and its configuration.
+    pub fn of(entry: &ModelEntry) -> Self {
+        let config = entry.path.as_ref().and_then(|folder| std::fs::read(folder.join("config.json")).ok());
+        let config: Option<Value> = config.and_then(|text| serde_json::from_slice(&text).ok());
+        if config.is_some_and(|config| config["pooling"].is_string()) {
+            return Self::Embedding;
+        }
+        let named = TextTemplate::for_model_name(&entry.name);
+        match named.is_some_and(|named| named.template().edit_format().is_some()) {
+            true => Self::Edits,
+            false => Self::Completion,
+        }
+    }
+}
+
 /// Sentences about template, filling in the middle, chat, context and speed.
 pub fn lines(entry: &ModelEntry) -> Vec<String> {
     if let Err(error) = loader::initialize_runtime() {
@@ -24,7 +52,7 @@ pub fn lines(entry: &ModelEntry) -> Vec<String> {
     match loader::load(Some(&entry.name), &ModelSettings::default()) {
         Ok(engine) => {
             let mut lines = of_engine(&engine);
-            if edit_format(&engine).is_none() {
+            if edit_format(&engine).is_none() && engine.embedder().is_err() {
                 lines.push(measured(entry, &engine));
             }
             lines
@@ -39,6 +67,9 @@ pub fn lines(entry: &ModelEntry) -> Vec<String> {
 
 fn of_engine(engine: &Engine) -> Vec<String> {
     let info = engine.info();
+    if engine.embedder().is_ok() {
+        return vec![format!("It turns texts into vectors. Context: {} tokens.", info.context_length)];
+    }
     let template = match &info.fim {
         Ok(template) if template.edit_format().is_some() => {
             format!("Template: {}. It writes next edits.", template.family())
@@ -68,19 +99,16 @@ fn edit_format(engine: &Engine) -> Option<EditFormat> {
 }
 
 /// How a model is used from now on: the last line of `add` and `get`.
-pub fn use_line(name: &str) -> String {
-    if is_for_edits(name) {
-        format!(
+pub fn use_line(name: &str, purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Completion => format!("Use it with `fimble model use {name}`."),
+        Purpose::Edits => format!(
             "Set `experimental.nextEdit` to true and `experimental.nextEditModel` to \"{name}\" to have it write next edits."
-        )
-    } else {
-        format!("Use it with `fimble model use {name}`.")
+        ),
+        Purpose::Embedding => {
+            format!("Other programs get its vectors from `fimble serve --embedding {name}`.")
+        }
     }
-}
-
-/// Whether a model of this name writes edits: it does not complete code.
-pub fn is_for_edits(name: &str) -> bool {
-    TextTemplate::for_model_name(name).is_some_and(|named| named.template().edit_format().is_some())
 }
 
 /// Finds out whether the model writes requested code, and stores the result: it decides which actions editors offer.
@@ -134,12 +162,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_next_edit_model_is_set_and_not_used_for_completions() {
+    fn a_model_that_does_not_complete_is_used_for_what_it_is_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = |name: &str| ModelEntry {
+            name: name.to_owned(),
+            path: Some(folder.path().to_owned()),
+            n_bytes: None,
+            source: None,
+            provenance: None,
+            writes_code: None,
+            calibration: None,
+            weak_actions: Vec::new(),
+            active: false,
+        };
         for name in ["sweep-next-edit-0.5b", "Sweep_Next_Edit-1.5B-q8", "zeta-2.1"] {
-            assert!(use_line(name).contains("experimental.nextEditModel"), "{name}");
+            assert_eq!(Purpose::of(&entry(name)), Purpose::Edits, "{name}");
         }
         for name in ["q05", "qwen2.5-coder-0.5b", "seed-coder-8b"] {
-            assert_eq!(use_line(name), format!("Use it with `fimble model use {name}`."));
+            assert_eq!(Purpose::of(&entry(name)), Purpose::Completion, "{name}");
         }
+        std::fs::write(folder.path().join("config.json"), r#"{"pooling": "last"}"#).unwrap();
+        assert_eq!(Purpose::of(&entry("qwen3-embedding")), Purpose::Embedding);
+        assert!(use_line("a", Purpose::Embedding).contains("--embedding a"));
     }
 }

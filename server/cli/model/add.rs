@@ -8,6 +8,7 @@ use fimble_store::found::{self, Files, Places};
 use fimble_store::{ModelEntry, ModelStore, Progress, Provenance, Rewrite, StoreError, sha256_of};
 use indicatif::HumanBytes;
 
+use super::abilities::Purpose;
 use super::{AddArgs, abilities};
 use crate::cli::gguf_import::{self, Precision};
 use crate::cli::progress::ProgressReporter;
@@ -46,11 +47,12 @@ pub fn run(store: &ModelStore, args: &AddArgs) -> anyhow::Result<()> {
     for line in added.notes.into_iter().chain(abilities::lines(&added.entry)) {
         outln!("{line}");
     }
-    if args.and_use && !abilities::is_for_edits(&added.entry.name) {
+    let purpose = Purpose::of(&added.entry);
+    if args.and_use && purpose == Purpose::Completion {
         store.use_model(&added.entry.name)?;
         outln!("It is in use after the next start of a server.");
     } else {
-        outln!("{}", abilities::use_line(&added.entry.name));
+        outln!("{}", abilities::use_line(&added.entry.name, purpose));
     }
     Ok(())
 }

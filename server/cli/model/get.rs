@@ -9,6 +9,7 @@ use fimble_store::get::{Fetched, Getter, HubModel, HubSpec};
 use fimble_store::{ActiveModel, ModelEntry, ModelStore, Provenance, StoreError};
 use indicatif::HumanBytes;
 
+use super::abilities::Purpose;
 use super::add::{self, Added, Origin};
 use super::{GetArgs, ProgressForm, abilities};
 use crate::cli::gguf_import::Precision;
@@ -90,7 +91,7 @@ pub fn get(
     let precision = request.precision.unwrap_or_else(|| wanted.precision());
     if let Some(entry) = already(store, &wanted, precision)? {
         let mut lines = vec![format!("{} was already made from the same file.", entry.name)];
-        lines.extend(choose(store, &entry.name, request.replaces)?);
+        lines.extend(choose(store, &entry, request.replaces)?);
         return Ok(Got { name: entry.name, lines });
     }
     say_licence(&wanted, request.accept_licence, progress)?;
@@ -110,7 +111,7 @@ pub fn get(
     let mut lines = vec![format!("Added {name} ({size}).")];
     lines.extend(note.into_iter().chain(added.notes));
     lines.extend(abilities::lines(&added.entry));
-    lines.extend(choose(store, &name, request.replaces)?);
+    lines.extend(choose(store, &added.entry, request.replaces)?);
     Ok(Got { name, lines })
 }
 
@@ -258,9 +259,10 @@ fn add(
 }
 
 /// Makes the model the one in use where it replaces that one; says what is so.
-fn choose(store: &ModelStore, name: &str, replaces: Replaces) -> anyhow::Result<Vec<String>> {
-    if abilities::is_for_edits(name) {
-        return Ok(vec![abilities::use_line(name)]);
+fn choose(store: &ModelStore, entry: &ModelEntry, replaces: Replaces) -> anyhow::Result<Vec<String>> {
+    let (name, purpose) = (entry.name.as_str(), Purpose::of(entry));
+    if purpose != Purpose::Completion {
+        return Ok(vec![abilities::use_line(name, purpose)]);
     }
     let active = store.active();
     if active
@@ -276,7 +278,7 @@ fn choose(store: &ModelStore, name: &str, replaces: Replaces) -> anyhow::Result<
         Replaces::Any => true,
     };
     if !is_chosen {
-        return Ok(vec![abilities::use_line(name)]);
+        return Ok(vec![abilities::use_line(name, purpose)]);
     }
     store.use_model(name)?;
     let why = if replaces == Replaces::Any { "" } else { " instead of the bundled model" };

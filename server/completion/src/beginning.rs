@@ -104,7 +104,12 @@ mod tests {
         };
         for (text, probability) in tokens {
             made.text.push_str(text);
-            made.tokens.push(GeneratedToken { id: 0, logprob: probability.ln(), text_end: made.text.len() });
+            made.tokens.push(GeneratedToken {
+                id: 0,
+                logprob: probability.ln(),
+                text_end: made.text.len(),
+                details: None,
+            });
         }
         made
     }

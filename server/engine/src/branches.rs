@@ -146,7 +146,7 @@ impl Writer<'_> {
                 let only_forced = healer.advance(bytes);
                 let stop_string = stream.push(bytes);
                 if !only_forced {
-                    tokens.push(GeneratedToken { id, logprob, text_end: stream.text().len() });
+                    tokens.push(GeneratedToken { id, logprob, text_end: stream.text().len(), details: None });
                 }
                 let is_over = stream.text().contains('\n');
                 stop_string.map(StopReason::StopString).or(is_over.then_some(StopReason::Observer))

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Message, Model, ModelError, Observer,
-    Priority, TokenObserver, ToolSyntax,
+    CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Message, Model, ModelError, Priority,
+    TokenObserver, ToolSyntax,
 };
 
 use crate::engine::Engine;
@@ -48,7 +48,7 @@ impl Chat for Engine {
         messages: &[Message],
         options: &ChatOptions,
         cancel: &CancelToken,
-        mut observer: Observer,
+        mut observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         let arrived = Instant::now();
         let template = (*self.chat).as_ref().map_err(|reason| ModelError::Engine(reason.clone()))?;
@@ -61,14 +61,15 @@ impl Chat for Engine {
             stop_strings: options.stop_strings.clone(),
             grammar: options.grammar.clone(),
             shows_marks: true,
+            n_likeliest: options.n_likeliest,
             ..GenerateOptions::default()
         };
         // The template opened the reasoning: its mark has to be part of the answer.
         let opened = template.opened_thought().unwrap_or_default();
         let mut lead = opened;
-        let observer: TokenObserver = Box::new(move |piece: &str, _| match std::mem::take(&mut lead) {
-            "" => observer(piece),
-            lead => observer(&format!("{lead}{piece}")),
+        let observer: TokenObserver = Box::new(move |piece: &str, tokens| match std::mem::take(&mut lead) {
+            "" => observer(piece, tokens),
+            lead => observer(&format!("{lead}{piece}"), tokens),
         });
         let generation =
             self.generate_from(prompt, options, Priority::Background, arrived, cancel, observer)?;

@@ -89,7 +89,12 @@ mod tests {
         };
         for (text, logprob) in tokens {
             found.text.push_str(text);
-            found.tokens.push(GeneratedToken { id: 0, logprob: *logprob, text_end: found.text.len() });
+            found.tokens.push(GeneratedToken {
+                id: 0,
+                logprob: *logprob,
+                text_end: found.text.len(),
+                details: None,
+            });
         }
         found
     }

@@ -1,6 +1,7 @@
 //! A loaded model; its generations are step 7 of a keystroke. Invariant: loading either gives a model that has been run once, or one error that names the file at
 //! fault; callers on any thread wait their turn and never see the session.
 
+mod as_embedder;
 mod as_model;
 mod options;
 mod standby;
@@ -34,6 +35,7 @@ use crate::threads::default_threads;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
 use crate::worker::Worker;
 
+use as_embedder::Embedding;
 pub use options::EngineOptions;
 use options::{default_kv_bytes, unfit};
 use standby::Standby;
@@ -56,6 +58,8 @@ pub struct Engine {
     end_tokens: Arc<[TokenId]>,
     /// Made when a form is first asked for.
     grammars: Arc<OnceLock<Result<Grammars, String>>>,
+    /// What makes it one that turns texts into vectors; none for one that continues them.
+    embedding: Option<Embedding>,
     /// How it is spoken to, or why it cannot be.
     pub(crate) chat: Arc<Result<ChatTemplate, String>>,
     /// Code actions that the model was measured to do badly.
@@ -112,7 +116,8 @@ impl Engine {
         let Opened { chosen, is_quantised, notice: of_cache, trial } =
             smaller_cache::open(&spec, &tokenizer, plan, wanted)?;
         let Chosen { provider, ready: mut evaluator, reasons, notice } = chosen;
-        let vocabulary = evaluator.vocabulary();
+        let of_output = || evaluator.vocabulary();
+        let vocabulary = config.pooling.map_or_else(of_output, |_| config.vocabulary.unwrap_or_default());
         if tokenizer.bytes().n_ids() > vocabulary {
             return Err(source.fault(
                 "tokenizer.json",
@@ -124,11 +129,21 @@ impl Engine {
             ));
         }
         let (shares_memory, in_device) = (evaluator.shares_memory(), evaluator.is_in_device());
-        let fim = FimTemplate::detect(&tokenizer);
+        let embedding = config.pooling.map(|pooling| Embedding {
+            pooling,
+            eos: config.eos_text.as_ref().and_then(|text| tokenizer.id_of(text)),
+        });
+        let fim = match embedding {
+            None => FimTemplate::detect(&tokenizer),
+            Some(_) => Err("it turns texts into vectors".to_owned()),
+        };
         let mut end_tokens = config.end_tokens.clone();
         end_tokens.extend(config.end_token_texts.iter().filter_map(|text| tokenizer.id_of(text)));
         end_tokens.extend(fim.iter().flat_map(FimTemplate::stop_tokens));
-        let chat = ChatTemplate::read(source);
+        let chat = match embedding {
+            None => ChatTemplate::read(source),
+            Some(_) => Err(format!("The model {} turns texts into vectors.", source.name())),
+        };
         end_tokens.extend(chat.iter().filter_map(|template| template.end_of_turn(&tokenizer)));
         let info = ModelInfo {
             name: source.name(),
@@ -175,6 +190,7 @@ impl Engine {
             tokenizer,
             end_tokens: end_tokens.into(),
             grammars: Arc::default(),
+            embedding,
             chat: Arc::new(chat),
             weak_actions: options.weak_actions.clone(),
             speed,
@@ -200,6 +216,7 @@ impl Engine {
             tokenizer: Arc::clone(&self.tokenizer),
             end_tokens: Arc::clone(&self.end_tokens),
             grammars: Arc::clone(&self.grammars),
+            embedding: self.embedding,
             chat: Arc::clone(&self.chat),
             weak_actions: self.weak_actions.clone(),
             speed: Arc::clone(&self.speed),
@@ -268,6 +285,7 @@ impl Engine {
         cancel: &CancelToken,
         work: impl FnOnce(&mut Evaluator, &TextTokenizer, &Task<'_>) -> Result<T, ModelError> + Send + 'static,
     ) -> Result<T, ModelError> {
+        self.check_continues()?;
         let prompt = self.tokenizer.encode_prompt(&request.prompt).map_err(ModelError::Engine)?;
         let (tokenizer, end_tokens) = (Arc::clone(&self.tokenizer), Arc::clone(&self.end_tokens));
         let (project, cancel) = (self.project.clone(), cancel.clone());
@@ -308,6 +326,7 @@ impl Engine {
         cancel: &CancelToken,
         observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
+        self.check_continues()?;
         let tokenize = arrived.elapsed();
         let form = options.grammar.as_ref().map(|grammar| self.form(grammar)).transpose()?;
         let queued = Instant::now();

@@ -20,6 +20,7 @@ use crate::project_cache;
 use crate::sampler::{Allowed, Sampler};
 use crate::speculative_decoder::SpeculativeDecoder;
 use crate::text_stream::TextStream;
+use crate::token_details::details;
 use crate::tokenizer::{TextTokenizer, TokenizedPrompt};
 
 /// One generation to do.
@@ -207,6 +208,8 @@ impl Decoding<'_> {
                 self.evaluator.clear(self.slot);
                 return Err(ModelError::Engine("the model computed no usable number".to_owned()));
             };
+            let details = (self.task.options.n_likeliest)
+                .map(|n_likeliest| details(self.tokenizer, logits, forced.as_deref(), id, n_likeliest));
             self.usage.decoded_tokens += 1;
             if ends(&self.task, id) {
                 return Ok(StopReason::EndToken(id));
@@ -224,7 +227,8 @@ impl Decoding<'_> {
             let only_forced = healer.advance(bytes);
             let stop = self.stream.push(bytes);
             if !only_forced {
-                self.tokens.push(GeneratedToken { id, logprob, text_end: self.stream.text().len() });
+                let text_end = self.stream.text().len();
+                self.tokens.push(GeneratedToken { id, logprob, text_end, details });
             }
             if let Some(stop) = stop {
                 return Ok(StopReason::StopString(stop));

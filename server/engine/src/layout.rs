@@ -5,6 +5,7 @@
 //! transformers.js (`config.json`, the model under `onnx/` or beside it).
 
 use fimble_model::{LoadError, TokenId};
+use fimble_onnx::import::HIDDEN;
 use serde_json::Value;
 
 use crate::files::ModelSource;
@@ -34,6 +35,7 @@ pub(crate) struct TensorNames {
     pub(crate) input_ids: String,
     pub(crate) attention_mask: String,
     pub(crate) position_ids: String,
+    /// The output: logits, or hidden states of a model that turns texts into vectors.
     pub(crate) logits: String,
     /// Pairs of past (input) and present (output): keys, values, and keys with values in one tensor.
     pub(crate) caches: Vec<(String, String)>,
@@ -50,6 +52,15 @@ impl Default for TensorNames {
             caches: vec![cache("key"), cache("value"), cache("key_value")],
         }
     }
+}
+
+/// How the hidden states of a text become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pooling {
+    /// Their mean.
+    Mean,
+    /// That of the last token.
+    Last,
 }
 
 /// The configuration files.
@@ -69,6 +80,12 @@ pub(crate) struct ModelConfig {
     pub(crate) end_token_texts: Vec<String>,
     /// Text of the token to put first, if the configuration asks for one.
     pub(crate) bos_text: Option<String>,
+    /// How texts become vectors, for models that were imported for that.
+    pub(crate) pooling: Option<Pooling>,
+    /// Number of tokens, as far as the configuration says. The logits of other models say it.
+    pub(crate) vocabulary: Option<usize>,
+    /// Text of the token behind each text that becomes a vector, if the configuration asks for one.
+    pub(crate) eos_text: Option<String>,
 }
 
 impl ModelConfig {
@@ -133,12 +150,24 @@ impl ModelConfig {
             self.model_type = text(&config["model_type"]).unwrap_or_default().to_lowercase();
         }
         self.add_end_tokens(&config["eos_token_id"]);
+        self.vocabulary = number(&config["vocab_size"]);
+        self.pooling = match config["pooling"].as_str() {
+            Some("mean") => Some(Pooling::Mean),
+            Some("last") => Some(Pooling::Last),
+            _ => None,
+        };
+        if self.pooling.is_some() {
+            HIDDEN.clone_into(&mut self.names.logits);
+        }
     }
 
     fn add_tokenizer(&mut self, config: &Value) {
         self.end_token_texts.extend(token_text(&config["eos_token"]));
         if config["add_bos_token"].as_bool() == Some(true) {
             self.bos_text = token_text(&config["bos_token"]);
+        }
+        if config["add_eos_token"].as_bool() == Some(true) {
+            self.eos_text = token_text(&config["eos_token"]);
         }
         // Tokenizers without a limit say 1e30.
         let limit = number(&config["model_max_length"]).filter(|length| *length < 1 << 30);

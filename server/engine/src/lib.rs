@@ -29,6 +29,7 @@ mod memory;
 mod model_runner;
 mod operators;
 mod panics;
+mod pool;
 mod project_cache;
 mod providers;
 mod random;
@@ -44,6 +45,7 @@ mod tensor;
 mod text_stream;
 mod threads;
 mod token_bytes;
+mod token_details;
 mod tokenizer;
 mod worker;
 

@@ -111,6 +111,17 @@ fn candidates(logits: &[f32], allowed: Allowed<'_>) -> Vec<(f32, TokenId)> {
     all.into_iter().filter(|(logit, _)| logit.is_finite()).collect()
 }
 
+/// The likeliest tokens that are allowed with their logits, the likeliest first.
+pub(crate) fn likeliest(logits: &[f32], allowed: Allowed<'_>, n_wanted: usize) -> Vec<(f32, TokenId)> {
+    if n_wanted == 0 {
+        return Vec::new();
+    }
+    let mut candidates = candidates(logits, allowed);
+    keep_top_k(&mut candidates, Some(n_wanted));
+    candidates.sort_unstable_by(by_rank);
+    candidates
+}
+
 /// Highest first, and the lower id first among equals.
 fn by_rank(left: &(f32, TokenId), right: &(f32, TokenId)) -> std::cmp::Ordering {
     right.0.total_cmp(&left.0).then(left.1.cmp(&right.1))
@@ -177,6 +188,17 @@ mod tests {
         let only =
             Sampler::new(&Sampling::Greedy).choose(&[0.0, 3.0, 1.0, 9.0, 2.0], Allowed::Only(&[0, 4, 77]));
         assert_eq!(only, Some(4));
+    }
+
+    #[test]
+    fn the_likeliest_are_in_order_and_allowed() {
+        let logits = [1.0, 3.0, 3.0, 9.0, f32::NAN];
+        for (n_wanted, expected) in
+            [(0, vec![]), (1, vec![1]), (2, vec![1, 2]), (3, vec![1, 2, 0]), (9, vec![1, 2, 0])]
+        {
+            let found = likeliest(&logits, Allowed::Marked(&MARKS), n_wanted);
+            assert_eq!(found.iter().map(|(_, id)| *id).collect::<Vec<_>>(), expected, "{n_wanted}");
+        }
     }
 
     #[test]

@@ -152,6 +152,14 @@ impl TextTokenizer {
         self.added_texts.get(&id).map(String::as_str)
     }
 
+    /// The bytes that a token stands for, a special one by its name. None if it does not exist.
+    pub(crate) fn bytes_or_name(&self, id: TokenId) -> &[u8] {
+        match self.bytes.bytes(id) {
+            [] => self.name_of(id).unwrap_or_default().as_bytes(),
+            bytes => bytes,
+        }
+    }
+
     /// The bytes of a token in an answer that shows the marks of thoughts and of calls of functions.
     pub(crate) fn bytes_with_marks(&self, id: TokenId) -> &[u8] {
         let is_shown = |name: &&str| {

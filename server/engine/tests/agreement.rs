@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use fimble_engine::ModelSource;
-use fimble_model::{Model, StopReason};
+use fimble_model::{CancelToken, Model, StopReason, Tokenizer};
 use serde::Deserialize;
 
 use crate::support::{
-    MODELS, assert_close, complete, engine, fixture, load_runtime, one_thread, repository, tokens,
+    MODELS, assert_close, complete, engine, fixture, load_runtime, one_thread, repository, request, silent,
+    tokens,
 };
 
 #[derive(Deserialize)]
@@ -94,6 +95,38 @@ fn log_probabilities_are_those_of_the_raw_logits() {
         assert!((f64::from(token.logprob) - expected).abs() < 1e-3, "{} {expected}", token.logprob);
         sequence.push(token.id);
     }
+}
+
+#[test]
+fn the_likeliest_tokens_are_those_of_the_raw_logits() {
+    let engine = engine("llama-genai");
+    let prompt = engine.tokenize("let mut total = ").expect("it tokenises");
+    let asked = |n_likeliest| {
+        let mut request = request(tokens(&prompt), 4);
+        request.options.n_likeliest = n_likeliest;
+        engine.generate(request, &CancelToken::new(), silent()).expect("it answers")
+    };
+    let generation = asked(Some(3));
+    let mut sequence = prompt.clone();
+    assert!(!generation.tokens.is_empty());
+    for token in &generation.tokens {
+        let row = engine.logits(&sequence, true).expect("it computes").pop().expect("a row");
+        let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
+        let mut ranked: Vec<usize> = (0..row.len()).collect();
+        ranked.sort_by(|left, right| row[*right].total_cmp(&row[*left]));
+        let details = token.details.as_ref().expect("it is told");
+        assert_eq!(details.bytes, engine.bytes_of(&[token.id]));
+        let found: Vec<usize> = details.likeliest.iter().map(|likely| likely.id as usize).collect();
+        assert_eq!((found.as_slice(), found[0]), (&ranked[..3], token.id as usize));
+        for likely in &details.likeliest {
+            let expected = f64::from(row[likely.id as usize]) - sum.ln();
+            assert!((f64::from(likely.logprob) - expected).abs() < 1e-3, "{likely:?} {expected}");
+            assert_eq!(likely.bytes, engine.bytes_of(&[likely.id]));
+        }
+        sequence.push(token.id);
+    }
+    assert!(asked(Some(0)).tokens.iter().all(|token| token.details.as_ref().unwrap().likeliest.is_empty()));
+    assert!(asked(None).tokens.iter().all(|token| token.details.is_none()));
 }
 
 #[test]

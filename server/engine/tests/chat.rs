@@ -70,7 +70,7 @@ fn a_conversation_is_what_the_template_says() {
     let expected = complete(&engine, Prompt { pieces, ..Prompt::default() }, 24);
     let seen = Arc::new(Mutex::new(String::new()));
     let theirs = Arc::clone(&seen);
-    let observer = Box::new(move |piece: &str| {
+    let observer = Box::new(move |piece: &str, _: &[_]| {
         theirs.lock().expect("nobody panics").push_str(piece);
         ControlFlow::Continue(())
     });
@@ -87,8 +87,12 @@ fn a_model_without_a_template_says_so_and_completes_as_before() {
     let engine = engine("llama-genai");
     let reason = engine.chat().err().expect("it has none");
     assert!(reason.contains("cannot answer messages") && reason.contains("chat template"), "{reason}");
-    let answer =
-        engine.respond(&messages(), &short(), &CancelToken::new(), Box::new(|_| ControlFlow::Continue(())));
+    let answer = engine.respond(
+        &messages(),
+        &short(),
+        &CancelToken::new(),
+        Box::new(|_, _| ControlFlow::Continue(())),
+    );
     assert!(matches!(answer, Err(ModelError::Engine(_))));
 }
 
@@ -97,7 +101,7 @@ fn a_template_that_fails_costs_its_conversation_only() {
     let engine = chatting("{{ raise_exception('not today') }}");
     let chat = engine.chat().expect("it compiles");
     let error = chat
-        .respond(&messages(), &short(), &CancelToken::new(), Box::new(|_| ControlFlow::Continue(())))
+        .respond(&messages(), &short(), &CancelToken::new(), Box::new(|_, _| ControlFlow::Continue(())))
         .expect_err("it fails");
     assert!(matches!(&error, ModelError::Engine(reason) if reason.contains("not today")), "{error}");
     assert!(!complete(&engine, crate::support::text("fn main"), 4).tokens.is_empty());
@@ -110,11 +114,12 @@ fn an_answer_can_be_cancelled_and_too_much_is_refused() {
     let cancel = CancelToken::new();
     cancel.cancel();
     let answer = chat
-        .respond(&messages(), &short(), &cancel, Box::new(|_| ControlFlow::Continue(())))
+        .respond(&messages(), &short(), &cancel, Box::new(|_, _| ControlFlow::Continue(())))
         .expect("no error");
     assert_eq!((answer.stop, answer.text.as_str()), (StopReason::Cancelled, ""));
     let long = [Message::new(Role::User, "word ".repeat(400))];
-    let refused = chat.respond(&long, &short(), &CancelToken::new(), Box::new(|_| ControlFlow::Continue(())));
+    let refused =
+        chat.respond(&long, &short(), &CancelToken::new(), Box::new(|_, _| ControlFlow::Continue(())));
     assert!(matches!(refused, Err(ModelError::PromptTooLong { .. })), "{refused:?}");
     assert!(Priority::Idle < Priority::Background && Priority::Background < Priority::Interactive);
 }

@@ -4,6 +4,7 @@
 mod agreement;
 mod cache;
 mod chat;
+mod embeddings;
 mod faults;
 mod grammar;
 mod healing;

@@ -39,7 +39,7 @@ impl Model for Parrot {
         mut observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let text = "compute_the_total_of_all_lines(1);".to_owned();
-        let tokens = vec![GeneratedToken { id: 1, logprob: -0.01, text_end: text.len() }];
+        let tokens = vec![GeneratedToken { id: 1, logprob: -0.01, text_end: text.len(), details: None }];
         let stop = match observer(&text, &tokens) {
             ControlFlow::Break(()) => StopReason::Observer,
             ControlFlow::Continue(()) => StopReason::EndToken(0),

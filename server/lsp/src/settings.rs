@@ -117,7 +117,7 @@ impl Settings {
     /// The model of a role, if it is not the one that completes.
     pub(crate) fn own_model(&self, role: ModelRole) -> Option<ModelSettings> {
         let names = match role {
-            ModelRole::Completion => return None,
+            ModelRole::Completion | ModelRole::Embedding => return None,
             ModelRole::Chat => self.chat.clone(),
             ModelRole::Edits if self.next_edit => self.next_edit_model.clone(),
             ModelRole::Edits => return None,

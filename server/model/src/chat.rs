@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CancelToken, Grammar, ModelError, Observer, Sampling, StopReason, Usage};
+use crate::{CancelToken, Grammar, ModelError, Sampling, StopReason, TokenObserver, Usage};
 
 /// The author of a [`Message`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,6 +99,8 @@ pub struct ChatOptions {
     pub tools: Option<String>,
     /// The form that the answer must have.
     pub grammar: Option<Grammar>,
+    /// What is told of the tokens, as in [`crate::GenerateOptions::n_likeliest`]. The observer sees them.
+    pub n_likeliest: Option<usize>,
 }
 
 impl Default for ChatOptions {
@@ -109,6 +111,7 @@ impl Default for ChatOptions {
             stop_strings: Vec::new(),
             tools: None,
             grammar: None,
+            n_likeliest: None,
         }
     }
 }
@@ -192,7 +195,7 @@ pub trait Chat: Send + Sync {
 
     /// Answers. Blocks until done, and may take minutes; `cancel` is checked between tokens, and a connection
     /// is closed at once. A cancelled answer is no error: it holds what there is. The observer sees each
-    /// piece of text as it comes and may end the answer; it must be quick. An empty piece says that the model thinks where
+    /// piece of text as it comes, with the tokens so far if the model tells of them, and may end the answer; it must be quick. An empty piece says that the model thinks where
     /// its thoughts are not returned.
     ///
     /// # Errors
@@ -203,6 +206,6 @@ pub trait Chat: Send + Sync {
         messages: &[Message],
         options: &ChatOptions,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError>;
 }

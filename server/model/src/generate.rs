@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::Chat;
+use crate::embed::Embedder;
 use crate::fim::FimTemplate;
 use crate::{Calibration, CancelToken, ErrorCode, Layer, ProjectPlace};
 
@@ -107,6 +108,9 @@ pub struct GenerateOptions {
     /// Whether the marks of thoughts ([`crate::THOUGHT_MARKS`]) and of calls of functions ([`crate::TOOL_SYNTAXES`]) are part of the
     /// text. No other special token is.
     pub shows_marks: bool,
+    /// How many of the likeliest tokens are told at each place ([`GeneratedToken::details`]); 0 tells only of the chosen one, none
+    /// tells of nothing. A model behind a connection tells what its server tells.
+    pub n_likeliest: Option<usize>,
 }
 
 /// The form that a generated text must have. Only tokens that lead to such a text are chosen.
@@ -130,6 +134,7 @@ impl Default for GenerateOptions {
             project: None,
             grammar: None,
             shows_marks: false,
+            n_likeliest: None,
         }
     }
 }
@@ -157,12 +162,9 @@ pub struct GenerateRequest {
     pub priority: Priority,
 }
 
-/// Sees each new piece of text as soon as it is complete UTF-8, and may end the generation. It runs on the model's
-/// thread: it must be quick and must not block.
-pub type Observer = Box<dyn FnMut(&str) -> ControlFlow<()> + Send>;
-
-/// An [`Observer`] of a completion, which also sees the tokens that were produced so far, those of text that is not shown yet
-/// included; empty if the model does not say.
+/// Sees each new piece of text as soon as it is complete UTF-8, with the tokens that were produced so far, and may end the generation.
+/// Tokens of text that is not shown yet are included; there are none if the model does not say. It runs on the model's thread: it must
+/// be quick and must not block.
 pub type TokenObserver = Box<dyn FnMut(&str, &[GeneratedToken]) -> ControlFlow<()> + Send>;
 
 /// Why a generation ended.
@@ -202,7 +204,7 @@ impl fmt::Display for StopReason {
 }
 
 /// One generated token.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GeneratedToken {
     /// Its id.
     pub id: TokenId,
@@ -213,6 +215,30 @@ pub struct GeneratedToken {
     /// Length of [`Generation::text`] in bytes once this token was added. A token that ends inside a character counts
     /// up to the last whole one.
     pub text_end: usize,
+    /// More about it, if [`GenerateOptions::n_likeliest`] asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<TokenDetails>>,
+}
+
+/// What a program that weighs tokens itself wants to know of one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TokenDetails {
+    /// The bytes of its text, special tokens by their names. They may end inside a character.
+    pub bytes: Vec<u8>,
+    /// The likeliest tokens at its place, the likeliest first.
+    pub likeliest: Vec<LikelyToken>,
+}
+
+/// A token that the model found likely.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LikelyToken {
+    /// Its id; 0 if the model does not say.
+    pub id: TokenId,
+    /// The bytes of its text, special tokens by their names.
+    pub bytes: Vec<u8>,
+    /// As [`GeneratedToken::logprob`].
+    #[serde(with = "crate::float_bits")]
+    pub logprob: f32,
 }
 
 /// The cost of one generation.
@@ -335,6 +361,14 @@ pub trait Model: Send + Sync {
     /// It was not made for that, or it does not say how messages are written for it: why not, in one sentence for people.
     fn chat(&self) -> Result<&dyn Chat, String> {
         Err(format!("The model {} completes code and cannot answer messages.", self.info().name))
+    }
+
+    /// The model as one that turns texts into vectors.
+    ///
+    /// # Errors
+    /// It was not made for that: why not, in one sentence for people.
+    fn embedder(&self) -> Result<&dyn Embedder, String> {
+        Err(format!("The model {} gives no embeddings.", self.info().name))
     }
 
     /// How fast it is, as measured lately. Nothing is known before the first work, and never of models that do not measure.

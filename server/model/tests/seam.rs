@@ -35,7 +35,8 @@ fn cancelling_reaches_every_clone_and_stays() {
 
 #[test]
 fn the_probability_of_a_part_is_that_of_its_tokens() {
-    let token = |logprob: f32, text_end| fimble_model::GeneratedToken { id: 0, logprob, text_end };
+    let token =
+        |logprob: f32, text_end| fimble_model::GeneratedToken { id: 0, logprob, text_end, details: None };
     let generation = |tokens| fimble_model::Generation {
         text: "a = b".to_owned(),
         tokens,

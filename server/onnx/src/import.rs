@@ -28,6 +28,9 @@ pub(crate) const DATA_FILE: &str = "model.onnx.data";
 /// Set of the operators that Fimble's engine adds to ONNX Runtime.
 pub const DOMAIN: &str = "fimble";
 
+/// The output of a model that turns texts into vectors: the hidden states behind its last layer, [batch, positions, hidden].
+pub const HIDDEN: &str = "hidden";
+
 /// How weights are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {

@@ -98,11 +98,13 @@ pub fn convert(metadata: &Metadata) -> Result<TokenizerFiles, TokenizerError> {
         other => return Err(refused_kind(other)),
     };
     let adds_bos = metadata.bool("tokenizer.ggml.add_bos_token").unwrap_or(adds_bos);
+    // Only models that turn texts into vectors read it behind a text.
+    let adds_eos = metadata.bool("tokenizer.ggml.add_eos_token").unwrap_or(false);
     let bos = vocabulary.named(Role::Begin);
     let chat_template = metadata.str(TEMPLATE).filter(|text| !text.is_empty()).map(str::to_owned);
     Ok(TokenizerFiles {
         tokenizer_json: tokenizer.to_string().into_bytes(),
-        tokenizer_config_json: config(&vocabulary, adds_bos, chat_template.as_deref())
+        tokenizer_config_json: config(&vocabulary, adds_bos, adds_eos, chat_template.as_deref())
             .to_string()
             .into_bytes(),
         end_tokens: vocabulary.end_tokens(),
@@ -132,11 +134,11 @@ fn entry(key: &str, problem: String) -> TokenizerError {
 }
 
 /// The file `tokenizer_config.json`.
-fn config(vocabulary: &Vocabulary, adds_bos: bool, template: Option<&str>) -> Json {
+fn config(vocabulary: &Vocabulary, adds_bos: bool, adds_eos: bool, template: Option<&str>) -> Json {
     let mut config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": false,
-        "add_eos_token": false,
+        "add_eos_token": adds_eos && vocabulary.named(Role::End).is_some(),
         "add_bos_token": adds_bos && vocabulary.named(Role::Begin).is_some(),
     });
     for (key, role) in [

@@ -14,15 +14,12 @@ use crate::error::{ApiError, JSON};
 /// Most bytes of a request: several times the context of the largest models.
 const MAX_BYTES: usize = 8 << 20;
 
-/// Time for a body to arrive.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Reads the body of a request as JSON. Unknown fields are ignored.
+/// Reads the body of a request, which was received, as JSON. Unknown fields are ignored.
 ///
 /// # Errors
-/// It is too large, comes too slowly, or is not what it should be: with the place of the fault.
+/// It is not what it should be: with the place of the fault.
 pub(crate) async fn json<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
-    let bytes = bytes(body).await?;
+    let bytes = body.collect().await.map_err(|_| broken_off())?.to_bytes();
     serde_json::from_slice(&bytes).map_err(|error| {
         let at = format!("line {}, column {}", error.line(), error.column());
         let reason = match error.classify() {
@@ -34,7 +31,15 @@ pub(crate) async fn json<T: DeserializeOwned>(body: Body) -> Result<T, ApiError>
     })
 }
 
-async fn bytes(body: Body) -> Result<Bytes, ApiError> {
+fn broken_off() -> ApiError {
+    ApiError::bad_request("The body of the request broke off.")
+}
+
+/// Receives the body of a request.
+///
+/// # Errors
+/// It is too large, or comes too slowly.
+pub(crate) async fn receive(body: Body, timeout: Duration) -> Result<Bytes, ApiError> {
     let too_large = || {
         let message = format!("The body of the request is larger than {} MB.", MAX_BYTES >> 20);
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", message)
@@ -42,13 +47,13 @@ async fn bytes(body: Body) -> Result<Bytes, ApiError> {
     if hyper::body::Body::size_hint(&body).lower() > MAX_BYTES as u64 {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(TIMEOUT, Limited::new(body, MAX_BYTES).collect()).await;
+    let collected = tokio::time::timeout(timeout, Limited::new(body, MAX_BYTES).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(ApiError::bad_request("The body of the request broke off.")),
+        Ok(Err(_)) => Err(broken_off()),
         Err(_) => {
-            let message = format!("The body of the request did not arrive within {} s.", TIMEOUT.as_secs());
+            let message = format!("The body of the request did not arrive within {} s.", timeout.as_secs());
             Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", message))
         }
     }

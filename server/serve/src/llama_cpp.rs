@@ -1,7 +1,8 @@
-//! The interface of llama.cpp's server, as far as editors use it: `/infill`, `/completion`, `/tokenize`, `/detokenize`, `/props`,
-//! `/health`.
+//! The interface of llama.cpp's server, as far as editors use it: `/infill`, `/completion`, `/embedding`, `/tokenize`,
+//! `/detokenize`, `/props`, `/health`.
 
 pub(crate) mod completion;
+pub(crate) mod embeddings;
 pub(crate) mod info;
 mod limits;
 pub(crate) mod tokens;

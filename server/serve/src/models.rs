@@ -21,6 +21,8 @@ pub(crate) enum Role {
     Completion,
     /// To answer messages.
     Chat,
+    /// To turn texts into vectors.
+    Embedding,
 }
 
 /// A model with its names.
@@ -60,10 +62,18 @@ impl ServedModel {
     }
 }
 
+fn no_embedding_model() -> ApiError {
+    ApiError::not_found(
+        "There is no embedding model. `fimble serve --embedding NAME` serves one, for example --embedding ollama:nomic-embed-text.",
+    )
+    .with_code("model_not_found")
+}
+
 /// All models.
 pub struct Models {
     completion: Arc<ServedModel>,
     chat: Arc<ServedModel>,
+    embedding: Option<Arc<ServedModel>>,
     /// Whether the user keeps text of some files on this machine.
     keeps_files: bool,
 }
@@ -73,7 +83,13 @@ impl Models {
     /// machine, so that a request that does not name its files is not sent anywhere.
     #[must_use]
     pub fn new(completion: Arc<ServedModel>, chat: Arc<ServedModel>, keeps_files: bool) -> Self {
-        Self { completion, chat, keeps_files }
+        Self { completion, chat, embedding: None, keeps_files }
+    }
+
+    /// The same, with a model that turns texts into vectors if there is one.
+    #[must_use]
+    pub fn with_embedding(self, embedding: Option<Arc<ServedModel>>) -> Self {
+        Self { embedding, ..self }
     }
 
     /// The model of a name for a role. Without a name, and by the name of the program, it is that of the role.
@@ -81,6 +97,7 @@ impl Models {
         let of_role = match role {
             Role::Completion => &self.completion,
             Role::Chat => &self.chat,
+            Role::Embedding => self.embedding.as_ref().ok_or_else(no_embedding_model)?,
         };
         let name = name.unwrap_or_default().trim();
         // Programs for Ollama add the tag that it adds itself.
@@ -88,12 +105,18 @@ impl Models {
         if name.is_empty() || name == OWN_NAME {
             return Ok(Arc::clone(of_role));
         }
-        let mut all = [of_role, &self.completion, &self.chat].into_iter();
+        // A model is made for vectors or for texts.
+        let others = [&self.completion, &self.chat].into_iter().filter(|_| role != Role::Embedding);
+        let mut all = std::iter::once(of_role).chain(others);
         let found = all.find(|model| model.names.iter().any(|known| known == name));
         found.map(Arc::clone).ok_or_else(|| {
+            let (names, option) = match role {
+                Role::Completion | Role::Chat => (Self::names_of(&[&self.completion, &self.chat]), "model"),
+                Role::Embedding => (Self::names_of(&[of_role]), "embedding"),
+            };
+            let names = names.join(", ");
             let message = format!(
-                "There is no such model. There are: {}. `fimble serve --model NAME` serves another one.",
-                self.names().join(", ")
+                "There is no such model. There are: {names}. `fimble serve --{option} NAME` serves another one."
             );
             ApiError::not_found(message).with_code("model_not_found")
         })
@@ -102,8 +125,22 @@ impl Models {
     /// The names for programs.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
+        let models = [Some(&self.completion), Some(&self.chat), self.embedding.as_ref()];
+        Self::names_of(&models.into_iter().flatten().collect::<Vec<_>>())
+    }
+
+    /// The model of a name that a program got from [`Models::names`], and its role.
+    pub(crate) fn find_any(&self, name: Option<&str>) -> Result<(Arc<ServedModel>, Role), ApiError> {
+        let served = self.find(name, Role::Completion).map(|model| (model, Role::Completion));
+        served.or_else(|error| {
+            let embedding = self.find(name, Role::Embedding).map_err(|_| error)?;
+            Ok((embedding, Role::Embedding))
+        })
+    }
+
+    fn names_of(models: &[&Arc<ServedModel>]) -> Vec<String> {
         let mut names = vec![OWN_NAME.to_owned()];
-        for name in self.completion.names.iter().chain(&self.chat.names) {
+        for name in models.iter().flat_map(|model| &model.names) {
             if !names.contains(name) {
                 names.push(name.clone());
             }

@@ -1,6 +1,7 @@
-//! The interface of Ollama: `/api/tags`, `/api/show`, `/api/generate`, `/api/chat`.
+//! The interface of Ollama: `/api/tags`, `/api/show`, `/api/generate`, `/api/chat`, `/api/embed`.
 
 pub(crate) mod chat;
+pub(crate) mod embeddings;
 pub(crate) mod generate;
 pub(crate) mod info;
 

@@ -1,8 +1,9 @@
-//! The interface of OpenAI: `/v1/models`, `/v1/completions`, `/v1/chat/completions`.
+//! The interface of OpenAI: `/v1/models`, `/v1/completions`, `/v1/chat/completions`, `/v1/embeddings`.
 
 pub(crate) mod chat;
 mod chat_writer;
 pub(crate) mod completions;
+pub(crate) mod embeddings;
 pub(crate) mod messages;
 pub(crate) mod models;
 

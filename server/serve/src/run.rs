@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use axum::http::StatusCode;
 use fimble_model::{
-    CancelToken, ChatOptions, GenerateRequest, GeneratedToken, Message, Model, ModelError, StopReason, Usage,
+    CancelToken, ChatOptions, EmbedRequest, Embeddings, GenerateRequest, GeneratedToken, Message, Model,
+    ModelError, StopReason, TokenObserver, Usage,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -42,11 +43,7 @@ impl Runs {
         log: RequestLog,
     ) -> Result<Run, ApiError> {
         self.start(log, move |cancel, events| {
-            let pieces = events.clone();
-            let observer = Box::new(move |piece: &str, tokens: &[GeneratedToken]| {
-                send(&pieces, Event::Piece { text: piece.to_owned(), tokens: tokens.to_vec() })
-            });
-            let generation = model.generate(request, cancel, observer)?;
+            let generation = model.generate(request, cancel, observer(events.clone()))?;
             Ok(Finished {
                 text: generation.text,
                 tokens: generation.tokens,
@@ -67,12 +64,8 @@ impl Runs {
         log: RequestLog,
     ) -> Result<Run, ApiError> {
         self.start(log, move |cancel, events| {
-            let pieces = events.clone();
-            let observer = Box::new(move |piece: &str| {
-                send(&pieces, Event::Piece { text: piece.to_owned(), tokens: Vec::new() })
-            });
             let chat = model.chat().map_err(ModelError::Unavailable)?;
-            let answer = chat.respond(&messages, &options, cancel, observer)?;
+            let answer = chat.respond(&messages, &options, cancel, observer(events.clone()))?;
             Ok(Finished {
                 text: answer.text,
                 tokens: Vec::new(),
@@ -104,20 +97,48 @@ impl Runs {
             // A client that has gone away needs no outcome.
             let _ = sender.send(Event::Done(outcome.map(Box::new)));
         });
-        Ok(Run { events, first: None, cancel })
+        Ok(Run { events, first: None, cancel: CancelOnDrop(cancel) })
+    }
+
+    /// Turns texts into vectors. The work ends when nobody waits any more.
+    pub(crate) async fn embed(
+        &self,
+        model: Arc<dyn Model>,
+        request: EmbedRequest,
+        log: RequestLog,
+    ) -> Result<Embeddings, ApiError> {
+        let permit = self.permit()?;
+        let cancel = CancelOnDrop(CancelToken::new());
+        let token = cancel.0.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let embedder = model.embedder().map_err(ModelError::Unavailable)?;
+            let embeddings = embedder.embed(&request, &token)?;
+            let usage = Usage { prompt_tokens: embeddings.prompt_tokens, ..Usage::default() };
+            log.set_work(&embeddings.model, usage);
+            Ok::<_, ModelError>(embeddings)
+        });
+        let done = work.await.map_err(|_| ApiError::internal("The model failed with an internal error."))?;
+        Ok(done?)
     }
 }
 
-fn send(events: &mpsc::UnboundedSender<Event>, event: Event) -> ControlFlow<()> {
-    match events.send(event) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
-    }
+/// An observer that reports each piece with its tokens, and ends the work when nobody wants them any more.
+fn observer(events: mpsc::UnboundedSender<Event>) -> TokenObserver {
+    let mut n_reported = 0;
+    Box::new(move |piece: &str, tokens: &[GeneratedToken]| {
+        let new = tokens.get(n_reported..).unwrap_or_default().to_vec();
+        n_reported = tokens.len();
+        match events.send(Event::Piece { text: piece.to_owned(), tokens: new }) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })
 }
 
 /// What a run reports.
 pub(crate) enum Event {
-    /// More of the answer, with all tokens so far.
+    /// More of the answer, with the tokens that are new.
     Piece { text: String, tokens: Vec<GeneratedToken> },
     /// It ended.
     Done(Result<Box<Finished>, ModelError>),
@@ -127,6 +148,7 @@ pub(crate) enum Event {
 pub(crate) struct Finished {
     /// The whole text.
     pub(crate) text: String,
+    /// Its tokens, if the model tells of them.
     pub(crate) tokens: Vec<GeneratedToken>,
     pub(crate) stop: StopReason,
     pub(crate) usage: Usage,
@@ -141,7 +163,16 @@ pub(crate) struct Run {
     events: mpsc::UnboundedReceiver<Event>,
     /// The first event, if it was waited for and not taken yet.
     first: Option<Event>,
-    cancel: CancelToken,
+    cancel: CancelOnDrop,
+}
+
+/// Ends the work behind it when it is dropped.
+struct CancelOnDrop(CancelToken);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 impl Run {
@@ -175,21 +206,23 @@ impl Run {
 
     /// Ends the work. The run still ends with its outcome.
     pub(crate) fn stop(&self) {
-        self.cancel.cancel();
+        self.cancel.0.cancel();
     }
 
     /// Waits for the end.
     pub(crate) async fn finish(mut self) -> Result<Box<Finished>, ApiError> {
+        let mut tokens = Vec::new();
         loop {
-            if let Event::Done(outcome) = self.next().await {
-                return outcome.map_err(ApiError::from);
+            match self.next().await {
+                Event::Piece { tokens: new, .. } => tokens.extend(new),
+                Event::Done(outcome) => {
+                    let mut finished = outcome?;
+                    if finished.tokens.is_empty() {
+                        finished.tokens = tokens;
+                    }
+                    return Ok(finished);
+                }
             }
         }
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        self.cancel.cancel();
     }
 }

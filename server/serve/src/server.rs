@@ -2,6 +2,7 @@
 //! many requests run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -10,6 +11,7 @@ use crate::access::Access;
 use crate::models::{Models, Role};
 use crate::request_log::{LogSink, RequestLog};
 use crate::run::Runs;
+use crate::timeouts::Timeouts;
 
 /// What the handlers of requests share.
 pub struct Server {
@@ -17,13 +19,20 @@ pub struct Server {
     pub(crate) runs: Runs,
     pub(crate) access: Access,
     pub(crate) log: LogSink,
+    pub(crate) timeouts: Timeouts,
 }
 
 impl Server {
     /// A server of these models.
     #[must_use]
     pub fn new(models: Models, access: Access, log: LogSink) -> Self {
-        Self { models, runs: Runs::default(), access, log }
+        Self { models, runs: Runs::default(), access, log, timeouts: Timeouts::default() }
+    }
+
+    /// With another time that a client may take for each step. For tests.
+    #[must_use]
+    pub fn with_timeouts(self, step: Duration) -> Self {
+        Self { timeouts: Timeouts { head: step, body: step, write: step }, ..self }
     }
 }
 

@@ -36,7 +36,7 @@ impl Model for Instantly {
         let mut text = String::new();
         for id in 0..u32::try_from(request.options.max_new_tokens).unwrap_or_default() {
             text.push_str("word");
-            tokens.push(GeneratedToken { id, logprob: -0.1, text_end: text.len() });
+            tokens.push(GeneratedToken { id, logprob: -0.1, text_end: text.len(), details: None });
             if observer("word", &tokens).is_break() {
                 break;
             }

@@ -8,9 +8,9 @@ use std::hash::RandomState;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, GenerateRequest, Generation, Layer, Message,
-    Model, ModelError, ModelInfo, Observer, Prompt, Speeds, TOOL_SYNTAXES, TokenId, TokenObserver, Tokenizer,
-    ToolSyntax,
+    CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, EmbedRequest, Embedder, Embeddings,
+    GenerateRequest, Generation, Layer, Message, Model, ModelError, ModelInfo, Prompt, Speeds, TOOL_SYNTAXES,
+    TokenId, TokenObserver, Tokenizer, ToolSyntax,
 };
 
 use crate::call::Outcome;
@@ -32,14 +32,23 @@ pub struct SharedModel {
     has_context_index: bool,
     has_tokenizer: bool,
     chat: Result<ChatFacts, String>,
+    embeds: Result<(), String>,
     counts: Mutex<HashMap<u64, usize>>,
     hasher: RandomState,
 }
 
 impl SharedModel {
     pub(crate) fn new(connection: Arc<Connection>, opened: OpenedModel) -> Self {
-        let OpenedModel { model, info, state, supports_alternatives, has_context_index, has_tokenizer, chat } =
-            opened;
+        let OpenedModel {
+            model,
+            info,
+            state,
+            supports_alternatives,
+            has_context_index,
+            has_tokenizer,
+            chat,
+            embeds,
+        } = opened;
         Self {
             connection,
             model,
@@ -50,6 +59,7 @@ impl SharedModel {
             has_context_index,
             has_tokenizer,
             chat,
+            embeds,
             counts: Mutex::default(),
             hasher: RandomState::new(),
         }
@@ -130,6 +140,10 @@ impl Model for SharedModel {
 
     fn chat(&self) -> Result<&dyn Chat, String> {
         self.chat.as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
+    }
+
+    fn embedder(&self) -> Result<&dyn Embedder, String> {
+        self.embeds.as_ref().map(|()| self as &dyn Embedder).map_err(Clone::clone)
     }
 
     fn speeds(&self) -> Speeds {
@@ -219,6 +233,19 @@ impl Tokenizer for SharedModel {
     }
 }
 
+impl Embedder for SharedModel {
+    fn embed(&self, request: &EmbedRequest, cancel: &CancelToken) -> Result<Embeddings, ModelError> {
+        let message = |call| ToEngine::Embed { call, model: self.model, request: request.clone() };
+        match self.connection.request(message, Some(cancel), None) {
+            Outcome::Answered(Answer::Embedded(result, state)) => {
+                self.update(*state);
+                result
+            }
+            outcome => Err(self.error_of(&outcome)),
+        }
+    }
+}
+
 impl ContextIndex for SharedModel {
     fn upsert(&self, source: Arc<str>, layer: Layer, text: Arc<str>) {
         let (source, text) = (source.to_string(), text.to_string());
@@ -262,7 +289,7 @@ impl Chat for SharedModel {
         messages: &[Message],
         options: &ChatOptions,
         cancel: &CancelToken,
-        mut observer: Observer,
+        observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         let message = |call| ToEngine::Respond {
             call,
@@ -270,7 +297,6 @@ impl Chat for SharedModel {
             messages: messages.to_vec(),
             options: options.clone(),
         };
-        let observer: TokenObserver = Box::new(move |piece, _| observer(piece));
         match self.connection.request(message, Some(cancel), Some(observer)) {
             Outcome::Answered(Answer::Answered(result, state)) => {
                 self.update(*state);

@@ -2,8 +2,8 @@
 //! each request has a number that its connection uses once, and exactly one last answer.
 
 use fimble_model::{
-    ChatAnswer, ChatOptions, GenerateRequest, GeneratedToken, Generation, Layer, LoadError, Message,
-    ModelError, ModelInfo, Prompt, Speeds, TokenId,
+    ChatAnswer, ChatOptions, EmbedRequest, Embeddings, GenerateRequest, GeneratedToken, Generation, Layer,
+    LoadError, Message, ModelError, ModelInfo, Prompt, Speeds, TokenId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,8 @@ pub(crate) enum ToEngine {
     Generate { call: CallId, model: ModelId, request: GenerateRequest, n_lines: Option<usize> },
     /// Answers a conversation.
     Respond { call: CallId, model: ModelId, messages: Vec<Message>, options: ChatOptions },
+    /// Turns texts into vectors.
+    Embed { call: CallId, model: ModelId, request: EmbedRequest },
     /// Reads a conversation ahead.
     ReadAhead { call: CallId, model: ModelId, messages: Vec<Message> },
     /// What the observer of a request said of the last piece.
@@ -84,6 +86,7 @@ pub(crate) enum Answer {
     Prompt(Prompt),
     Generated(Result<Vec<Generation>, ModelError>, Box<ModelState>),
     Answered(Result<ChatAnswer, ModelError>, Box<ModelState>),
+    Embedded(Result<Embeddings, ModelError>, Box<ModelState>),
     Done,
     Report(HostReport),
 }
@@ -99,6 +102,8 @@ pub(crate) struct OpenedModel {
     pub(crate) has_tokenizer: bool,
     /// The names of the code actions that it does badly, or why it answers no messages.
     pub(crate) chat: Result<ChatFacts, String>,
+    /// Whether it turns texts into vectors, or why not.
+    pub(crate) embeds: Result<(), String>,
 }
 
 /// What a window has to know of a model that answers messages.

@@ -1,16 +1,14 @@
 //! Conversations of a chain. Invariant: if a member fails before the first text of its answer, the next one is asked; after that, none
-//! is, so that no answer has parts of two. Conversations are explicit requests, so that members that are down are probed at once.
+//! is, so that no answer has parts of two.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::{
-    CancelToken, Chat, ChatAnswer, ChatOptions, Message, Model, ModelError, Observer, StopReason, ToolSyntax,
-    Usage,
+    CancelToken, Chat, ChatAnswer, ChatOptions, Message, Model, ModelError, StopReason, TokenObserver,
+    ToolSyntax, Usage,
 };
 
 use super::Chain;
-use super::member::{Failure, Member};
 
 impl Chain {
     /// The first available member that has conversations.
@@ -82,67 +80,18 @@ impl Chat for Chain {
         messages: &[Message],
         options: &ChatOptions,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         let sources = Message::sources_of(messages);
         let observer = Arc::new(Mutex::new(observer));
-        let mut reasons = Vec::new();
-        let (mut is_withheld, mut is_down) = (false, false);
-        let mut to_ask: VecDeque<(&Member, bool)> =
-            self.members.iter().map(|member| (member, false)).collect();
-        while let Some((member, is_again)) = to_ask.pop_front() {
-            let model = match member.wake(&self.guard, self.purpose, &self.project, &|| cancel.is_cancelled())
-            {
-                Ok(model) => model,
-                Err(Failure::Stopped) => return Ok(self.cancelled()),
-                Err(Failure::Passing(error) | Failure::Lasting(error)) => {
-                    is_down = true;
-                    reasons.push(error.to_string());
-                    continue;
-                }
-            };
-            let withheld = self.withholds(&*model, &sources);
-            if let Some(reason) = withheld {
-                is_withheld = true;
-                reasons.push(reason);
-                continue;
-            }
-            let chat = match model.chat() {
-                Ok(chat) => chat,
-                Err(reason) => {
-                    reasons.push(reason);
-                    continue;
-                }
-            };
+        let answer = self.ask_in_order(&sources, cancel, |model| {
+            let chat = model.chat()?;
             let shared = Arc::clone(&observer);
-            let forward: Observer =
-                Box::new(move |piece: &str| (*shared.lock().unwrap_or_else(PoisonError::into_inner))(piece));
-            match chat.respond(messages, options, cancel, forward) {
-                Err(ModelError::Unavailable(reason)) => {
-                    tracing::warn!(member = member.name(), reason, "a model is not available");
-                    member.fail_of(&model, &reason);
-                    is_down = true;
-                    reasons.push(reason);
-                    // The engine process may have ended since the last request, and is there again after a moment.
-                    if member.is_shared() && !is_again {
-                        to_ask.push_front((member, true));
-                    }
-                }
-                outcome => return outcome,
-            }
-            if cancel.is_cancelled() {
-                return Ok(self.cancelled());
-            }
-        }
-        let sentence = match reasons.as_slice() {
-            [only] => only.clone(),
-            _ => format!("None of the models of the setting can answer: {}", reasons.join("; ")),
-        };
-        // Excluded text stays excluded, while a server that is down may start again.
-        Err(if is_withheld && !is_down {
-            ModelError::Withheld(sentence)
-        } else {
-            ModelError::Unavailable(sentence)
-        })
+            let forward: TokenObserver = Box::new(move |piece: &str, tokens| {
+                (*shared.lock().unwrap_or_else(PoisonError::into_inner))(piece, tokens)
+            });
+            Ok(chat.respond(messages, options, cancel, forward))
+        })?;
+        Ok(answer.unwrap_or_else(|| self.cancelled()))
     }
 }

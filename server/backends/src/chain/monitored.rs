@@ -3,8 +3,8 @@
 use std::sync::{Arc, Weak};
 
 use fimble_model::{
-    CancelToken, Chat, ContextIndex, GenerateRequest, Generation, Model, ModelError, ModelInfo, Speeds,
-    TokenObserver, Tokenizer,
+    CancelToken, Chat, ContextIndex, Embedder, GenerateRequest, Generation, Model, ModelError, ModelInfo,
+    Speeds, TokenObserver, Tokenizer,
 };
 
 use super::Chain;
@@ -52,6 +52,10 @@ impl Model for MonitoredModel {
 
     fn chat(&self) -> Result<&dyn Chat, String> {
         self.model.chat()
+    }
+
+    fn embedder(&self) -> Result<&dyn Embedder, String> {
+        self.model.embedder()
     }
 
     fn count_tokens(&self, text: &str) -> usize {

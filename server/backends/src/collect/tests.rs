@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::dialect::TokenSent;
 
 fn options(max_new_tokens: usize, stops: &[&str]) -> GenerateOptions {
     GenerateOptions {
@@ -28,8 +29,12 @@ fn collector(options: &GenerateOptions, end_at: &'static str) -> (Collector, Arc
     (Collector::new(options, observer), seen)
 }
 
+fn token(text: &str, logprob: f32) -> TokenSent {
+    TokenSent { text: text.to_owned(), logprob, ..TokenSent::default() }
+}
+
 fn piece(text: &str) -> Delta {
-    Delta { text: text.to_owned(), tokens: vec![(text.to_owned(), -0.5)], ..Delta::default() }
+    Delta { text: text.to_owned(), tokens: vec![token(text, -0.5)], ..Delta::default() }
 }
 
 #[test]
@@ -66,7 +71,7 @@ fn tokens_that_do_not_fit_the_text_are_left_out() {
     let (mut collector, _) = collector(&options(64, &[]), "");
     collector.take(Delta {
         text: "ab".to_owned(),
-        tokens: vec![("a".to_owned(), -1.0), ("b".to_owned(), -2.0)],
+        tokens: vec![token("a", -1.0), token("b", -2.0)],
         ..Delta::default()
     });
     collector.take(piece("é"));

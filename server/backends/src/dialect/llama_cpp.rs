@@ -17,7 +17,7 @@ pub(super) fn complete(
         "stop": stops,
         "stream": true,
         "cache_prompt": true,
-        "n_probs": 1,
+        "n_probs": options.n_likeliest.unwrap_or_default().max(1),
     });
     extend(&mut body, sampling_json(&options.sampling));
     let (path, own) = match writing {

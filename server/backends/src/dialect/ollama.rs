@@ -10,7 +10,7 @@ use super::{
 };
 
 /// How long the model stays in memory after a question.
-const KEEP_ALIVE: &str = "30m";
+pub(super) const KEEP_ALIVE: &str = "30m";
 
 pub(super) fn complete(
     model: &str,
@@ -35,6 +35,9 @@ pub(super) fn complete(
     if let Value::Object(own) = own {
         extend(&mut body, own);
     }
+    if let Some(n_likeliest) = options.n_likeliest {
+        body["top_logprobs"] = json!(n_likeliest);
+    }
     ("/api/generate", body)
 }
 
@@ -49,6 +52,10 @@ pub(super) fn chat(model: &str, messages: &[Message], options: &ChatOptions, has
     extend(&mut body, tools::fields(Kind::Ollama, options));
     if has_switches && let Value::Object(body) = &mut body {
         body.insert("think".to_owned(), json!(false));
+    }
+    if let Some(n_likeliest) = options.n_likeliest {
+        body["logprobs"] = json!(true);
+        body["top_logprobs"] = json!(n_likeliest);
     }
     ("/api/chat", body)
 }

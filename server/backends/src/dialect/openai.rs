@@ -1,11 +1,12 @@
 //! OpenAI's interface, as mlx-lm, vLLM and others offer it: server-sent events. None of them takes a suffix: the prompt is
 //! written with the model's special tokens.
 
-use fimble_model::{ChatOptions, GenerateOptions, Message};
+use fimble_model::{ChatOptions, GenerateOptions, LikelyToken, Message};
 use serde_json::{Value, json};
 
 use super::{
-    Delta, End, Kind, Question, count_at, extend, has_text_at, listed_tokens, sampling_json, text_at, tools,
+    Delta, End, Kind, Question, TokenSent, count_at, extend, has_text_at, items, listed_tokens, logprob,
+    sampling_json, text_at, tools,
 };
 
 pub(super) fn complete(
@@ -23,11 +24,12 @@ pub(super) fn complete(
         "stop": stops,
         "stream": true,
     });
-    // Other servers may refuse unknown fields. mlx-lm sends no probabilities while it streams.
-    if kind == Kind::Vllm
-        && let Value::Object(body) = &mut body
-    {
-        body.insert("logprobs".to_owned(), json!(1));
+    // Other servers may refuse unknown fields, so that they are asked only if the caller wants to know. mlx-lm sends no probabilities
+    // while it streams.
+    match options.n_likeliest {
+        Some(n_likeliest) if kind != Kind::Mlx => body["logprobs"] = json!(n_likeliest),
+        None if kind == Kind::Vllm => body["logprobs"] = json!(1),
+        _ => {}
     }
     extend(&mut body, sampling_json(&options.sampling));
     ("/v1/completions", body)
@@ -50,6 +52,10 @@ pub(super) fn chat(
     if has_switches && let Value::Object(body) = &mut body {
         let switches = json!({"enable_thinking": false, "thinking": false});
         body.insert("chat_template_kwargs".to_owned(), switches);
+    }
+    if let Some(n_likeliest) = options.n_likeliest.filter(|_| kind != Kind::Mlx) {
+        body["logprobs"] = json!(true);
+        body["top_logprobs"] = json!(n_likeliest);
     }
     extend(&mut body, tools::fields(kind, options));
     extend(&mut body, sampling_json(&options.sampling));
@@ -86,15 +92,26 @@ fn prompt_tokens(document: &Value) -> Option<(usize, usize)> {
 }
 
 /// The tokens of a piece: two lists in completions, one list of pairs in chats.
-#[expect(clippy::cast_possible_truncation, reason = "a logarithm needs no more")]
-fn tokens(logprobs: &Value) -> Vec<(String, f32)> {
+fn tokens(logprobs: &Value) -> Vec<TokenSent> {
     if let Some(content) = logprobs.get("content") {
         return listed_tokens(content);
     }
-    let list = |key| logprobs.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let texts = list("tokens").iter().map(|text| text.as_str().unwrap_or_default().to_owned());
-    texts
-        .zip(list("token_logprobs"))
-        .filter_map(|(text, logprob)| Some((text, logprob.as_f64()? as f32)))
-        .collect()
+    let likeliest = |place: &Value| {
+        let pairs = place.as_object().into_iter().flatten();
+        let likely = |(text, value): (&String, &Value)| {
+            Some(LikelyToken { id: 0, bytes: text.as_bytes().to_vec(), logprob: logprob(value)? })
+        };
+        let mut found: Vec<LikelyToken> = pairs.filter_map(likely).collect();
+        found.sort_by(|left, right| right.logprob.total_cmp(&left.logprob));
+        found
+    };
+    let texts = items(&logprobs["tokens"]).iter().zip(items(&logprobs["token_logprobs"]));
+    let token = |(at, (text, value)): (usize, (&Value, &Value))| {
+        Some(TokenSent {
+            text: text.as_str().unwrap_or_default().to_owned(),
+            logprob: logprob(value)?,
+            likeliest: likeliest(&logprobs["top_logprobs"][at]),
+        })
+    };
+    texts.enumerate().filter_map(token).collect()
 }

@@ -3,7 +3,7 @@
 use fimble_model::fim::TextTemplate;
 use serde_json::{Value, json};
 
-use super::{Probe, USUAL_CONTEXT, by_name, contains_name, file_name};
+use super::{Probe, Purpose, USUAL_CONTEXT, by_name, contains_name, file_name};
 use crate::dialect::Writing;
 use crate::error::{ServerError, ServerErrorKind};
 use crate::exchange::Target;
@@ -34,6 +34,7 @@ impl Probe<'_> {
         let writing = match by_name(&served) {
             // `/infill` names every file "filename". A prompt of our own has the language.
             Writing::Template(template) => Writing::Template(template),
+            Writing::Plain if self.purpose == Purpose::Embedding => Writing::Plain,
             _ => self.infill()?,
         };
         let no_chat = (!has_template(&props)).then(|| {

@@ -61,6 +61,7 @@ impl Probe<'_> {
                     can.iter().any(|can| can == "insert") || TextTemplate::for_model_name(name).is_some()
                 }
                 Purpose::Chat => can.iter().any(|can| can == "completion") && !only_completes(&shown),
+                Purpose::Embedding => can.iter().any(|can| can == "embedding"),
             };
             if fits {
                 return Ok(name.clone());
@@ -69,6 +70,7 @@ impl Probe<'_> {
         let (work, example) = match self.purpose {
             Purpose::Completion => ("fill in the middle", "ollama pull qwen2.5-coder:1.5b-base"),
             Purpose::Chat => ("answer conversations", "ollama pull qwen2.5-coder:7b"),
+            Purpose::Embedding => ("embed texts", "ollama pull nomic-embed-text"),
         };
         Err(ServerError::new(
             ServerErrorKind::Declined,

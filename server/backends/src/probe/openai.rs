@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Probe, USUAL_CONTEXT, by_name, contains_name, file_name, names};
-use crate::error::ServerError;
+use super::{Probe, Purpose, USUAL_CONTEXT, by_name, contains_name, file_name, names};
+use crate::error::{ServerError, ServerErrorKind};
 use crate::found::Found;
 use crate::spec::Kind;
 
@@ -37,6 +37,13 @@ impl Probe<'_> {
     /// is that of a cache, with the folder that it serves if there is one, and may be missing. The name in the setting decides how text
     /// is written for the model, so that a folder may have any name.
     fn mlx(self) -> Result<Found, ServerError> {
+        if self.purpose == Purpose::Embedding {
+            return Err(ServerError::new(
+                ServerErrorKind::Declined,
+                "mlx-lm gives no embeddings",
+                "Name a model of Ollama, of llama.cpp's server, or of vLLM",
+            ));
+        }
         let health = self.ask("/health", None)?;
         if health.get("status").and_then(Value::as_str) != Some("ok") {
             return Err(ServerError::broken(&self.target.endpoint, "does not answer as mlx-lm does"));

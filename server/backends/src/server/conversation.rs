@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateOptions, Generation, Message, Model, ModelError,
-    Observer, Restorer, StopReason, TokenObserver, ToolSyntax,
+    Restorer, StopReason, TokenObserver, ToolSyntax,
 };
 
 use super::active_chats::ActiveChatGuard;
@@ -45,7 +45,7 @@ impl Chat for ServerModel {
         messages: &[Message],
         options: &ChatOptions,
         cancel: &CancelToken,
-        observer: Observer,
+        observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         let found = &self.found;
         if let Some(reason) = dialect::refusal(found.kind, options) {
@@ -58,11 +58,13 @@ impl Chat for ServerModel {
         let reasoning_style = *self.reasoning_style.lock().unwrap_or_else(PoisonError::into_inner);
         let held_back = Arc::new(Mutex::new(HeldBack::new(reasoning_style, observer)));
         let theirs = Arc::clone(&held_back);
-        let forward: TokenObserver =
-            Box::new(move |piece: &str, _| theirs.lock().unwrap_or_else(PoisonError::into_inner).take(piece));
+        let forward: TokenObserver = Box::new(move |piece: &str, tokens| {
+            theirs.lock().unwrap_or_else(PoisonError::into_inner).take(piece, tokens)
+        });
         let limits = GenerateOptions {
             max_new_tokens: options.max_new_tokens,
             stop_strings: options.stop_strings.clone(),
+            n_likeliest: options.n_likeliest,
             ..GenerateOptions::default()
         };
         let mut collector = Collector::new(&limits, forward);

@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use fimble_model::{Observer, StopReason, THOUGHT_MARKS};
+use fimble_model::{GeneratedToken, StopReason, THOUGHT_MARKS, TokenObserver};
 
 use crate::spec::Kind;
 
@@ -36,9 +36,9 @@ impl ReasoningStyle {
     }
 }
 
-/// An observer that sees nothing while the model reasons.
+/// An observer that sees no text while the model reasons.
 pub(crate) struct HeldBack {
-    observer: Observer,
+    observer: TokenObserver,
     /// Text that the observer did not see yet. None if it sees all text at once.
     held: Option<String>,
     /// The mark that was inserted before the first piece.
@@ -46,23 +46,23 @@ pub(crate) struct HeldBack {
 }
 
 impl HeldBack {
-    pub(crate) fn new(reasoning_style: ReasoningStyle, observer: Observer) -> Self {
+    pub(crate) fn new(reasoning_style: ReasoningStyle, observer: TokenObserver) -> Self {
         let held = (reasoning_style == ReasoningStyle::Hidden).then(String::new);
         Self { observer, held, lead: "" }
     }
 
     /// Takes a piece. An empty one means that the server separates reasoning by itself.
-    pub(crate) fn take(&mut self, piece: &str) -> ControlFlow<()> {
-        let Some(held) = &mut self.held else { return (self.observer)(piece) };
+    pub(crate) fn take(&mut self, piece: &str, tokens: &[GeneratedToken]) -> ControlFlow<()> {
+        let Some(held) = &mut self.held else { return (self.observer)(piece, tokens) };
         held.push_str(piece);
         let said = held.trim_start();
         let is_marked = THOUGHT_MARKS.iter().any(|(opening, _)| said.starts_with(opening));
         if piece.is_empty() || is_marked {
-            return self.show("");
+            return self.show("", tokens);
         }
         match closing_line(held) {
-            Some((opening, _)) => self.show(opening),
-            None => (self.observer)(""),
+            Some((opening, _)) => self.show(opening, tokens),
+            None => (self.observer)("", tokens),
         }
     }
 
@@ -72,15 +72,15 @@ impl HeldBack {
         if self.held.as_ref().is_some_and(|held| !held.is_empty()) {
             let is_whole = matches!(stop, StopReason::Finished | StopReason::EndToken(_));
             // The answer has ended: it does not matter whether the observer ends it.
-            let _ = self.show(if is_whole { "" } else { THOUGHT_MARKS[0].0 });
+            let _ = self.show(if is_whole { "" } else { THOUGHT_MARKS[0].0 }, &[]);
         }
         self.lead
     }
 
-    fn show(&mut self, lead: &'static str) -> ControlFlow<()> {
+    fn show(&mut self, lead: &'static str, tokens: &[GeneratedToken]) -> ControlFlow<()> {
         self.lead = lead;
         let held = self.held.take().unwrap_or_default();
-        (self.observer)(&format!("{lead}{held}"))
+        (self.observer)(&format!("{lead}{held}"), tokens)
     }
 }
 
@@ -107,13 +107,13 @@ mod tests {
     fn shown(reasoning_style: ReasoningStyle, pieces: &[&str], stop: &StopReason) -> (Vec<String>, String) {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let theirs = Arc::clone(&seen);
-        let observer: Observer = Box::new(move |piece: &str| {
+        let observer: TokenObserver = Box::new(move |piece: &str, _| {
             theirs.lock().unwrap().push(piece.to_owned());
             ControlFlow::Continue(())
         });
         let mut held_back = HeldBack::new(reasoning_style, observer);
         for piece in pieces {
-            assert_eq!(held_back.take(piece), ControlFlow::Continue(()));
+            assert_eq!(held_back.take(piece, &[]), ControlFlow::Continue(()));
         }
         let text = format!("{}{}", held_back.finish(stop), pieces.concat());
         let seen = seen.lock().unwrap().clone();

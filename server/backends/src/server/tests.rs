@@ -56,7 +56,7 @@ fn text_of_files_that_hold_secrets_by_their_names_is_withheld_from_every_server(
         let withheld = ask(&model, &["/p/.env"], Priority::Interactive).unwrap_err();
         assert!(matches!(&withheld, ModelError::Withheld(_)), "{withheld}");
         let asked = Message::new(Role::User, "Why?").from_files(["/p/id_rsa".to_owned()]);
-        let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+        let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
         let outcome = model.respond(&[asked], &ChatOptions::default(), &CancelToken::new(), observer);
         assert!(matches!(outcome, Err(ModelError::Withheld(_))), "{outcome:?}");
     }
@@ -66,7 +66,7 @@ fn text_of_files_that_hold_secrets_by_their_names_is_withheld_from_every_server(
 fn conversations_about_kept_files_are_withheld_too() {
     let model = model(true);
     let respond = |messages: &[Message]| {
-        let observer = Box::new(|_: &str| ControlFlow::Continue(()));
+        let observer = Box::new(|_: &str, _: &[_]| ControlFlow::Continue(()));
         model.respond(messages, &ChatOptions::default(), &CancelToken::new(), observer).unwrap_err()
     };
     let kept = Message::new(Role::User, "Why?").from_files(["secret/key.rs".to_owned()]);

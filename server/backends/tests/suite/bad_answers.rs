@@ -14,7 +14,7 @@ fn stream(pieces: &[&[u8]]) -> Reply {
 fn failure(infill: Reply) -> String {
     let server = llama_cpp(Some(infill), Reply::Silence);
     let (_chain, model) = connect_under(&format!("llama.cpp@{}", server.address()), impatient());
-    let (observer, _) = watching_tokens();
+    let (observer, _) = watching();
     match model.generate(request(&*model, 16), &CancelToken::new(), observer) {
         Err(ModelError::Unavailable(reason)) => {
             assert!(reason.contains(&server.address()), "{reason}");

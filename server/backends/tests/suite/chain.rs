@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, GenerateRequest, Generation, Layer, LoadError,
-    Message, Model, ModelError, ModelInfo, ModelRouter, Observer, Role, StopReason, TokenObserver, Usage,
+    Message, Model, ModelError, ModelInfo, ModelRouter, Role, StopReason, TokenObserver, Usage,
 };
 
 use crate::stand_in::{PATIENCE, Reply, StandIn};
@@ -347,7 +347,7 @@ impl Chat for Shared {
         _: &[Message],
         _: &ChatOptions,
         _: &CancelToken,
-        _: Observer,
+        _: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         if self.has_ended.load(Ordering::SeqCst) {
             return Err(ModelError::Unavailable("The engine process has ended".to_owned()));

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::{
-    CancelToken, Chat, ChatOptions, Grammar, Message, Model, ModelError, ModelRouter, Observer, Role,
-    StopReason, ToolCall,
+    CancelToken, Chat, ChatOptions, Grammar, Message, Model, ModelError, ModelRouter, Role, StopReason,
+    TokenObserver, ToolCall,
 };
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn messages() -> Vec<Message> {
 fn ask(chat: &dyn Chat) -> (String, Vec<String>) {
     let pieces: Arc<Mutex<Vec<String>>> = Arc::default();
     let seen = Arc::clone(&pieces);
-    let observer: Observer = Box::new(move |piece: &str| {
+    let observer: TokenObserver = Box::new(move |piece: &str, _| {
         seen.lock().unwrap().push(piece.to_owned());
         ControlFlow::Continue(())
     });

@@ -3,7 +3,8 @@
 
 use fimble_backends::{Guard, NetworkSettings};
 use fimble_model::{
-    CancelToken, Chat, ChatOptions, GenerateRequest, Message, Model, ModelError, ModelRouter, Priority, Role,
+    CancelToken, Chat, ChatOptions, EmbedInput, EmbedRequest, Embedder, GenerateRequest, Message, Model,
+    ModelError, ModelRouter, Priority, Role,
 };
 
 use crate::encrypted::ELSEWHERE;
@@ -41,10 +42,16 @@ fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
         let messages = [Message::new(Role::User, "What is this?")
             .from_files(sources.iter().map(|path| (*path).to_owned()))];
         let options = ChatOptions::default();
-        let error = chain.respond(&messages, &options, &CancelToken::new(), Box::new(all)).unwrap_err();
+        let error = chain.respond(&messages, &options, &CancelToken::new(), Box::new(every)).unwrap_err();
+        assert!(error.to_string().contains("noRemotePaths"), "{error}");
+        let sources = sources.iter().map(|path| (*path).to_owned()).collect();
+        let inputs = vec![EmbedInput::Text("What is this?".to_owned())];
+        let embed = EmbedRequest { inputs, truncates: false, sources };
+        let error = chain.embed(&embed, &CancelToken::new()).unwrap_err();
         assert!(error.to_string().contains("noRemotePaths"), "{error}");
     }
     assert!(server.asked("/v1/completions").is_empty() && server.asked("/v1/chat/completions").is_empty());
+    assert!(server.asked("/v1/embeddings").is_empty());
     // Nor is anything sent ahead of being asked.
     let ahead = GenerateRequest { priority: Priority::Idle, ..request(&*model, 16) };
     model.generate(ahead, &CancelToken::new(), Box::new(every)).unwrap();
@@ -53,6 +60,6 @@ fn text_of_files_that_stay_here_is_never_sent_to_another_machine() {
     assert_eq!(complete(&*model).unwrap().text, "self.entries)");
     let messages = [Message::new(Role::User, "What is this?").from_files(open_file)];
     let answer =
-        chain.respond(&messages, &ChatOptions::default(), &CancelToken::new(), Box::new(all)).unwrap();
+        chain.respond(&messages, &ChatOptions::default(), &CancelToken::new(), Box::new(every)).unwrap();
     assert!(answer.is_remote);
 }

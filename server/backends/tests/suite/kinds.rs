@@ -8,7 +8,7 @@ use fimble_model::{
 };
 use serde_json::json;
 
-use crate::stand_in::{Reply, StandIn, json as whole};
+use crate::stand_in::{Reply, StandIn, events, json as whole, lines};
 use crate::support::*;
 
 const FIM: &str = "<|file_sep|>ledger.py\n<|fim_prefix|>class Ledger:\n<|fim_suffix|>\n\nx = 1\n<|fim_middle|>    return len(";
@@ -189,7 +189,7 @@ fn mlx_answers_completions_apart_unless_a_conversation_is_under_way() {
         let messages = [Message::new(Role::User, "Why?")];
         let options = ChatOptions::default();
         let (chain, cancel) = (&chain, &cancel);
-        scope.spawn(move || Chat::respond(&**chain, &messages, &options, cancel, Box::new(all)).unwrap());
+        scope.spawn(move || Chat::respond(&**chain, &messages, &options, cancel, Box::new(every)).unwrap());
         server.wait_for("/v1/chat/completions", 1);
         assert!(!seed());
         cancel.cancel();
@@ -273,7 +273,7 @@ fn a_cancelled_request_closes_the_connection_while_the_server_thinks_and_while_i
         let server = llama_cpp(Some(reply), Reply::Silence);
         let (_chain, model) = connect(&format!("llama.cpp@{}", server.address()));
         let cancel = CancelToken::new();
-        let (observer, seen) = watching_tokens();
+        let (observer, seen) = watching();
         let generation = std::thread::scope(|scope| {
             let asking = scope.spawn(|| model.generate(request(&*model, 100_000), &cancel, observer));
             server.wait_for("/infill", 2);
@@ -300,4 +300,68 @@ fn a_model_that_the_server_lacks_is_told_with_those_that_it_has() {
     let server = llama_cpp(None, llama_said());
     let error = refused(&[format!("llama.cpp:mistral@{}", server.address())], impatient());
     assert!(error.contains("mistral") && error.contains("qwen2.5-coder-1.5b"), "{error}");
+}
+
+/// The likeliest tokens of each place, by their texts, as each kind of server sends them.
+#[test]
+fn the_likeliest_tokens_of_a_server_are_passed_on_if_asked_for() {
+    let top = json!([{"id": 5, "token": "a", "bytes": [97], "logprob": -0.25}, {"id": 6, "token": "\u{fffd}",
+        "bytes": [226], "logprob": -2.0}, {"id": 7, "token": "c", "logprob": -3.0}]);
+    let listed = json!([{"id": 5, "token": "a", "bytes": [97], "logprob": -0.25, "top_logprobs": top}]);
+    let llama = json!({"content": "a", "stop": true, "completion_probabilities": listed});
+    let ollama_piece =
+        json!({"model": "qwen2.5-coder:1.5b-base", "response": "a", "done": true, "logprobs": listed});
+    let pairs = json!({"tokens": ["a"], "token_logprobs": [-0.25], "top_logprobs": [{"b": -2.0, "a": -0.25, "c": -3.0}]});
+    let vllm_piece = json!({"model": "m", "choices": [{"index": 0, "text": "a", "logprobs": pairs, "finish_reason": "stop"}]});
+    let loaded = whole(200, &json!({"model": "qwen2.5-coder:1.5b-base", "response": "", "done": true}));
+    let ollama = ollama(&["completion"], Reply::Turns(vec![loaded, lines(&[ollama_piece])]));
+    let llama = llama_cpp(None, events(&[llama]));
+    let vllm = openai("m", events(&[vllm_piece]));
+    for (name, server, path, field, second) in [
+        ("ollama", &ollama, "/api/generate", "top_logprobs", vec![226]),
+        ("llama.cpp", &llama, "/completion", "n_probs", vec![226]),
+        ("vllm", &vllm, "/v1/completions", "logprobs", b"b".to_vec()),
+        ("openai", &vllm, "/v1/completions", "logprobs", b"b".to_vec()),
+    ] {
+        let (_chain, model) = connect(&format!("{name}@{}", server.address()));
+        let mut asked = request(&*model, 4);
+        asked.options.n_likeliest = Some(2);
+        let generation = model.generate(asked, &CancelToken::new(), Box::new(every)).unwrap();
+        assert_eq!(server.asked(path).pop().unwrap()[field], 2, "{name}");
+        let details = generation.tokens[0].details.as_ref().unwrap();
+        assert_eq!(details.bytes, b"a", "{name}");
+        let likeliest: Vec<(&[u8], f32)> =
+            details.likeliest.iter().map(|likely| (likely.bytes.as_slice(), likely.logprob)).collect();
+        assert_eq!(likeliest, [(&b"a"[..], -0.25), (second.as_slice(), -2.0)], "{name}");
+    }
+    let (_chain, model) = connect(&format!("openai@{}", vllm.address()));
+    let generation = model.generate(request(&*model, 4), &CancelToken::new(), Box::new(every)).unwrap();
+    assert!(generation.tokens[0].details.is_none());
+    assert_eq!(vllm.asked("/v1/completions").pop().unwrap().get("logprobs"), None);
+}
+
+#[test]
+fn a_conversation_with_a_server_tells_of_its_tokens() {
+    let top = json!([{"token": "Yes", "logprob": -0.25}, {"token": "No", "logprob": -2.0}]);
+    let content = json!([{"token": "Yes", "logprob": -0.25, "top_logprobs": top}]);
+    let piece = json!({"model": "m", "choices": [{"index": 0, "delta": {"content": "Yes"}, "logprobs": {"content": content},
+        "finish_reason": "stop"}]});
+    let models = json!({"data": [{"id": "m"}]});
+    let server =
+        StandIn::start([("/v1/models", whole(200, &models)), ("/v1/chat/completions", events(&[piece]))]);
+    let chain =
+        open(&[format!("vllm@{}", server.address())], fimble_backends::Guard::own_machine_only()).unwrap();
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let theirs = std::sync::Arc::clone(&told);
+    let observer = Box::new(move |_: &str, tokens: &[fimble_model::GeneratedToken]| {
+        *theirs.lock().unwrap() = tokens.to_vec();
+        ControlFlow::Continue(())
+    });
+    let options = ChatOptions { n_likeliest: Some(2), ..ChatOptions::default() };
+    let messages = [Message::new(Role::User, "Is it?")];
+    Chat::respond(&*chain, &messages, &options, &CancelToken::new(), observer).unwrap();
+    let asked = server.asked("/v1/chat/completions").pop().unwrap();
+    assert_eq!((&asked["logprobs"], &asked["top_logprobs"]), (&json!(true), &json!(2)));
+    let details = told.lock().unwrap()[0].details.clone().unwrap();
+    assert_eq!((details.bytes.as_slice(), details.likeliest[1].bytes.as_slice()), (&b"Yes"[..], &b"No"[..]));
 }

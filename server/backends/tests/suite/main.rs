@@ -9,6 +9,7 @@ mod chain;
 mod chat;
 #[cfg(unix)]
 mod elsewhere;
+mod embeddings;
 #[allow(dead_code, reason = "the tests of the binary need more of it")]
 mod encrypted;
 mod kinds;

@@ -8,7 +8,7 @@ use fimble_backends::{Chain, Choice, Guard, Purpose, ServerSpec};
 use fimble_model::fim::FimParts;
 use fimble_model::{
     CancelToken, GenerateOptions, GenerateRequest, GeneratedToken, Generation, LoadError, Model, ModelError,
-    ModelRouter, Observer, Priority, Prompt, TokenObserver,
+    ModelRouter, Priority, Prompt, TokenObserver,
 };
 use serde_json::{Value, json};
 
@@ -81,11 +81,6 @@ pub fn request(model: &dyn Model, max_new_tokens: usize) -> GenerateRequest {
     }
 }
 
-pub fn all(_: &str) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
-
-/// The same for a completion.
 pub fn every(_: &str, _: &[GeneratedToken]) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
@@ -95,20 +90,14 @@ pub fn complete(model: &dyn Model) -> Result<Generation, ModelError> {
 }
 
 /// An observer that tells what it has seen.
-pub fn watching() -> (Observer, Arc<Mutex<String>>) {
+pub fn watching() -> (TokenObserver, Arc<Mutex<String>>) {
     let seen: Arc<Mutex<String>> = Arc::default();
     let theirs = Arc::clone(&seen);
-    let observer: Observer = Box::new(move |piece: &str| {
+    let observer: TokenObserver = Box::new(move |piece: &str, _| {
         theirs.lock().unwrap().push_str(piece);
         ControlFlow::Continue(())
     });
     (observer, seen)
-}
-
-/// The same for a completion.
-pub fn watching_tokens() -> (TokenObserver, Arc<Mutex<String>>) {
-    let (mut observer, seen) = watching();
-    (Box::new(move |piece: &str, _| observer(piece)), seen)
 }
 
 /// Ollama with one model; `can` are its abilities.

@@ -61,6 +61,7 @@ fn answer(text: &str, n_sure: usize) -> Generation {
         id: 9,
         logprob: if at < n_sure { -0.001 } else { -3.0 },
         text_end: part[part.len() - 1],
+        details: None,
     });
     Generation {
         text: text.to_owned(),

@@ -126,7 +126,7 @@ pub fn generation(text: &str, logprob: f32, stop: StopReason) -> Generation {
     let ends: Vec<usize> = text.char_indices().map(|(at, ch)| at + ch.len_utf8()).collect();
     let mut tokens: Vec<GeneratedToken> = ends
         .chunks(3)
-        .map(|part| GeneratedToken { id: 9, logprob, text_end: part[part.len() - 1] })
+        .map(|part| GeneratedToken { id: 9, logprob, text_end: part[part.len() - 1], details: None })
         .collect();
     tokens.dedup_by_key(|token| token.text_end);
     Generation { text: text.to_owned(), tokens, stop, usage: Usage::default() }

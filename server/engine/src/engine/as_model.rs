@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use fimble_model::{
-    CancelToken, Chat, ContextIndex, GenerateRequest, Generation, Layer, Model, ModelError, ModelInfo,
-    Prompt, Speeds, TokenId, TokenObserver, Tokenizer,
+    CancelToken, Chat, ContextIndex, Embedder, GenerateRequest, Generation, Layer, Model, ModelError,
+    ModelInfo, Prompt, Speeds, TokenId, TokenObserver, Tokenizer,
 };
 
 use crate::branches;
@@ -65,6 +65,10 @@ impl Model for Engine {
         self.generate_from(prompt, request.options, request.priority, arrived, cancel, observer)
     }
 
+    fn embedder(&self) -> Result<&dyn Embedder, String> {
+        self.embedding().map(|_| self as &dyn Embedder)
+    }
+
     fn chat(&self) -> Result<&dyn Chat, String> {
         (*self.chat).as_ref().map(|_| self as &dyn Chat).map_err(Clone::clone)
     }
@@ -82,11 +86,7 @@ impl Tokenizer for Engine {
     }
 
     fn bytes_of(&self, tokens: &[TokenId]) -> Vec<u8> {
-        let bytes = |id: &TokenId| match self.tokenizer.bytes().bytes(*id) {
-            [] => self.tokenizer.name_of(*id).unwrap_or_default().as_bytes(),
-            bytes => bytes,
-        };
-        tokens.iter().flat_map(bytes).copied().collect()
+        tokens.iter().flat_map(|id| self.tokenizer.bytes_or_name(*id)).copied().collect()
     }
 
     fn prompt(&self, text: &str) -> Prompt {

@@ -74,7 +74,7 @@ pub(crate) fn recording(
 
 /// A generation that is not over.
 fn so_far(text: &str, tokens: &[GeneratedToken]) -> Generation {
-    let shown = tokens.iter().copied().filter(|token| token.text_end <= text.len());
+    let shown = tokens.iter().filter(|token| token.text_end <= text.len()).cloned();
     Generation {
         text: text.to_owned(),
         tokens: shown.collect(),

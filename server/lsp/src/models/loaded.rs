@@ -70,7 +70,7 @@ impl Models {
     /// The model of a role that is not the one that completes.
     pub(crate) fn own(&mut self, role: ModelRole) -> Option<&mut OwnModel> {
         match role {
-            ModelRole::Completion => None,
+            ModelRole::Completion | ModelRole::Embedding => None,
             ModelRole::Chat => Some(&mut self.own_chat),
             ModelRole::Edits => Some(&mut self.own_edits),
         }

@@ -18,6 +18,8 @@ pub enum ModelRole {
     Chat,
     /// Writing edits: what to change next.
     Edits,
+    /// Turning texts into vectors, for other programs. No editor needs it.
+    Embedding,
 }
 
 impl ModelRole {
@@ -27,15 +29,17 @@ impl ModelRole {
             Self::Completion => "the model",
             Self::Chat => "the model for conversations",
             Self::Edits => "the model for next edits",
+            Self::Embedding => "the model for embeddings",
         }
     }
 
-    /// The setting that names the model.
+    /// The setting that names the model, or the option of `fimble serve`.
     pub(crate) fn setting(self) -> &'static str {
         match self {
             Self::Completion => "model",
             Self::Chat => "chat",
             Self::Edits => "experimental.nextEditModel",
+            Self::Embedding => "--embedding",
         }
     }
 }

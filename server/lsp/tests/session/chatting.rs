@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use fimble_client::Client;
 use fimble_model::{
     CancelToken, Chat, ChatAnswer, ChatOptions, GenerateRequest, Generation, Message, Model, ModelError,
-    ModelInfo, Observer, StopReason, TokenObserver, Usage,
+    ModelInfo, StopReason, TokenObserver, Usage,
 };
 use serde_json::{Value, json};
 
@@ -102,7 +102,7 @@ impl Chat for Chatting {
         messages: &[Message],
         _: &ChatOptions,
         cancel: &CancelToken,
-        mut observer: Observer,
+        mut observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         self.asked.lock().unwrap().push(messages.last().unwrap().content.clone());
         let mut script = self.script.lock().unwrap();
@@ -129,7 +129,7 @@ impl Chat for Chatting {
                 break;
             }
             said.push(character);
-            if observer(character.encode_utf8(&mut [0; 4])) == ControlFlow::Break(()) {
+            if observer(character.encode_utf8(&mut [0; 4]), &[]) == ControlFlow::Break(()) {
                 stop = StopReason::Observer;
                 break;
             }

@@ -187,7 +187,9 @@ fn the_model_for_conversations_is_loaded_apart_and_its_failure_costs_no_suggesti
         Arc::new(move |settings, _| {
             wanted.lock().unwrap().push(settings.clone());
             match settings.role {
-                ModelRole::Completion | ModelRole::Edits => Ok(model.clone() as Arc<dyn Model>),
+                ModelRole::Completion | ModelRole::Edits | ModelRole::Embedding => {
+                    Ok(model.clone() as Arc<dyn Model>)
+                }
                 ModelRole::Chat => Err(LoadError {
                     code: ErrorCode::ServerUnreachable,
                     cause: "no server runs".to_owned(),

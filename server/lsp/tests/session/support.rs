@@ -352,7 +352,7 @@ impl Model for Scripted {
             }
             generation.text.push_str(&piece);
             let text_end = generation.text.len();
-            generation.tokens.push(GeneratedToken { id: 7, logprob: -0.01, text_end });
+            generation.tokens.push(GeneratedToken { id: 7, logprob: -0.01, text_end, details: None });
             if observer(&piece, &generation.tokens) == ControlFlow::Break(()) {
                 generation.stop = StopReason::Observer;
                 break;

@@ -17,6 +17,12 @@ pub(super) enum Rotation {
     Halves,
 }
 
+/// The entry of a file for how texts become vectors, and that of `config.json`.
+const POOLING: &str = "pooling_type";
+const POOLING_OF_CONFIG: &str = "pooling";
+
+const ENCODERS: [&str; 6] = ["bert", "nomic-bert", "nomic-bert-moe", "modern-bert", "jina-bert-v2", "t5"];
+
 /// How activations are normalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Norm {
@@ -35,6 +41,34 @@ pub(super) enum FeedForward {
     GeluGate,
     /// `gelu(up)`
     Gelu,
+}
+
+/// How the hidden states of a text become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pooling {
+    /// Their mean.
+    Mean,
+    /// That of the last token.
+    Last,
+}
+
+impl Pooling {
+    /// Of the number that the format has for it; none for what is no vector of a decoder.
+    fn of(number: u64) -> Option<Self> {
+        match number {
+            1 => Some(Self::Mean),
+            3 => Some(Self::Last),
+            _ => None,
+        }
+    }
+
+    /// The word in `config.json`.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Last => "last",
+        }
+    }
 }
 
 /// Limits of what is believed of a file, well beyond every published model of these kinds.
@@ -74,6 +108,8 @@ pub(super) struct Decoder {
     pub(super) attention_scale: Option<f32>,
     pub(super) context: u64,
     pub(super) vocabulary: u64,
+    /// How texts become vectors; none for a model that continues them.
+    pub(super) pooling: Option<Pooling>,
     /// Sentences about what is limited.
     pub(super) notes: Vec<String>,
 }
@@ -154,6 +190,7 @@ impl Decoder {
             attention_scale: reader.factor("attention.scale")?,
             context: reader.size("context_length", MOST_CONTEXT)?,
             vocabulary: embeddings.map_or(0, |tensor| tensor.n_rows()),
+            pooling: file.metadata().u64(&reader.key(POOLING)).and_then(Pooling::of),
             notes: Vec::new(),
         };
         reader.scale_positions(&mut decoder)?;
@@ -180,7 +217,7 @@ impl Decoder {
 
     /// The content of `config.json`.
     pub(super) fn config(&self, end_tokens: &[u32], bos: Option<u32>) -> Vec<u8> {
-        let config = json!({
+        let mut config = json!({
             "model_type": self.model_type,
             "hidden_size": self.hidden,
             "num_hidden_layers": self.layers,
@@ -192,18 +229,28 @@ impl Decoder {
             "eos_token_id": end_tokens,
             "bos_token_id": bos,
         });
+        if let Some(pooling) = self.pooling {
+            config[POOLING_OF_CONFIG] = json!(pooling.word());
+        }
         serde_json::to_vec_pretty(&config).unwrap_or_default()
     }
 }
 
 /// Says that a model is of another kind.
 pub(super) fn unsupported(file: &GgufFile, what: &str) -> ImportError {
+    refusal(
+        file,
+        what,
+        "Run it with llama.cpp's server or Ollama and set `model` to `llama.cpp` or `ollama:NAME`",
+    )
+}
+
+fn refusal(file: &GgufFile, what: &str, remedy: &str) -> ImportError {
     let name = file.metadata().str("general.name").unwrap_or(file.architecture());
     ImportError::Unsupported {
         path: file.paths().first().cloned().unwrap_or_default(),
         what: format!("{name} cannot run in this process: {what}"),
-        remedy: "Run it with llama.cpp's server or Ollama and set `model` to `llama.cpp` or `ollama:NAME`"
-            .to_owned(),
+        remedy: remedy.to_owned(),
     }
 }
 
@@ -227,16 +274,12 @@ impl Reader<'_> {
             "it is a mixture of experts"
         } else if has("v.blk.") || has("mm.") && has("v.patch") || self.architecture == "clip" {
             "it is the vision part of a model"
-        } else if has("enc.blk.")
-            || matches!(self.architecture, "bert" | "nomic-bert" | "jina-bert-v2" | "t5")
-        {
-            "it is an encoder, which does not continue text"
+        } else if let Some(what) = self.other_embedder(has("enc.blk.")) {
+            const REMEDY: &str = "Run it with llama.cpp's server (`--embeddings`) or Ollama, and have it serve embeddings with `fimble serve \
+                --embedding llama.cpp` or `--embedding ollama:NAME`";
+            return Err(refusal(self.file, what, REMEDY));
         } else if has("attn_kv_a") {
             "its attention is compressed (MLA), which is not supported"
-        } else if metadata.u64(&self.key("pooling_type")).is_some_and(|kind| kind != 0)
-            || metadata.bool(&self.key("attention.causal")) == Some(false)
-        {
-            "it turns texts into vectors or rates them, and does not continue them"
         } else if metadata.bool(&self.key("rope.scaling.finetuned")) == Some(false)
             && self.architecture.starts_with("granite")
         {
@@ -245,6 +288,21 @@ impl Reader<'_> {
             return Ok(());
         };
         Err(self.unsupported(what.to_owned()))
+    }
+
+    /// What a model is that turns texts into vectors in a way that decoders do not, if it is one.
+    fn other_embedder(&self, has_encoder: bool) -> Option<&'static str> {
+        let metadata = self.file.metadata();
+        let pooling = metadata.u64(&self.key(POOLING)).filter(|kind| *kind != 0);
+        if has_encoder || ENCODERS.contains(&self.architecture) {
+            Some("it is an encoder, which does not continue text")
+        } else if metadata.bool(&self.key("attention.causal")) == Some(false) {
+            Some("its attention looks ahead, which that of a decoder does not")
+        } else if pooling.is_some_and(|kind| Pooling::of(kind).is_none()) {
+            Some("it turns texts into vectors by a first token, or rates them, which is not supported")
+        } else {
+            None
+        }
     }
 
     fn unsupported(&self, what: String) -> ImportError {

@@ -10,7 +10,7 @@ use super::DOMAIN;
 use super::decoder::{Decoder, FeedForward, Norm, Rotation};
 use super::rounding::Loss;
 use super::weights::{Matrix, Plan, Storage, WeightError};
-use super::{DATA_FILE, Layout, dense, packed, rope, standard};
+use super::{DATA_FILE, HIDDEN, Layout, dense, packed, rope, standard};
 use crate::build::{Attribute, DataFile, Dimension, Element, MICROSOFT, ModelBuilder};
 use crate::edit::{LOGITS, LOGITS_TO_KEEP};
 use crate::gguf::GgufFile;
@@ -85,7 +85,17 @@ impl Builder<'_> {
             skip.clone_from(&residual);
         }
         let normed = self.norm("output_norm", &hidden, &skip, &mut residual)?;
-        self.logits(&normed)
+        match self.decoder.pooling {
+            None => {
+                let kept = format!("{LOGITS_TO_KEEP}/kept");
+                self.kept(&normed, &kept);
+                self.logits(&kept)
+            }
+            Some(_) => {
+                self.kept(&normed, HIDDEN);
+                Ok(())
+            }
+        }
     }
 
     fn inputs(&mut self) {
@@ -94,8 +104,12 @@ impl Builder<'_> {
         let d = self.decoder;
         self.model.input("input_ids", Element::I64, &[batch, positions]);
         self.model.input("attention_mask", Element::I64, &[batch, all]);
-        let vocabulary = Dimension::Fixed(d.vocabulary);
-        self.model.output(LOGITS, Element::F32, &[batch, Dimension::Named("num_logits"), vocabulary]);
+        let (output, width) = match d.pooling {
+            None => (LOGITS, d.vocabulary),
+            Some(_) => (HIDDEN, d.hidden),
+        };
+        let rows = Dimension::Named("num_logits");
+        self.model.output(output, Element::F32, &[batch, rows, Dimension::Fixed(width)]);
         let (heads, size) = (Dimension::Fixed(d.kv_heads), Dimension::Fixed(d.head_size));
         for layer in 0..d.layers {
             for part in ["key", "value"] {
@@ -353,10 +367,11 @@ impl Builder<'_> {
         output
     }
 
-    fn logits(&mut self, hidden: &str) -> Result<(), WeightError> {
+    /// The hidden states of the last positions, as many as are wanted.
+    fn kept(&mut self, hidden: &str, output: &str) {
         let name = |part: &str| format!("{LOGITS_TO_KEEP}/{part}");
-        let [zero, before_all, end, axis, all, from_end, start, kept] =
-            ["zero", "before_all", "end", "axis", "all", "from_end", "start", "kept"].map(name);
+        let [zero, before_all, end, axis, all, from_end, start] =
+            ["zero", "before_all", "end", "axis", "all", "from_end", "start"].map(name);
         self.model.constant(&zero, &[1], &[0]);
         self.model.constant(&before_all, &[1], &[-i64::from(i32::MAX)]);
         self.model.constant(&end, &[1], &[i64::MAX]);
@@ -364,8 +379,11 @@ impl Builder<'_> {
         self.node("Equal", &[LOGITS_TO_KEEP, &zero], &all, &[]);
         self.node("Neg", &[LOGITS_TO_KEEP], &from_end, &[]);
         self.node("Where", &[&all, &before_all, &from_end], &start, &[]);
-        self.node("Slice", &[hidden, &start, &end, &axis], &kept, &[]);
-        let kept = self.scaled(&kept, 1.0 / self.decoder.logit_divisor);
+        self.node("Slice", &[hidden, &start, &end, &axis], output, &[]);
+    }
+
+    fn logits(&mut self, hidden: &str) -> Result<(), WeightError> {
+        let kept = self.scaled(hidden, 1.0 / self.decoder.logit_divisor);
         let has_own = self.plan.matrix("output.weight").is_some();
         let matrix = if has_own { "output.weight" } else { "token_embd.weight" };
         let bias = self.plan.has_vector("output.bias").then_some("output.bias");

@@ -260,8 +260,9 @@ fn models_of_other_kinds_are_refused_with_what_they_are_and_what_runs_them() {
         ("general.architecture", text("clip"), "the vision part"),
         ("general.architecture", text("gemma3"), "its architecture is gemma3"),
         ("general.type", text("adapter"), "adapter"),
-        ("qwen2.pooling_type", Value::Unsigned(3), "turns texts into vectors"),
-        ("qwen2.attention.causal", Value::Bool(false), "turns texts into vectors"),
+        ("qwen2.pooling_type", Value::Unsigned(2), "--embedding ollama:NAME"),
+        ("qwen2.pooling_type", Value::Unsigned(4), "or rates them"),
+        ("qwen2.attention.causal", Value::Bool(false), "looks ahead"),
         ("qwen2.rope.dimension_count", Value::Unsigned(32), "it turns 32 of the 64 numbers"),
     ] {
         refused(&with(model(TensorKind::F32), key, value), &["Tiny", what, server]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use fimble_model::{GenerateOptions, Grammar, Model, StopReason};
+use fimble_model::{GenerateOptions, GeneratedToken, Grammar, Model, StopReason};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,7 @@ use crate::complete;
 use crate::error::{ApiError, Interface};
 use crate::gap::Gap;
 use crate::infill;
+use crate::logprobs;
 use crate::models::Role;
 use crate::openai::completions::PromptField;
 use crate::openai::mark;
@@ -29,6 +30,9 @@ const DEFAULT_TOKENS: usize = 256;
 /// Most tokens of an answer. llama.cpp's default has no end but that of the context.
 const MAX_TOKENS: usize = 4096;
 
+/// Most of the likeliest tokens that are told at each place.
+const MOST_LIKELIEST: usize = 100;
+
 /// The fields that both have.
 #[derive(Deserialize)]
 struct Common {
@@ -43,6 +47,8 @@ struct Common {
     t_max_predict_ms: Option<i64>,
     response_fields: Option<Vec<String>>,
     grammar: Option<String>,
+    n_probs: Option<i64>,
+    post_sampling_probs: Option<bool>,
     #[serde(default)]
     json_schema: Value,
 }
@@ -86,6 +92,13 @@ impl Common {
         if self.grammar.as_ref().is_some_and(|grammar| !grammar.is_empty()) {
             return Err(ApiError::bad_request("grammar (GBNF) is not supported. Use json_schema."));
         }
+        if self.post_sampling_probs == Some(true) {
+            return Err(ApiError::bad_request("post_sampling_probs is not supported. Leave it out."));
+        }
+        let n_likeliest = match self.n_probs {
+            None | Some(0) => None,
+            Some(wanted) => Some(logprobs::n_likeliest("n_probs", wanted, MOST_LIKELIEST)?),
+        };
         let grammar = match &self.json_schema {
             Value::Null => None,
             schema => Some(Grammar::JsonSchema(schema.to_string())),
@@ -95,6 +108,7 @@ impl Common {
             sampling: self.sampling.sampling()?,
             stop_strings: stop_strings(self.stop.clone())?,
             grammar,
+            n_likeliest,
             ..GenerateOptions::default()
         })
     }
@@ -137,8 +151,12 @@ async fn answer(model: &dyn Model, run: Run, common: Common, log: RequestLog) ->
         mark(&mut response, &model.info().name, model.is_remote());
         return Ok(response);
     }
-    let (text, finished) = within(run, limits).await?;
-    let mut whole = finished_json(limits.cut(&text), settings, &finished);
+    let finished = within(run, limits).await?;
+    let text = limits.cut(&finished.text);
+    let mut whole = finished_json(text, settings, &finished);
+    let is_told = |token: &&GeneratedToken| token.text_end <= text.len();
+    let tokens: Vec<GeneratedToken> = finished.tokens.iter().take_while(is_told).cloned().collect();
+    add_probabilities(&mut whole, &tokens);
     if let Some(wanted) = common.response_fields.filter(|wanted| !wanted.is_empty()) {
         whole = fields(&whole, &wanted);
     }
@@ -147,8 +165,8 @@ async fn answer(model: &dyn Model, run: Run, common: Common, log: RequestLog) ->
     Ok(response)
 }
 
-/// Waits until a run ends, or reaches a limit and is ended. Returns its text with its end.
-async fn within(mut run: Run, limits: Limits) -> Result<(String, Box<Finished>), ApiError> {
+/// Waits until a run ends, or reaches a limit and is ended. Returns its end.
+async fn within(mut run: Run, limits: Limits) -> Result<Box<Finished>, ApiError> {
     let mut progress = limits.begin();
     loop {
         match run.next().await {
@@ -158,7 +176,7 @@ async fn within(mut run: Run, limits: Limits) -> Result<(String, Box<Finished>),
                     run.stop();
                 }
             }
-            Event::Done(Ok(finished)) => return Ok((finished.text.clone(), finished)),
+            Event::Done(Ok(finished)) => return Ok(finished),
             Event::Done(Err(error)) => return Err(error.into()),
         }
     }
@@ -187,6 +205,14 @@ fn finished_json(text: &str, settings: Value, finished: &Finished) -> Value {
             "predicted_per_second": per_second(usage.decoded_tokens, usage.decode),
         },
     })
+}
+
+/// Adds what is told of the tokens of a document.
+fn add_probabilities(document: &mut Value, tokens: &[GeneratedToken]) {
+    let listed = logprobs::listed(tokens);
+    if !listed.is_empty() {
+        document["completion_probabilities"] = listed.into();
+    }
 }
 
 fn milliseconds(time: Duration) -> f64 {
@@ -222,9 +248,12 @@ impl Writer for CompletionWriter {
     fn documents(&mut self, event: Event) -> Vec<Value> {
         match event {
             Event::Piece { .. } if self.has_ended => Vec::new(),
-            Event::Piece { text, .. } => {
+            Event::Piece { text, tokens } => {
                 self.has_ended = self.progress.push(&text).is_break();
-                vec![json!({"index": 0, "content": text, "tokens": [], "stop": false, "id_slot": 0})]
+                let mut piece =
+                    json!({"index": 0, "content": text, "tokens": [], "stop": false, "id_slot": 0});
+                add_probabilities(&mut piece, &tokens);
+                vec![piece]
             }
             Event::Done(Ok(finished)) => vec![finished_json("", self.settings.take(), &finished)],
             Event::Done(Err(error)) => vec![ApiError::from(error).body(Interface::LlamaCpp)],

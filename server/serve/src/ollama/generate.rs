@@ -78,7 +78,7 @@ pub(crate) async fn generate(State(server): Shared, request: Request) -> Result<
             sampling: options.sampling,
             stop_strings: options.stop_strings,
             grammar: options.grammar,
-            tools: None,
+            ..ChatOptions::default()
         };
         server.runs.converse(Arc::clone(&whole), messages, options, log.clone())?.begun().await?
     } else {

@@ -23,9 +23,8 @@ pub(crate) async fn tags(State(server): Shared) -> Response {
 }
 
 pub(crate) async fn running_models(State(server): Shared) -> Response {
-    let is_ready = |name: &&String| {
-        server.models.find(Some(name), Role::Completion).is_ok_and(|model| model.ready().is_some())
-    };
+    let is_ready =
+        |name: &&String| server.models.find_any(Some(name)).is_ok_and(|(model, _)| model.ready().is_some());
     let names = server.models.names();
     let models: Vec<Value> = names.iter().filter(is_ready).map(|name| entry(&server, name)).collect();
     json_response(&json!({"models": models}))
@@ -33,7 +32,7 @@ pub(crate) async fn running_models(State(server): Shared) -> Response {
 
 /// A model that is not loaded yet has no size.
 fn entry(server: &Server, name: &str) -> Value {
-    let model = server.models.find(Some(name), Role::Completion).ok().and_then(|model| model.ready());
+    let model = server.models.find_any(Some(name)).ok().and_then(|(model, _)| model.ready());
     let bytes = model.map_or(0, |model| model.info().weight_bytes);
     json!({"name": name, "model": name, "modified_at": now(), "size": bytes, "digest": "", "details": details()})
 }
@@ -52,16 +51,20 @@ struct ShowRequest {
 pub(crate) async fn show(State(server): Shared, request: Request) -> Result<Response, ApiError> {
     let request: ShowRequest = body::json(parts(request).1).await?;
     let name = request.model.or(request.name);
-    let model = server.models.find(name.as_deref(), Role::Completion)?.get().await?;
+    let (served, role) = server.models.find_any(name.as_deref())?;
+    let model = served.get().await?;
     let info = model.info();
     Ok(json_response(&json!({
         "modelfile": "", "parameters": "", "template": "", "details": details(),
         "model_info": {"general.architecture": "fimble", "fimble.context_length": info.context_length},
-        "capabilities": capabilities(&*model), "modified_at": now(),
+        "capabilities": capabilities(&*model, role), "modified_at": now(),
     })))
 }
 
-fn capabilities(model: &dyn Model) -> Vec<&'static str> {
+fn capabilities(model: &dyn Model, role: Role) -> Vec<&'static str> {
+    if role == Role::Embedding {
+        return vec!["embedding"];
+    }
     let mut found = vec!["completion"];
     if infill::can_fill(model).is_some() {
         found.push("insert");

@@ -14,12 +14,16 @@ use super::{StreamOptions, finish_reason, id, mark, now, usage_json};
 use crate::answer_reader::{AnswerReader, Part};
 use crate::body;
 use crate::error::ApiError;
+use crate::logprobs;
 use crate::models::Role;
 use crate::sampling::{SamplingFields, Stops, stop_strings, token_limit};
 use crate::secrets;
 use crate::server::{Server, Shared, parts};
 use crate::stream::{Framing, streamed};
 use crate::tools::{ToolChoice, Tools};
+
+/// Most of the likeliest tokens that are told at each place.
+const MOST_LIKELIEST: usize = 20;
 
 /// Tokens of an answer if the request does not say.
 pub(crate) const DEFAULT_TOKENS: usize = 1024;
@@ -41,6 +45,8 @@ pub(crate) struct ChatRequest {
     #[serde(default)]
     response_format: Value,
     n: Option<u32>,
+    logprobs: Option<bool>,
+    top_logprobs: Option<i64>,
 }
 
 /// What a conversation asks of its answer, whatever the interface.
@@ -129,6 +135,13 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
     if request.n.is_some_and(|n| n != 1) {
         return Err(ApiError::bad_request("Only n = 1 is supported."));
     }
+    let n_likeliest = match (request.logprobs, request.top_logprobs) {
+        (Some(true), wanted) => {
+            Some(logprobs::n_likeliest("top_logprobs", wanted.unwrap_or_default(), MOST_LIKELIEST)?)
+        }
+        (_, None | Some(0)) => None,
+        (_, Some(_)) => return Err(ApiError::bad_request("top_logprobs needs logprobs to be true.")),
+    };
     let demands = Demands {
         tools: Tools::read(request.tools)?,
         choice: ToolChoice::read(&request.tool_choice)?,
@@ -138,6 +151,7 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
         max_new_tokens: token_limit(request.max_completion_tokens.or(request.max_tokens), DEFAULT_TOKENS),
         sampling: request.sampling.sampling()?,
         stop_strings: stop_strings(request.stop)?,
+        n_likeliest,
         ..ChatOptions::default()
     };
     let (name, model, syntax) = chat_model(&server, request.model.as_deref(), &demands, &mut options).await?;
@@ -153,7 +167,7 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
     let said = Said::read(&finished.text, reader);
     let mut response = body::json_response(&json!({
         "id": answer.id, "object": "chat.completion", "created": answer.created, "model": answer.model,
-        "choices": [{"index": 0, "message": said.message(), "logprobs": null,
+        "choices": [{"index": 0, "message": said.message(), "logprobs": logprobs::of_chat(&finished.tokens),
             "finish_reason": said.finish_reason(&finished.stop)}],
         "usage": usage_json(&finished.usage),
     }));

@@ -1,11 +1,12 @@
 //! The pieces of an answer to messages as server-sent events.
 
-use fimble_model::ToolCall;
+use fimble_model::{GeneratedToken, ToolCall};
 use serde_json::{Value, json};
 
 use super::{finish_reason, id, usage_json};
 use crate::answer_reader::{AnswerReader, Part};
 use crate::error::{ApiError, Interface};
+use crate::logprobs;
 use crate::run::Event;
 use crate::stream::Writer;
 
@@ -26,11 +27,13 @@ pub(super) struct ChatWriter {
     reader: AnswerReader,
     with_usage: bool,
     n_calls: usize,
+    /// Tokens of which no piece told yet.
+    tokens: Vec<GeneratedToken>,
 }
 
 impl ChatWriter {
     pub(super) fn new(answer: Answer, reader: AnswerReader, with_usage: bool) -> Self {
-        Self { answer, reader, with_usage, n_calls: 0 }
+        Self { answer, reader, with_usage, n_calls: 0, tokens: Vec::new() }
     }
 
     fn chunk(&self, choices: Value) -> Value {
@@ -38,8 +41,9 @@ impl ChatWriter {
             "model": self.answer.model, "choices": choices})
     }
 
-    fn delta(&self, delta: &Value, finish: Option<&str>) -> Value {
-        self.chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]))
+    fn delta(&mut self, delta: &Value, finish: Option<&str>) -> Value {
+        let logprobs = logprobs::of_chat(&std::mem::take(&mut self.tokens));
+        self.chunk(json!([{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]))
     }
 
     fn parts(&mut self, parts: Vec<Part>) -> Vec<Value> {
@@ -68,7 +72,8 @@ impl Writer for ChatWriter {
 
     fn documents(&mut self, event: Event) -> Vec<Value> {
         match event {
-            Event::Piece { text, .. } => {
+            Event::Piece { text, tokens } => {
+                self.tokens.extend(tokens);
                 let parts = self.reader.push(&text);
                 self.parts(parts)
             }

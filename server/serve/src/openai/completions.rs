@@ -1,12 +1,10 @@
 //! `/v1/completions`: continues a text, or fills the gap in front of `suffix`.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::response::Response;
 use fimble_model::{GenerateOptions, GeneratedToken, Model, Prompt};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{StreamOptions, finish_reason, id, mark, now, usage_json};
 use crate::body;
@@ -14,12 +12,16 @@ use crate::complete;
 use crate::error::{ApiError, Interface};
 use crate::gap::Gap;
 use crate::infill;
+use crate::logprobs;
 use crate::models::Role;
 use crate::run::Event;
 use crate::sampling::{SamplingFields, Stops, stop_strings, token_limit};
 use crate::secrets::visible;
 use crate::server::{Shared, parts};
 use crate::stream::{Framing, Writer, streamed};
+
+/// Most of the likeliest tokens that are told at each place.
+const MOST_LIKELIEST: usize = 5;
 
 /// Tokens of an answer if the request does not say.
 const DEFAULT_TOKENS: usize = 256;
@@ -41,7 +43,7 @@ pub(crate) struct CompletionRequest {
     best_of: Option<u32>,
 }
 
-/// A prompt: a text, or tokens; alone, or as the only one of a list.
+/// A prompt or several: texts, or tokens.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum PromptField {
@@ -60,21 +62,31 @@ pub(crate) enum OnePrompt {
 impl PromptField {
     /// The prompt, if it is one.
     pub(crate) fn one(self) -> Result<OnePrompt, ApiError> {
-        let several = || ApiError::bad_request("One request takes one prompt. Send a request for each.");
+        <[OnePrompt; 1]>::try_from(self.all())
+            .map(|[prompt]| prompt)
+            .map_err(|_| ApiError::bad_request("One request takes one prompt. Send a request for each."))
+    }
+
+    /// All of them.
+    pub(crate) fn all(self) -> Vec<OnePrompt> {
         match self {
-            Self::Text(text) => Ok(OnePrompt::Text(text)),
-            Self::Tokens(tokens) => Ok(OnePrompt::Tokens(tokens)),
-            Self::Texts(texts) => {
-                <[String; 1]>::try_from(texts).map(|[text]| OnePrompt::Text(text)).map_err(|_| several())
-            }
-            Self::ManyTokens(lists) => <[Vec<u32>; 1]>::try_from(lists)
-                .map(|[tokens]| OnePrompt::Tokens(tokens))
-                .map_err(|_| several()),
+            Self::Text(text) => vec![OnePrompt::Text(text)],
+            Self::Tokens(tokens) => vec![OnePrompt::Tokens(tokens)],
+            Self::Texts(texts) => texts.into_iter().map(OnePrompt::Text).collect(),
+            Self::ManyTokens(lists) => lists.into_iter().map(OnePrompt::Tokens).collect(),
         }
     }
 }
 
 impl OnePrompt {
+    /// Whether nothing is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::Tokens(tokens) => tokens.is_empty(),
+        }
+    }
+
     /// The gap that the whole prompt asks to fill in the form of Qwen, as Zed writes it for every model. Each model has a form of its
     /// own, with parts that this one lacks.
     fn gap(&self) -> Option<Gap> {
@@ -110,10 +122,18 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
     }
     let served = server.models.find(request.model.as_deref(), Role::Completion)?;
     let whole = served.get().await?;
+    let n_likeliest = match request.logprobs {
+        None | Some(Value::Null | Value::Bool(false)) => None,
+        Some(Value::Bool(true)) => Some(0),
+        Some(number) => {
+            Some(logprobs::n_likeliest("logprobs", number.as_i64().unwrap_or(-1), MOST_LIKELIEST)?)
+        }
+    };
     let options = GenerateOptions {
         max_new_tokens: token_limit(request.max_tokens, DEFAULT_TOKENS),
         sampling: request.sampling.sampling()?,
         stop_strings: stop_strings(request.stop)?,
+        n_likeliest,
         ..GenerateOptions::default()
     };
     let prompt = request.prompt.unwrap_or(PromptField::Text(String::new())).one()?;
@@ -133,23 +153,17 @@ pub(crate) async fn complete(State(server): Shared, request: Request) -> Result<
         }
         (Some(_), OnePrompt::Tokens(_)) => Err(ApiError::bad_request("suffix needs a prompt that is text.")),
     };
-    let with_logprobs = match request.logprobs {
-        None | Some(Value::Null | Value::Bool(false)) => false,
-        Some(Value::Bool(true) | Value::Number(_)) => true,
-        Some(_) => return Err(ApiError::bad_request("logprobs must be a number or true.")),
-    };
     let (model, run) = complete::complete(&server, &whole, &[], &log, &plan).await?;
     let answer = Answer { id: id("cmpl"), created: now(), model: served.name().to_owned() };
     if request.stream == Some(true) {
         let with_usage = request.stream_options.unwrap_or_default().include_usage == Some(true);
-        let logprobs = with_logprobs.then(|| Logprobs::new(Arc::clone(&model)));
-        let writer = CompletionWriter { answer, with_usage, logprobs, echoed };
+        let writer = CompletionWriter { answer, with_usage, logprobs: Logprobs::default(), echoed };
         let mut response = streamed(run, Framing::Events, writer, log);
         mark(&mut response, &model.info().name, model.is_remote());
         return Ok(response);
     }
     let finished = run.finish().await?;
-    let logprobs = with_logprobs.then(|| Logprobs::new(model).take(&finished.tokens));
+    let logprobs = Logprobs::default().take(&finished.tokens);
     let text = format!("{echoed}{}", finished.text);
     let mut whole = answer.choice(&text, logprobs, Some(finish_reason(&finished.stop)));
     whole["usage"] = usage_json(&finished.usage);
@@ -173,43 +187,39 @@ impl Answer {
     }
 }
 
-/// Log-probabilities of the chosen tokens.
+/// Log-probabilities of the tokens, the chosen one and the likeliest ones at each place.
+#[derive(Default)]
 struct Logprobs {
-    model: Arc<dyn Model>,
-    n_taken: usize,
+    /// Where the next token begins in the text.
     offset: usize,
 }
 
 impl Logprobs {
-    fn new(model: Arc<dyn Model>) -> Self {
-        Self { model, n_taken: 0, offset: 0 }
-    }
-
-    /// Those of the tokens that were not taken before.
-    fn take(&mut self, tokens: &[GeneratedToken]) -> Value {
-        let new = &tokens[self.n_taken.min(tokens.len())..];
-        self.n_taken = tokens.len();
-        let name = |token: &GeneratedToken| {
-            let bytes = self.model.tokenizer().map(|tokenizer| tokenizer.bytes_of(&[token.id]));
-            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
-        };
-        let names: Vec<String> = new.iter().map(name).collect();
-        let mut offsets = Vec::new();
-        for token in new {
-            offsets.push(self.offset);
-            self.offset = token.text_end;
+    /// Those of the next tokens; none if nothing is told of them.
+    fn take(&mut self, tokens: &[GeneratedToken]) -> Option<Value> {
+        let (mut names, mut chosen, mut top, mut offsets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (token, details) in logprobs::detailed(tokens) {
+            let name = logprobs::name(&details.bytes);
+            let likeliest = details.likeliest.iter();
+            let pairs = likeliest.map(|likely| (logprobs::name(&likely.bytes), likely.logprob));
+            let mut place: Map<String, Value> =
+                pairs.map(|(name, logprob)| (name, logprobs::finite(logprob).into())).collect();
+            place.entry(name.clone()).or_insert(logprobs::finite(token.logprob).into());
+            names.push(name);
+            chosen.push(logprobs::finite(token.logprob));
+            top.push(place);
+            offsets.push(std::mem::replace(&mut self.offset, token.text_end));
         }
-        let probabilities: Vec<f32> = new.iter().map(|token| token.logprob).collect();
-        let top: Vec<Value> =
-            names.iter().zip(&probabilities).map(|(name, value)| json!({name: value})).collect();
-        json!({"tokens": names, "token_logprobs": probabilities, "top_logprobs": top, "text_offset": offsets})
+        let logprobs =
+            json!({"tokens": names, "token_logprobs": chosen, "top_logprobs": top, "text_offset": offsets});
+        (!names.is_empty()).then_some(logprobs)
     }
 }
 
 struct CompletionWriter {
     answer: Answer,
     with_usage: bool,
-    logprobs: Option<Logprobs>,
+    logprobs: Logprobs,
     echoed: String,
 }
 
@@ -224,7 +234,7 @@ impl Writer for CompletionWriter {
     fn documents(&mut self, event: Event) -> Vec<Value> {
         match event {
             Event::Piece { text, tokens } => {
-                let logprobs = self.logprobs.as_mut().map(|logprobs| logprobs.take(&tokens));
+                let logprobs = self.logprobs.take(&tokens);
                 vec![self.answer.choice(&text, logprobs, None)]
             }
             Event::Done(Ok(finished)) => {

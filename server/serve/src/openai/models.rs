@@ -1,4 +1,4 @@
-//! `/v1/models`, and `/v1/embeddings`, for which there is no model.
+//! `/v1/models`: the names of all models, and whether there is one of a name.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::now;
 use crate::body::json_response;
 use crate::error::ApiError;
-use crate::models::Role;
 use crate::server::Shared;
 
 fn model(name: &str) -> Value {
@@ -20,10 +19,6 @@ pub(crate) async fn list(State(server): Shared) -> Response {
 }
 
 pub(crate) async fn one(State(server): Shared, Path(name): Path<String>) -> Result<Response, ApiError> {
-    server.models.find(Some(&name), Role::Completion)?;
+    server.models.find_any(Some(&name))?;
     Ok(json_response(&model(&name)))
-}
-
-pub(crate) async fn embeddings() -> ApiError {
-    ApiError::not_found("Fimble has no embedding model.").with_code("model_not_found")
 }

@@ -63,6 +63,17 @@ impl Client {
         self.stream.write_all(body).unwrap();
     }
 
+    /// Sends these very bytes.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// Waits until the server closes the connection. What it sends before is dropped.
+    pub fn wait_until_closed(&mut self) {
+        let mut buffer = [0; 4096];
+        while self.stream.read(&mut buffer).is_ok_and(|n_read| n_read > 0) {}
+    }
+
     pub fn send_head(&mut self, method: &str, path: &str, headers: &[(&str, &str)], n_bytes: usize) {
         let mut head = format!(
             "{method} {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {n_bytes}\r\n"

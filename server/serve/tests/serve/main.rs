@@ -4,12 +4,14 @@
 #![allow(clippy::disallowed_methods, reason = "a client of the server on this machine")]
 
 mod client;
+mod embeddings;
+mod logprobs;
 mod scripted;
+mod unruly;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use client::{Client, Response};
+use client::Response;
 use fimble_model::{Grammar, Piece, Role, Sampling};
 use scripted::{Scripted, World};
 use serde_json::{Value, json};
@@ -290,6 +292,17 @@ fn bad_requests_are_refused_in_the_form_of_their_interface() {
         ("/v1/completions", json!({"prompt": ["a", "b"]}), 400, "one prompt"),
         ("/v1/completions", json!({"prompt": "a", "n": 2}), 400, "n = 1"),
         ("/v1/completions", json!({"prompt": "a", "temperature": -1}), 400, "temperature"),
+        ("/v1/completions", json!({"prompt": "a", "logprobs": 6}), 400, "0 to 5"),
+        ("/v1/completions", json!({"prompt": "a", "logprobs": "all"}), 400, "0 to 5"),
+        (
+            "/v1/chat/completions",
+            json!({"messages": message, "logprobs": true, "top_logprobs": 21}),
+            400,
+            "0 to 20",
+        ),
+        ("/v1/chat/completions", json!({"messages": message, "top_logprobs": 2}), 400, "logprobs to be true"),
+        ("/completion", json!({"prompt": "a", "n_probs": -1}), 400, "0 to 100"),
+        ("/completion", json!({"prompt": "a", "post_sampling_probs": true}), 400, "post_sampling_probs"),
         ("/v1/completions", json!({"prompt": "a", "model": "gpt-9"}), 404, "fimble, tiny"),
         ("/v1/completions", json!({"prompt": "too long"}), 400, "900 tokens, the model reads 512"),
         ("/v1/chat/completions", json!({}), 400, "another type"),
@@ -311,7 +324,10 @@ fn bad_requests_are_refused_in_the_form_of_their_interface() {
             400,
             "response_format",
         ),
-        ("/v1/embeddings", json!({"input": "a"}), 404, "no embedding model"),
+        ("/v1/embeddings", json!({"input": "a"}), 404, "no embedding model. `fimble serve --embedding NAME`"),
+        ("/embedding", json!({"content": "a"}), 404, "no embedding model"),
+        ("/api/embed", json!({"model": "a", "input": "a"}), 404, "no embedding model"),
+        ("/api/embeddings", json!({"model": "a", "prompt": "a"}), 404, "no embedding model"),
         ("/v1/nothing", json!({}), 404, "no such path"),
         ("/v1/models", json!({}), 405, "another method"),
         ("/completion", json!({}), 400, "prompt is missing"),
@@ -373,56 +389,6 @@ fn foreign_hosts_pages_and_tokens_are_refused() {
     assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (403, ""));
     assert_eq!(world.client().request("GET", "/health", &[], b"").status, 200);
     assert!(world.client().request("GET", "/api/tags", &[], b"").json()["error"].is_string());
-}
-
-#[test]
-fn a_client_that_goes_away_stops_the_work_and_others_are_answered() {
-    let scripted = Scripted::endless();
-    let world = World::start(Arc::clone(&scripted));
-    for (path, stream) in [
-        ("/v1/completions", true),
-        ("/v1/completions", false),
-        ("/v1/chat/completions", true),
-        ("/api/chat", false),
-    ] {
-        let before = scripted.n_stopped.load(Ordering::SeqCst);
-        let mut client = world.client();
-        client.send(
-            "POST",
-            path,
-            &[],
-            json!({"prompt": "a", "messages": [{"role": "user", "content": "a"}],
-            "stream": stream})
-            .to_string()
-            .as_bytes(),
-        );
-        scripted.wait_until_running();
-        drop(client);
-        scripted.wait_for_stops(before + 1);
-    }
-}
-
-#[test]
-fn bodies_are_bounded_and_many_connections_are_answered() {
-    let world = World::start(Scripted::saying(&["x"]));
-    let mut client = world.client();
-    client.send_head("POST", "/v1/completions", &[], 100 << 20);
-    assert_eq!(client.receive().status, 413);
-    // One whose length is not said.
-    let mut client = world.client();
-    client.send_chunked("/v1/completions", 9 << 20);
-    assert_eq!(client.receive().status, 413);
-    // Connections that say nothing hold nobody up.
-    let silent: Vec<Client> = (0..200).map(|_| world.client()).collect();
-    assert_eq!(world.post("/v1/completions", &json!({"prompt": "a"})).status, 200);
-    drop(silent);
-    let mut client = world.client();
-    for _ in 0..3 {
-        assert_eq!(
-            client.request_on("POST", "/completion", &[], br#"{"prompt": "a"}"#).json()["content"],
-            "x"
-        );
-    }
 }
 
 #[test]

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use fimble_model::fim::{FimTemplate, Vocabulary};
 use fimble_model::{
-    Calibration, CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, ErrorCode, GenerateRequest,
-    GeneratedToken, Generation, Layer, LoadError, Message, Model, ModelError, ModelInfo, Observer, Piece,
-    Prompt, StopReason, TokenId, TokenObserver, Tokenizer, ToolSyntax, Usage,
+    Calibration, CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, EmbedInput, EmbedRequest,
+    Embedder, Embeddings, ErrorCode, GenerateRequest, GeneratedToken, Generation, Layer, LikelyToken,
+    LoadError, Message, Model, ModelError, ModelInfo, Piece, Prompt, StopReason, TokenDetails, TokenId,
+    TokenObserver, Tokenizer, ToolSyntax, Usage,
 };
 use fimble_serve::{Access, ListenAddress, Models, ServedModel, Server};
 use serde_json::Value;
@@ -29,9 +30,12 @@ pub struct Scripted {
     info: ModelInfo,
     /// Pieces of each answer; none means an answer without end.
     pieces: Option<Vec<String>>,
+    /// Each piece of an answer without end.
+    endless_piece: String,
     is_remote: bool,
     pub requests: Mutex<Vec<GenerateRequest>>,
     pub asked: Mutex<Vec<(Vec<Message>, ChatOptions)>>,
+    pub embedded: Mutex<Vec<EmbedRequest>>,
     /// What the project cache got: names with their texts.
     pub remembered: Mutex<Vec<(String, String)>>,
     running: (Mutex<usize>, Condvar),
@@ -83,9 +87,11 @@ impl Scripted {
         Arc::new(Self {
             info,
             pieces,
+            endless_piece: "x ".to_owned(),
             is_remote,
             requests: Mutex::default(),
             asked: Mutex::default(),
+            embedded: Mutex::default(),
             remembered: Mutex::default(),
             running: <(Mutex<usize>, Condvar)>::default(),
             n_stopped: AtomicUsize::new(0),
@@ -98,6 +104,14 @@ impl Scripted {
 
     pub fn endless() -> Arc<Self> {
         Self::new(None, false)
+    }
+
+    /// An answer without end in large pieces.
+    pub fn flooding() -> Arc<Self> {
+        let mut scripted = Self::new(None, false);
+        let unshared = Arc::get_mut(&mut scripted).expect("nobody has it yet");
+        unshared.endless_piece = "x".repeat(1 << 16);
+        scripted
     }
 
     pub fn remote() -> Arc<Self> {
@@ -122,6 +136,7 @@ impl Scripted {
     /// Says its script.
     fn answer(
         &self,
+        n_likeliest: Option<usize>,
         cancel: &CancelToken,
         say: &mut dyn FnMut(&str, &[GeneratedToken]) -> std::ops::ControlFlow<()>,
     ) -> (String, Vec<GeneratedToken>, StopReason) {
@@ -129,7 +144,7 @@ impl Scripted {
         *running.lock().unwrap() += 1;
         changed.notify_all();
         let (mut text, mut tokens) = (String::new(), Vec::new());
-        let endless = std::iter::repeat_n("x ".to_owned(), usize::MAX);
+        let endless = std::iter::repeat(self.endless_piece.clone());
         let pieces: Box<dyn Iterator<Item = String>> = match &self.pieces {
             Some(pieces) => Box::new(pieces.iter().cloned()),
             None => Box::new(endless),
@@ -142,7 +157,8 @@ impl Scripted {
                 break;
             }
             text.push_str(&piece);
-            tokens.push(GeneratedToken { id: 97, logprob: -0.5, text_end: text.len() });
+            let details = n_likeliest.map(|n_likeliest| Box::new(details(&piece, n_likeliest)));
+            tokens.push(GeneratedToken { id: 97, logprob: -0.5, text_end: text.len(), details });
             if self.pieces.is_none() {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -155,6 +171,15 @@ impl Scripted {
         *running.lock().unwrap() -= 1;
         (text, tokens, stop)
     }
+}
+
+/// What is told of a token: the second choice is `~`, the others are a part of a character.
+fn details(piece: &str, n_likeliest: usize) -> TokenDetails {
+    let first = LikelyToken { id: 97, bytes: piece.as_bytes().to_vec(), logprob: -0.5 };
+    let second = LikelyToken { id: 126, bytes: b"~".to_vec(), logprob: -1.5 };
+    let others = std::iter::repeat(LikelyToken { id: 5, bytes: vec![0xe2], logprob: f32::NEG_INFINITY });
+    let likeliest = [first, second].into_iter().chain(others).take(n_likeliest).collect();
+    TokenDetails { bytes: piece.as_bytes().to_vec(), likeliest }
 }
 
 fn usage() -> Usage {
@@ -182,6 +207,10 @@ impl Model for Scripted {
         Ok(self)
     }
 
+    fn embedder(&self) -> Result<&dyn Embedder, String> {
+        Ok(self)
+    }
+
     fn context_index(&self) -> Option<&dyn ContextIndex> {
         (!self.is_remote).then_some(self)
     }
@@ -197,12 +226,37 @@ impl Model for Scripted {
         mut observer: TokenObserver,
     ) -> Result<Generation, ModelError> {
         let is_long = request.prompt.pieces.contains(&Piece::Text("too long".to_owned()));
+        let n_likeliest = request.options.n_likeliest;
         self.requests.lock().unwrap().push(request);
         if is_long {
             return Err(ModelError::PromptTooLong { tokens: 900, limit: 512 });
         }
-        let (text, tokens, stop) = self.answer(cancel, &mut *observer);
+        let (text, tokens, stop) = self.answer(n_likeliest, cancel, &mut *observer);
         Ok(Generation { text, tokens, stop, usage: usage() })
+    }
+}
+
+/// The vector of a text has its length and 0.5; an endless model never ends.
+impl Embedder for Scripted {
+    fn embed(&self, request: &EmbedRequest, cancel: &CancelToken) -> Result<Embeddings, ModelError> {
+        self.embedded.lock().unwrap().push(request.clone());
+        if self.pieces.is_none() {
+            self.answer(None, cancel, &mut |_, _| std::ops::ControlFlow::Continue(()));
+        }
+        let length = |input: &EmbedInput| match input {
+            EmbedInput::Text(text) => text.len(),
+            EmbedInput::Tokens(tokens) => tokens.len(),
+        };
+        let lengths: Vec<usize> = request.inputs.iter().map(length).collect();
+        if lengths.iter().any(|length| *length > self.info.context_length) && !request.truncates {
+            return Err(ModelError::PromptTooLong { tokens: 900, limit: self.info.context_length });
+        }
+        Ok(Embeddings {
+            vectors: lengths.iter().map(|length| vec![*length as f32, 0.5]).collect(),
+            prompt_tokens: lengths.iter().sum(),
+            model: "tiny".to_owned(),
+            is_remote: self.is_remote,
+        })
     }
 }
 
@@ -271,10 +325,10 @@ impl Chat for Scripted {
         messages: &[Message],
         options: &ChatOptions,
         cancel: &CancelToken,
-        mut observer: Observer,
+        mut observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         self.asked.lock().unwrap().push((messages.to_vec(), options.clone()));
-        let (text, _, stop) = self.answer(cancel, &mut |piece, _| observer(piece));
+        let (text, _, stop) = self.answer(options.n_likeliest, cancel, &mut *observer);
         Ok(ChatAnswer { text, stop, model: "tiny".to_owned(), is_remote: self.is_remote, usage: usage() })
     }
 }
@@ -295,12 +349,14 @@ struct Setup {
     token: Option<String>,
     keeps_files: bool,
     may_load: bool,
+    embeds: bool,
+    step: Option<Duration>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let address = "127.0.0.1:0".parse().unwrap();
-        Self { address, token: None, keeps_files: false, may_load: true }
+        Self { address, token: None, keeps_files: false, may_load: true, embeds: false, step: None }
     }
 }
 
@@ -315,6 +371,16 @@ impl World {
 
     pub fn start_keeping_files(scripted: Arc<Scripted>) -> Self {
         Self::with(scripted, Setup { keeps_files: true, ..Setup::default() })
+    }
+
+    /// The model turns texts into vectors, under the name `vectors`, too.
+    pub fn start_embedding(scripted: Arc<Scripted>, keeps_files: bool) -> Self {
+        Self::with(scripted, Setup { embeds: true, keeps_files, ..Setup::default() })
+    }
+
+    /// Clients may take this time for each step.
+    pub fn start_impatient(scripted: Arc<Scripted>, step: Duration) -> Self {
+        Self::with(scripted, Setup { step: Some(step), ..Setup::default() })
     }
 
     pub fn start_failing_once(scripted: Arc<Scripted>) -> Self {
@@ -337,8 +403,10 @@ impl World {
             let model: Arc<dyn Model> = Arc::<Scripted>::clone(&model);
             Ok(model)
         });
-        let served = Arc::new(ServedModel::new(vec!["tiny".to_owned()], loader));
-        let models = Models::new(Arc::clone(&served), served, setup.keeps_files);
+        let named = |name: &str| Arc::new(ServedModel::new(vec![name.to_owned()], loader.clone()));
+        let served = named("tiny");
+        let embedding = setup.embeds.then(|| named("vectors"));
+        let models = Models::new(Arc::clone(&served), served, setup.keeps_files).with_embedding(embedding);
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let lines = Arc::clone(&log);
         let sink = Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned()));
@@ -351,7 +419,11 @@ impl World {
                 let listener = setup.address.bind().unwrap();
                 let access = Access::new(setup.token, matches!(listener.address(), ListenAddress::Tcp(_)));
                 sender.send(listener.address().clone()).unwrap();
-                let server = Arc::new(Server::new(models, access, sink));
+                let server = Server::new(models, access, sink);
+                let server = Arc::new(match setup.step {
+                    Some(step) => server.with_timeouts(step),
+                    None => server,
+                });
                 let end = async {
                     let _ = ended.await;
                 };

@@ -20,8 +20,10 @@ pub(super) struct Pieces {
 struct State {
     /// Text that was not sent yet.
     pending: String,
-    /// Tokens that were sent.
-    n_sent: usize,
+    /// Its tokens.
+    new_tokens: Vec<GeneratedToken>,
+    /// Tokens that came.
+    n_tokens: usize,
     /// A verdict has not come.
     is_awaited: bool,
     /// The answer is to end.
@@ -51,13 +53,14 @@ impl Pieces {
     ) -> bool {
         let mut state = self.state();
         state.pending.push_str(piece);
+        let new = tokens.get(state.n_tokens..).unwrap_or_default();
+        state.new_tokens.extend_from_slice(new);
+        state.n_tokens = tokens.len();
         if state.ends || state.is_awaited {
             return state.ends;
         }
-        let new = tokens.get(state.n_sent..).unwrap_or_default().to_vec();
-        state.n_sent = tokens.len();
         state.is_awaited = true;
-        let text = std::mem::take(&mut state.pending);
+        let (text, new) = (std::mem::take(&mut state.pending), std::mem::take(&mut state.new_tokens));
         drop(state);
         send(text, new);
         let waits = |state: &mut State| state.is_awaited && !state.ends;
@@ -65,11 +68,11 @@ impl Pieces {
         waited.unwrap_or_else(PoisonError::into_inner).0.ends
     }
 
-    /// Text that is left at the end of the answer, if the observer has not ended it.
-    pub(super) fn rest(&self) -> Option<String> {
+    /// Text that is left at the end of the answer, with its tokens, if the observer has not ended it.
+    pub(super) fn rest(&self) -> Option<(String, Vec<GeneratedToken>)> {
         let mut state = self.state();
-        let rest = std::mem::take(&mut state.pending);
-        (!state.ends && !rest.is_empty()).then_some(rest)
+        let (text, tokens) = (std::mem::take(&mut state.pending), std::mem::take(&mut state.new_tokens));
+        (!state.ends && !text.is_empty()).then_some((text, tokens))
     }
 }
 
@@ -90,7 +93,7 @@ mod tests {
         pieces.push("d", &[], |text, _| sent.push(text));
         pieces.push("e", &[], |text, _| sent.push(text));
         assert_eq!(sent, ["a".to_owned(), format!("{}d", &text[1..])]);
-        assert_eq!(pieces.rest().as_deref(), Some("e"));
+        assert_eq!(pieces.rest(), Some(("e".to_owned(), Vec::new())));
         pieces.verdict(true);
         assert!(pieces.push("f", &[], |_, _| unreachable!("it has ended")));
         assert_eq!(pieces.rest(), None);

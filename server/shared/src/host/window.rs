@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fimble_model::{
-    CancelToken, ChatAnswer, ChatOptions, GenerateRequest, GeneratedToken, Generation, Message, Model,
-    ModelError, Observer, Priority, StopReason, TokenObserver, Tokenizer, Usage,
+    CancelToken, ChatAnswer, ChatOptions, EmbedRequest, Embeddings, GenerateRequest, GeneratedToken,
+    Generation, Message, Model, ModelError, Priority, StopReason, TokenObserver, Tokenizer, Usage,
 };
 
 use super::hub::Hub;
@@ -178,6 +178,13 @@ impl Window {
                     Answer::Answered(result, Box::new(state_of(&*open.model.model)))
                 });
             }
+            ToEngine::Embed { call, model, request } => self.spawn(call, move |window, running| {
+                let Some(open) = window.model(model) else {
+                    return Answer::Embedded(Err(no_model()), Box::default());
+                };
+                let result = window.embed(&open, &request, running);
+                Answer::Embedded(result, Box::new(state_of(&*open.model.model)))
+            }),
             ToEngine::ReadAhead { call, model, messages } => self.spawn(call, move |window, running| {
                 if let Some(open) = window.model(model)
                     && let Some(_turn) = window.turn(&open, Priority::Idle, running)
@@ -291,6 +298,7 @@ impl Window {
             has_context_index: model.context_index().is_some(),
             has_tokenizer: model.tokenizer().is_some(),
             chat,
+            embeds: model.embedder().map(drop),
         })))
     }
 
@@ -314,8 +322,8 @@ impl Window {
 
     /// Sends what the observer of the window has not seen.
     fn send_rest(&self, call: CallId, running: &Running) {
-        if let Some(text) = running.pieces.rest() {
-            self.send(&ToWindow::Piece { call, text, tokens: Vec::new() });
+        if let Some((text, tokens)) = running.pieces.rest() {
+            self.send(&ToWindow::Piece { call, text, tokens });
         }
     }
 
@@ -356,11 +364,23 @@ impl Window {
             let Generation { text, stop, usage, .. } = cancelled();
             return Ok(ChatAnswer { text, stop, model: chat.name().to_owned(), is_remote: false, usage });
         };
-        let mut observer = self.observer(call, running);
-        let observer: Observer = Box::new(move |piece: &str| observer(piece, &[]));
+        let observer = self.observer(call, running);
         let answer = chat.respond(messages, options, &running.cancel, observer)?;
         self.send_rest(call, running);
         Ok(answer)
+    }
+
+    fn embed(
+        &self,
+        open: &Open,
+        request: &EmbedRequest,
+        running: &Running,
+    ) -> Result<Embeddings, ModelError> {
+        let embedder = open.model.model.embedder().map_err(ModelError::Engine)?;
+        let Some(_turn) = self.turn(open, Priority::Background, running) else {
+            return Ok(Embeddings::default());
+        };
+        embedder.embed(request, &running.cancel)
     }
 
     /// The number under which the documents of one of its models are known: a window may open a model twice.

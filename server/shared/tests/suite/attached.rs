@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    CancelToken, ChatOptions, ContextIndex, Layer, Model, ModelError, Observer, StopReason, TokenObserver,
+    CancelToken, ChatOptions, ContextIndex, EmbedInput, EmbedRequest, Embedder, Layer, Model, ModelError,
+    StopReason, TokenObserver,
 };
 use fimble_shared::AttachError;
 
@@ -30,6 +31,27 @@ fn everything_about_a_model_reaches_the_window() {
     let alternatives = model.generate_alternatives(request("say:ab"), 3, &CancelToken::new()).unwrap();
     assert_eq!(alternatives.len(), 3);
     assert_eq!(window.open("mute", None).unwrap().chat().err().unwrap(), "It is mute.");
+}
+
+#[test]
+fn vectors_and_the_likeliest_tokens_reach_the_window() {
+    let host = Host::start();
+    let window = host.window();
+    let model = window.open("small", None).unwrap();
+    let direct = Scripted::new("small", &host.state);
+    let embed = |inputs: Vec<EmbedInput>| EmbedRequest { inputs, truncates: true, sources: Vec::new() };
+    for inputs in [vec![EmbedInput::Text("größer".to_owned())], vec![EmbedInput::Tokens(vec![7])]] {
+        let (request, cancel) = (embed(inputs), CancelToken::new());
+        let there = model.embedder().unwrap().embed(&request, &cancel);
+        assert_eq!(there, direct.embed(&request, &cancel));
+    }
+    let mute = window.open("mute", None).unwrap();
+    assert_eq!(mute.embedder().err().unwrap(), "It embeds nothing.");
+    let mut told = request("say:ab");
+    told.options.n_likeliest = Some(2);
+    let there = model.generate(told.clone(), &CancelToken::new(), every()).unwrap();
+    assert_eq!(there, direct.generate(told, &CancelToken::new(), every()).unwrap());
+    assert_eq!(there.tokens[1].details.as_ref().unwrap().likeliest.len(), 2);
 }
 
 #[test]
@@ -80,7 +102,7 @@ fn a_conversation_is_streamed_and_its_text_is_what_was_seen() {
     assert!(chat.does_well("refactor") && !chat.does_well("explain"));
     let seen = Arc::new(Mutex::new(String::new()));
     let theirs = Arc::clone(&seen);
-    let observer: Observer = Box::new(move |piece| {
+    let observer: TokenObserver = Box::new(move |piece, _| {
         theirs.lock().unwrap().push_str(piece);
         // A window that is slow must not hold up the engine process, and sees everything nevertheless.
         std::thread::sleep(Duration::from_millis(if piece == "a" { 300 } else { 0 }));
@@ -100,7 +122,7 @@ fn requests_of_one_window_run_beside_each_other() {
     let cancel = CancelToken::new();
     let (theirs, their_cancel) = (Arc::clone(&model), cancel.clone());
     let long = std::thread::spawn(move || {
-        let quiet: Observer = Box::new(|_| ControlFlow::Continue(()));
+        let quiet: TokenObserver = Box::new(|_, _| ControlFlow::Continue(()));
         theirs.chat().unwrap().respond(&message("hold"), &ChatOptions::default(), &their_cancel, quiet)
     });
     wait_until("it runs", || host.state.n_running.load(Ordering::SeqCst) == 1);

@@ -10,9 +10,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fimble_model::{
-    Calibration, CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, GenerateOptions, GenerateRequest,
-    GeneratedToken, Generation, Layer, LoadError, Message, Model, ModelError, ModelInfo, Observer, Piece,
-    Priority, Prompt, Role, Speeds, StopReason, TokenObserver, Usage,
+    Calibration, CancelToken, Chat, ChatAnswer, ChatOptions, ContextIndex, EmbedInput, EmbedRequest,
+    Embedder, Embeddings, GenerateOptions, GenerateRequest, GeneratedToken, Generation, Layer, LikelyToken,
+    LoadError, Message, Model, ModelError, ModelInfo, Piece, Priority, Prompt, Role, Speeds, StopReason,
+    TokenDetails, TokenObserver, Usage,
 };
 use fimble_shared::host::{self, HostEnd, HostLoader, HostOptions, HostedModel};
 use fimble_shared::{Attachment, EnginePlace, Identity};
@@ -85,6 +86,10 @@ impl Model for Scripted {
         if self.info.name == "mute" { Err("It is mute.".to_owned()) } else { Ok(self) }
     }
 
+    fn embedder(&self) -> Result<&dyn Embedder, String> {
+        if self.info.name == "mute" { Err("It embeds nothing.".to_owned()) } else { Ok(self) }
+    }
+
     fn context_index(&self) -> Option<&dyn ContextIndex> {
         Some(self)
     }
@@ -151,8 +156,13 @@ impl Model for Scripted {
             }
             generation.text.push(character);
             let (id, text_end) = (u32::try_from(id).unwrap(), generation.text.len());
+            let details = request.options.n_likeliest.map(|n_likeliest| {
+                let likely = LikelyToken { id, bytes: vec![0xe2], logprob: f32::NEG_INFINITY };
+                let likeliest = vec![likely; n_likeliest];
+                Box::new(TokenDetails { bytes: character.to_string().into_bytes(), likeliest })
+            });
             let logprob = if id == 0 { f32::NEG_INFINITY } else { -0.1 };
-            generation.tokens.push(GeneratedToken { id, logprob, text_end });
+            generation.tokens.push(GeneratedToken { id, logprob, text_end, details });
             if observer(&character.to_string(), &generation.tokens).is_break() {
                 generation.stop = StopReason::Observer;
                 break;
@@ -164,6 +174,17 @@ impl Model for Scripted {
         }
         self.state.n_running.fetch_sub(1, Ordering::SeqCst);
         Ok(generation)
+    }
+}
+
+impl Embedder for Scripted {
+    fn embed(&self, request: &EmbedRequest, _: &CancelToken) -> Result<Embeddings, ModelError> {
+        let vectors = request.inputs.iter().map(|input| match input {
+            EmbedInput::Text(text) => Ok(vec![text.len() as f32, 0.1]),
+            EmbedInput::Tokens(tokens) => Err(ModelError::PromptTooLong { tokens: tokens.len(), limit: 0 }),
+        });
+        let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+        Ok(Embeddings { vectors, prompt_tokens: 3, model: self.info.name.clone(), is_remote: false })
     }
 }
 
@@ -195,10 +216,9 @@ impl Chat for Scripted {
         messages: &[Message],
         _: &ChatOptions,
         cancel: &CancelToken,
-        mut observer: Observer,
+        observer: TokenObserver,
     ) -> Result<ChatAnswer, ModelError> {
         let last = messages.last().unwrap().content.clone();
-        let observer: TokenObserver = Box::new(move |piece, _| observer(piece));
         let Generation { text, stop, usage, .. } =
             self.generate(request_with(&last, Priority::Background), cancel, observer)?;
         Ok(ChatAnswer { text, stop, model: self.info.name.clone(), is_remote: false, usage })
