@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 use std::time::Instant;
 
 /// Allocations between two looks at the clock.
@@ -16,6 +18,8 @@ const LONGEST_LOG: usize = 1 << 20;
 thread_local! {
     /// The parse that this thread is in; null while one of its callbacks runs.
     static CURRENT: Cell<*mut Allocations> = const { Cell::new(std::ptr::null_mut()) };
+    /// The functions of ours and of scanners that the parse of this thread is in: an interrupt does not leave them.
+    static N_KEPT: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Which bound was passed.
@@ -33,6 +37,8 @@ pub(crate) struct Allocations {
     pub(crate) most_live: isize,
     pub(crate) deadline: Option<Instant>,
     pub(crate) overrun: Option<Overrun>,
+    /// Set once the deadline has passed, by another thread.
+    pub(crate) is_due: Arc<AtomicBool>,
     /// Addresses in the order of what was done with them: those of new blocks, and those of freed ones with [`FREED`] set. A
     /// set would be asked a million times a second for an answer that few parses need.
     log: Vec<usize>,
@@ -48,6 +54,7 @@ impl Allocations {
             most_live,
             deadline,
             overrun: None,
+            is_due: Arc::default(),
             log: Vec::new(),
             longest_log: LONGEST_LOG,
             until_look: ALLOCATIONS_PER_LOOK,
@@ -117,6 +124,39 @@ pub(crate) fn gave(pointer: *mut c_void) {
     if !current.is_null() && !pointer.is_null() {
         // SAFETY: as above.
         unsafe { (*current).write(pointer as usize | FREED) };
+    }
+}
+
+/// Runs what an interrupt must not leave: it holds locks of the system's allocator, or changes what outlives the parse.
+pub(crate) fn kept<T>(run: impl FnOnce() -> T) -> T {
+    let change = |by: u32| N_KEPT.try_with(|n_kept| n_kept.set(n_kept.get().wrapping_add(by)));
+    let _ = change(1);
+    compiler_fence(Ordering::SeqCst);
+    let result = run();
+    compiler_fence(Ordering::SeqCst);
+    let _ = change(u32::MAX);
+    result
+}
+
+/// Sets how many functions are kept; returns how many were.
+pub(crate) fn replace_kept(n_kept: u32) -> u32 {
+    N_KEPT.replace(n_kept)
+}
+
+/// Leaves the parse of this thread if its deadline has passed and it is in tree-sitter's own code. For a signal handler: it takes
+/// no lock and allocates nothing.
+#[cfg(unix)]
+pub(crate) fn leave_if_due() {
+    let current = CURRENT.try_with(Cell::get).unwrap_or(std::ptr::null_mut());
+    if current.is_null() || N_KEPT.try_with(Cell::get) != Ok(0) {
+        return;
+    }
+    // SAFETY: as above.
+    let is_due = unsafe { (*current).is_due.load(Ordering::Relaxed) };
+    if is_due {
+        // SAFETY: as above.
+        unsafe { (*current).overrun = Some(Overrun::Time) };
+        leave(current);
     }
 }
 

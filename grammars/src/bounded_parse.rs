@@ -1,6 +1,6 @@
 //! A parse that ends at a bound of memory and time wherever the parser is. Tree-sitter asks its caller in its main loop only:
 //! at a syntax error, and at the end of a text with errors, it can take gigabytes before it asks again. There the parse is left
-//! from inside of the allocator.
+//! from inside of the allocator, and where it does not allocate either, by a signal (`interrupt.rs`).
 //!
 //! Invariant: what a parse that was left had allocated is free again; its parser is never used again. The buffers that its
 //! parser had before, and the nodes of the old tree that it held, stay allocated: that is less than a tree, once for each text
@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use tree_sitter::{Parser, Tree, ffi};
 
-use crate::blocks::{Allocations, Overrun, replace_current};
+use crate::blocks::{Allocations, Overrun, replace_current, replace_kept};
+#[cfg(unix)]
+use crate::interrupt::Watching;
 use crate::memory::{self, MemoryMeter};
 
 /// How far a parse may go before it is left. The limits of `progress` should be lower: a parser that was left is lost.
@@ -57,8 +59,15 @@ pub fn parse_bounded<'a>(
         progress: (&raw mut progress).cast(),
         tree: std::ptr::null_mut(),
     };
+    #[cfg(unix)]
+    let watching = bounds.deadline.and_then(|deadline| Watching::start(deadline, &allocations.is_due));
+    // This parse may run in a callback of another one.
+    let n_kept = replace_kept(0);
     // SAFETY: `call` and what it refers to outlive the call, and none of the frames that may be left has a destructor.
     let was_left = unsafe { fimble_run(parse, (&raw mut call).cast(), &raw mut allocations.place) != 0 };
+    replace_kept(n_kept);
+    #[cfg(unix)]
+    drop(watching);
     if !old.is_null() {
         // SAFETY: it is the copy from above.
         drop(unsafe { Tree::from_raw(old) });

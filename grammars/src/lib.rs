@@ -8,6 +8,8 @@
 mod blocks;
 mod bounded_parse;
 mod grammar;
+#[cfg(unix)]
+mod interrupt;
 mod language;
 mod memory;
 mod registry;

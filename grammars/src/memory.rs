@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::Once;
 
-use crate::blocks;
+use crate::blocks::{self, kept};
 
 thread_local! {
     /// Bytes that this thread got for tree-sitter and did not free. Negative where it freed what another thread got.
@@ -109,24 +109,28 @@ fn counted(pointer: *mut c_void) -> *mut c_void {
 
 unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
     // SAFETY: any size may be asked for.
-    counted(unsafe { libc::malloc(size.max(1)) })
+    kept(|| counted(unsafe { libc::malloc(size.max(1)) }))
 }
 
 unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     // SAFETY: as above.
-    counted(unsafe { libc::calloc(count.max(1), size.max(1)) })
+    kept(|| counted(unsafe { libc::calloc(count.max(1), size.max(1)) }))
 }
 
 unsafe extern "C" fn realloc(pointer: *mut c_void, size: usize) -> *mut c_void {
-    add(-size_of(pointer));
-    blocks::gave(pointer);
-    // SAFETY: the caller owns the allocation.
-    counted(unsafe { libc::realloc(pointer, size.max(1)) })
+    kept(|| {
+        add(-size_of(pointer));
+        blocks::gave(pointer);
+        // SAFETY: the caller owns the allocation.
+        counted(unsafe { libc::realloc(pointer, size.max(1)) })
+    })
 }
 
 pub(crate) unsafe extern "C" fn free(pointer: *mut c_void) {
-    add(-size_of(pointer));
-    blocks::gave(pointer);
-    // SAFETY: the caller owns the allocation, or it is null.
-    unsafe { libc::free(pointer) }
+    kept(|| {
+        add(-size_of(pointer));
+        blocks::gave(pointer);
+        // SAFETY: the caller owns the allocation, or it is null.
+        unsafe { libc::free(pointer) }
+    });
 }

@@ -17,6 +17,8 @@ use std::time::Instant;
 use tree_sitter::ffi::TSLanguage;
 use tree_sitter_language::LanguageFn;
 
+use crate::blocks::kept;
+
 /// Size of the parser's buffer: `TREE_SITTER_SERIALIZATION_BUFFER_SIZE` of tree-sitter's parser.h.
 const MAX_STATE_BYTES: usize = 1024;
 
@@ -179,7 +181,7 @@ fn check<G: Guarded>(scanner: &mut Scanner) {
         if scanner.scan.is_some() {
             scanner.scan = Some(scan::<G>);
         }
-        if scanner.deserialize.is_some() && G::frees_by_writing() {
+        if scanner.deserialize.is_some() {
             scanner.deserialize = Some(deserialize::<G>);
         }
     }
@@ -202,7 +204,7 @@ unsafe extern "C" fn scan<G: Guarded>(
         (*own).eof = Some(eof);
     }
     // SAFETY: the parser's own call, forwarded.
-    let is_found = unsafe { scan(payload, lexer, valid_symbols) };
+    let is_found = kept(|| unsafe { scan(payload, lexer, valid_symbols) });
     // SAFETY: as above. The parser reads with the same lexer.
     unsafe {
         (*own).advance = own_advance;
@@ -249,7 +251,7 @@ unsafe extern "C" fn serialize<G: Guarded>(payload: *mut c_void, buffer: *mut c_
     let Some(write) = G::scanner().get().and_then(|scanner| scanner.serialize) else { return 0 };
     let mut room = MaybeUninit::<[u8; ROOM]>::uninit();
     // SAFETY: the payload is the scanner's own, and the room holds what it writes.
-    let length = unsafe { write(payload, room.as_mut_ptr().cast()) } as usize;
+    let length = kept(|| unsafe { write(payload, room.as_mut_ptr().cast()) }) as usize;
     if length > MAX_STATE_BYTES {
         refuse(ScannerRefusal::State);
         return 0;
@@ -265,17 +267,17 @@ unsafe extern "C" fn serialize<G: Guarded>(payload: *mut c_void, buffer: *mut c_
     length as c_uint
 }
 
-/// Stands in for the scanner's own function of this name, where that forgets the memory it holds: writing frees it.
+/// Stands in for the scanner's own function of this name. Where that forgets the memory it holds, writing frees it.
 unsafe extern "C" fn deserialize<G: Guarded>(payload: *mut c_void, buffer: *const c_char, length: c_uint) {
     let Some(scanner) = G::scanner().get() else { return };
-    if let Some(write) = scanner.serialize {
+    if let Some(write) = scanner.serialize.filter(|_| G::frees_by_writing()) {
         let mut room = MaybeUninit::<[u8; ROOM]>::uninit();
         // SAFETY: the payload is the scanner's own, and the room holds what it writes.
-        unsafe { write(payload, room.as_mut_ptr().cast()) };
+        kept(|| unsafe { write(payload, room.as_mut_ptr().cast()) });
     }
     if let Some(read) = scanner.deserialize {
         // SAFETY: the parser's own call, forwarded.
-        unsafe { read(payload, buffer, length) };
+        kept(|| unsafe { read(payload, buffer, length) });
     }
 }
 

@@ -230,3 +230,20 @@ fn a_parse_that_takes_too_much_memory_is_stopped() {
     assert_eq!(outcome("json", "[1]"), Ok(()));
     assert_eq!(outcome("json", &format!("[{}1]", "1, ".repeat(50_000))), Ok(()));
 }
+
+/// The parser merges the readings of this text without an allocation or a question to its caller: for hours, without an interrupt.
+#[cfg(unix)]
+#[test]
+fn a_parse_that_does_nothing_but_merge_is_interrupted() {
+    let start = "a\ndefine a\ndefine a\n{@htang=\"ts\">%{ i{🙂";
+    let text = Text::new(&format!("{start}{}fu\n\n     ", "function(){🙂".repeat(24)));
+    let good = Text::new("func add(a: Int, b: Int) -> Int {\n    return a + b\n}\n");
+    let expected = parse(language("swift"), &good).to_s_expression();
+    for _ in 0..5 {
+        let budget = ParseBudget { time: Some(Duration::from_millis(50)), cancelled: &|| false };
+        let stopped = SyntaxTree::parse(language("swift"), &text, None, &budget).err();
+        assert_eq!(stopped, Some(ParseStopped::OutOfTime));
+        // The next parse of the thread is like any other.
+        assert_eq!(parse(language("swift"), &good).to_s_expression(), expected);
+    }
+}
