@@ -4,15 +4,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
-use std::time::Duration;
 
 use fimble_document::Text;
-use fimble_syntax::{Definition, Language, ParseBudget, SyntaxTree, by_path, signature_lines};
+use fimble_syntax::{Definition, Language, SyntaxTree, by_path, signature_lines};
 
 use crate::chunks::words;
 use crate::imports::{Imports, shares_package};
 use crate::index::Index;
 use crate::open_text::{MAX_EDITED, OpenText, edited_definition};
+use crate::parsed::{MAX_BYTES, MAX_LINES, parsed, stands_in_function};
 use crate::rank::folder_of;
 
 /// A cursor, the document that it is in, and the other open ones.
@@ -42,13 +42,8 @@ const MAX_FILES: usize = 12;
 const MAX_FILE_BYTES: usize = 256 * 1024;
 /// Bytes that are parsed for one cursor. A parse reads some 10 MB a second.
 const MAX_PARSED: usize = 512 * 1024;
-/// Time for one file: a guard against texts that parsers take long for.
-const FILE_TIME: Duration = Duration::from_millis(500);
 /// Files that definitions are shown of.
 const MAX_SHOWN: usize = 3;
-/// Lines of one definition, and bytes of all of one file.
-pub(crate) const MAX_LINES: usize = 24;
-pub(crate) const MAX_BYTES: usize = 1000;
 /// Definitions of a module of which only the module's name is known.
 const MAX_OF_MODULE: usize = 12;
 
@@ -187,13 +182,6 @@ fn candidates(
     ranked
 }
 
-/// All definitions of a text, if it has a grammar and can be parsed in time.
-pub(crate) fn parsed(file: &str, text: &Text) -> Option<Vec<Definition>> {
-    let budget = ParseBudget { time: Some(FILE_TIME), cancelled: &|| false };
-    let tree = SyntaxTree::parse(by_path(file)?, text, None, &budget).ok()?;
-    Some(tree.definitions(text))
-}
-
 /// The wanted definitions of a file as lines of it, and how much they are wanted. The one that holds the last edit
 /// of the file is among them.
 fn definitions_in(
@@ -245,25 +233,4 @@ fn definitions_in(
     shown.sort_by_key(|(range, _)| range.start);
     let text: String = shown.into_iter().map(|(_, lines)| lines).collect();
     (!text.is_empty()).then_some((score, text))
-}
-
-/// Whether a name is local to a function.
-pub(crate) fn stands_in_function(definition: &Definition, all: &[Definition]) -> bool {
-    let holds = |outer: &&Definition| {
-        outer.is_function
-            && outer
-                .body
-                .as_ref()
-                .is_some_and(|body| body.start <= definition.name.start && definition.name.end <= body.end)
-    };
-    // Those that hold it begin before it, and there are as many as it is deep, or more where names are no scopes.
-    all.iter().take_while(|outer| outer.range.start <= definition.name.start).any(|outer| holds(&outer))
-        || all.iter().any(|outer| {
-            // A parameter.
-            outer.is_function
-                && outer.name != definition.name
-                && definition.body.is_none()
-                && outer.range.start <= definition.name.start
-                && definition.name.end <= outer.range.end
-        })
 }

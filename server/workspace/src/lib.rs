@@ -14,6 +14,7 @@ mod imports;
 mod index;
 mod kinds;
 mod open_text;
+mod parsed;
 mod rank;
 mod read;
 mod stamp;

@@ -8,7 +8,7 @@ use fimble_document::Text;
 use fimble_syntax::{Definition, by_path, signature_lines};
 use lru::LruCache;
 
-use crate::definitions::{MAX_BYTES, MAX_LINES, parsed, stands_in_function};
+use crate::parsed::{MAX_BYTES, MAX_LINES, parsed, stands_in_function};
 use crate::read::judge;
 
 /// Documents whose last edit counts, at most: those edited last.
