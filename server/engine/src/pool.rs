@@ -27,18 +27,13 @@ pub(crate) fn pool(
     let mut sum: Vec<f64> = Vec::new();
     // Positions whose hidden states are in the sum.
     let mut n_summed = 0;
-    let (mut slot, mut n_read) = evaluator.take(tokens).map_err(ModelError::Engine)?;
-    if reading.pooling == Pooling::Mean {
-        // The cache holds no hidden states of an earlier input that begins as this one does.
-        evaluator.clear(slot);
-        n_read = 0;
-    }
+    let (mut slot, mut n_read) = take(evaluator, tokens, reading.pooling, n_summed)?;
     while n_read < tokens.len() {
         if (reading.stopped)() {
             return Ok(None);
         }
         if (reading.yield_to_others)(evaluator) {
-            (slot, n_read) = evaluator.take(tokens).map_err(ModelError::Engine)?;
+            (slot, n_read) = take(evaluator, tokens, reading.pooling, n_summed)?;
         }
         // What other work took away is read again, without adding it twice.
         let limit = if n_read < n_summed { n_summed } else { tokens.len() };
@@ -60,6 +55,22 @@ pub(crate) fn pool(
         n_read = end;
     }
     unit(&sum).map(Some)
+}
+
+/// A slot of the cache for an input, and how many of its tokens the slot holds. A mean needs the hidden states of all tokens, which
+/// the cache does not hold: a slot is of no use that is further than the sum, such as one of another input with the same beginning.
+fn take(
+    evaluator: &mut Evaluator,
+    tokens: &[TokenId],
+    pooling: Pooling,
+    n_summed: usize,
+) -> Result<(usize, usize), ModelError> {
+    let (slot, n_read) = evaluator.take(tokens).map_err(ModelError::Engine)?;
+    if pooling == Pooling::Mean && n_read > n_summed {
+        evaluator.clear(slot);
+        return Ok((slot, 0));
+    }
+    Ok((slot, n_read))
 }
 
 /// A vector in the same direction with a length of 1. The mean and the sum have the same direction.

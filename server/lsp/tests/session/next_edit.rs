@@ -360,7 +360,7 @@ fn a_client_that_sends_whole_texts_gets_the_same() {
     let edits = asked(&client, URI, 2, (1, 10));
     assert_eq!((edits.len(), &edits[0]["text"]), (1, &json!("amount")));
     // A large one is searched for secrets off the loop first, and the request waits for that.
-    let large = CODE.to_owned() + &"x = 1\n".repeat(5000);
+    let large = CODE.to_owned() + &"x = 1\n".repeat(3000);
     client.open(OTHER, "python", &large);
     client.replace(OTHER, 2, &large.replacen("total", "size", 1));
     let edits = asked(&client, OTHER, 2, (1, 8));
