@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use crate::calls::{List, list_around};
 use crate::diff::Diff;
+use crate::likelihood::{Likelihood, Weights, flag, log};
 use crate::siblings::{Added, added};
 use crate::source::Source;
 use crate::styles::Style;
-use crate::tokens::{TokenKind, places_of, tokens};
+use crate::tokens::{TokenKind, is_specific, places_of, tokens};
 use crate::{Hunk, NextEdit, NextEditKind, Request};
 
 /// Hunks that are searched for added elements, the last ones.
@@ -20,14 +21,28 @@ const MAX_PLACES: usize = 60;
 /// Lines of one counterpart.
 const MAX_LINES: usize = 4;
 
-/// The confidence that two, three, and more siblings give, if all on that side have a counterpart.
-const BY_AGREEING: [f32; 3] = [0.76, 0.86, 0.9];
-/// For each sibling that has none.
-const PER_MISSING: f32 = 0.14;
+/// What speaks for and against a counterpart.
+const WEIGHTS: Weights<16> = [
+    ("bias", -0.11),
+    ("agreeing", 0.06),
+    ("more than two", 0.17),
+    ("more than three", 0.59),
+    ("siblings without", -0.08),
+    ("another style", -0.33),
+    ("item", -0.21),
+    ("behind the new one", -0.13),
+    ("same form", 0.95),
+    ("siblings", 0.55),
+    ("specific", -0.32),
+    ("lines", 0.15),
+    ("above", 0.44),
+    ("distance", -0.49),
+    ("has the new name", -0.29),
+    ("tokens", -0.43),
+];
+
 /// Shorter names stand for many things.
 const MIN_KEY: usize = 2;
-/// The name is written in another way there.
-const OTHER_STYLE: f32 = 0.03;
 
 /// The edits that added elements call for.
 pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &mut Vec<NextEdit>) {
@@ -75,13 +90,34 @@ fn in_style(source: &Source<'_>, added: &Added, style: Style, found: &mut Vec<Ne
                 continue;
             }
             let site = Site { source, added, siblings, is_before, place: &place, style };
-            let Some((edit, agreeing, around)) = site.line().or_else(|| site.item()) else { continue };
+            let line = site.line();
+            let is_item = line.is_none();
+            let Some((edit, agreeing, around)) = line.or_else(|| site.item()) else { continue };
             known = Some(around);
-            let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
-            let n_missing = u16::try_from(siblings.len() - agreeing).map_or(0.0, f32::from);
-            confidence -= PER_MISSING * n_missing + if style == Style::Same { 0.0 } else { OTHER_STYLE };
             let (range, text) = edit;
-            found.push(source.edit(range, text, NextEditKind::Counterpart, confidence, agreeing));
+            let n_lines = source.line_of(range.start).abs_diff(source.line_of(added.range.start));
+            let new = style.of(&added.key);
+            let places = places_of(source.content(), &new, MAX_PLACES);
+            let terms = [
+                1.0,
+                log(agreeing),
+                flag(agreeing > 2),
+                flag(agreeing > 3),
+                log(siblings.len() - agreeing),
+                flag(style != Style::Same),
+                flag(is_item),
+                flag(!is_before),
+                flag(added.is_same_form),
+                log(added.n_siblings),
+                flag(is_specific(&added.key)),
+                log(text.matches('\n').count()),
+                flag(range.start < added.range.start),
+                log(n_lines) / 5.0,
+                log(places.map_or(MAX_PLACES, |places| places.len()).saturating_sub(1)),
+                log(tokens(&text).len()),
+            ];
+            let likelihood = Likelihood::of(&WEIGHTS, terms);
+            found.push(source.edit(range, text, NextEditKind::Counterpart, likelihood, agreeing));
         }
         if found.len() > n_before {
             return;

@@ -54,4 +54,6 @@ pub struct NextEdit {
     pub confidence: f32,
     /// The number of places that agree: edits of the history, or siblings that have the counterpart.
     pub agreeing: usize,
+    /// What the confidence was computed from, by name, where it was fitted.
+    pub evidence: Vec<(&'static str, f32)>,
 }

@@ -5,10 +5,13 @@ use std::cmp::Ordering;
 
 use crate::source::{Source, sources};
 use crate::verify::is_sound;
-use crate::{NextEdit, Request, counterpart, rename, repeat, signature};
+use crate::{NextEdit, Request, counterpart, rename, repeat, replacement, signature};
 
 /// Proposals that are returned beside those that the user refused. Each is checked by a parse.
 const MAX_PROPOSED: usize = 2;
+
+/// What is wrong more often than right is not proposed.
+const MIN_CONFIDENCE: f32 = 0.5;
 
 /// Candidates that are checked at most.
 const MAX_CHECKED: usize = 8;
@@ -17,6 +20,17 @@ const MAX_CHECKED: usize = 8;
 /// applies to the present text by itself.
 #[must_use]
 pub fn propose(request: &Request<'_>) -> Vec<NextEdit> {
+    let is_wanted = |edit: &&NextEdit| !(request.is_refused)(edit);
+    checked(request, MIN_CONFIDENCE, |found| found.iter().filter(is_wanted).count() == MAX_PROPOSED)
+}
+
+/// All edits that a search checks, the best first, also those that are not certain enough: what the weights are fitted to.
+#[must_use]
+pub fn candidates(request: &Request<'_>) -> Vec<NextEdit> {
+    checked(request, 0.0, |_| false)
+}
+
+fn checked(request: &Request<'_>, least: f32, is_enough: impl Fn(&[NextEdit]) -> bool) -> Vec<NextEdit> {
     let sources = sources(request);
     if (request.cancelled)() || request.history.hunks().is_empty() || sources.is_empty() {
         return Vec::new();
@@ -25,12 +39,13 @@ pub fn propose(request: &Request<'_>) -> Vec<NextEdit> {
     rename::candidates(request, &sources, &mut found);
     let parameters = signature::candidates(request, &sources, &mut found);
     repeat::candidates(request, &sources, &parameters, &mut found);
+    replacement::candidates(request, &sources, &mut found);
     counterpart::candidates(request, &sources, &mut found);
+    found.retain(|edit| edit.confidence >= least);
     found.sort_by(|a, b| order(request, &sources, a, b));
     let mut proposed: Vec<NextEdit> = Vec::new();
     for edit in found.into_iter().take(MAX_CHECKED) {
-        let n_wanted = proposed.iter().filter(|edit| !(request.is_refused)(edit)).count();
-        if n_wanted == MAX_PROPOSED || (request.cancelled)() {
+        if is_enough(&proposed) || (request.cancelled)() {
             break;
         }
         let is_same = |other: &NextEdit| other.document == edit.document && other.range == edit.range;

@@ -9,6 +9,7 @@ use fimble_syntax::{Name, NameRole};
 use crate::binding::{Binding, OTHER_MEMBER, stem};
 use crate::diff::{Diff, Run};
 use crate::hunk::common_ends;
+use crate::likelihood::{Likelihood, Weights, flag, log};
 use crate::source::{ScopeKind, Source};
 use crate::tokens::{is_name, is_specific};
 use crate::{Hunk, NextEdit, NextEditKind, Request};
@@ -23,6 +24,7 @@ const MAX_CHANGED: usize = 16;
 /// Two uses were changed and the definition was not yet; then for each further use.
 const FROM_USES: f32 = 0.66;
 const PER_USE: f32 = 0.06;
+const MAX_AGREEING: usize = 5;
 /// The new name begins as the old one does.
 const ALIKE: f32 = 0.08;
 const MIN_ALIKE: usize = 4;
@@ -38,9 +40,22 @@ const WITH_OTHERS: f32 = 0.22;
 const BOTH: f32 = 0.68;
 /// Several assignments may define one variable, or another one each.
 const SEVERAL_ASSIGNMENTS: f32 = 0.1;
-/// For each further place that was changed in the same way, up to [`MAX_AGREEING`].
-const AGREEING: f32 = 0.01;
-const MAX_AGREEING: usize = 5;
+
+/// What speaks for and against a use of a changed name.
+const WEIGHTS: Weights<12> = [
+    ("bias", 0.35),
+    ("binding", 0.71),
+    ("alone", 0.38),
+    ("changed places", -0.13),
+    ("uses", -0.61),
+    ("another file", 0.13),
+    ("age", -0.67),
+    ("alike", 0.22),
+    ("specific", 0.55),
+    ("both names", -0.10),
+    ("one use of the line", 0.14),
+    ("short", 0.07),
+];
 
 /// A name that became another one.
 struct Renamed<'a, 's> {
@@ -50,6 +65,8 @@ struct Renamed<'a, 's> {
     places: Vec<(&'s Source<'a>, Range<usize>)>,
     /// Whether the changes of names are all that one of the hunks has.
     is_alone: bool,
+    /// The number of hunks since the last change.
+    age: usize,
 }
 
 impl Renamed<'_, '_> {
@@ -71,10 +88,32 @@ impl Renamed<'_, '_> {
                     new: self.new.clone(),
                     places: vec![(source, place)],
                     is_alone: self.is_alone,
+                    age: self.age,
                 }),
             }
         }
         found
+    }
+
+    /// How likely a use is meant, from what a binding gives.
+    fn likelihood(&self, source: &Source<'_>, place: &Use, n_uses: usize, n_on_line: usize) -> Likelihood {
+        let p = place.confidence.clamp(0.01, 0.99);
+        let (n_alike, _) = common_ends(&self.old, &self.new);
+        let terms = [
+            1.0,
+            (p / (1.0 - p)).ln(),
+            flag(self.is_alone),
+            log(self.places.len()),
+            log(n_uses),
+            flag(self.places.iter().all(|(other, _)| other.document != source.document)),
+            log(self.age),
+            flag(n_alike >= MIN_ALIKE),
+            flag(is_specific(&self.old)),
+            flag(place.text != self.new),
+            flag(n_on_line == 1),
+            flag(self.old.len() < MIN_USED_NAME || self.new.len() < MIN_USED_NAME),
+        ];
+        Likelihood::of(&WEIGHTS, terms)
     }
 }
 
@@ -118,7 +157,9 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
 /// The changed names, the last change first. A name that was changed back, or is being typed, is not among them.
 fn renamed_names<'a, 's>(request: &Request<'_>, sources: &'s [Source<'a>]) -> Vec<Renamed<'a, 's>> {
     let mut found: Vec<Renamed<'a, 's>> = Vec::new();
-    for hunk in request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank()).take(MAX_HUNKS) {
+    for (age, hunk) in
+        request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank()).take(MAX_HUNKS).enumerate()
+    {
         let Some(source) = sources.iter().find(|source| source.document == hunk.document) else { continue };
         let diff = Diff::new(hunk, source.text);
         // In code that was written anew, tokens agree by chance.
@@ -145,6 +186,7 @@ fn renamed_names<'a, 's>(request: &Request<'_>, sources: &'s [Source<'a>]) -> Ve
                     new: new.to_owned(),
                     places: vec![(source, place)],
                     is_alone,
+                    age,
                 }),
             }
         }
@@ -392,7 +434,6 @@ fn edits(
         lines.entry(source.line_of(place.range.start)).or_default().push(place);
     }
     let agreeing = renamed.places.len();
-    let bonus = AGREEING * u16::try_from(agreeing.min(MAX_AGREEING) - 1).map_or(0.0, f32::from);
     let mut found = Vec::new();
     for uses in lines.values() {
         let (Some(first), Some(last)) = (uses.first(), uses.last()) else { continue };
@@ -400,11 +441,11 @@ fn edits(
         let has_hunk = source
             .hunks(request.history.hunks())
             .any(|hunk| hunk.range.start <= whole.end && whole.start <= hunk.range.end);
-        let confidence = |place: &Use| (place.confidence + bonus).min(0.99);
+        let likelihood = |place: &Use| renamed.likelihood(source, place, plan.len(), uses.len());
         if has_hunk || uses.len() == 1 {
             found.extend(uses.iter().map(|place| {
                 let text = place.text.clone();
-                source.edit(place.range.clone(), text, NextEditKind::Rename, confidence(place), agreeing)
+                source.edit(place.range.clone(), text, NextEditKind::Rename, likelihood(place), agreeing)
             }));
             continue;
         }
@@ -412,8 +453,9 @@ fn edits(
         for place in uses.iter().rev() {
             text.replace_range(place.range.start - whole.start..place.range.end - whole.start, &place.text);
         }
-        let least = uses.iter().map(|place| confidence(place)).fold(1.0, f32::min);
-        found.push(source.edit(whole, text, NextEditKind::Rename, least, agreeing));
+        let all = uses.iter().map(|place| likelihood(place));
+        let least = all.min_by(|a, b| a.confidence.total_cmp(&b.confidence));
+        found.extend(least.map(|least| source.edit(whole, text, NextEditKind::Rename, least, agreeing)));
     }
     found
 }

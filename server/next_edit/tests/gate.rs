@@ -15,6 +15,7 @@ fn edit(kind: NextEditKind, new_text: &str, confidence: f32) -> NextEdit {
         kind,
         confidence,
         agreeing: 2,
+        evidence: Vec::new(),
     }
 }
 
@@ -89,7 +90,7 @@ fn unanswered_proposals_end_the_showing() {
 #[test]
 fn dismissals_of_a_kind_make_it_rarer() {
     let mut gate = Gate::new();
-    let likely = |kind| edit(kind, "new", 0.72);
+    let likely = |kind| edit(kind, "new", 0.87);
     for number in 0..6 {
         gate.dismissed(&edit(NextEditKind::Repeat, &number.to_string(), 0.9), at(0).now);
     }
