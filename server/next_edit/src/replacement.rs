@@ -6,7 +6,7 @@ mod example;
 mod likelihood;
 mod place;
 
-use self::example::{Replaced, replaced};
+use self::example::{Example, Replaced, replaced};
 use self::likelihood::Evidence;
 use self::place::places;
 use crate::source::Source;
@@ -26,10 +26,20 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
         }
         let home = replaced.examples[0].source;
         let is_of_language = |source: &&Source<'_>| source.tree.language() == home.tree.language();
+        let is_local = is_local(replaced);
         for source in sources.iter().filter(is_of_language) {
-            add(request, source, replaced, found);
+            if !is_local || source.document == home.document {
+                add(request, source, replaced, found);
+            }
         }
     }
+}
+
+/// Whether a name was changed that one function has: elsewhere it is another one.
+fn is_local(replaced: &Replaced<'_, '_>) -> bool {
+    let is_of_function =
+        |example: &Example<'_, '_>| example.source.is_local(&replaced.new[0], &example.place);
+    replaced.is_name() && replaced.examples.iter().any(is_of_function)
 }
 
 fn add(request: &Request<'_>, source: &Source<'_>, replaced: &Replaced<'_, '_>, found: &mut Vec<NextEdit>) {

@@ -21,7 +21,7 @@ const MIN_ALIKE: usize = 4;
 const MAX_WORDS: usize = 100;
 
 /// What speaks for and against a replacement.
-const WEIGHTS: Weights<53> = [
+const WEIGHTS: Weights<55> = [
     ("bias", -0.37),
     ("two changes", 0.22),
     ("more changes", 0.39),
@@ -74,6 +74,8 @@ const WEIGHTS: Weights<53> = [
     ("out of scope", -0.31),
     ("in scope, two changes", -0.08),
     ("definition twice", -0.38),
+    ("another file, definition changed", 0.0),
+    ("definition changed", 0.0),
     ("passed since", -2.45),
 ];
 
@@ -95,7 +97,9 @@ pub(crate) struct Evidence<'r, 's, 'a> {
     old_is_defined: bool,
     new_is_defined: bool,
     from_import: bool,
-    /// What the name stands for, where it was changed at its definition.
+    /// Whether a name was changed where it is defined.
+    definition_changed: bool,
+    /// What it stands for, if it was changed at its definition in this document.
     binding: Option<Binding>,
     /// Where the hunk before the last one of the document is.
     before_last: Option<usize>,
@@ -131,18 +135,21 @@ impl<'r, 's, 'a> Evidence<'r, 's, 'a> {
             old_is_defined: false,
             new_is_defined: false,
             from_import: last.source.is_import(last.place.start),
+            definition_changed: false,
             binding: None,
             before_last: None,
             newer: Vec::new(),
             n_left_at_home: 0,
             knows_home: false,
         };
-        if replaced.is_name() && is_home {
+        if replaced.is_name() {
             let definition = replaced.examples.iter().find_map(|example| {
-                let name = role(source, &example.place).filter(|name| name.is_definition)?;
-                (example.source.document == source.document).then(|| source.binding(&example.place, name))
+                let name = role(example.source, &example.place).filter(|name| name.is_definition)?;
+                Some((example.source, example.source.binding(&example.place, name)))
             });
-            evidence.binding = definition.flatten();
+            evidence.definition_changed = definition.is_some();
+            let at_home = definition.filter(|(defined, _)| defined.document == source.document);
+            evidence.binding = at_home.and_then(|(_, binding)| binding);
         }
         let of_home = source.hunks(request.history.hunks()).filter(|hunk| !hunk.is_blank());
         evidence.before_last = of_home.map(|hunk| hunk.range.start).rev().nth(1);
@@ -295,6 +302,8 @@ impl<'r, 's, 'a> Evidence<'r, 's, 'a> {
             flag(in_scope == Some(None)),
             if is_one { 0.0 } else { in_scope.flatten().unwrap_or(0.0) },
             flag(self.binding.is_some() && name.is_some_and(|name| name.is_definition)),
+            flag(!is_home && self.definition_changed),
+            flag(self.definition_changed),
             flag(is_passed_since),
         ];
         Likelihood::of(&WEIGHTS, terms)
