@@ -23,22 +23,22 @@ const MAX_LINES: usize = 4;
 
 /// What speaks for and against a counterpart.
 const WEIGHTS: Weights<16> = [
-    ("bias", -0.11),
-    ("agreeing", 0.06),
-    ("more than two", 0.17),
+    ("bias", -0.02),
+    ("agreeing", 0.17),
+    ("more than two", 0.20),
     ("more than three", 0.59),
-    ("siblings without", -0.08),
-    ("another style", -0.33),
-    ("item", -0.21),
-    ("behind the new one", -0.13),
-    ("same form", 0.95),
-    ("siblings", 0.55),
-    ("specific", -0.32),
-    ("lines", 0.15),
-    ("above", 0.44),
-    ("distance", -0.49),
-    ("has the new name", -0.29),
-    ("tokens", -0.43),
+    ("siblings without", -0.18),
+    ("another style", -0.50),
+    ("item", -0.19),
+    ("behind the new one", -0.21),
+    ("same form", 0.89),
+    ("siblings", 0.49),
+    ("specific", -0.22),
+    ("lines", 0.18),
+    ("above", 0.37),
+    ("distance", -0.57),
+    ("has the new name", -0.34),
+    ("tokens", -0.34),
 ];
 
 /// Shorter names stand for many things.

@@ -11,10 +11,10 @@ use crate::{NextEdit, NextEditKind};
 /// The confidence that a proposal needs while nothing is known about the user, in the order of the kinds. Chosen with the packages for development so that
 /// nine of ten that are shown are right, as docs/evaluation.md measures it.
 const MIN_CONFIDENCES: [(NextEditKind, f32); NextEditKind::ALL.len()] = [
-    (NextEditKind::Rename, 0.86),
+    (NextEditKind::Rename, 0.87),
     (NextEditKind::Signature, 0.7),
-    (NextEditKind::Repeat, 0.8),
-    (NextEditKind::Counterpart, 0.88),
+    (NextEditKind::Repeat, 0.79),
+    (NextEditKind::Counterpart, 0.85),
     (NextEditKind::Written, 0.7),
 ];
 

@@ -26,17 +26,17 @@ pub(super) const MIN_USED_NAME: usize = 3;
 /// What speaks for and against a use of a changed name.
 const WEIGHTS: Weights<12> = [
     ("bias", 0.35),
-    ("binding", 0.71),
-    ("alone", 0.38),
-    ("changed places", -0.13),
-    ("uses", -0.61),
-    ("another file", 0.13),
-    ("age", -0.67),
-    ("alike", 0.22),
-    ("specific", 0.55),
+    ("binding", 0.73),
+    ("alone", 0.24),
+    ("changed places", 0.01),
+    ("uses", -0.71),
+    ("another file", 0.12),
+    ("age", -0.70),
+    ("alike", 0.24),
+    ("specific", 0.66),
     ("both names", -0.10),
-    ("one use of the line", 0.14),
-    ("short", 0.07),
+    ("one use of the line", 0.18),
+    ("short", 0.09),
 ];
 
 /// A name that became another one.
