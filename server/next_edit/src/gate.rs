@@ -8,15 +8,12 @@ use std::time::Duration;
 
 use crate::{NextEdit, NextEditKind};
 
-/// The confidence that a proposal needs while nothing is known about the user, in the order of the kinds. Chosen with the packages for development so that
-/// nine of ten that are shown are right, as docs/evaluation.md measures it.
-const MIN_CONFIDENCES: [(NextEditKind, f32); NextEditKind::ALL.len()] = [
-    (NextEditKind::Rename, 0.87),
-    (NextEditKind::Signature, 0.7),
-    (NextEditKind::Repeat, 0.79),
-    (NextEditKind::Counterpart, 0.85),
-    (NextEditKind::Written, 0.7),
-];
+/// The confidence that a proposal needs while nothing is known about the user.
+const MIN_CONFIDENCE: f32 = 0.7;
+
+/// The same where the confidence was fitted. Chosen with the packages for development, as docs/evaluation.md says.
+const MIN_FITTED_OF_RENAME: f32 = 0.87;
+const MIN_FITTED: f32 = 0.79;
 
 /// The highest confidence that dismissals can lead to.
 const MAX_MIN_CONFIDENCE: f32 = 0.95;
@@ -149,7 +146,7 @@ impl Gate {
         if situation.completion_shown {
             return Err(Silence::CompletionShown);
         }
-        if edit.confidence < self.min_confidence(edit.kind, situation.is_explicit) {
+        if edit.confidence < self.min_confidence(edit, situation.is_explicit) {
             return Err(Silence::LowConfidence);
         }
         if situation.is_explicit {
@@ -217,14 +214,14 @@ impl Gate {
         self.tallies[kind as usize] = if is_valid { tally } else { Tally::default() };
     }
 
-    /// The confidence that a proposal of a kind needs.
-    fn min_confidence(&self, kind: NextEditKind, is_explicit: bool) -> f32 {
-        let usual = MIN_CONFIDENCES[kind as usize].1;
+    /// The confidence that a proposal needs.
+    fn min_confidence(&self, edit: &NextEdit, is_explicit: bool) -> f32 {
+        let usual = usual_confidence(edit);
         let least = usual - MAX_LOWERED;
         if is_explicit {
             return least;
         }
-        let tally = self.tally(kind);
+        let tally = self.tally(edit.kind);
         let accepted = tally.accepted + PRIOR_ACCEPTED;
         let share = accepted / (accepted + tally.dismissed + PRIOR_DISMISSED);
         let expected = PRIOR_ACCEPTED / (PRIOR_ACCEPTED + PRIOR_DISMISSED);
@@ -236,5 +233,14 @@ impl Gate {
         tally.accepted *= DECAY;
         tally.dismissed *= DECAY;
         add(tally);
+    }
+}
+
+/// The confidence that a proposal needs for a user about whom nothing is known.
+pub(crate) fn usual_confidence(edit: &NextEdit) -> f32 {
+    match edit.kind {
+        _ if !edit.is_fitted() => MIN_CONFIDENCE,
+        NextEditKind::Rename => MIN_FITTED_OF_RENAME,
+        _ => MIN_FITTED,
     }
 }

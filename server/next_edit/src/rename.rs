@@ -1,28 +1,33 @@
 //! Renames: a name was changed where it is defined, and its old form is still used. Invariant: nothing is proposed while the old
 //! name is defined elsewhere in the same scope, or the new one already means something there; strings and comments stay.
 
-mod renamed;
-
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use fimble_syntax::{Name, NameRole};
 
-use self::renamed::{MIN_ALIKE, MIN_USED_NAME, Renamed, Use, renamed_names};
 use crate::binding::{Binding, OTHER_MEMBER, stem};
+use crate::diff::{Diff, Run};
 use crate::hunk::common_ends;
 use crate::source::{ScopeKind, Source};
-use crate::tokens::is_specific;
+use crate::tokens::{is_name, is_specific};
 use crate::{Hunk, NextEdit, NextEditKind, Request};
 
+/// Hunks that are searched for changed names, the last ones.
+const MAX_HUNKS: usize = 24;
+
 const OTHER_FILE: f32 = 0.82;
+/// Tokens that a hunk with a rename may change, old and new ones together.
+const MAX_CHANGED: usize = 16;
 
 /// Two uses were changed and the definition was not yet; then for each further use.
 const FROM_USES: f32 = 0.66;
 const PER_USE: f32 = 0.06;
-const MAX_AGREEING: usize = 5;
 /// The new name begins as the old one does.
 const ALIKE: f32 = 0.08;
+const MIN_ALIKE: usize = 4;
+/// Uses of a shorter name may be of several things.
+const MIN_USED_NAME: usize = 3;
 /// Another import may be of another thing.
 const FROM_IMPORT: f32 = 0.6;
 /// The same, if nothing else of the import was changed.
@@ -33,6 +38,45 @@ const WITH_OTHERS: f32 = 0.22;
 const BOTH: f32 = 0.68;
 /// Several assignments may define one variable, or another one each.
 const SEVERAL_ASSIGNMENTS: f32 = 0.1;
+/// For each further place that was changed in the same way, up to [`MAX_AGREEING`].
+const AGREEING: f32 = 0.01;
+const MAX_AGREEING: usize = 5;
+
+/// A name that became another one.
+struct Renamed<'a, 's> {
+    old: String,
+    new: String,
+    /// Where it was changed, the last change first.
+    places: Vec<(&'s Source<'a>, Range<usize>)>,
+    /// Whether the changes of names are all that one of the hunks has.
+    is_alone: bool,
+}
+
+impl Renamed<'_, '_> {
+    /// A name of the whole file is the same in other files. Local names that changed alike in several files are each their own.
+    fn by_binding(self) -> Vec<Self> {
+        let is_shared = self.places.iter().any(|(source, place)| {
+            let name = source.tree.name_at(source.text, place.clone());
+            name.and_then(|name| source.binding(place, name)) == Some(Binding::Global)
+        });
+        if is_shared {
+            return vec![self];
+        }
+        let mut found: Vec<Self> = Vec::new();
+        for (source, place) in self.places {
+            match found.iter_mut().find(|renamed| renamed.places[0].0.document == source.document) {
+                Some(renamed) => renamed.places.push((source, place)),
+                None => found.push(Self {
+                    old: self.old.clone(),
+                    new: self.new.clone(),
+                    places: vec![(source, place)],
+                    is_alone: self.is_alone,
+                }),
+            }
+        }
+        found
+    }
+}
 
 /// The edits that renames call for.
 pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &mut Vec<NextEdit>) {
@@ -69,6 +113,60 @@ pub(crate) fn candidates(request: &Request<'_>, sources: &[Source<'_>], found: &
             }
         }
     }
+}
+
+/// The changed names, the last change first. A name that was changed back, or is being typed, is not among them.
+fn renamed_names<'a, 's>(request: &Request<'_>, sources: &'s [Source<'a>]) -> Vec<Renamed<'a, 's>> {
+    let mut found: Vec<Renamed<'a, 's>> = Vec::new();
+    for hunk in request.history.hunks().iter().rev().filter(|hunk| !hunk.is_blank()).take(MAX_HUNKS) {
+        let Some(source) = sources.iter().find(|source| source.document == hunk.document) else { continue };
+        let diff = Diff::new(hunk, source.text);
+        // In code that was written anew, tokens agree by chance.
+        let n_changed: usize = diff.runs.iter().map(|run| run.old.len() + run.new.len()).sum();
+        if n_changed > MAX_CHANGED {
+            continue;
+        }
+        let is_name_change = |run: &&Run| run.old.len() == 1 && run.new.len() == 1;
+        let is_alone = diff.runs.iter().all(|run| is_name_change(&run));
+        for run in diff.runs.iter().filter(is_name_change) {
+            let (old, new) = (diff.old_at(run.old.start), diff.new_at(run.new.start));
+            let is_back = found.iter().any(|renamed| renamed.old == new && renamed.new == old);
+            if !is_name(old) || !is_name(new) || is_back {
+                continue;
+            }
+            let place = diff.place(run.new.start);
+            match found.iter_mut().find(|renamed| renamed.old == old && renamed.new == new) {
+                Some(renamed) => {
+                    renamed.places.push((source, place));
+                    renamed.is_alone |= is_alone;
+                }
+                None => found.push(Renamed {
+                    old: old.to_owned(),
+                    new: new.to_owned(),
+                    places: vec![(source, place)],
+                    is_alone,
+                }),
+            }
+        }
+    }
+    let is_reverted = |renamed: &Renamed<'_, '_>| {
+        request.history.reverted().any(|reverted| reverted.old == renamed.old && reverted.new == renamed.new)
+    };
+    found.retain(|renamed| !is_reverted(renamed));
+    // What was typed in full elsewhere is complete.
+    found.retain(|renamed| match &renamed.places[..] {
+        [(source, place)] => !request.is_being_typed(source, place),
+        _ => true,
+    });
+    found
+}
+
+/// A place of an old name that stands for the renamed thing.
+struct Use {
+    range: Range<usize>,
+    /// What the old name is replaced by.
+    text: String,
+    confidence: f32,
 }
 
 /// The uses of what was renamed at its definition.
@@ -294,6 +392,7 @@ fn edits(
         lines.entry(source.line_of(place.range.start)).or_default().push(place);
     }
     let agreeing = renamed.places.len();
+    let bonus = AGREEING * u16::try_from(agreeing.min(MAX_AGREEING) - 1).map_or(0.0, f32::from);
     let mut found = Vec::new();
     for uses in lines.values() {
         let (Some(first), Some(last)) = (uses.first(), uses.last()) else { continue };
@@ -301,11 +400,11 @@ fn edits(
         let has_hunk = source
             .hunks(request.history.hunks())
             .any(|hunk| hunk.range.start <= whole.end && whole.start <= hunk.range.end);
-        let likelihood = |place: &Use| renamed.likelihood(source, place, plan.len(), uses.len());
+        let confidence = |place: &Use| (place.confidence + bonus).min(0.99);
         if has_hunk || uses.len() == 1 {
             found.extend(uses.iter().map(|place| {
                 let text = place.text.clone();
-                source.edit(place.range.clone(), text, NextEditKind::Rename, likelihood(place), agreeing)
+                source.edit(place.range.clone(), text, NextEditKind::Rename, confidence(place), agreeing)
             }));
             continue;
         }
@@ -313,9 +412,8 @@ fn edits(
         for place in uses.iter().rev() {
             text.replace_range(place.range.start - whole.start..place.range.end - whole.start, &place.text);
         }
-        let all = uses.iter().map(|place| likelihood(place));
-        let least = all.min_by(|a, b| a.confidence.total_cmp(&b.confidence));
-        found.extend(least.map(|least| source.edit(whole, text, NextEditKind::Rename, least, agreeing)));
+        let least = uses.iter().map(|place| confidence(place)).fold(1.0, f32::min);
+        found.push(source.edit(whole, text, NextEditKind::Rename, least, agreeing));
     }
     found
 }

@@ -9,7 +9,6 @@ use fimble_syntax::{Name, NameRole, Region};
 use crate::align::Part;
 use crate::change::Change;
 use crate::diff::Diff;
-use crate::likelihood::{Likelihood, Weights, flag, log, number};
 use crate::matching::{Fit, fits};
 use crate::pattern::{Pattern, pattern};
 use crate::source::Source;
@@ -21,40 +20,39 @@ const MAX_HUNKS: usize = 16;
 /// The last changes that are taken as examples.
 const MAX_EXAMPLES: usize = 2;
 
-/// What speaks for and against a repeated change.
-const WEIGHTS: Weights<28> = [
-    ("bias", 0.57),
-    ("changes", 0.71),
-    ("more than two", 0.19),
-    ("words", 0.34),
-    ("own word", 0.29),
-    ("constant tokens", 0.25),
-    ("varying parts", -0.02),
-    ("parts in new text", -0.40),
-    ("narrowed", -0.92),
-    ("narrowed, with word", -0.11),
-    ("passed", -1.04),
-    ("others", -0.16),
-    ("insertion", -0.29),
-    ("removal", -0.37),
-    ("lines", -0.36),
-    ("no word", -0.11),
-    ("common words only", 0.14),
-    ("comment", -0.44),
-    ("string", 0.20),
-    ("tokens replaced", 0.40),
-    ("tokens written", -0.22),
-    ("behind", -1.00),
-    ("another file", -0.44),
-    ("not last", -0.49),
-    ("unlike", 0.10),
-    ("distance", -0.98),
-    ("long", -0.25),
-    ("renamed", 0.31),
-];
-
+/// The confidence that two, three, and more changes give.
+const BY_AGREEING: [f32; 3] = [0.74, 0.86, 0.92];
+/// For each constant word beyond the first, up to [`MAX_WORDS`].
+const PER_WORD: f32 = 0.02;
+const MAX_WORDS: usize = 5;
+/// For each step by which the pattern was narrowed; less if what is replaced has a word.
+const PER_STEP: f32 = 0.03;
+const PER_STEP_OF_WORD: f32 = 0.015;
+/// For each place that the user went past.
+const PER_SKIPPED: f32 = 0.2;
+/// More places than this are rarely all meant.
+const MANY: usize = 20;
+const FOR_MANY: f32 = 0.1;
+const OTHER_FILE: f32 = 0.05;
+/// A removal shows less of what is meant than a replacement.
+const REMOVAL: f32 = 0.12;
+/// Keywords alone are everywhere.
+const ONLY_COMMON: f32 = 0.08;
+/// Marks alone say little, and so do comments.
+const ONLY_MARKS: f32 = 0.16;
+const IN_COMMENT: f32 = 0.1;
+/// Long texts are rarely the same a third time.
+const LONG: usize = 16;
+const FOR_LONG: f32 = 0.06;
+/// The user works in one direction: what is on the other side was seen.
+const BEHIND: f32 = 0.12;
+/// The same lines were inserted at places that do not look alike: their surroundings do not explain them.
+const PER_UNLIKE: f32 = 0.15;
 /// Lines above and below a place that may have the inserted line already.
 const NEAR: usize = 3;
+/// The last change is another one.
+const NOT_LAST: f32 = 0.04;
+
 /// Places of one document that are looked at further, the nearest to the last change.
 const MAX_FITS: usize = 16;
 
@@ -104,8 +102,9 @@ pub(crate) fn candidates(
         // The one with the fewest constant tokens is what all have in common.
         if let Some(pattern) = patterns.iter().min_by_key(|pattern| n_texts(pattern)) {
             let n_unlike = n_same_text(&changes, change).saturating_sub(places.len());
-            let n_unlike = if pattern.is_lines { n_unlike } else { 0 };
-            add(request, sources, pattern, &places, (index, n_unlike), found);
+            let doubt = if index == 0 { 0.0 } else { NOT_LAST }
+                + if pattern.is_lines { PER_UNLIKE * small(n_unlike) } else { 0.0 };
+            add(request, sources, pattern, &places, doubt, found);
         }
     }
 }
@@ -115,7 +114,7 @@ fn add(
     sources: &[Source<'_>],
     pattern: &Pattern,
     places: &[(&Source<'_>, Range<usize>)],
-    (age, n_unlike): (usize, usize),
+    doubt: f32,
     found: &mut Vec<NextEdit>,
 ) {
     if pattern.is_lines && pattern.new.is_empty() && !is_removable(pattern) {
@@ -129,9 +128,11 @@ fn add(
     let agreeing = places.len();
     let (home, place) = (places[0].0, &places[0].1);
     let region = home.tree.region(home.text, place.start);
+    let base = confidence(pattern, agreeing, region) - doubt;
     let locals: Vec<&str> = pattern.new_names().filter(|name| home.is_local(name, place)).collect();
     // A name that is defined nowhere is to be defined in this function.
     let has_unknown = pattern.new_names().any(|name| is_unknown_variable(request, home, name));
+    let per_step = if pattern.n_words_in_run() > 0 { PER_STEP_OF_WORD } else { PER_STEP };
     let function = home.function_around(place).map(|function| function.range);
     let at_home =
         || places.iter().filter(|(source, _)| source.document == home.document).map(|(_, place)| place.start);
@@ -148,10 +149,9 @@ fn add(
         if skipped >= agreeing {
             break;
         }
-        let holes = || narrowed.parts.iter().filter(|part| **part == Part::Hole).count();
-        let run = &narrowed.run;
-        let n_used = (0..holes()).filter(|hole| narrowed.is_used(*hole)).count();
-        let has_word = pattern.n_words_in_run() > 0;
+        let words = narrowed.words().count().saturating_sub(1).min(MAX_WORDS);
+        let mut base = base + PER_WORD * small(words) - per_step * small(step) - PER_SKIPPED * small(skipped);
+        base -= if n_fits > MANY { FOR_MANY } else { 0.0 };
         for (source, mut fits) in in_files {
             fits.sort_by_key(|fit| fit.range.start.abs_diff(place.start));
             let is_home = source.document == home.document;
@@ -170,39 +170,9 @@ fn add(
             let fits = fits.into_iter().take(MAX_FITS).filter(is_alike);
             found.extend(fits.map(|fit| {
                 let is_behind = is_home && (fit.range.start < place.start) == is_downwards;
-                let n_lines = source.line_of(fit.range.start).abs_diff(home.line_of(place.start));
-                let terms = [
-                    1.0,
-                    log(agreeing),
-                    flag(agreeing > 2),
-                    number(narrowed.words().count().min(6)) / 6.0,
-                    flag(narrowed.own_words().next().is_some()),
-                    log(n_texts(&narrowed)),
-                    number(holes().min(4)) / 4.0,
-                    number(n_used.min(4)) / 4.0,
-                    number(step) / 4.0,
-                    if has_word { number(step) / 4.0 } else { 0.0 },
-                    log(skipped),
-                    log(n_fits),
-                    flag(run.is_empty()),
-                    flag(narrowed.new.is_empty()),
-                    flag(narrowed.is_lines),
-                    flag(!has_word && !pattern.has_new_word(agreeing > 2)),
-                    flag(pattern.own_words().next().is_none() && !pattern.has_new_word(false)),
-                    flag(region == Region::Comment),
-                    flag(region == Region::String),
-                    log(run.len()),
-                    log(narrowed.new.len()),
-                    flag(is_behind),
-                    flag(!is_home),
-                    flag(age > 0),
-                    log(n_unlike),
-                    if is_home { log(n_lines) / 5.0 } else { 0.0 },
-                    flag(narrowed.applied().len() > 20),
-                    flag(narrowed.renamed().is_some()),
-                ];
-                let likelihood = Likelihood::of(&WEIGHTS, terms);
-                source.edit(fit.range, fit.new_text, NextEditKind::Repeat, likelihood, agreeing)
+                let far = if is_behind { BEHIND } else { 0.0 } + if is_home { 0.0 } else { OTHER_FILE };
+                let confidence = (base - far).min(0.97);
+                source.edit(fit.range, fit.new_text, NextEditKind::Repeat, confidence, agreeing)
             }));
         }
         if n_fits > 0 {
@@ -230,6 +200,18 @@ fn steps(pattern: &Pattern) -> Vec<(usize, Pattern)> {
     found
 }
 
+/// The confidence that a pattern and the number of changes give, wherever it fits.
+fn confidence(pattern: &Pattern, agreeing: usize, region: Region) -> f32 {
+    let mut confidence = BY_AGREEING[(agreeing - 2).min(BY_AGREEING.len() - 1)];
+    let has_word = pattern.n_words_in_run() > 0 || pattern.has_new_word(agreeing > 2);
+    confidence -= if pattern.new.is_empty() { REMOVAL } else { 0.0 };
+    confidence -= if has_word { 0.0 } else { ONLY_MARKS };
+    let is_common = pattern.own_words().next().is_none() && !pattern.has_new_word(false);
+    confidence -= if is_common { ONLY_COMMON } else { 0.0 };
+    confidence -= if region == Region::Comment { IN_COMMENT } else { 0.0 };
+    confidence - if pattern.new.len() > LONG { FOR_LONG } else { 0.0 }
+}
+
 /// Whether a name was changed that the document defines: then its uses are known better than by what they look like.
 fn is_rename(sources: &[Source<'_>], pattern: &Pattern, places: &[(&Source<'_>, Range<usize>)]) -> bool {
     let Some((old, new)) = pattern.renamed() else { return false };
@@ -245,6 +227,10 @@ fn is_rename(sources: &[Source<'_>], pattern: &Pattern, places: &[(&Source<'_>, 
 /// The number of constant tokens.
 fn n_texts(pattern: &Pattern) -> usize {
     pattern.parts.iter().filter(|part| **part != Part::Hole).count()
+}
+
+fn small(count: usize) -> f32 {
+    u16::try_from(count).map_or(f32::from(u16::MAX), f32::from)
 }
 
 /// Whether a name looks like a variable, and only recent edits have it: none of them where it is defined.

@@ -31,6 +31,24 @@ fn only_what_is_likely_enough_is_shown() {
 }
 
 #[test]
+fn a_fitted_confidence_needs_more() {
+    let mut gate = Gate::new();
+    let fitted =
+        |kind, confidence| NextEdit { evidence: vec![("two changes", 1.0)], ..edit(kind, "new", confidence) };
+    for (kind, least) in [(NextEditKind::Rename, 0.87), (NextEditKind::Repeat, 0.79)] {
+        assert_eq!(gate.admits(&fitted(kind, least), &at(0)), Ok(()), "{}", kind.name());
+        assert_eq!(gate.admits(&fitted(kind, least - 0.01), &at(0)), Err(Silence::LowConfidence));
+        assert_eq!(gate.admits(&edit(kind, "new", least - 0.01), &at(0)), Ok(()), "a chosen one");
+    }
+    // Dismissals make it rarer, too.
+    for number in 0..6 {
+        gate.dismissed(&edit(NextEditKind::Repeat, &number.to_string(), 0.9), at(0).now);
+    }
+    assert_eq!(gate.admits(&fitted(NextEditKind::Repeat, 0.8), &at(9_999)), Err(Silence::LowConfidence));
+    assert_eq!(gate.admits(&fitted(NextEditKind::Rename, 0.88), &at(9_999)), Ok(()));
+}
+
+#[test]
 fn nothing_is_shown_beside_a_selection_or_a_completion() {
     let gate = Gate::new();
     let sure = edit(NextEditKind::Rename, "new", 0.95);
@@ -90,7 +108,7 @@ fn unanswered_proposals_end_the_showing() {
 #[test]
 fn dismissals_of_a_kind_make_it_rarer() {
     let mut gate = Gate::new();
-    let likely = |kind| edit(kind, "new", 0.87);
+    let likely = |kind| edit(kind, "new", 0.72);
     for number in 0..6 {
         gate.dismissed(&edit(NextEditKind::Repeat, &number.to_string(), 0.9), at(0).now);
     }

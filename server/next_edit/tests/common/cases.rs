@@ -3,14 +3,14 @@
 //!
 //! A case begins with `## language: title`, ends with its expectations, and has its text between. `«old→new»` is an edit; the edits
 //! are made in their order, or by numbers: `«2:old→new»`. `@@ name` begins another open document. The cursor stands behind the last
-//! edit and is at rest; in a title that ends with `(typing)` it is not. `=> kind: line` is the first line that the best candidate
+//! edit and is at rest; in a title that ends with `(typing)` it is not. `=> kind: line` is the first line that the best proposal
 //! changes, as it is then; `=> | line` is the next line. Each further expectation comes after the one above was accepted. `=> nothing`
-//! means that nothing is shown to a new user. A document's name in front of the kind is where the proposal is, if not in the first one.
+//! means that nothing is proposed. A document's name in front of the kind is where the proposal is, if not in the first one.
 
 use std::time::Duration;
 
 use fimble_document::{Document, PositionEncoding, PositionRange, Text, TextChange};
-use fimble_next_edit::{EditHistory, Gate, NextEdit, OpenFile, Request, Situation, candidates, propose};
+use fimble_next_edit::{EditHistory, NextEdit, OpenFile, Request, propose};
 use fimble_syntax::{ParseBudget, SyntaxTree, by_language_id};
 
 pub struct Case {
@@ -176,10 +176,6 @@ impl Workspace {
     }
 
     pub fn proposals(&self) -> Vec<NextEdit> {
-        self.ask(propose)
-    }
-
-    fn ask(&self, search: fn(&Request<'_>) -> Vec<NextEdit>) -> Vec<NextEdit> {
         let language = by_language_id(&self.language).unwrap();
         let texts: Vec<&Text> = self.documents.iter().map(Document::text).collect();
         let trees: Vec<SyntaxTree> = texts
@@ -189,7 +185,7 @@ impl Workspace {
         let files: Vec<OpenFile<'_>> = (0..texts.len())
             .map(|at| OpenFile { document: &self.names[at], text: texts[at], tree: Some(&trees[at]) })
             .collect();
-        search(&Request {
+        propose(&Request {
             files: &files,
             current: self.current,
             cursor: self.cursor,
@@ -216,13 +212,8 @@ impl Workspace {
     /// Plays the expectations of a case, and returns what differs.
     pub fn play(&mut self, case: &Case) -> Result<(), String> {
         for expected in &case.expected {
-            let candidates = self.ask(candidates);
-            let is_shown = |edit: &&NextEdit| Gate::new().admits(edit, &Situation::default()).is_ok();
-            let best = match expected {
-                Expected::Nothing => candidates.iter().find(is_shown),
-                Expected::Edit { .. } => candidates.first(),
-            };
-            let found = match best {
+            let proposals = self.proposals();
+            let found = match proposals.first() {
                 None => Expected::Nothing,
                 Some(edit) => {
                     let n_errors = self.n_errors();
@@ -234,7 +225,7 @@ impl Workspace {
                 }
             };
             if found != *expected {
-                return Err(format!("expected {expected:?}\n   found {found:?}\n     all {candidates:?}"));
+                return Err(format!("expected {expected:?}\n   found {found:?}\n     all {proposals:?}"));
             }
         }
         Ok(())
