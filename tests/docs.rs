@@ -97,6 +97,10 @@ const OTHER_COMMANDS: &[(&str, Runs)] = &[
     ("tools/sets/build.py *", Runs::Nothing("it fetches packages and measures for hours")),
     ("tools/sets/next_edit.py *", Runs::Nothing("it fetches packages; its unit tests run in .ci/run")),
     (
+        "tools/sets/fit_next_edit.py *",
+        Runs::Nothing("it reads places of packages that are fetched, and needs NumPy"),
+    ),
+    (
         "target/release/fimble-next-edit-eval *",
         Runs::In("tools/tests/next_edit.rs", "CARGO_BIN_EXE_fimble-next-edit-eval"),
     ),

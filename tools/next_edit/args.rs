@@ -15,6 +15,9 @@ pub struct Args {
     /// Also ask at some keys of the last hunk, while it is typed
     #[arg(long)]
     pub keys: bool,
+    /// With each place, write all that the search checks to the file of --places, not only the best two
+    #[arg(long, requires = "places")]
+    pub candidates: bool,
     /// Print how reliable the confidence is, in ten bins
     #[arg(long)]
     pub calibration: bool,

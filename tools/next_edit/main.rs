@@ -41,13 +41,15 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for case in &cases {
         // What a process prepares once for a language counts in no time.
         if warm.insert(case.language.as_str()) {
-            outcome::measure(case, args.typing)?;
+            outcome::measure(case, args.typing, args.candidates)?;
         }
-        outcomes.push(outcome::measure(case, args.typing)?);
+        outcomes.push(outcome::measure(case, args.typing, args.candidates)?);
         if let Some(while_typing) = &mut while_typing {
             let stopped = keys::within_last_hunk(case);
-            let at_keys: Vec<Outcome> =
-                stopped.iter().map(|case| outcome::measure(case, true)).collect::<anyhow::Result<_>>()?;
+            let at_keys: Vec<Outcome> = stopped
+                .iter()
+                .map(|case| outcome::measure(case, true, false))
+                .collect::<anyhow::Result<_>>()?;
             while_typing.count(&at_keys);
             let mut pairs = stopped.into_iter().zip(at_keys);
             wrong_at_keys.extend(pairs.find(|(_, outcome)| outcome.is_wrong()));

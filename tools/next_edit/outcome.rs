@@ -49,11 +49,12 @@ impl Outcome {
     }
 }
 
-/// Replays a place and asks for the next edit, at rest or as if the user were still in a word.
+/// Replays a place and asks for the next edit, at rest or as if the user were still in a word; for all `candidates`, or the best
+/// two.
 ///
 /// # Errors
 /// The place cannot be replayed.
-pub fn measure(case: &Case, typing: bool) -> anyhow::Result<Outcome> {
+pub fn measure(case: &Case, typing: bool, candidates: bool) -> anyhow::Result<Outcome> {
     let state = replay::replay(case)?;
     let files: Vec<OpenFile<'_>> = state
         .files
@@ -70,7 +71,7 @@ pub fn measure(case: &Case, typing: bool) -> anyhow::Result<Outcome> {
         cancelled: &|| false,
     };
     let started = Instant::now();
-    let edits = propose(&request);
+    let edits = if candidates { fimble_next_edit::candidates(&request) } else { propose(&request) };
     let took = started.elapsed();
     let gate = Gate::new();
     let situation = Situation { now: state.now, ..Situation::default() };

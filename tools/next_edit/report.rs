@@ -129,6 +129,7 @@ pub fn places(cases: &[Case], outcomes: &[Outcome]) -> String {
                 "detector": edit.kind.name(), "confidence": edit.confidence, "agreeing": edit.agreeing, "document": &*edit.document,
                 "line": proposal.line, "oldText": edit.old_text, "newText": edit.new_text, "silence": proposal.silence,
                 "judgement": proposal.judgement, "breaksSyntax": proposal.breaks_syntax,
+                "evidence": edit.evidence,
             })
         });
         let proposals: Vec<_> = proposals.collect();

@@ -207,6 +207,7 @@ mod tests {
                     kind: NextEditKind::Rename,
                     confidence: *confidence,
                     agreeing: 1,
+                    evidence: Vec::new(),
                 },
                 judgement: Judgement {
                     place: true,

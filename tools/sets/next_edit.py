@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes places for `fimble-next-edit-eval` from two releases of public packages: what their authors changed, in order.
 
-    tools/sets/next_edit.py --out FOLDER [--cache FOLDER] [--only NAME ...]
+    tools/sets/next_edit.py --out FOLDER [--cache FOLDER] [--only NAME ...] [--dense]
 
 Writes `develop.jsonl` and `held-out.jsonl`, and prints what share of all changes follows from an earlier one. The packages are
 data: nothing of them is imported or run, except that pip asks an archive of sources for its name. Invariant: a package is in one
@@ -26,7 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "models" / 
 from data.packages import CorpusError, check_licence, licence_in_metadata  # noqa: E402
 from data.texts import SKIPPED_PATH, clean, is_wanted, language_of  # noqa: E402
 
-# Name, client, older and newer release. Detectors are written with the first half in view.
+# Name, client, older and newer release. Detectors are written with those for development in view, and fitted to them.
 PACKAGES = {
     "develop": [
         ("attrs", "pip", "23.1.0", "23.2.0"),
@@ -58,8 +58,6 @@ PACKAGES = {
         ("regex-automata", "cargo", "0.4.3", "0.4.4"),
         ("tree-sitter", "cargo", "0.20.10", "0.22.1"),
         ("zstd-sys", "cargo", "2.0.9+zstd.1.5.5", "2.0.10+zstd.1.5.6"),
-    ],
-    "held-out": [
         ("click", "pip", "8.1.8", "8.2.0"),
         ("httpx", "pip", "0.25.2", "0.26.0"),
         ("marshmallow", "pip", "3.20.2", "3.21.0"),
@@ -87,6 +85,45 @@ PACKAGES = {
         ("reqwest", "cargo", "0.11.27", "0.12.0"),
         ("tower-http", "cargo", "0.4.4", "0.5.0"),
         ("winnow", "cargo", "0.5.40", "0.6.0"),
+    ],
+    "held-out": [
+        ("aiohttp", "pip", "3.8.6", "3.9.0"),
+        ("anyio", "pip", "3.7.1", "4.0.0"),
+        ("celery", "pip", "5.3.6", "5.4.0"),
+        ("fastapi", "pip", "0.99.1", "0.100.0"),
+        ("scrapy", "pip", "2.10.1", "2.11.0"),
+        ("sphinx", "pip", "7.2.6", "7.3.0"),
+        ("sqlalchemy", "pip", "2.0.25", "2.0.30"),
+        ("textual", "pip", "0.47.0", "0.48.0"),
+        ("tornado", "pip", "6.3.3", "6.4"),
+        ("express", "npm", "4.18.2", "5.0.0"),
+        ("knex", "npm", "2.5.1", "3.0.0"),
+        ("pino", "npm", "8.17.0", "9.0.0"),
+        ("sequelize", "npm", "6.32.0", "6.37.0"),
+        ("stylelint", "npm", "15.10.0", "15.11.0"),
+        ("effect", "npm", "3.0.0", "3.1.0"),
+        ("immer", "npm", "10.0.3", "10.1.0"),
+        ("mongodb", "npm", "6.3.0", "6.4.0"),
+        ("openai", "npm", "4.20.0", "4.24.0"),
+        ("@react-native-community/netinfo", "npm", "9.3.10", "11.0.0"),
+        ("@react-native-firebase/messaging", "npm", "17.0.0", "19.0.0"),
+        ("cordova-plugin-camera", "npm", "6.0.0", "7.0.0"),
+        ("react-native-device-info", "npm", "10.0.0", "10.11.0"),
+        ("react-native-maps", "npm", "1.4.0", "1.10.0"),
+        ("react-native-webview", "npm", "11.26.0", "13.0.0"),
+        ("canvas", "npm", "2.10.2", "2.11.2"),
+        ("node-pty", "npm", "0.10.1", "1.0.0"),
+        ("sharp", "npm", "0.32.6", "0.33.0"),
+        ("bevy_ecs", "cargo", "0.12.1", "0.13.0"),
+        ("diesel", "cargo", "2.0.4", "2.1.0"),
+        ("egui", "cargo", "0.24.1", "0.25.0"),
+        ("hidapi", "cargo", "2.4.1", "2.5.0"),
+        ("image", "cargo", "0.24.9", "0.25.0"),
+        ("libz-sys", "cargo", "1.1.12", "1.1.16"),
+        ("onig_sys", "cargo", "69.7.1", "69.8.1"),
+        ("ratatui", "cargo", "0.25.0", "0.26.0"),
+        ("rustls", "cargo", "0.21.10", "0.22.0"),
+        ("tokio", "cargo", "1.35.1", "1.36.0"),
     ],
 }
 
@@ -143,7 +180,7 @@ def shares(version):
     return counts
 
 
-def package_places(cache, name, client, before, after):
+def package_places(cache, name, client, before, after, is_dense):
     """The places of a package, and how many of its hunks are of each kind, by language."""
     folders = [build.ensure(cache, name, client, version) for version in (before, after)]
     for folder in folders:
@@ -156,7 +193,7 @@ def package_places(cache, name, client, before, after):
         counts[version.language] += shares(version)
     found = [place for version in versions for place in places_in(version)]
     found += places_across(versions, {path: (language_of(path, text), text) for path, text in unchanged.items()})
-    return [{"package": f"{name} {after}", **place} for place in chosen(found, name)], counts
+    return [{"package": f"{name} {after}", **place} for place in chosen(found, name, is_dense)], counts
 
 
 def table(counts):
@@ -175,6 +212,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the places")
     parser.add_argument("--cache", type=pathlib.Path, default=build.default_cache(), help="where sources are kept [%(default)s]")
     parser.add_argument("--only", action="append", metavar="NAME", help="only this package; may be given several times")
+    parser.add_argument("--dense", action="store_true", help="more places of each kind, to fit confidences to")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     failed, counts = False, collections.defaultdict(collections.Counter)
@@ -184,7 +222,7 @@ def main():
                 if args.only and name not in args.only:
                     continue
                 try:
-                    places, of_package = package_places(args.cache, name, client, before, after)
+                    places, of_package = package_places(args.cache, name, client, before, after, args.dense)
                 except (OSError, CorpusError, subprocess.CalledProcessError, StopIteration, tarfile.TarError, zipfile.BadZipFile) as error:
                     print(f"left out: {name} {before} and {after}: {error}", file=sys.stderr)
                     failed = True

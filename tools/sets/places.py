@@ -18,6 +18,9 @@ N_TYPED, MAX_TYPED_LINES = 6, 30
 # Places of each kind in one language of a package, and in one file of it.
 PER_PACKAGE = {"rename": 6, "repeat": 6, "signature": 6, "counterpart": 6, "other": 4, "nothing": 3}
 PER_FILE = 2
+# The same where there are to be many.
+PER_DENSE_PACKAGE = {"rename": 40, "repeat": 40, "signature": 20, "counterpart": 20, "other": 20, "nothing": 12}
+PER_DENSE_FILE = 8
 # A shorter name is in another file by chance.
 MIN_NAME = 4
 
@@ -158,9 +161,10 @@ def other_file(place):
     return {key: place[key] for key in ("path", "text", "remaining")}
 
 
-def chosen(places, seed):
+def chosen(places, seed, is_dense=False):
     """A few places of each kind and language, from as many files as possible. Of those where nothing is to be done, each sort counts
     as a kind, and so does another file."""
+    per_package, per_file = (PER_DENSE_PACKAGE, PER_DENSE_FILE) if is_dense else (PER_PACKAGE, PER_FILE)
     groups = collections.defaultdict(list)
     for place in places:
         is_own = place["kind"] == "nothing" or place["sort"] == "another file"
@@ -173,6 +177,6 @@ def chosen(places, seed):
             n_of_file[place["path"]] += 1
             # The second of a file comes after the first ones of all files.
             ranked.append((n_of_file[place["path"]], place))
-        ranked = sorted((item for item in ranked if item[0] <= PER_FILE), key=lambda item: item[0])
-        result += [place for _, place in ranked[:PER_PACKAGE[kind]]]
+        ranked = sorted((item for item in ranked if item[0] <= per_file), key=lambda item: item[0])
+        result += [place for _, place in ranked[:per_package[kind]]]
     return result

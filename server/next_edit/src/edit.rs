@@ -54,4 +54,13 @@ pub struct NextEdit {
     pub confidence: f32,
     /// The number of places that agree: edits of the history, or siblings that have the counterpart.
     pub agreeing: usize,
+    /// What the confidence was computed from, by name, where it was fitted; else empty.
+    pub evidence: Vec<(&'static str, f32)>,
+}
+
+impl NextEdit {
+    /// Whether the confidence was fitted to public packages, and not chosen: the gate judges the two on different scales.
+    pub(crate) fn is_fitted(&self) -> bool {
+        !self.evidence.is_empty()
+    }
 }

@@ -88,6 +88,11 @@ const COMMON: [&str; 40] = [
     "string",
 ];
 
+/// Whether a word is everywhere.
+pub(crate) fn is_common(word: &str) -> bool {
+    COMMON.contains(&word)
+}
+
 /// How sure a pattern of inserted lines is without one of the lines around them.
 const MIN_WORDS_OF_LINE: usize = 2;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fimble_document::Text;
 use fimble_syntax::{Name, Scope, SyntaxTree};
 
+use crate::likelihood::Likelihood;
 use crate::tokens::places_of;
 use crate::{Hunk, NextEdit, NextEditKind, Request};
 
@@ -166,7 +167,7 @@ impl Source<'_> {
     }
 
     /// The hunks of this document.
-    pub(crate) fn hunks<'h>(&self, hunks: &'h [Hunk]) -> impl Iterator<Item = &'h Hunk> {
+    pub(crate) fn hunks<'h>(&self, hunks: &'h [Hunk]) -> impl DoubleEndedIterator<Item = &'h Hunk> {
         hunks.iter().filter(move |hunk| hunk.document == self.document)
     }
 
@@ -176,10 +177,20 @@ impl Source<'_> {
         range: Range<usize>,
         new_text: String,
         kind: NextEditKind,
-        confidence: f32,
+        likelihood: impl Into<Likelihood>,
         agreeing: usize,
     ) -> NextEdit {
+        let Likelihood { confidence, evidence } = likelihood.into();
         let old_text = self.content()[range.clone()].to_owned();
-        NextEdit { document: self.document.clone(), range, old_text, new_text, kind, confidence, agreeing }
+        NextEdit {
+            document: self.document.clone(),
+            range,
+            old_text,
+            new_text,
+            kind,
+            confidence,
+            agreeing,
+            evidence,
+        }
     }
 }

@@ -43,3 +43,8 @@ fn calls_follow_changed_parameters() {
 fn counterparts_of_added_elements_are_proposed() {
     play("counterpart", include_str!("cases/counterpart.txt"));
 }
+
+#[test]
+fn replaced_tokens_are_replaced_elsewhere() {
+    play("replacement", include_str!("cases/replacement.txt"));
+}

@@ -15,6 +15,7 @@ fn edit(kind: NextEditKind, new_text: &str, confidence: f32) -> NextEdit {
         kind,
         confidence,
         agreeing: 2,
+        evidence: Vec::new(),
     }
 }
 
@@ -27,6 +28,24 @@ fn only_what_is_likely_enough_is_shown() {
     let gate = Gate::new();
     assert_eq!(gate.admits(&edit(NextEditKind::Rename, "new", 0.9), &at(0)), Ok(()));
     assert_eq!(gate.admits(&edit(NextEditKind::Rename, "new", 0.6), &at(0)), Err(Silence::LowConfidence));
+}
+
+#[test]
+fn a_fitted_confidence_needs_more() {
+    let mut gate = Gate::new();
+    let fitted =
+        |kind, confidence| NextEdit { evidence: vec![("two changes", 1.0)], ..edit(kind, "new", confidence) };
+    for kind in [NextEditKind::Rename, NextEditKind::Repeat] {
+        assert_eq!(gate.admits(&fitted(kind, 0.9), &at(0)), Ok(()));
+        assert_eq!(gate.admits(&fitted(kind, 0.88), &at(0)), Err(Silence::LowConfidence));
+        assert_eq!(gate.admits(&edit(kind, "new", 0.88), &at(0)), Ok(()), "a chosen one");
+    }
+    // Dismissals make it rarer, too.
+    for number in 0..6 {
+        gate.dismissed(&edit(NextEditKind::Repeat, &number.to_string(), 0.9), at(0).now);
+    }
+    assert_eq!(gate.admits(&fitted(NextEditKind::Repeat, 0.9), &at(9_999)), Err(Silence::LowConfidence));
+    assert_eq!(gate.admits(&fitted(NextEditKind::Rename, 0.9), &at(9_999)), Ok(()));
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub fn written_edit(
                 kind: NextEditKind::Written,
                 confidence: confidence(new.clone()),
                 agreeing: 1,
+                evidence: Vec::new(),
             };
             Some((edit, new))
         })
