@@ -4,8 +4,11 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::ffi::c_void;
+#[cfg(unix)]
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
+#[cfg(unix)]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{Ordering, compiler_fence};
 use std::time::Instant;
 
 /// Allocations between two looks at the clock.
@@ -38,6 +41,7 @@ pub(crate) struct Allocations {
     pub(crate) deadline: Option<Instant>,
     pub(crate) overrun: Option<Overrun>,
     /// Set once the deadline has passed, by another thread.
+    #[cfg(unix)]
     pub(crate) is_due: Arc<AtomicBool>,
     /// Addresses in the order of what was done with them: those of new blocks, and those of freed ones with [`FREED`] set. A
     /// set would be asked a million times a second for an answer that few parses need.
@@ -54,6 +58,7 @@ impl Allocations {
             most_live,
             deadline,
             overrun: None,
+            #[cfg(unix)]
             is_due: Arc::default(),
             log: Vec::new(),
             longest_log: LONGEST_LOG,
