@@ -5,11 +5,11 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use fimble_document::Text;
-use fimble_syntax::{Definition, by_path, signature_lines};
+use fimble_syntax::{Definition, signature_lines};
 use lru::LruCache;
 
 use crate::parsed::{MAX_BYTES, MAX_LINES, parsed, stands_in_function};
-use crate::read::judge;
+use crate::read::unfit;
 
 /// Documents whose last edit counts, at most: those edited last.
 pub(crate) const MAX_EDITED: usize = 2;
@@ -39,8 +39,7 @@ impl OpenText {
             return None;
         }
         let text = self.text.slice(0..self.text.len()).into_owned();
-        let is_fit = judge(&text, by_path(&self.file).is_some()).is_none();
-        (is_fit && fimble_secrets::first_rule(&text).is_none()).then_some(text)
+        unfit(&text, &self.file).is_none().then_some(text)
     }
 }
 
@@ -92,19 +91,21 @@ impl Default for EditedDefinitions {
 }
 
 impl EditedDefinitions {
-    /// The signature of the definition that was edited last in a document. The document is parsed at the first call for a revision.
-    pub(crate) fn signature(&mut self, open: &OpenText, max_bytes: u64) -> Option<String> {
-        let edit = open.edited.as_ref()?;
-        if let Some((revision, signature)) = self.0.get(&open.document)
-            && *revision == open.revision
-        {
-            return signature.clone();
-        }
-        let signature = open.readable(max_bytes).and_then(|_| {
-            let all = parsed(&open.file, &open.text)?;
-            Some(edited_definition(&open.text, &all, edit)?.signature)
-        });
-        self.0.put(open.document, (open.revision, signature.clone()));
-        signature
+    /// What is known of a document at this revision: its edited definition's signature, or that it has none.
+    pub(crate) fn known(&mut self, open: &OpenText) -> Option<Option<String>> {
+        let (revision, signature) = self.0.get(&open.document)?;
+        (*revision == open.revision).then(|| signature.clone())
     }
+
+    pub(crate) fn put(&mut self, open: &OpenText, signature: Option<String>) {
+        self.0.put(open.document, (open.revision, signature));
+    }
+}
+
+/// The signature of the definition that was edited last in a document. Parses the document.
+pub(crate) fn edited_signature(open: &OpenText, max_bytes: u64) -> Option<String> {
+    let edit = open.edited.as_ref()?;
+    open.readable(max_bytes)?;
+    let all = parsed(&open.file, &open.text)?;
+    Some(edited_definition(&open.text, &all, edit)?.signature)
 }

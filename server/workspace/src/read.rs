@@ -61,11 +61,16 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<String, Unfit> {
         _ => Unfit::Unreadable(error.to_string()),
     })?;
     let text = String::from_utf8(bytes).map_err(|_| Unfit::NotText)?;
-    let has_grammar = fimble_syntax::by_path(&path.to_string_lossy()).is_some();
-    match judge(&text, has_grammar).or_else(|| fimble_secrets::first_rule(&text).map(Unfit::Secret)) {
+    match unfit(&text, &path.to_string_lossy()) {
         Some(unfit) => Err(unfit),
         None => Ok(text),
     }
+}
+
+/// Why the text of a file is not to be shown to a model; none if it may be.
+pub(crate) fn unfit(text: &str, path: &str) -> Option<Unfit> {
+    let has_grammar = fimble_syntax::by_path(path).is_some();
+    judge(text, has_grammar).or_else(|| fimble_secrets::first_rule(text).map(Unfit::Secret))
 }
 
 /// Why a text was not written by people; none if it was. A text without a grammar is also judged by its content.

@@ -14,7 +14,7 @@ use crate::chunks::{fingerprint, words};
 use crate::definitions::{Around, Defined, Search, last_edits};
 use crate::index::{FileFacts, Index, IndexLimits, Query};
 use crate::kinds::Kind;
-use crate::open_text::EditedDefinitions;
+use crate::open_text::{EditedDefinitions, OpenText, edited_signature};
 use crate::rank::{self, Standing, folder_of};
 use crate::read::read;
 use crate::stamp::Stamp;
@@ -259,6 +259,17 @@ impl Workspace {
         self.edited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The signature of the definition that was edited last in a document, which is parsed at the first call for a revision. Others
+    /// do not wait for that.
+    fn edited_signature(&self, open: &OpenText) -> Option<String> {
+        let known = self.edited().known(open);
+        known.unwrap_or_else(|| {
+            let signature = edited_signature(open, self.limits.max_file_bytes);
+            self.edited().put(open, signature.clone());
+            signature
+        })
+    }
+
     fn choices(&self) -> MutexGuard<'_, Choices> {
         self.choices.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -346,7 +357,7 @@ impl Workspace {
             let imports = tree.imports(text, text.len()).into_iter();
             let imports = imports.map(|import| text.slice(import).into_owned());
             let edited = last_edits(around, file).filter(|open| self.index().get(&open.file).is_some());
-            let edited = edited.filter_map(|open| self.edited().signature(open, self.limits.max_file_bytes));
+            let edited = edited.filter_map(|open| self.edited_signature(open));
             fingerprint(&imports.chain(edited).fold(String::new(), |all, part| all + &part + "\n"))
         });
         let place = Chosen { document, block, depends_on };

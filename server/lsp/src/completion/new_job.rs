@@ -46,7 +46,10 @@ impl Session {
             progress,
             trace,
         } = parts;
-        let others = self.documents.edited_last(snapshot.document);
+        let workspace = self.snippet_source();
+        // A small model reads no definitions of other documents.
+        let reads_others = workspace.is_some() && model.info().writes_code;
+        let others = if reads_others { self.documents.edited_last(snapshot.document) } else { Vec::new() };
         CompletionJob {
             serial,
             purpose,
@@ -58,7 +61,7 @@ impl Session {
             settings: Arc::clone(&self.settings),
             settings_key: self.completion.settings_key,
             model,
-            workspace: self.snippet_source(),
+            workspace,
             others,
             cancel,
             progress,
