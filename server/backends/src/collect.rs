@@ -24,7 +24,7 @@ pub(crate) struct Collector {
     tokens: Vec<GeneratedToken>,
     /// Text before the first piece that the server leaves out.
     lead: &'static str,
-    /// How many of the likeliest tokens are told at each place, if any are.
+    /// How many of the likeliest tokens are reported at each place, if any are.
     n_likeliest: Option<usize>,
     /// Whether a text came without its tokens. Then no tokens are returned.
     has_gaps: bool,

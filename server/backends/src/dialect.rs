@@ -78,7 +78,7 @@ pub(crate) struct Delta {
     pub(crate) prompt_tokens: Option<(usize, usize)>,
 }
 
-/// A token as a server tells of it.
+/// A token as a server reports it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TokenSent {
     pub(crate) text: String,

@@ -1,4 +1,4 @@
-//! What is told of a token beside its probability: its bytes, and the likeliest tokens at its place. Invariant: the probabilities are
+//! What is reported of a token beside its probability: its bytes, and the likeliest tokens at its place. Invariant: the probabilities are
 //! those that the generation reports, before temperature, filters and the form of the answer; nothing is computed that was not asked for.
 
 use fimble_model::{LikelyToken, TokenDetails, TokenId};

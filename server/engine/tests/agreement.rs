@@ -114,7 +114,7 @@ fn the_likeliest_tokens_are_those_of_the_raw_logits() {
         let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
         let mut ranked: Vec<usize> = (0..row.len()).collect();
         ranked.sort_by(|left, right| row[*right].total_cmp(&row[*left]));
-        let details = token.details.as_ref().expect("it is told");
+        let details = token.details.as_ref().expect("details are reported");
         assert_eq!(details.bytes, engine.bytes_of(&[token.id]));
         let found: Vec<usize> = details.likeliest.iter().map(|likely| likely.id as usize).collect();
         assert_eq!((found.as_slice(), found[0]), (&ranked[..3], token.id as usize));

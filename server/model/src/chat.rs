@@ -99,7 +99,7 @@ pub struct ChatOptions {
     pub tools: Option<String>,
     /// The form that the answer must have.
     pub grammar: Option<Grammar>,
-    /// What is told of the tokens, as in [`crate::GenerateOptions::n_likeliest`]. The observer sees them.
+    /// What is reported of the tokens, as in [`crate::GenerateOptions::n_likeliest`]. The observer sees them.
     pub n_likeliest: Option<usize>,
 }
 
@@ -195,7 +195,7 @@ pub trait Chat: Send + Sync {
 
     /// Answers. Blocks until done, and may take minutes; `cancel` is checked between tokens, and a connection
     /// is closed at once. A cancelled answer is no error: it holds what there is. The observer sees each
-    /// piece of text as it comes, with the tokens so far if the model tells of them, and may end the answer; it must be quick. An empty piece says that the model thinks where
+    /// piece of text as it comes, with the tokens so far if the model reports them, and may end the answer; it must be quick. An empty piece says that the model thinks where
     /// its thoughts are not returned.
     ///
     /// # Errors

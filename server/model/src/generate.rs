@@ -108,8 +108,8 @@ pub struct GenerateOptions {
     /// Whether the marks of thoughts ([`crate::THOUGHT_MARKS`]) and of calls of functions ([`crate::TOOL_SYNTAXES`]) are part of the
     /// text. No other special token is.
     pub shows_marks: bool,
-    /// How many of the likeliest tokens are told at each place ([`GeneratedToken::details`]); 0 tells only of the chosen one, none
-    /// tells of nothing. A model behind a connection tells what its server tells.
+    /// How many of the likeliest tokens are reported at each place ([`GeneratedToken::details`]); 0 reports only the chosen one, none
+    /// reports nothing. A model behind a connection reports what its server does.
     pub n_likeliest: Option<usize>,
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn finite(logprob: f32) -> f32 {
     logprob.max(NEVER)
 }
 
-/// The tokens of which the model told more, with that.
+/// The tokens of which the model reported more, with that.
 pub(crate) fn detailed(tokens: &[GeneratedToken]) -> impl Iterator<Item = (&GeneratedToken, &TokenDetails)> {
     tokens.iter().filter_map(|token| Some((token, token.details.as_deref()?)))
 }
@@ -44,7 +44,7 @@ pub(crate) fn listed(tokens: &[GeneratedToken]) -> Vec<Value> {
     detailed(tokens).map(token).collect()
 }
 
-/// The same for the choice of a chat; null if nothing is told.
+/// The same for the choice of a chat; null if nothing is reported.
 pub(crate) fn of_chat(tokens: &[GeneratedToken]) -> Value {
     match listed(tokens) {
         listed if listed.is_empty() => Value::Null,
@@ -71,10 +71,10 @@ mod tests {
     fn a_probability_of_0_is_a_number() {
         let likely = LikelyToken { id: 2, bytes: vec![b'b'], logprob: f32::NEG_INFINITY };
         let details = TokenDetails { bytes: vec![b'a'], likeliest: vec![likely] };
-        let told = GeneratedToken { id: 1, logprob: -0.5, text_end: 1, details: Some(Box::new(details)) };
-        let untold = GeneratedToken { id: 3, logprob: -0.5, text_end: 2, details: None };
+        let detailed = GeneratedToken { id: 1, logprob: -0.5, text_end: 1, details: Some(Box::new(details)) };
+        let plain = GeneratedToken { id: 3, logprob: -0.5, text_end: 2, details: None };
         let expected = json!([{"id": 1, "token": "a", "bytes": [97], "logprob": -0.5,
             "top_logprobs": [{"id": 2, "token": "b", "bytes": [98], "logprob": -9999.0}]}]);
-        assert_eq!(Value::from(listed(&[told, untold])), expected);
+        assert_eq!(Value::from(listed(&[detailed, plain])), expected);
     }
 }

@@ -148,7 +148,7 @@ pub(crate) enum Event {
 pub(crate) struct Finished {
     /// The whole text.
     pub(crate) text: String,
-    /// Its tokens, if the model tells of them.
+    /// Its tokens, if the model reports them.
     pub(crate) tokens: Vec<GeneratedToken>,
     pub(crate) stop: StopReason,
     pub(crate) usage: Usage,

@@ -351,8 +351,8 @@ fn a_conversation_with_a_server_tells_of_its_tokens() {
         StandIn::start([("/v1/models", whole(200, &models)), ("/v1/chat/completions", events(&[piece]))]);
     let chain =
         open(&[format!("vllm@{}", server.address())], fimble_backends::Guard::own_machine_only()).unwrap();
-    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let theirs = std::sync::Arc::clone(&told);
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let theirs = std::sync::Arc::clone(&seen);
     let observer = Box::new(move |_: &str, tokens: &[fimble_model::GeneratedToken]| {
         *theirs.lock().unwrap() = tokens.to_vec();
         ControlFlow::Continue(())
@@ -362,6 +362,6 @@ fn a_conversation_with_a_server_tells_of_its_tokens() {
     Chat::respond(&*chain, &messages, &options, &CancelToken::new(), observer).unwrap();
     let asked = server.asked("/v1/chat/completions").pop().unwrap();
     assert_eq!((&asked["logprobs"], &asked["top_logprobs"]), (&json!(true), &json!(2)));
-    let details = told.lock().unwrap()[0].details.clone().unwrap();
+    let details = seen.lock().unwrap()[0].details.clone().unwrap();
     assert_eq!((details.bytes.as_slice(), details.likeliest[1].bytes.as_slice()), (&b"Yes"[..], &b"No"[..]));
 }

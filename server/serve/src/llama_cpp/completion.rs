@@ -30,7 +30,7 @@ const DEFAULT_TOKENS: usize = 256;
 /// Most tokens of an answer. llama.cpp's default has no end but that of the context.
 const MAX_TOKENS: usize = 4096;
 
-/// Most of the likeliest tokens that are told at each place.
+/// Most of the likeliest tokens that are reported at each place.
 const MOST_LIKELIEST: usize = 100;
 
 /// The fields that both have.
@@ -207,7 +207,7 @@ fn finished_json(text: &str, settings: Value, finished: &Finished) -> Value {
     })
 }
 
-/// Adds what is told of the tokens of a document.
+/// Adds what is reported of the tokens of a document.
 fn add_probabilities(document: &mut Value, tokens: &[GeneratedToken]) {
     let listed = logprobs::listed(tokens);
     if !listed.is_empty() {

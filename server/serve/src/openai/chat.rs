@@ -22,7 +22,7 @@ use crate::server::{Server, Shared, parts};
 use crate::stream::{Framing, streamed};
 use crate::tools::{ToolChoice, Tools};
 
-/// Most of the likeliest tokens that are told at each place.
+/// Most of the likeliest tokens that are reported at each place.
 const MOST_LIKELIEST: usize = 20;
 
 /// Tokens of an answer if the request does not say.

@@ -27,7 +27,7 @@ pub(super) struct ChatWriter {
     reader: AnswerReader,
     with_usage: bool,
     n_calls: usize,
-    /// Tokens of which no piece told yet.
+    /// Tokens that no piece has reported yet.
     tokens: Vec<GeneratedToken>,
 }
 

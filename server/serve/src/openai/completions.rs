@@ -20,7 +20,7 @@ use crate::secrets::visible;
 use crate::server::{Shared, parts};
 use crate::stream::{Framing, Writer, streamed};
 
-/// Most of the likeliest tokens that are told at each place.
+/// Most of the likeliest tokens that are reported at each place.
 const MOST_LIKELIEST: usize = 5;
 
 /// Tokens of an answer if the request does not say.
@@ -195,7 +195,7 @@ struct Logprobs {
 }
 
 impl Logprobs {
-    /// Those of the next tokens; none if nothing is told of them.
+    /// Those of the next tokens; none if nothing is reported of them.
     fn take(&mut self, tokens: &[GeneratedToken]) -> Option<Value> {
         let (mut names, mut chosen, mut top, mut offsets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (token, details) in logprobs::detailed(tokens) {

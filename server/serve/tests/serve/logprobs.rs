@@ -25,10 +25,10 @@ fn completions_tell_of_the_likeliest_tokens_and_the_chosen_one() {
         let body = json!({"prompt": "a", "logprobs": logprobs});
         world.post("/v1/completions", &body).json()["choices"][0]["logprobs"].clone()
     };
-    let told = ask(json!(3));
-    assert_eq!(told["tokens"], json!(["let ", "x"]));
-    assert_eq!((&told["token_logprobs"], &told["text_offset"]), (&json!([-0.5, -0.5]), &json!([0, 4])));
-    assert_eq!(told["top_logprobs"][1], json!({"x": -0.5, "~": -1.5, "bytes:\\xe2": -9999.0}));
+    let answer = ask(json!(3));
+    assert_eq!(answer["tokens"], json!(["let ", "x"]));
+    assert_eq!((&answer["token_logprobs"], &answer["text_offset"]), (&json!([-0.5, -0.5]), &json!([0, 4])));
+    assert_eq!(answer["top_logprobs"][1], json!({"x": -0.5, "~": -1.5, "bytes:\\xe2": -9999.0}));
     for logprobs in [json!(0), json!(true)] {
         assert_eq!(ask(logprobs)["top_logprobs"], json!([{"let ": -0.5}, {"x": -0.5}]));
     }
@@ -36,10 +36,10 @@ fn completions_tell_of_the_likeliest_tokens_and_the_chosen_one() {
         assert_eq!(ask(logprobs), Value::Null);
     }
     let text = world.post("/v1/completions", &json!({"prompt": "a", "logprobs": 2, "stream": true})).text();
-    let told: Vec<Value> =
+    let answer: Vec<Value> =
         events(&text).iter().map(|event| event["choices"][0]["logprobs"].clone()).collect();
-    assert_eq!(told[1]["top_logprobs"], json!([{"x": -0.5, "~": -1.5}]));
-    assert_eq!((&told[1]["text_offset"], told.last()), (&json!([4]), Some(&Value::Null)));
+    assert_eq!(answer[1]["top_logprobs"], json!([{"x": -0.5, "~": -1.5}]));
+    assert_eq!((&answer[1]["text_offset"], answer.last()), (&json!([4]), Some(&Value::Null)));
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn conversations_tell_of_each_token_once_streamed_or_not() {
     let top = |token: &str| json!([likely(97, token, token.as_bytes(), -0.5), likely(126, "~", b"~", -1.5)]);
     assert_eq!((content.as_array().unwrap().len(), &content[3]), (5, &listed("Yes", &top("Yes"))));
     let streamed = events(&ask(true).text());
-    let told = streamed.iter().filter_map(|event| event["choices"][0]["logprobs"]["content"].as_array());
-    assert_eq!(Value::from(told.flatten().cloned().collect::<Vec<_>>()), content);
+    let answer = streamed.iter().filter_map(|event| event["choices"][0]["logprobs"]["content"].as_array());
+    assert_eq!(Value::from(answer.flatten().cloned().collect::<Vec<_>>()), content);
     let silent = world.post("/v1/chat/completions", &json!({"messages": messages, "logprobs": false})).json();
     assert_eq!(silent["choices"][0]["logprobs"], Value::Null);
 }
@@ -63,13 +63,16 @@ fn conversations_tell_of_each_token_once_streamed_or_not() {
 #[test]
 fn llama_cpp_s_n_probs_are_answered() {
     let world = World::start(Scripted::saying(&["a", "b\nc"]));
-    let told = world.post("/completion", &json!({"prompt": "x", "n_probs": 1})).json();
+    let answer = world.post("/completion", &json!({"prompt": "x", "n_probs": 1})).json();
     let expected =
         ["a", "b\nc"].map(|token| listed(token, &json!([likely(97, token, token.as_bytes(), -0.5)])));
-    assert_eq!(told["completion_probabilities"], json!(expected));
-    // What is cut off is not told of.
-    let told = world.post("/infill", &json!({"input_prefix": "x", "n_probs": 1, "n_indent": 1})).json();
-    assert_eq!((&told["content"], &told["completion_probabilities"]), (&json!("ab"), &json!(expected[..1])));
+    assert_eq!(answer["completion_probabilities"], json!(expected));
+    // What is cut off is not reported.
+    let answer = world.post("/infill", &json!({"input_prefix": "x", "n_probs": 1, "n_indent": 1})).json();
+    assert_eq!(
+        (&answer["content"], &answer["completion_probabilities"]),
+        (&json!("ab"), &json!(expected[..1]))
+    );
     let streamed =
         events(&world.post("/completion", &json!({"prompt": "x", "n_probs": 1, "stream": true})).text());
     assert_eq!(streamed[1]["completion_probabilities"], json!(expected[1..]));

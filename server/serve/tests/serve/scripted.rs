@@ -173,7 +173,7 @@ impl Scripted {
     }
 }
 
-/// What is told of a token: the second choice is `~`, the others are a part of a character.
+/// What is reported of a token: the second choice is `~`, the others are a part of a character.
 fn details(piece: &str, n_likeliest: usize) -> TokenDetails {
     let first = LikelyToken { id: 97, bytes: piece.as_bytes().to_vec(), logprob: -0.5 };
     let second = LikelyToken { id: 126, bytes: b"~".to_vec(), logprob: -1.5 };

@@ -47,10 +47,10 @@ fn vectors_and_the_likeliest_tokens_reach_the_window() {
     }
     let mute = window.open("mute", None).unwrap();
     assert_eq!(mute.embedder().err().unwrap(), "It embeds nothing.");
-    let mut told = request("say:ab");
-    told.options.n_likeliest = Some(2);
-    let there = model.generate(told.clone(), &CancelToken::new(), every()).unwrap();
-    assert_eq!(there, direct.generate(told, &CancelToken::new(), every()).unwrap());
+    let mut detailed = request("say:ab");
+    detailed.options.n_likeliest = Some(2);
+    let there = model.generate(detailed.clone(), &CancelToken::new(), every()).unwrap();
+    assert_eq!(there, direct.generate(detailed, &CancelToken::new(), every()).unwrap());
     assert_eq!(there.tokens[1].details.as_ref().unwrap().likeliest.len(), 2);
 }
 
